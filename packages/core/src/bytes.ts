@@ -1,0 +1,221 @@
+import type { ErrorCode } from './errors.js'
+import { SojournError } from './errors.js'
+
+/**
+ * Byte strings in and out: LEB128 integers (the encoding of DWARF and WebAssembly), length-prefixed bytes and UTF-8.
+ * The reader never trusts a length: each is checked against what is left and against the caller's bound before a byte
+ * is copied, and an integer has exactly one accepted encoding (the shortest).
+ */
+
+/** A growing buffer. One writer may be used again after {@link ByteWriter.finish}. */
+export class ByteWriter {
+  #bytes: Uint8Array
+  #view: DataView
+  #length = 0
+
+  constructor(initialBytes = 512) {
+    this.#bytes = new Uint8Array(initialBytes)
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  #reserve(count: number): number {
+    const at = this.#length
+    this.#length += count
+    if (this.#length > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2))
+      grown.set(this.#bytes)
+      this.#bytes = grown
+      this.#view = new DataView(grown.buffer)
+    }
+    return at
+  }
+
+  u8(value: number): this {
+    const at = this.#reserve(1)
+    this.#bytes[at] = value
+    return this
+  }
+
+  /** Unsigned LEB128 of a non-negative safe integer. */
+  uint(value: number): this {
+    let rest = value
+    while (rest >= 0x80) {
+      const at = this.#reserve(1)
+      this.#bytes[at] = (rest % 0x80) | 0x80
+      rest = Math.floor(rest / 0x80)
+    }
+    return this.u8(rest)
+  }
+
+  /** Signed LEB128 of a safe integer. */
+  int(value: number): this {
+    let rest = value
+    for (;;) {
+      const low = ((rest % 0x80) + 0x80) % 0x80
+      rest = Math.floor(rest / 0x80)
+      const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)
+      this.u8(done ? low : low | 0x80)
+      if (done) return this
+    }
+  }
+
+  /** IEEE 754 double, little endian. */
+  f64(value: number): this {
+    const at = this.#reserve(8)
+    this.#view.setFloat64(at, value, true)
+    return this
+  }
+
+  /** Bytes as they are, without a length. */
+  raw(bytes: Uint8Array): this {
+    const at = this.#reserve(bytes.length)
+    this.#bytes.set(bytes, at)
+    return this
+  }
+
+  /** A length and the bytes. */
+  bytes(bytes: Uint8Array): this {
+    return this.uint(bytes.length).raw(bytes)
+  }
+
+  /** A length and the UTF-8 of a string. */
+  text(value: string): this {
+    const size = Buffer.byteLength(value)
+    this.uint(size)
+    const at = this.#reserve(size)
+    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).utf8Write(value, at, size)
+    return this
+  }
+
+  /** Bytes given as hex, without a length. */
+  hex(value: string): this {
+    const at = this.#reserve(value.length / 2)
+    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).hexWrite(value, at, value.length / 2)
+    return this
+  }
+
+  /** A copy of what was written; the writer starts anew. */
+  finish(): Uint8Array {
+    const out = this.#bytes.slice(0, this.#length)
+    this.#length = 0
+    return out
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Reads what {@link ByteWriter} writes, from bytes that nobody vouches for. */
+export class ByteReader {
+  readonly #buffer: Buffer
+  readonly #code: ErrorCode
+  #at = 0
+
+  /** @param code the error code of everything that this reader refuses */
+  constructor(bytes: Uint8Array, code: ErrorCode) {
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#code = code
+  }
+
+  get offset(): number {
+    return this.#at
+  }
+
+  get left(): number {
+    return this.#buffer.length - this.#at
+  }
+
+  fail(what: string): never {
+    throw new SojournError(this.#code, `${what} (at byte ${this.#at} of ${this.#buffer.length})`)
+  }
+
+  u8(): number {
+    if (this.#at >= this.#buffer.length) this.fail('the bytes end too soon')
+    return this.#buffer[this.#at++]!
+  }
+
+  /** Unsigned LEB128 up to `max`, in its shortest form. */
+  uint(max = Number.MAX_SAFE_INTEGER): number {
+    let value = 0
+    let scale = 1
+    for (let count = 1; ; count++) {
+      const byte = this.u8()
+      value += (byte & 0x7f) * scale
+      if (byte < 0x80) {
+        if (byte === 0 && count > 1) this.fail('an integer is not in its shortest form')
+        if (value > max) this.fail(`an integer is above ${max}`)
+        return value
+      }
+      if (count === 8) this.fail('an integer is too long')
+      scale *= 0x80
+    }
+  }
+
+  /** Signed LEB128 of a safe integer, in its shortest form. */
+  int(): number {
+    let value = 0
+    let scale = 1
+    let previous = 0
+    for (let count = 1; ; count++) {
+      const byte = this.u8()
+      const low = byte & 0x7f
+      value += low * scale
+      scale *= 0x80
+      if (byte < 0x80) {
+        if (count > 1 && ((low === 0 && (previous & 0x40) === 0) || (low === 0x7f && (previous & 0x40) !== 0)))
+          this.fail('an integer is not in its shortest form')
+        if (low & 0x40) value -= scale
+        if (!Number.isSafeInteger(value)) this.fail('an integer is beyond 2^53')
+        return value
+      }
+      if (count === 8) this.fail('an integer is too long')
+      previous = byte
+    }
+  }
+
+  f64(): number {
+    if (this.left < 8) this.fail('the bytes end too soon')
+    const value = this.#buffer.readDoubleLE(this.#at)
+    this.#at += 8
+    return value
+  }
+
+  /** `count` bytes as a view of the input (not a copy). */
+  raw(count: number): Uint8Array {
+    if (count > this.left) this.fail(`${count} bytes are announced, ${this.left} are left`)
+    const at = this.#at
+    this.#at += count
+    return this.#buffer.subarray(at, at + count)
+  }
+
+  /** Length-prefixed bytes, at most `max`, as a view of the input (not a copy). */
+  bytes(max: number): Uint8Array {
+    return this.raw(this.uint(max))
+  }
+
+  /** Length-prefixed well-formed UTF-8 of at most `max` bytes. */
+  text(max: number): string {
+    const bytes = this.raw(this.uint(max))
+    try {
+      return utf8.decode(bytes)
+    } catch {
+      return this.fail('a text is not well-formed UTF-8')
+    }
+  }
+
+  /** `count` bytes as lower-case hex. */
+  hex(count: number): string {
+    if (count > this.left) this.fail(`${count} bytes are announced, ${this.left} are left`)
+    const at = this.#at
+    this.#at += count
+    return this.#buffer.toString('hex', at, at + count)
+  }
+
+  /** Refuses bytes behind the end. */
+  end(): void {
+    if (this.left !== 0) this.fail(`${this.left} bytes are left over`)
+  }
+}
