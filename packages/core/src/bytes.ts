@@ -87,14 +87,19 @@ export class ByteWriter {
     const size = Buffer.byteLength(value)
     this.uint(size)
     const at = this.#reserve(size)
-    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).utf8Write(value, at, size)
+    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).write(value, at, size, 'utf8')
     return this
   }
 
   /** Bytes given as hex, without a length. */
   hex(value: string): this {
     const at = this.#reserve(value.length / 2)
-    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).hexWrite(value, at, value.length / 2)
+    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).write(
+      value,
+      at,
+      value.length / 2,
+      'hex',
+    )
     return this
   }
 
@@ -162,16 +167,17 @@ export class ByteReader {
     for (let count = 1; ; count++) {
       const byte = this.u8()
       const low = byte & 0x7f
-      value += low * scale
-      scale *= 0x80
       if (byte < 0x80) {
         if (count > 1 && ((low === 0 && (previous & 0x40) === 0) || (low === 0x7f && (previous & 0x40) !== 0)))
           this.fail('an integer is not in its shortest form')
-        if (low & 0x40) value -= scale
+        // The sign goes in with the last seven bits: added after them, it would meet a sum beyond 2^53, already rounded.
+        value += (low & 0x40 ? low - 0x80 : low) * scale
         if (!Number.isSafeInteger(value)) this.fail('an integer is beyond 2^53')
         return value
       }
       if (count === 8) this.fail('an integer is too long')
+      value += low * scale
+      scale *= 0x80
       previous = byte
     }
   }

@@ -1,0 +1,114 @@
+import { hash } from 'node:crypto'
+import { SojournError } from '../errors.js'
+import type { EncodedChange } from './change.js'
+import { encodeChange } from './change.js'
+import type { Edit } from './diff.js'
+import type { Context, Fold } from './fold.js'
+import { applyChange, liveValue, winner } from './fold.js'
+import type { ActorId, Change, Op, OpId } from './op.js'
+import { isInteger } from './op.js'
+import type { Pointer } from './pointer.js'
+import { parentOf } from './pointer.js'
+import { isObjectMarker, OBJECT_MARKER } from './value.js'
+import { hasFieldsBelow } from './view.js'
+
+/** A change as it travels: its bytes, and the context by which a receiver without history can tell whether it is next. */
+export interface ChangeDelta {
+  readonly bytes: Uint8Array
+  readonly context: Context
+}
+
+export interface Mutation {
+  readonly fold: Fold
+  readonly changes: readonly ChangeDelta[]
+}
+
+/**
+ * Writes edits as changes of `actor`. Usually one; an increment of a field that is not there is preceded by the change
+ * that makes the field (see {@link makeCounter}).
+ * @returns undefined where the edits change nothing
+ * @throws INVALID_DATA where an increment meets something that is no integer
+ */
+export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Mutation | undefined => {
+  let current = fold
+  const changes: ChangeDelta[] = []
+  const commit = (change: Change) => {
+    const context = current.heads.filter((head) => change.deps.includes(head.hash))
+    const encoded: EncodedChange = encodeChange(change)
+    changes.push({ bytes: encoded.bytes, context: context.map(({ actor: by, seq }) => ({ actor: by, seq })) })
+    current = applyChange(current, change, encoded.hash)
+  }
+  for (const edit of edits)
+    if (edit.kind === 'increment' && checkIncrement(fold, edit)) commit(makeCounter(current, edit.path))
+  const ops = withParents(current, edits).flatMap((edit) => toOp(current, edit) ?? [])
+  if (ops.length > 0) {
+    let maxOp = 0
+    for (const seen of current.seen.values()) maxOp = Math.max(maxOp, seen.maxOp)
+    const seq = (current.seen.get(actor)?.seq ?? 0) + 1
+    commit({ actor, seq, startOp: maxOp + 1, deps: current.heads.map((head) => head.hash), ops })
+  }
+  return changes.length === 0 ? undefined : { fold: current, changes }
+}
+
+/** Whether the field of an increment must be made first. @throws INVALID_DATA */
+const checkIncrement = (fold: Fold, edit: Edit & { kind: 'increment' }): boolean => {
+  const register = fold.registers.get(edit.path)
+  const value = hasFieldsBelow(fold.registers, edit.path)
+    ? OBJECT_MARKER
+    : register === undefined
+      ? undefined
+      : liveValue(winner(register))
+  const sum = value === undefined ? edit.by : isInteger(value) ? value + edit.by : Number.NaN
+  if (isInteger(sum)) return value === undefined
+  throw new SojournError(
+    'INVALID_DATA',
+    isInteger(value)
+      ? `${JSON.stringify(edit.path)} would pass 2^53`
+      : `${JSON.stringify(edit.path)} holds no integer, so it cannot be incremented`,
+    { path: edit.path },
+  )
+}
+
+/**
+ * The change that makes a counter of 0 where there is nothing. All of it follows from the pointer and from how often the
+ * field was made before, so regions that do it at the same time write the very same change, and their increments add up.
+ * The actor belongs to the pointer; a later making (after a deletion) is the actor's next change, and builds on nothing.
+ */
+const makeCounter = (fold: Fold, path: Pointer): Change => {
+  const actor = hash('sha256', `sojourn counter\0${path}`, 'hex').slice(0, 32)
+  const seq = (fold.seen.get(actor)?.seq ?? 0) + 1
+  return { actor, seq, startOp: seq, deps: [], ops: [{ action: 'set', key: path, value: 0, pred: [] }] }
+}
+
+/**
+ * Adds the markers of the objects that edits write into, where another region's deletion or scalar took them: what was
+ * written below an object keeps it an object, also when the field goes again.
+ */
+const withParents = (fold: Fold, edits: readonly Edit[]): readonly Edit[] => {
+  const byPath = new Map<Pointer, Edit>(edits.map((edit) => [edit.path, edit]))
+  const count = byPath.size
+  for (const edit of edits) {
+    for (let path = parentOf(edit.path); path !== ''; path = parentOf(path)) {
+      if (byPath.has(path)) continue
+      const register = fold.registers.get(path)
+      if (register === undefined ? edit.kind === 'delete' : isObjectMarker(liveValue(winner(register)))) continue
+      byPath.set(path, { kind: 'set', path, value: OBJECT_MARKER })
+    }
+  }
+  return byPath.size === count && count === edits.length ? edits : [...byPath.values()]
+}
+
+const toOp = (fold: Fold, edit: Edit): Op | undefined => {
+  const register = fold.registers.get(edit.path) ?? []
+  const idOf = ({ counter, actor }: OpId): OpId => ({ counter, actor })
+  switch (edit.kind) {
+    case 'set':
+      return { action: 'set', key: edit.path, value: edit.value, pred: register.map(idOf) }
+    case 'delete':
+      return register.length === 0 ? undefined : { action: 'del', key: edit.path, pred: register.map(idOf) }
+    case 'increment':
+      return edit.by === 0
+        ? undefined
+        : { action: 'inc', key: edit.path, value: edit.by, pred: [idOf(winner(register))] }
+  }
+}

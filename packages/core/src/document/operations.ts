@@ -1,0 +1,330 @@
+import type { ByteReader } from '../bytes.js'
+import { ByteWriter } from '../bytes.js'
+import { SojournError } from '../errors.js'
+import { readDeltas, readTexts, readUints, writeDeltas, writeTexts, writeUints } from './columns.js'
+import type { ActorId, Change, ChangeLimits, Op, OpId, Scalar } from './op.js'
+import { compareOpIds, isInteger } from './op.js'
+
+/**
+ * The operations of a change chunk, column by column
+ * (https://automerge.org/automerge-binary-format-spec/#operation-columns), for the flat subset of op.ts.
+ */
+
+// The columns in the order of their specifications (column id * 16 + type), as they must stand in the chunk. Those of
+// the object and of list positions are missing because the root map has neither.
+const KEY = 0x15
+const INSERT = 0x34
+const ACTION = 0x42
+const VALUE_META = 0x56
+const VALUE_RAW = 0x57
+const PRED_COUNT = 0x70
+const PRED_ACTOR = 0x71
+const PRED_COUNTER = 0x73
+const COLUMNS = [KEY, INSERT, ACTION, VALUE_META, VALUE_RAW, PRED_COUNT, PRED_ACTOR, PRED_COUNTER]
+const COLUMN_DEFLATED = 0x08
+
+const SET = 1
+const DEL = 3
+const INC = 5
+
+// The low four bits of a value's metadata; above them stands its length in bytes.
+const NULL = 0
+const FALSE = 1
+const TRUE = 2
+const INT = 4
+const F64 = 5
+const STR = 6
+const BYTES = 7
+const COUNTER = 8
+const TIMESTAMP = 9
+
+/** The last millisecond that a Date can hold, either way from 1970. */
+const MAX_TIMESTAMP = 8.64e15
+/** Automerge holds an operation's counter in 32 bits, and cannot load a document with a larger one. */
+const MAX_COUNTER = 2 ** 32 - 1
+
+const NO_PREDS: readonly OpId[] = Object.freeze([])
+
+// Encoding is synchronous, so this buffer is shared by all calls.
+const values = new ByteWriter()
+
+/** Writes an integer. NaN, which is the time of an invalid date, has no LEB128: the writer would never come to an end. */
+const writeInteger = (value: number): void => {
+  if (!Number.isSafeInteger(value)) throw new SojournError('CHANGE_INVALID', `${value} is no safe integer`)
+  values.int(value)
+}
+
+/** Writes a value and returns its type. */
+const writeScalar = (value: Scalar): number => {
+  if (typeof value === 'string') {
+    values.raw(Buffer.from(value))
+    return STR
+  }
+  if (typeof value === 'number') {
+    if (isInteger(value)) {
+      values.int(value)
+      return COUNTER
+    }
+    values.f64(value)
+    return F64
+  }
+  if (value === null) return NULL
+  if (typeof value === 'boolean') return value ? TRUE : FALSE
+  if (value instanceof Uint8Array) {
+    values.raw(value)
+    return BYTES
+  }
+  writeInteger(value.getTime())
+  return TIMESTAMP
+}
+
+/** Writes the operation's value and returns its metadata. */
+const writeValue = (op: Op): number => {
+  if (op.action === 'del') return NULL
+  const before = values.length
+  let type = INT
+  if (op.action === 'inc') writeInteger(op.value)
+  else type = writeScalar(op.value)
+  return (values.length - before) * 16 + type
+}
+
+const NO_ACTORS: readonly ActorId[] = Object.freeze([])
+
+/** The actors other than the author that the predecessors name, sorted: number 1 and up of the change, the author is 0. */
+export const otherActors = (change: Change): readonly ActorId[] => {
+  let others: Set<ActorId> | undefined
+  for (const op of change.ops) {
+    for (const { actor } of op.pred) {
+      if (actor === change.actor) continue
+      others ??= new Set()
+      others.add(actor)
+    }
+  }
+  return others === undefined ? NO_ACTORS : [...others].sort()
+}
+
+/**
+ * Writes how many columns there are, their specifications and lengths to `header`, and the columns to `columns`, which
+ * must be empty. A column without bytes is left out, as Automerge does.
+ */
+export const writeOps = (
+  header: ByteWriter,
+  columns: ByteWriter,
+  { actor, ops }: Change,
+  others: readonly ActorId[],
+): void => {
+  if (ops.length === 0) {
+    header.u8(0)
+    return
+  }
+  // An encoding that threw midway has left its beginning behind.
+  if (values.length > 0) values.finish()
+  const keys: string[] = []
+  const actions: number[] = []
+  const metas: number[] = []
+  const predCounts: number[] = []
+  const predActors: number[] = []
+  const predCounters: number[] = []
+  const indexes = new Map<ActorId, number>([[actor, 0]])
+  for (let index = 0; index < others.length; index++) indexes.set(others[index]!, index + 1)
+  for (const op of ops) {
+    keys.push(op.key)
+    actions.push(op.action === 'set' ? SET : op.action === 'del' ? DEL : INC)
+    metas.push(writeValue(op))
+    predCounts.push(op.pred.length)
+    for (const pred of op.pred.length > 1 ? op.pred.toSorted(compareOpIds) : op.pred) {
+      predActors.push(indexes.get(pred.actor)!)
+      predCounters.push(pred.counter)
+    }
+  }
+  const hasValues = values.length > 0
+  const hasPreds = predCounters.length > 0
+  header.uint(COLUMNS.length - (hasValues ? 0 : 1) - (hasPreds ? 0 : 2))
+
+  let start = 0
+  const close = (column: number): void => {
+    header.u8(column).uint(columns.length - start)
+    start = columns.length
+  }
+  writeTexts(columns, keys)
+  close(KEY)
+  // A boolean column counts its falses and trues in turn: as many falses as operations, then nothing.
+  columns.uint(ops.length)
+  close(INSERT)
+  writeUints(columns, actions)
+  close(ACTION)
+  writeUints(columns, metas)
+  close(VALUE_META)
+  if (hasValues) {
+    columns.raw(values.finish())
+    close(VALUE_RAW)
+  }
+  writeUints(columns, predCounts)
+  close(PRED_COUNT)
+  if (hasPreds) {
+    writeUints(columns, predActors)
+    close(PRED_ACTOR)
+    writeDeltas(columns, predCounters)
+    close(PRED_COUNTER)
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+const readString = (reader: ByteReader, size: number): string => {
+  const bytes = reader.raw(size)
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return reader.fail('a text is not well-formed UTF-8')
+  }
+}
+
+const readInteger = (reader: ByteReader, size: number, max: number): number => {
+  const end = reader.offset + size
+  const value = reader.int()
+  if (reader.offset !== end) reader.fail('an integer has another length than announced')
+  if (Math.abs(value) > max) reader.fail(`an integer is beyond ${max}`)
+  return value
+}
+
+const readScalar = (reader: ByteReader, type: number, size: number): Scalar => {
+  switch (type) {
+    case STR:
+      return readString(reader, size)
+    case COUNTER:
+      return readInteger(reader, size, Number.MAX_SAFE_INTEGER)
+    case F64: {
+      if (size !== 8) reader.fail('a float is not 8 bytes long')
+      const value = reader.f64()
+      if (!Number.isFinite(value) || isInteger(value)) reader.fail('a float is an integer or not finite')
+      return value
+    }
+    case TIMESTAMP:
+      return new Date(readInteger(reader, size, MAX_TIMESTAMP))
+    case BYTES:
+      // A copy, so that a value does not keep the frame that it came in.
+      return new Uint8Array(reader.raw(size))
+    case NULL:
+    case FALSE:
+    case TRUE:
+      if (size !== 0) reader.fail('a null or a boolean has a length')
+      return type === NULL ? null : type === TRUE
+    default:
+      return reader.fail(`values of type ${type} are not part of the subset`)
+  }
+}
+
+/** The predecessors of one operation, out of the columns. */
+const takePreds = (
+  reader: ByteReader,
+  actors: readonly ActorId[],
+  predActors: readonly number[],
+  predCounters: readonly number[],
+  from: number,
+  to: number,
+  counter: number,
+): readonly OpId[] => {
+  if (from === to) return NO_PREDS
+  const preds: OpId[] = []
+  let previous: OpId | undefined
+  for (let index = from; index < to; index++) {
+    const pred: OpId = { counter: predCounters[index]!, actor: actors[predActors[index]!]! }
+    if (previous !== undefined && compareOpIds(previous, pred) >= 0) reader.fail('predecessors are not in order')
+    // Automerge numbers an operation above all that its author has seen.
+    if (pred.counter >= counter) reader.fail('a predecessor is later than its operation')
+    preds.push(pred)
+    previous = pred
+  }
+  return preds
+}
+
+/** The columns' lengths in bytes, 0 for those that are missing, in the order of {@link COLUMNS}. */
+const readColumnSizes = (reader: ByteReader): number[] => {
+  const sizes = [0, 0, 0, 0, 0, 0, 0, 0]
+  let previous = -1
+  for (let count = reader.uint(COLUMNS.length); count > 0; count--) {
+    const column = reader.u8()
+    if ((column & COLUMN_DEFLATED) !== 0) reader.fail('a column is compressed')
+    const index = COLUMNS.indexOf(column)
+    if (index <= previous) reader.fail('a column is out of order or not part of the subset')
+    const size = reader.uint()
+    if (size === 0) reader.fail('a column is empty')
+    sizes[index] = size
+    previous = index
+  }
+  return sizes
+}
+
+/**
+ * Reads what {@link writeOps} writes, up to the end of `reader`.
+ *
+ * @param startOp the counter of the first operation
+ * @param actors the author, then the other actors
+ */
+export const readOps = (
+  reader: ByteReader,
+  startOp: number,
+  actors: readonly ActorId[],
+  limits: ChangeLimits,
+): readonly Op[] => {
+  const sizes = readColumnSizes(reader)
+  const keys = readTexts(reader, sizes[0]!, limits.maxOps, limits.maxKeyBytes)
+  const count = keys.length
+  if (startOp + count - 1 > MAX_COUNTER) reader.fail(`operations are numbered beyond ${MAX_COUNTER}`)
+
+  const insertEnd = reader.offset + sizes[1]!
+  if ((count > 0 && reader.uint() !== count) || reader.offset !== insertEnd)
+    reader.fail('an operation inserts, or has no key')
+  const actions = readUints(reader, sizes[2]!, count, INC)
+  const metas = readUints(reader, sizes[3]!, count)
+  if (actions.length !== count || metas.length !== count) reader.fail('the columns differ in their number of values')
+
+  const valuesEnd = reader.offset + sizes[4]!
+  const operands: Scalar[] = []
+  for (let index = 0; index < count; index++) {
+    const meta = metas[index]!
+    const type = meta % 16
+    const size = (meta - type) / 16
+    const action = actions[index]
+    if (action === SET) operands.push(readScalar(reader, type, size))
+    else if (action === INC) {
+      if (type !== INT) reader.fail('an increment is not an integer')
+      operands.push(readInteger(reader, size, Number.MAX_SAFE_INTEGER))
+    } else if (action === DEL) {
+      if (meta !== NULL) reader.fail('a deletion has a value')
+      operands.push(null)
+    } else reader.fail(`action ${action} is not part of the subset`)
+  }
+  if (reader.offset !== valuesEnd) reader.fail('the values have another length than announced')
+
+  const predCounts = readUints(reader, sizes[5]!, count, limits.maxPreds)
+  if (predCounts.length !== count) reader.fail('the columns differ in their number of values')
+  let predTotal = 0
+  for (const predCount of predCounts) predTotal += predCount
+  if (predTotal > limits.maxPreds) reader.fail(`there are more than ${limits.maxPreds} predecessors`)
+  const predActors = readUints(reader, sizes[6]!, predTotal, actors.length - 1)
+  const predCounters = readDeltas(reader, sizes[7]!, predTotal)
+  if (predActors.length !== predTotal || predCounters.length !== predTotal)
+    reader.fail('the columns differ in their number of values')
+  reader.end()
+  if (actors.length > 1) {
+    const named = new Set(predActors).add(0)
+    if (named.size !== actors.length) reader.fail('an actor is listed that no predecessor names')
+  }
+
+  const ops: Op[] = []
+  let pred = 0
+  for (let index = 0; index < count; index++) {
+    const from = pred
+    pred += predCounts[index]!
+    const preds = takePreds(reader, actors, predActors, predCounters, from, pred, startOp + index)
+    const key = keys[index]!
+    const action = actions[index]
+    if (action === SET) ops.push({ action: 'set', key, value: operands[index]!, pred: preds })
+    else if (preds.length === 0) reader.fail('a deletion or an increment has no predecessor')
+    else if (action === DEL) ops.push({ action: 'del', key, pred: preds })
+    else ops.push({ action: 'inc', key, value: operands[index] as number, pred: preds })
+  }
+  return ops
+}

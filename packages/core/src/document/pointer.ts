@@ -1,0 +1,46 @@
+import { SojournError } from '../errors.js'
+
+/** A JSON pointer (RFC 6901) to a field: `''` is the whole data, `/cart/items` a field two levels down. */
+export type Pointer = string
+
+/** Keys that would reach an object's prototype where somebody copies data carelessly. */
+const RESERVED = new Set(['__proto__', 'prototype', 'constructor'])
+
+/** Why a segment may not stand in a pointer, or undefined. */
+export const segmentFault = (segment: string): string | undefined =>
+  RESERVED.has(segment)
+    ? `the key ${JSON.stringify(segment)} is reserved`
+    : segment.isWellFormed()
+      ? undefined
+      : 'a key is not well-formed Unicode (a lone surrogate)'
+
+const escape = (segment: string): string =>
+  segment.includes('~') || segment.includes('/') ? segment.replaceAll('~', '~0').replaceAll('/', '~1') : segment
+
+export const childOf = (parent: Pointer, segment: string): Pointer => `${parent}/${escape(segment)}`
+
+/** `/a/b` → `/a` → `''`. */
+export const parentOf = (pointer: Pointer): Pointer => pointer.slice(0, pointer.lastIndexOf('/'))
+
+export const lastSegment = (pointer: Pointer): string =>
+  unescape(pointer.slice(pointer.lastIndexOf('/') + 1))
+
+const unescape = (raw: string): string => (raw.includes('~') ? raw.replaceAll('~1', '/').replaceAll('~0', '~') : raw)
+
+/** Why a string is no pointer to a field, or undefined. */
+export const pointerFault = (pointer: string): string | undefined => {
+  if (!pointer.startsWith('/')) return 'a field is named by a JSON pointer that starts with "/"'
+  if (/~(?![01])/.test(pointer)) return 'in a JSON pointer "~" is written "~0" and "/" in a key "~1"'
+  for (const raw of pointer.slice(1).split('/')) {
+    const fault = segmentFault(unescape(raw))
+    if (fault) return fault
+  }
+  return undefined
+}
+
+/** @throws INVALID_DATA */
+export const checkPointer = (pointer: string): Pointer => {
+  const fault = typeof pointer === 'string' ? pointerFault(pointer) : 'a field is named by a string'
+  if (fault) throw new SojournError('INVALID_DATA', `${JSON.stringify(pointer)}: ${fault}`, { path: String(pointer) })
+  return pointer
+}

@@ -1,0 +1,202 @@
+import { SojournError } from '../errors.js'
+import type { Scalar } from './op.js'
+import type { Pointer } from './pointer.js'
+import { childOf, segmentFault } from './pointer.js'
+
+/** What a session can hold. Arrays are atomic: the last writer of an array replaces it whole. */
+export type Value = null | boolean | string | number | Date | Uint8Array | readonly Value[] | Data
+export interface Data {
+  readonly [key: string]: Value
+}
+
+/**
+ * The tags of a bytes register. Automerge has no scalar for an array or for "there is an object here", so both travel
+ * as tagged bytes, and plain bytes carry a tag as well.
+ */
+const TAG_BYTES = 0
+const TAG_ARRAY = 1
+const TAG_OBJECT = 2
+
+/** Stands at an object's own pointer, so that an object that loses its last field stays an empty object. */
+export const OBJECT_MARKER: Scalar = Uint8Array.of(TAG_OBJECT)
+export const isObjectMarker = (scalar: Scalar): boolean =>
+  scalar instanceof Uint8Array && scalar.length === 1 && scalar[0] === TAG_OBJECT
+
+const refuse = (path: Pointer, what: string): never => {
+  throw new SojournError('INVALID_DATA', `${what} at ${path === '' ? 'the top level' : JSON.stringify(path)}`, { path })
+}
+
+export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** What `visit` is told of each register that a value needs, parents first. */
+export type RegisterVisitor = (path: Pointer, scalar: Scalar) => void
+
+/**
+ * Walks a value as the registers that hold it.
+ * @param maxDepth nesting of objects and arrays below `path`
+ * @throws INVALID_DATA for anything that would not come back as it went in
+ */
+export const walkRegisters = (value: unknown, path: Pointer, maxDepth: number, visit: RegisterVisitor): void => {
+  if (isPlainObject(value)) {
+    if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
+    if (path !== '') visit(path, OBJECT_MARKER)
+    for (const key of dataKeys(value, path)) walkRegisters(value[key], childOf(path, key), maxDepth - 1, visit)
+  } else visit(path, toScalar(value, path, maxDepth))
+}
+
+/** The keys of an object, all of them fit for a session. @throws INVALID_DATA */
+export const dataKeys = (object: Record<string, unknown>, path: Pointer): string[] => {
+  const keys = Object.keys(object)
+  for (const key of keys) {
+    const fault = segmentFault(key)
+    if (fault) refuse(path, fault)
+  }
+  for (const symbol of Object.getOwnPropertySymbols(object)) refuse(path, `a symbol key (${String(symbol)})`)
+  return keys
+}
+
+/** The scalar that holds anything but a plain object. @throws INVALID_DATA */
+export const toScalar = (value: unknown, path: Pointer, maxDepth: number): Scalar => {
+  if (value instanceof Uint8Array) {
+    const tagged = new Uint8Array(value.length + 1)
+    tagged[0] = TAG_BYTES
+    tagged.set(value, 1)
+    return tagged
+  }
+  if (Array.isArray(value)) {
+    const text = Buffer.from(JSON.stringify(toJson(value, path, maxDepth)))
+    const tagged = new Uint8Array(text.length + 1)
+    tagged[0] = TAG_ARRAY
+    tagged.set(text, 1)
+    return tagged
+  }
+  return checkLeaf(value, path)
+}
+
+const checkLeaf = (value: unknown, path: Pointer): null | boolean | string | number | Date => {
+  switch (typeof value) {
+    case 'boolean':
+      return value
+    case 'string':
+      return value.isWellFormed() ? value : refuse(path, 'a string with a lone surrogate')
+    case 'number':
+      return Number.isFinite(value) ? value : refuse(path, String(value))
+    case 'undefined':
+      return refuse(path, 'undefined (delete the key instead)')
+    case 'object':
+      if (value === null) return null
+      if (value instanceof Date) return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid Date') : value
+      return refuse(path, `an instance of ${value.constructor?.name ?? 'a class'}; sessions hold plain data`)
+    default:
+      return refuse(path, `a ${typeof value}`)
+  }
+}
+
+/**
+ * Arrays are stored as JSON (RFC 8259). What JSON lacks is an object with one key that starts with `$`; a key of the
+ * data that starts with `$` gets another `$`.
+ */
+const toJson = (value: unknown, path: Pointer, maxDepth: number): unknown => {
+  if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
+  if (Array.isArray(value)) {
+    if (Object.keys(value).length !== value.length) refuse(path, 'an array with holes or with extra keys')
+    return value.map((item, index) => toJson(item, `${path}/${index}`, maxDepth - 1))
+  }
+  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }
+  if (isPlainObject(value)) {
+    const out: Record<string, unknown> = {}
+    for (const key of dataKeys(value, path))
+      out[key.startsWith('$') ? `$${key}` : key] = toJson(value[key], childOf(path, key), maxDepth - 1)
+    return out
+  }
+  const leaf = checkLeaf(value, path)
+  if (leaf instanceof Date) return { $date: leaf.getTime() }
+  return Object.is(leaf, -0) ? { $number: '-0' } : leaf
+}
+
+/** Thrown inside this file only; {@link scalarFault} turns it into a sentence. */
+class NotAnArray extends Error {}
+
+const fromJson = (json: unknown, depth: number): Value => {
+  if (depth > MAX_STORED_DEPTH) throw new NotAnArray('it is nested too deep')
+  if (Array.isArray(json)) return Object.freeze(json.map((item) => fromJson(item, depth + 1)))
+  if (typeof json !== 'object' || json === null) return json as Value
+  const keys = Object.keys(json)
+  const only = keys.length === 1 ? keys[0]! : ''
+  if (/^\$[^$]/.test(only)) return fromSpecial(only, (json as Record<string, unknown>)[only])
+  const out: Record<string, Value> = {}
+  for (const key of keys) {
+    const own = key.startsWith('$$') ? key.slice(1) : key
+    const fault = key.startsWith('$') && own === key ? 'it has an unknown special' : segmentFault(own)
+    if (fault) throw new NotAnArray(fault)
+    out[own] = fromJson((json as Record<string, unknown>)[key], depth + 1)
+  }
+  return Object.freeze(out)
+}
+
+const fromSpecial = (kind: string, body: unknown): Value => {
+  if (kind === '$date' && typeof body === 'number' && Math.abs(body) <= 8.64e15) return new Date(body)
+  if (kind === '$bytes' && typeof body === 'string') return new Uint8Array(Buffer.from(body, 'base64'))
+  if (kind === '$number' && body === '-0') return -0
+  throw new NotAnArray('it has an unknown special')
+}
+
+/** Deeper than any limits.maxDepth that makes sense; keeps hostile bytes from exhausting the stack. */
+const MAX_STORED_DEPTH = 256
+
+const storedArray = (scalar: Uint8Array): Value => {
+  const json: unknown = JSON.parse(Buffer.from(scalar.buffer, scalar.byteOffset + 1, scalar.length - 1).toString())
+  if (!Array.isArray(json)) throw new NotAnArray('it is no array')
+  return fromJson(json, 0)
+}
+
+/** Why a scalar that came from a socket or a disk is none of ours, or undefined. */
+export const scalarFault = (scalar: Scalar): string | undefined => {
+  if (!(scalar instanceof Uint8Array)) return undefined
+  if (scalar[0] === TAG_BYTES || isObjectMarker(scalar)) return undefined
+  if (scalar[0] !== TAG_ARRAY) return 'a bytes value has an unknown tag'
+  try {
+    storedArray(scalar)
+    return undefined
+  } catch (error) {
+    return `a stored array is malformed: ${(error as Error).message}`
+  }
+}
+
+/** The value that a scalar holds, fresh where it is mutable; an object marker gives undefined. */
+export const fromScalar = (scalar: Scalar): Value | undefined => {
+  if (scalar instanceof Date) return new Date(scalar)
+  if (!(scalar instanceof Uint8Array)) return scalar
+  if (scalar[0] === TAG_BYTES) return scalar.slice(1)
+  return isObjectMarker(scalar) ? undefined : storedArray(scalar)
+}
+
+/** Whether two values are the same data: by content, -0 apart from 0. */
+export const sameValue = (a: unknown, b: unknown): boolean => {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (a instanceof Date) return b instanceof Date && a.getTime() === b.getTime()
+  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0
+  if (Array.isArray(a))
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameValue(item, b[index]))
+  if (!isPlainObject(a) || !isPlainObject(b)) return false
+  const keys = Object.keys(a)
+  return (
+    keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && sameValue(a[key], b[key]))
+  )
+}
+
+/** A copy that may be changed. Anything that is no data is kept as it is, to be refused when it is written. */
+export const thaw = <T>(value: T): T => {
+  if (Array.isArray(value)) return value.map(thaw) as T
+  if (value instanceof Date) return new Date(value) as T
+  if (value instanceof Uint8Array) return new Uint8Array(value) as T
+  if (!isPlainObject(value)) return value
+  const out: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) out[key] = thaw(value[key])
+  return out as T
+}

@@ -1,0 +1,19 @@
+import { hash } from 'node:crypto'
+import { SojournError } from './errors.js'
+import type { Random } from './ports.js'
+
+/** How Sojourn names a session everywhere but to its user: the first 16 bytes of SHA-256 of the id, as 32 hex digits. */
+export type SessionKey = string
+
+export const KEY_BYTES = 16
+const MAX_ID_CHARS = 512
+
+/** The key of an id. The id is a bearer secret; the key is not, and cannot be turned back into it. */
+export const sessionKey = (id: string): SessionKey => {
+  if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID_CHARS)
+    throw new SojournError('INVALID_OPTION', `id must be a string of 1 to ${MAX_ID_CHARS} characters`, { option: 'id' })
+  return hash('sha256', id, 'hex').slice(0, KEY_BYTES * 2)
+}
+
+/** A new id: 256 random bits, in the URL-safe Base64 of RFC 4648 (43 characters). */
+export const newSessionId = (random: Random): string => Buffer.from(random.bytes(32)).toString('base64url')

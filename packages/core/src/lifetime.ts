@@ -1,0 +1,73 @@
+import type { ActorId } from './document/op.js'
+import type { Stamp } from './stamp.js'
+import { compareStamps, nextStamp } from './stamp.js'
+
+/** The idle deadline. Renewed by use; joined by the later stamp. */
+export interface Lease {
+  readonly stamp: Stamp
+  /** What each renewal adds to the present, in milliseconds. */
+  readonly idleTimeoutMs: number
+  /** The session is gone from this millisecond on, unless renewed. */
+  readonly deadline: number
+}
+
+/** What creation fixed. Where two regions created under one id, the stricter part of each counts. */
+export interface Limit {
+  /** Milliseconds since the epoch. Joined by the smaller. */
+  readonly createdAt: number
+  /** The absolute deadline; nothing extends it. Joined by the smaller. */
+  readonly deadline: number
+  /** When no copy made by any known creation can be alive. A tombstone lives until then. Joined by the larger. */
+  readonly horizon: number
+}
+
+export const END_REASONS = ['logout', 'revoked', 'rotated'] as const
+export type EndReason = (typeof END_REASONS)[number]
+
+/** Why and when a session was ended. Two ends of one session: the earlier stamp tells the reason. */
+export interface End {
+  readonly reason: EndReason
+  readonly stamp: Stamp
+  /** See {@link Limit.horizon}. Joined by the larger. */
+  readonly horizon: number
+}
+
+/** A renewal that would move the deadline by less than this fraction of the idle timeout is not written. */
+export const TOUCH_GRANULARITY = 1 / 20
+
+export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): Lease => ({
+  stamp: nextStamp(undefined, now, actor),
+  idleTimeoutMs,
+  deadline: now + idleTimeoutMs,
+})
+
+/**
+ * The lease after a use at `now`, or the same lease where writing one is not worth it. A written lease reaches the
+ * granularity further, so that a session whose renewals are skipped still lives its whole idle timeout.
+ */
+export const renewLease = (
+  lease: Lease,
+  now: number,
+  actor: ActorId,
+  idleTimeoutMs = lease.idleTimeoutMs,
+): Lease => {
+  if (idleTimeoutMs === lease.idleTimeoutMs && lease.deadline >= now + idleTimeoutMs) return lease
+  return {
+    stamp: nextStamp(lease.stamp, now, actor),
+    idleTimeoutMs,
+    deadline: now + idleTimeoutMs + Math.floor(idleTimeoutMs * TOUCH_GRANULARITY),
+  }
+}
+
+export const joinLeases = (a: Lease, b: Lease): Lease => (compareStamps(a.stamp, b.stamp) >= 0 ? a : b)
+
+export const joinLimits = (a: Limit, b: Limit): Limit => ({
+  createdAt: Math.min(a.createdAt, b.createdAt),
+  deadline: Math.min(a.deadline, b.deadline),
+  horizon: Math.max(a.horizon, b.horizon),
+})
+
+export const joinEnds = (a: End, b: End): End => ({
+  ...(compareStamps(a.stamp, b.stamp) <= 0 ? { reason: a.reason, stamp: a.stamp } : { reason: b.reason, stamp: b.stamp }),
+  horizon: Math.max(a.horizon, b.horizon),
+})

@@ -1,0 +1,54 @@
+/** What is bounded, and by how much. Each is an option of `openReplica({ limits })`; regions should agree on the first four. */
+export interface Limits {
+  /** Encoded bytes of one session that a local write may reach. */
+  readonly maxSessionBytes: number
+  /** Encoded bytes of one session that may come from a peer: the union of concurrent edits can be larger than each. */
+  readonly maxRecordBytes: number
+  /** Bytes of one field's JSON pointer. */
+  readonly maxKeyBytes: number
+  /** Nesting of objects and arrays in a session. */
+  readonly maxDepth: number
+  /** Bytes of one frame on a link. */
+  readonly maxFrameBytes: number
+  /** Bytes of deltas or records that a sender puts into one frame before it begins the next. */
+  readonly targetFrameBytes: number
+  /** Bytes handed to a link's socket and not yet taken by it, above which the sender pauses. */
+  readonly maxBufferedBytes: number
+  /** Commits waiting for the disk; one more is refused with OVERLOADED. */
+  readonly maxPendingCommits: number
+  /** Quorum calls waiting for regions; one more is refused with OVERLOADED. */
+  readonly maxPendingQuorums: number
+  /** Received frames of one link that wait to be committed or to be claimed in a vector. */
+  readonly maxPendingFrames: number
+  /** Recent commits kept in memory as deltas for links in step; a link further behind reads the feed from disk. */
+  readonly maxRecentCommits: number
+  /** Bytes of those deltas. */
+  readonly maxRecentBytes: number
+  /** Sessions kept in memory, decoded. */
+  readonly maxCacheEntries: number
+  /** Encoded bytes of those sessions. */
+  readonly maxCacheBytes: number
+  /** Feeds that a vector remembers; the longest unmoved are forgotten first, which costs a longer catch-up. */
+  readonly maxVectorFeeds: number
+  /** Connections being authenticated at one time. */
+  readonly maxHandshakes: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxSessionBytes: 64 * 1024,
+  maxRecordBytes: 1024 * 1024,
+  maxKeyBytes: 1024,
+  maxDepth: 32,
+  maxFrameBytes: 4 * 1024 * 1024,
+  targetFrameBytes: 64 * 1024,
+  maxBufferedBytes: 1024 * 1024,
+  maxPendingCommits: 20_000,
+  maxPendingQuorums: 20_000,
+  maxPendingFrames: 1_024,
+  maxRecentCommits: 8_192,
+  maxRecentBytes: 8 * 1024 * 1024,
+  maxCacheEntries: 50_000,
+  maxCacheBytes: 64 * 1024 * 1024,
+  maxVectorFeeds: 64,
+  maxHandshakes: 64,
+}

@@ -1,0 +1,184 @@
+import { ByteReader, ByteWriter } from './bytes.js'
+import type { Fold, Head, LiveOp, Register, Seen } from './document/fold.js'
+import type { ActorId, Scalar } from './document/op.js'
+import { compareOpIds, isInteger } from './document/op.js'
+import type { Pointer } from './document/pointer.js'
+import { pointerFault } from './document/pointer.js'
+import { scalarFault } from './document/value.js'
+import type { ErrorCode } from './errors.js'
+import type { End, Lease, Limit } from './lifetime.js'
+import { END_REASONS } from './lifetime.js'
+import type { Limits } from './limits.js'
+import type { SessionRecord } from './record.js'
+import type { Stamp } from './stamp.js'
+
+/**
+ * The bytes of a record, the same on the disk and on the wire (SPEC, "Record format"). Actors stand once, in a table,
+ * and are named by their place in it.
+ */
+const KIND = { ended: 0, live: 1 } as const
+const SCALAR = { null: 0, false: 1, true: 2, text: 3, integer: 4, float: 5, date: 6, bytes: 7 } as const
+
+export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
+
+const writer = new ByteWriter(4096)
+
+export const encodeRecord = (record: SessionRecord): Uint8Array => {
+  if (record.kind === 'ended') return writeEnd(writer.u8(KIND.ended), record.end).finish()
+  const { document, lease, limit } = record
+  writer.u8(KIND.live)
+  writeLease(writer, lease)
+  writer.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
+  writeFold(writer, document)
+  return writer.finish()
+}
+
+/** @throws `code` (RECORD_INVALID where not given), and nothing else, for bytes that are no record within the limits */
+export const decodeRecord = (bytes: Uint8Array, limits: RecordLimits, code: ErrorCode = 'RECORD_INVALID'): SessionRecord => {
+  const reader = new ByteReader(bytes, code)
+  if (bytes.length > limits.maxRecordBytes) reader.fail(`a record exceeds ${limits.maxRecordBytes} bytes`)
+  const kind = reader.u8()
+  let record: SessionRecord
+  if (kind === KIND.ended) record = { kind: 'ended', end: readEnd(reader) }
+  else if (kind === KIND.live) {
+    const lease = readLease(reader)
+    const limit: Limit = { createdAt: reader.uint(), deadline: reader.uint(), horizon: reader.uint() }
+    record = { kind: 'live', lease, limit, document: readFold(reader, limits) }
+  } else return reader.fail('a record has an unknown kind')
+  reader.end()
+  return record
+}
+
+const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter => out.uint(stamp.time).uint(stamp.count).hex(stamp.actor)
+const readStamp = (from: ByteReader): Stamp => ({ time: from.uint(), count: from.uint(), actor: from.hex(16) })
+
+export const writeLease = (out: ByteWriter, lease: Lease): ByteWriter =>
+  writeStamp(out, lease.stamp).uint(lease.idleTimeoutMs).uint(lease.deadline)
+export const readLease = (from: ByteReader): Lease => ({
+  stamp: readStamp(from),
+  idleTimeoutMs: from.uint(),
+  deadline: from.uint(),
+})
+
+export const writeEnd = (out: ByteWriter, end: End): ByteWriter =>
+  writeStamp(out.u8(END_REASONS.indexOf(end.reason)), end.stamp).uint(end.horizon)
+export const readEnd = (from: ByteReader): End => {
+  const reason = END_REASONS[from.u8()] ?? from.fail('an end has an unknown reason')
+  return { reason, stamp: readStamp(from), horizon: from.uint() }
+}
+
+const writeFold = (out: ByteWriter, fold: Fold): void => {
+  const places = new Map<ActorId, number>()
+  out.uint(fold.seen.size)
+  for (const [actor, seen] of fold.seen) {
+    places.set(actor, places.size)
+    out.hex(actor).uint(seen.seq).uint(seen.maxOp)
+  }
+  out.uint(fold.heads.length)
+  for (const head of fold.heads) out.uint(places.get(head.actor)!).uint(head.seq).hex(head.hash)
+  out.uint(fold.registers.size)
+  for (const [path, register] of fold.registers) {
+    out.text(path).uint(register.length)
+    for (const op of register) writeOp(out, op, places)
+  }
+}
+
+const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
+  const actors: ActorId[] = []
+  const seen = new Map<ActorId, Seen>()
+  for (let count = from.uint(from.left); count > 0; count--) {
+    const actor = from.hex(16)
+    actors.push(actor)
+    seen.set(actor, { seq: from.uint(), maxOp: from.uint() })
+  }
+  if (seen.size !== actors.length) from.fail('an actor stands twice')
+  const heads: Head[] = []
+  for (let count = from.uint(from.left); count > 0; count--) {
+    const actor = actors[from.uint()] ?? from.fail('an unknown actor')
+    const head: Head = { actor, seq: from.uint(), hash: from.hex(32) }
+    if (heads.length > 0 && heads[heads.length - 1]!.hash >= head.hash) from.fail('the heads are not in order')
+    heads.push(head)
+  }
+  const registers = new Map<Pointer, Register>()
+  for (let count = from.uint(from.left); count > 0; count--) {
+    const path = from.text(limits.maxKeyBytes)
+    const fault = registers.has(path) ? 'a field stands twice' : pointerFault(path)
+    if (fault) from.fail(fault)
+    registers.set(path, readRegister(from, actors, seen))
+  }
+  return { seen, heads, registers }
+}
+
+const readRegister = (from: ByteReader, actors: readonly ActorId[], seen: ReadonlyMap<ActorId, Seen>): Register => {
+  const register: LiveOp[] = []
+  const count = from.uint(from.left)
+  if (count === 0) from.fail('a field has no value')
+  for (let index = 0; index < count; index++) {
+    const op = readOp(from, actors)
+    if (op.counter > seen.get(op.actor)!.maxOp) from.fail('an operation is ahead of its actor')
+    if (index > 0 && compareOpIds(register[index - 1]!, op) >= 0) from.fail('the operations are not in order')
+    register.push(op)
+  }
+  return register
+}
+
+const writeOp = (out: ByteWriter, op: LiveOp, places: ReadonlyMap<ActorId, number>): void => {
+  out.uint(places.get(op.actor)!).uint(op.counter)
+  writeScalar(out, op.value)
+  if (!isInteger(op.value)) return
+  out.uint(op.increments?.size ?? 0)
+  for (const [actor, by] of op.increments ?? []) out.uint(places.get(actor)!).int(by)
+}
+
+const readOp = (from: ByteReader, actors: readonly ActorId[]): LiveOp => {
+  const actor = actors[from.uint()] ?? from.fail('an unknown actor')
+  const counter = from.uint()
+  const value = readScalar(from)
+  if (!isInteger(value)) return { counter, actor, value }
+  const increments = new Map<ActorId, number>()
+  const count = from.uint(from.left)
+  for (let index = 0; index < count; index++)
+    increments.set(actors[from.uint()] ?? from.fail('an unknown actor'), from.int())
+  if (increments.size !== count) from.fail('an increment stands twice')
+  return count === 0 ? { counter, actor, value } : { counter, actor, value, increments }
+}
+
+const writeScalar = (out: ByteWriter, value: Scalar): void => {
+  if (value === null) out.u8(SCALAR.null)
+  else if (typeof value === 'boolean') out.u8(value ? SCALAR.true : SCALAR.false)
+  else if (typeof value === 'string') out.u8(SCALAR.text).text(value)
+  else if (value instanceof Date) out.u8(SCALAR.date).int(value.getTime())
+  else if (value instanceof Uint8Array) out.u8(SCALAR.bytes).bytes(value)
+  else if (isInteger(value)) out.u8(SCALAR.integer).int(value)
+  else out.u8(SCALAR.float).f64(value)
+}
+
+const readScalar = (from: ByteReader): Scalar => {
+  switch (from.u8()) {
+    case SCALAR.null:
+      return null
+    case SCALAR.false:
+      return false
+    case SCALAR.true:
+      return true
+    case SCALAR.text:
+      return from.text(from.left)
+    case SCALAR.integer:
+      return from.int()
+    case SCALAR.float: {
+      const value = from.f64()
+      return Number.isFinite(value) && !isInteger(value) ? value : from.fail('a number is not in its own form')
+    }
+    case SCALAR.date: {
+      const ms = from.int()
+      return Math.abs(ms) <= 8.64e15 ? new Date(ms) : from.fail('a date is out of range')
+    }
+    case SCALAR.bytes: {
+      const bytes = from.bytes(from.left).slice()
+      const fault = scalarFault(bytes)
+      return fault ? from.fail(fault) : bytes
+    }
+    default:
+      return from.fail('a value has an unknown type')
+  }
+}

@@ -1,0 +1,70 @@
+import { hash } from 'node:crypto'
+import type { Fold } from './document/fold.js'
+import { joinFolds } from './document/fold.js'
+import type { End, Lease, Limit } from './lifetime.js'
+import { joinEnds, joinLeases, joinLimits } from './lifetime.js'
+
+/** A session that nobody has ended; it may have expired. */
+export interface LiveRecord {
+  readonly kind: 'live'
+  readonly document: Fold
+  readonly lease: Lease
+  readonly limit: Limit
+}
+
+/** A tombstone: the data is gone, and whatever arrives later is dropped. */
+export interface EndedRecord {
+  readonly kind: 'ended'
+  readonly end: End
+}
+
+export type SessionRecord = LiveRecord | EndedRecord
+
+/** The join: associative, commutative, idempotent. An end wins over everything, and remembers the longest horizon. */
+export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord => {
+  if (a.kind === 'ended') return { kind: 'ended', end: b.kind === 'ended' ? joinEnds(a.end, b.end) : outlive(a.end, b) }
+  if (b.kind === 'ended') return { kind: 'ended', end: outlive(b.end, a) }
+  return {
+    kind: 'live',
+    document: joinFolds(a.document, b.document),
+    lease: joinLeases(a.lease, b.lease),
+    limit: joinLimits(a.limit, b.limit),
+  }
+}
+
+const outlive = (end: End, live: LiveRecord): End =>
+  end.horizon >= live.limit.horizon ? end : { ...end, horizon: live.limit.horizon }
+
+/** The first millisecond at which a session no longer shows. */
+export const expiresAt = (record: LiveRecord): number => Math.min(record.lease.deadline, record.limit.deadline)
+
+/** Whether a session shows: not ended, and before both deadlines. */
+export const isVisible = (record: SessionRecord, now: number): record is LiveRecord =>
+  record.kind === 'live' && now < expiresAt(record)
+
+/** When a record has no use any more, but for the grace that its store adds: expired, or a tombstone past its horizon. */
+export const dueAt = (record: SessionRecord): number =>
+  record.kind === 'live' ? expiresAt(record) : record.end.horizon
+
+/**
+ * A name for the state of a record: equal in two regions if and only if the records are (32 hex digits). The heads name
+ * every change that the document has seen, so the data need not be hashed.
+ */
+export const recordVersion = (record: SessionRecord): string => {
+  const text =
+    record.kind === 'ended'
+      ? `ended ${record.end.reason} ${stampText(record.end)} ${record.end.horizon}`
+      : [
+          'live',
+          ...record.document.heads.map((head) => head.hash),
+          stampText(record.lease),
+          record.lease.idleTimeoutMs,
+          record.lease.deadline,
+          record.limit.createdAt,
+          record.limit.deadline,
+          record.limit.horizon,
+        ].join(' ')
+  return hash('sha256', text, 'hex').slice(0, 32)
+}
+
+const stampText = ({ stamp }: Lease | End): string => `${stamp.time}.${stamp.count}.${stamp.actor}`

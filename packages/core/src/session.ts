@@ -1,0 +1,104 @@
+import type { Data } from './document/value.js'
+import type { Duration } from './duration.js'
+import type { SessionKey } from './key.js'
+import type { EndReason } from './lifetime.js'
+import type { Level } from './quorum.js'
+
+/** A session as a caller sees it: a snapshot, which later writes do not change. */
+export interface Session<T extends object = Data> {
+  /** The bearer secret that addresses it. */
+  readonly id: string
+  /** Deep-frozen. */
+  readonly data: Readonly<T>
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  /** The first millisecond at which the session no longer shows, unless it is renewed. */
+  readonly expiresAt: number
+}
+
+/** A session without its id, which is not stored. */
+export interface StoredSession {
+  readonly key: SessionKey
+  readonly data: Data
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+export interface ReadOptions {
+  /** How many regions are asked. Default: the store's `consistency.read`. */
+  readonly read?: Level
+  /** How long to wait for them. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration
+}
+
+export interface WriteOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level
+  /** How long to wait for them. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration
+}
+
+export interface CreateOptions extends WriteOptions {
+  /** For middleware that makes its own ids. Default: 256 random bits. */
+  readonly id?: string
+  /** Default: the store's `session.idleTimeout`. */
+  readonly idleTimeout?: Duration
+  /** At most, and by default, the store's `session.maxLifetime`. */
+  readonly maxLifetime?: Duration
+}
+
+export interface UpdateOptions extends WriteOptions {
+  /** Whether the write also renews the idle deadline, as any use does. Default: true. */
+  readonly touch?: boolean
+}
+
+export interface ReplaceOptions extends UpdateOptions {
+  /** What the caller had read; only what differs from it is written. Default: what the store holds now. */
+  readonly base?: object
+  /** JSON pointers of integer fields whose change is written as an increment. */
+  readonly counters?: readonly string[]
+}
+
+export interface TouchOptions extends WriteOptions {
+  /** A new idle timeout for the session. Default: the one that it has. */
+  readonly idleTimeout?: Duration
+}
+
+export interface EndOptions extends WriteOptions {
+  /** Default: `'logout'`. */
+  readonly reason?: EndReason
+}
+
+/** A draft to change in place, or the whole new data as return value; or a JSON merge patch (RFC 7396). */
+export type Update<T extends object> = ((draft: T) => T | undefined | void) | { readonly [key: string]: unknown }
+
+/**
+ * What adapters are built on: an embedded replica offers it, and so will a client over the network.
+ *
+ * Every method rejects with a SojournError; the codes common to all are REPLICA_CLOSED, INVALID_OPTION, QUORUM_UNMET (where a
+ * level above `local` is asked for), OVERLOADED and STORE_FAILED.
+ */
+export interface SessionApi {
+  /** @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE */
+  create<T extends object = Data>(data: T, options?: CreateOptions): Promise<Session<T>>
+  /** @throws STORE_CORRUPT where the record is rotten and no peer supplies it */
+  get<T extends object = any>(id: string, options?: ReadOptions): Promise<Session<T> | undefined>
+  /** @throws SESSION_NOT_FOUND, INVALID_DATA, SESSION_TOO_LARGE */
+  update<T extends object = any>(id: string, update: Update<T>, options?: UpdateOptions): Promise<Session<T>>
+  /** Writes what differs between `base` and `next`, and nothing else. @throws as `update` */
+  replace<T extends object = any>(id: string, next: T, options?: ReplaceOptions): Promise<Session<T>>
+  /** @param path a JSON pointer, such as `/views`. @throws as `update` */
+  increment<T extends object = any>(id: string, path: string, by?: number, options?: UpdateOptions): Promise<Session<T>>
+  /** Renews the idle deadline. Undefined where no live session has the id. */
+  touch<T extends object = any>(id: string, options?: TouchOptions): Promise<Session<T> | undefined>
+  /** Whether the session was alive here. Final in every region, also where it had not arrived here yet. */
+  end(id: string, options?: EndOptions): Promise<boolean>
+  /** A new id for the same data, creation time and deadlines; the old one ends. @throws SESSION_NOT_FOUND */
+  rotate<T extends object = any>(id: string, options?: WriteOptions): Promise<Session<T>>
+  /** Every live session, as held here, in the order of the keys. */
+  sessions(): AsyncIterable<StoredSession>
+  /** How many live sessions are held here. */
+  count(): Promise<number>
+  /** Ends every session held here. Returns how many were alive. */
+  endAll(options?: EndOptions): Promise<number>
+}

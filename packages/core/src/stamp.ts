@@ -1,0 +1,23 @@
+import type { ActorId } from './document/op.js'
+
+/**
+ * A hybrid logical clock stamp (Kulkarni et al., "Logical Physical Clocks", 2014), kept for each record: it follows
+ * the wall clock, and is always later than the stamp that it replaces, whatever the wall clock does.
+ */
+export interface Stamp {
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** Orders stamps of one millisecond. */
+  readonly count: number
+  /** Who stamped; makes the order total. */
+  readonly actor: ActorId
+}
+
+export const compareStamps = (a: Stamp, b: Stamp): number =>
+  a.time - b.time || a.count - b.count || (a.actor < b.actor ? -1 : a.actor > b.actor ? 1 : 0)
+
+/** The stamp of an event at wall-clock time `now` that knows of `previous`. */
+export const nextStamp = (previous: Stamp | undefined, now: number, actor: ActorId): Stamp =>
+  previous === undefined || now > previous.time
+    ? { time: now, count: 0, actor }
+    : { time: previous.time, count: previous.count + 1, actor }

@@ -1,0 +1,388 @@
+import type {
+  ActorId,
+  Ancestor,
+  Clock,
+  Held,
+  Limits,
+  Random,
+  SessionKey,
+  SessionRecord,
+  Storage,
+  StorageEngine,
+  StorageWrite,
+  Timer,
+  View,
+} from '@sojourn/core'
+import { dueAt, encodeRecord, isSojournError, materialize, SojournError } from '@sojourn/core'
+import { Cache } from './cache.js'
+import { CommitQueue } from './commit-queue.js'
+import type { ExpiryRow, FeedRow, Origin } from './keyspace.js'
+import {
+  allExpiry,
+  allRecords,
+  decodeExpiryRow,
+  decodeFeedRow,
+  decodeRecordRow,
+  encodeFeedValue,
+  encodeRecordRow,
+  expiryKey,
+  expiryRange,
+  expiryValue,
+  feedKey,
+  feedRange,
+  keyOfRecordRow,
+  metaKey,
+  recordKey,
+  sliceRange,
+} from './keyspace.js'
+import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
+
+/** In Redis's words: every commit waits for the disk; the disk is told once a second; the system decides. */
+export type Fsync = 'always' | 'everysec' | 'never'
+
+/** Every row of this name is what the store knows of itself. */
+const STATE = metaKey('state')
+const STATE_INTERVAL_MS = 1_000
+
+/** A record as the store holds it. */
+export interface Entry {
+  readonly record: SessionRecord
+  /** Its latest commit in this store's feed. */
+  readonly sequence: number
+  /** Encoded bytes. */
+  readonly size: number
+  /** Where its feed row says that it came from; `unread` where it was read from the disk without its feed row. */
+  readonly origin: Origin | undefined | 'unread'
+  /** Built when first asked for. */
+  view?: View
+}
+
+/** One commit, as listeners are told of it once it is on the disk. */
+export interface Commit {
+  readonly key: SessionKey
+  readonly sequence: number
+  /** Undefined: a purge, which has no place in the feed. */
+  readonly entry: Entry | undefined
+  readonly origin: Origin | undefined
+  /** What whoever committed it gave to go with it. */
+  readonly note: unknown
+}
+
+export interface RecordStoreOptions {
+  readonly engine: StorageEngine
+  readonly location: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly fsync: Fsync
+  readonly limits: Limits
+  readonly committed: (commits: readonly Commit[]) => void
+  /** A batch, or the state, could not be written. */
+  readonly failed: (error: unknown) => void
+  /** What goes into the state beside the store's own part. */
+  readonly vector: () => readonly Held[]
+}
+
+/** Records, each with its feed row and its expiry row, in one storage. Everything is read and changed in memory at once, and is on the disk when the commit resolves. */
+export class RecordStore {
+  readonly actor: ActorId
+  readonly lineage: readonly Ancestor[]
+  /** The vector that the last opening left. */
+  readonly restoredVector: readonly Held[]
+  readonly #options: RecordStoreOptions
+  readonly #storage: Storage
+  readonly #queue: CommitQueue<Commit>
+  readonly #cache: Cache<Entry>
+  /** Entries that are newer than the disk; `undefined` stands for a purge. They outrank the cache and the disk. */
+  readonly #unwritten = new Map<SessionKey, Commit>()
+  /** The last sequence given out. */
+  #head: number
+  /** All through here is on the disk. */
+  #committed: number
+  #live = 0
+  #ended = 0
+  /** Live records due by {@link #expiredThrough}: counted out of the sessions, but not yet purged. */
+  #expired = 0
+  #expiredThrough: number
+  #dirty = false
+  #stateTimer: Timer | undefined
+  #closed = false
+
+  private constructor(options: RecordStoreOptions, storage: Storage, state: StoreState) {
+    this.#options = options
+    this.#storage = storage
+    this.actor = state.actor
+    this.lineage = state.lineage
+    this.restoredVector = state.vector
+    this.#head = state.head
+    this.#committed = state.head
+    this.#expiredThrough = state.expiredThrough
+    this.#cache = new Cache(options.limits.maxCacheEntries, options.limits.maxCacheBytes)
+    this.#queue = new CommitQueue({
+      storage,
+      sync: options.fsync === 'always',
+      maxPending: options.limits.maxPendingCommits,
+      committed: (commits) => this.#onCommitted(commits),
+      failed: (commits, error) => this.#onFailed(commits, error),
+    })
+  }
+
+  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
+  static async open(options: RecordStoreOptions): Promise<RecordStore> {
+    const storage = await options.engine.open(options.location)
+    try {
+      const row = storage.get(STATE)
+      let lastSequence = 0
+      for await (const rows of storage.scan({ ...feedRange(), reverse: true, limit: 1 }))
+        for (const [key, value] of rows) lastSequence = decodeFeedRow(key, value)?.sequence ?? 0
+      const actor = Buffer.from(options.random.bytes(16)).toString('hex')
+      const state = nextOpening(row && decodeState(row), lastSequence, actor)
+      await storage.write([{ type: 'put', key: STATE, value: encodeState(state) }], options.fsync !== 'never')
+      const store = new RecordStore(options, storage, state)
+      await store.#countRows()
+      store.#scheduleState()
+      return store
+    } catch (error) {
+      await storage.close()
+      throw error
+    }
+  }
+
+  async #countRows(): Promise<void> {
+    for await (const rows of this.#storage.scan(allExpiry))
+      for (const [key, value] of rows) {
+        const row = decodeExpiryRow(key, value)
+        this.#count(row.kind, row.dueAt, 1)
+      }
+  }
+
+  #count(kind: SessionRecord['kind'], due: number, by: 1 | -1): void {
+    if (kind === 'ended') this.#ended += by
+    else this.#live += by
+    if (kind === 'live' && due <= this.#expiredThrough) this.#expired += by
+  }
+
+  get head(): number {
+    return this.#head
+  }
+
+  get committed(): number {
+    return this.#committed
+  }
+
+  get counts() {
+    return { sessions: this.#live - this.#expired, expired: this.#expired, tombstones: this.#ended }
+  }
+
+  get cached() {
+    return { entries: this.#cache.count, bytes: this.#cache.bytes }
+  }
+
+  get pendingCommits(): number {
+    return this.#queue.pending
+  }
+
+  /** @throws STORE_CORRUPT, STORE_FAILED */
+  read(key: SessionKey): Entry | undefined {
+    const unwritten = this.#unwritten.get(key)
+    if (unwritten) return unwritten.entry
+    const cached = this.#cache.get(key)
+    if (cached) return cached
+    const row = this.#storage.get(recordKey(key))
+    if (row === undefined) return undefined
+    const entry: Entry = { ...decodeRecordRow(key, row, this.#options.limits), origin: 'unread' }
+    this.#cache.set(key, entry)
+    return entry
+  }
+
+  /** Like {@link read}, but a rotten record is as good as none. */
+  readSound(key: SessionKey): Entry | undefined {
+    try {
+      return this.read(key)
+    } catch (error) {
+      if (isSojournError(error, 'STORE_CORRUPT')) return undefined
+      throw error
+    }
+  }
+
+  /** The data that a live record shows; built once for each state of a record. */
+  viewOf(entry: Entry): View | undefined {
+    if (entry.record.kind !== 'live') return undefined
+    if (entry.view?.shareable) return entry.view
+    const view = materialize(entry.record.document)
+    entry.view = view
+    return view
+  }
+
+  /** @throws OVERLOADED: call it before computing what to commit */
+  admit(): void {
+    if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
+    this.#queue.admit()
+  }
+
+  /**
+   * Makes `record` the state of `key`: in memory at once, on the disk when `done` resolves.
+   * @param origin the feed and sequence by which it came from a peer
+   * @param note handed to the listener with the commit
+   */
+  commit(
+    key: SessionKey,
+    record: SessionRecord,
+    { encoded = encodeRecord(record), origin, note }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
+  ): { readonly sequence: number; readonly done: Promise<void> } {
+    const before = this.readSound(key)
+    const sequence = ++this.#head
+    const due = dueAt(record)
+    const ours = this.#inherit(before, origin)
+    const writes: StorageWrite[] = [
+      { type: 'put', key: recordKey(key), value: encodeRecordRow(key, sequence, encoded) },
+      { type: 'put', key: feedKey(sequence), value: encodeFeedValue(key, ours) },
+    ]
+    if (before) {
+      writes.push({ type: 'del', key: feedKey(before.sequence) })
+      this.#count(before.record.kind, dueAt(before.record), -1)
+      if (dueAt(before.record) !== due) writes.push({ type: 'del', key: expiryKey(dueAt(before.record), key) })
+    }
+    if (!before || dueAt(before.record) !== due || before.record.kind !== record.kind)
+      writes.push({ type: 'put', key: expiryKey(due, key), value: expiryValue(record.kind) })
+    this.#count(record.kind, due, 1)
+    const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
+    const commit: Commit = { key, sequence, entry, origin, note }
+    this.#unwritten.set(key, commit)
+    this.#dirty = true
+    return { sequence, done: this.#queue.add(writes, commit) }
+  }
+
+  /** A record may name an origin only if all that it holds came from there: else a peer that skips it would miss something. */
+  #inherit(before: Entry | undefined, origin: Origin | undefined): Origin | undefined {
+    if (origin === undefined || before === undefined) return origin
+    const previous = before.origin === 'unread' ? this.#originOf(before.sequence) : before.origin
+    return previous?.feed === origin.feed ? origin : undefined
+  }
+
+  #originOf(sequence: number): Origin | undefined {
+    const key = feedKey(sequence)
+    const row = this.#storage.get(key)
+    return row && decodeFeedRow(key, row)?.origin
+  }
+
+  /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
+  purge(key: SessionKey, entry: Entry): Promise<void> {
+    const due = dueAt(entry.record)
+    this.#count(entry.record.kind, due, -1)
+    const commit: Commit = { key, sequence: entry.sequence, entry: undefined, origin: undefined, note: undefined }
+    this.#unwritten.set(key, commit)
+    this.#dirty = true
+    const dead = [recordKey(key), feedKey(entry.sequence), expiryKey(due, key)]
+    return this.#queue.add(
+      dead.map((row) => ({ type: 'del', key: row })),
+      commit,
+    )
+  }
+
+  /** Removes an expiry row that belongs to no record (a rotten record was replaced without knowing its rows). */
+  async dropExpiryRow(row: ExpiryRow): Promise<void> {
+    await this.#storage.write([{ type: 'del', key: expiryKey(row.dueAt, row.key) }], false)
+    this.#count(row.kind, row.dueAt, -1)
+  }
+
+  /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
+  async *feed(after: number): AsyncIterable<readonly FeedRow[]> {
+    for await (const rows of this.#storage.scan(feedRange(after)))
+      yield rows.flatMap(([key, value]) => decodeFeedRow(key, value) ?? [])
+  }
+
+  /** Records due in (after, through], in the order of time. */
+  async *due(after: number, through: number, limit: number): AsyncIterable<readonly ExpiryRow[]> {
+    for await (const rows of this.#storage.scan({ ...expiryRange(after, through), limit }))
+      yield rows.map(([key, value]) => decodeExpiryRow(key, value))
+  }
+
+  /** The earliest time after `after` at which a record is due. */
+  async nextDue(after: number): Promise<number | undefined> {
+    for await (const rows of this.due(after, Number.MAX_SAFE_INTEGER - 1, 1)) for (const row of rows) return row.dueAt
+    return undefined
+  }
+
+  /** The keys of all records, or of those that start with a byte, in order. */
+  async *keys(slice?: number): AsyncIterable<readonly SessionKey[]> {
+    for await (const rows of this.#storage.scan(slice === undefined ? allRecords : sliceRange(slice)))
+      yield rows.map(([key]) => keyOfRecordRow(key))
+  }
+
+  get expiredThrough(): number {
+    return this.#expiredThrough
+  }
+
+  /** Sessions due by `time` were reported; `count` live ones of them had not been before. */
+  advanceExpired(time: number, count: number): void {
+    if (time <= this.#expiredThrough) return
+    this.#expiredThrough = time
+    this.#expired += count
+    this.#dirty = true
+  }
+
+  #onCommitted(commits: readonly Commit[]): void {
+    for (const commit of commits) {
+      this.#committed = Math.max(this.#committed, commit.sequence)
+      if (commit.entry) this.#cache.set(commit.key, commit.entry)
+      else this.#cache.delete(commit.key)
+      if (this.#unwritten.get(commit.key) === commit) this.#unwritten.delete(commit.key)
+    }
+    this.#options.committed(commits)
+  }
+
+  #onFailed(commits: readonly Commit[], error: unknown): void {
+    // What is on the disk counts again; the counters are read from there, too.
+    for (const { key } of commits) {
+      this.#unwritten.delete(key)
+      this.#cache.delete(key)
+    }
+    this.#options.failed(error)
+    this.#live = this.#ended = this.#expired = 0
+    void this.#countRows().catch((reason: unknown) => this.#options.failed(reason))
+  }
+
+  #scheduleState(): void {
+    this.#stateTimer = this.#options.clock.after(STATE_INTERVAL_MS, () => {
+      void this.writeState()
+        .catch((error: unknown) => this.#options.failed(error))
+        .then(() => {
+          if (!this.#closed) this.#scheduleState()
+        })
+    })
+  }
+
+  /** Notes how far the store is; with `everysec` and `always`, everything before it is on the disk then. */
+  async writeState(): Promise<void> {
+    if (!this.#dirty) return
+    this.#dirty = false
+    await this.#storage.write([{ type: 'put', key: STATE, value: encodeState(this.#state()) }], this.#options.fsync !== 'never')
+  }
+
+  /** The vector moved, so the state is worth writing. */
+  touchState(): void {
+    this.#dirty = true
+  }
+
+  #state(): StoreState {
+    return {
+      actor: this.actor,
+      head: this.#committed,
+      lineage: this.lineage,
+      vector: this.#options.vector(),
+      expiredThrough: this.#expiredThrough,
+    }
+  }
+
+  /** Writes what waits, then closes the storage. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#stateTimer?.cancel()
+    await this.#queue.idle()
+    try {
+      await this.writeState()
+    } finally {
+      await this.#storage.close()
+    }
+  }
+}

@@ -1,0 +1,233 @@
+import type { Ancestor, FeedId, Held, SessionKey } from '@sojourn/core'
+import { ByteReader, ByteWriter, KEY_BYTES, SojournError } from '@sojourn/core'
+import type { Shape } from './shape.js'
+import { bytes, hex, list, optional, struct, text, uint, union, word } from './shape.js'
+
+/** Of the link protocol. A peer that speaks another one is refused with LINK_VERSION. */
+export const LINK_VERSION = 1
+
+/** The WebSocket subprotocol of links. */
+export const LINK_PROTOCOL = 'sojourn-link'
+
+/** "sojn": what a first frame starts with, so that a stranger is told apart from a peer of another version. */
+export const LINK_MAGIC = 0x736f6a6e
+
+export const NONCE_BYTES = 32
+export const PROOF_BYTES = 32
+
+/** The dialler's first words. */
+export interface Greet {
+  readonly type: 'greet'
+  readonly magic: number
+  readonly version: number
+  readonly region: string
+  readonly nonce: string
+}
+
+/** The listener proves that it knows the secret, and asks for the same. */
+export interface Prove {
+  readonly type: 'prove'
+  readonly region: string
+  readonly nonce: string
+  readonly proof: string
+}
+
+/** The dialler's proof. */
+export interface Accept {
+  readonly type: 'accept'
+  readonly proof: string
+}
+
+/** Both sides, once authenticated: who they are and what they hold. */
+export interface Hello {
+  readonly type: 'hello'
+  readonly feed: FeedId
+  /** Earlier openings of the store, the latest first. */
+  readonly lineage: readonly Ancestor[]
+  readonly clock: number
+  readonly vector: readonly Held[]
+  /** The feeds that the sender receives over links of its own, so nobody need relay them to it. */
+  readonly linked: readonly FeedId[]
+}
+
+/** A stretch of the sender's feed. */
+export interface Stretch {
+  readonly type: 'stretch'
+  /** The last sequence before the stretch. */
+  readonly from: number
+  readonly through: number
+  /** Encoded items, in the order of the feed. */
+  readonly items: readonly Uint8Array[]
+  /** What was left out because the receiver gets it over a link of its own: the stretch is held when this is. */
+  readonly needs: readonly Held[]
+  /** What else one holds who holds the stretch: the sender's vector for feeds that the receiver is not linked to. */
+  readonly holds: readonly Held[]
+  /** Whether records were read from the feed on disk (a catch-up) rather than deltas sent as they were committed. */
+  readonly catchUp: number
+}
+
+/** "`region`, in its present opening `holder`, holds `feed` through …" */
+export interface Holding {
+  readonly region: string
+  readonly holder: FeedId
+  readonly feed: FeedId
+  readonly through: number
+}
+
+/** What the sender holds, and what it knows that others hold. */
+export interface Acks {
+  readonly type: 'acks'
+  readonly holdings: readonly Holding[]
+}
+
+/** Now and then, also when nothing happens. */
+export interface Heartbeat {
+  readonly type: 'heartbeat'
+  /** The sender's monotonic clock, microseconds. */
+  readonly sentAt: number
+  /** The `sentAt` of the last heartbeat received, and how long ago that was, in microseconds; 0 and 0 before the first. */
+  readonly echo: number
+  readonly echoAge: number
+  /** The sender's wall clock, milliseconds. */
+  readonly clock: number
+  /** The last sequence of the sender's feed. */
+  readonly head: number
+  readonly vector: readonly Held[]
+  readonly linked: readonly FeedId[]
+}
+
+/** "Start again after `from`: I lost something." */
+export interface Resume {
+  readonly type: 'resume'
+  readonly from: number
+}
+
+/** "Which version of this session do you hold? Mine is …" */
+export interface Ask {
+  readonly type: 'ask'
+  readonly request: number
+  readonly key: SessionKey
+  /** Undefined: none. */
+  readonly version: string | undefined
+}
+
+export const TELLS = ['same', 'none', 'record', 'corrupt'] as const
+
+/** The answer; `record` is there where the versions differ. */
+export interface Tell {
+  readonly type: 'tell'
+  readonly request: number
+  readonly what: (typeof TELLS)[number]
+  readonly record: Uint8Array | undefined
+}
+
+/** "Send me these records: a delta builds on something that I lack." */
+export interface Want {
+  readonly type: 'want'
+  readonly keys: readonly SessionKey[]
+}
+
+/** Records outside the feed's order: wanted ones and repairs. `absent` are wanted keys of which nothing is known. */
+export interface Records {
+  readonly type: 'records'
+  readonly records: readonly { readonly key: SessionKey; readonly record: Uint8Array }[]
+  readonly absent: readonly SessionKey[]
+}
+
+/** "Over the keys that start with this byte, of sessions that outlive `asOf`, my digest is …" */
+export interface Digest {
+  readonly type: 'digest'
+  readonly slice: number
+  readonly asOf: number
+  readonly digest: string
+}
+
+/** The digests differ; these are the sender's versions in that slice, one part of several. */
+export interface Versions {
+  readonly type: 'versions'
+  readonly slice: number
+  readonly asOf: number
+  /** The keys through which this part is complete: all of the slice from `after` on, exclusive, to `upTo`, inclusive. */
+  readonly after: SessionKey
+  readonly upTo: SessionKey
+  readonly versions: readonly { readonly key: SessionKey; readonly version: string }[]
+}
+
+export type Message =
+  | Greet
+  | Prove
+  | Accept
+  | Hello
+  | Stretch
+  | Acks
+  | Heartbeat
+  | Resume
+  | Ask
+  | Tell
+  | Want
+  | Records
+  | Digest
+  | Versions
+
+/** A region's name, in bytes of UTF-8. */
+export const MAX_REGION_BYTES = 64
+
+type Body<M> = Omit<M, 'type'>
+const region = text(MAX_REGION_BYTES)
+const feed = hex(16)
+const key = hex(KEY_BYTES)
+const version = hex(16)
+const nonce = hex(NONCE_BYTES)
+const proof = hex(PROOF_BYTES)
+const held: Shape<Held> = struct<Held>({ feed, through: uint })
+const vector = list(held, 1_024)
+const linked = list(feed, 1_024)
+
+const message: Shape<Message> = union<Message>({
+  greet: [1, struct<Body<Greet>>({ magic: uint, version: uint, region, nonce })],
+  prove: [2, struct<Body<Prove>>({ region, nonce, proof })],
+  accept: [3, struct<Body<Accept>>({ proof })],
+  hello: [4, struct<Body<Hello>>({ feed, lineage: list(held, 64), clock: uint, vector, linked })],
+  stretch: [
+    5,
+    struct<Body<Stretch>>({ from: uint, through: uint, needs: vector, holds: vector, catchUp: uint, items: list(bytes) }),
+  ],
+  acks: [6, struct<Body<Acks>>({ holdings: list(struct<Holding>({ region, holder: feed, feed, through: uint }), 4_096) })],
+  heartbeat: [
+    7,
+    struct<Body<Heartbeat>>({ sentAt: uint, echo: uint, echoAge: uint, clock: uint, head: uint, vector, linked }),
+  ],
+  resume: [8, struct<Body<Resume>>({ from: uint })],
+  ask: [9, struct<Body<Ask>>({ request: uint, key, version: optional(version) })],
+  tell: [10, struct<Body<Tell>>({ request: uint, what: word(TELLS), record: optional(bytes) })],
+  want: [11, struct<Body<Want>>({ keys: list(key) })],
+  records: [12, struct<Body<Records>>({ records: list(struct({ key, record: bytes })), absent: list(key) })],
+  digest: [13, struct<Body<Digest>>({ slice: uint, asOf: uint, digest: hex(32) })],
+  versions: [
+    14,
+    struct<Body<Versions>>({ slice: uint, asOf: uint, after: key, upTo: key, versions: list(struct({ key, version })) }),
+  ],
+})
+
+const writer = new ByteWriter(64 * 1024)
+
+/** One frame. */
+export const encodeMessage = (value: Message): Uint8Array => {
+  message.write(writer, value)
+  return writer.finish()
+}
+
+/**
+ * Byte strings in the message are views of the frame.
+ * @throws FRAME_TOO_LARGE, FRAME_INVALID, and nothing else
+ */
+export const decodeMessage = (frame: Uint8Array, maxFrameBytes: number): Message => {
+  if (frame.length > maxFrameBytes)
+    throw new SojournError('FRAME_TOO_LARGE', `a frame has ${frame.length} bytes, ${maxFrameBytes} are allowed`, {
+      limit: maxFrameBytes,
+    })
+  const reader = new ByteReader(frame, 'FRAME_INVALID')
+  const decoded = message.read(reader)
+  reader.end()
+  return decoded
+}
