@@ -3,6 +3,7 @@ export { decodeChange, encodeChange, type EncodedChange } from './document/chang
 export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
 export {
   applyChange,
+  changeFault,
   type Context,
   EMPTY_FOLD,
   type Fold,

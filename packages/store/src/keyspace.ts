@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { FeedId, RecordLimits, SessionKey, SessionRecord } from '@sojourn/core'
-import { ByteReader, ByteWriter, decodeRecord, encodeRecord, KEY_BYTES, SojournError } from '@sojourn/core'
+import { ByteReader, ByteWriter, decodeRecord, KEY_BYTES, SojournError } from '@sojourn/core'
 
 /**
  * The rows of a store, each kind under a first byte of its own (SPEC, "Keyspace"):
@@ -58,7 +58,7 @@ export const sliceRange = (slice: number) => ({
 export const recordKey = (key: SessionKey): Uint8Array => {
   const out = Buffer.allocUnsafe(1 + KEY_BYTES)
   out[0] = SPACE.record
-  out.hexWrite(key, 1, KEY_BYTES)
+  out.write(key, 1, KEY_BYTES, 'hex')
   return out
 }
 export const keyOfRecordRow = (key: Uint8Array): SessionKey =>
@@ -68,7 +68,7 @@ export const feedKey = (sequence: number): Uint8Array => numbered(SPACE.feed, se
 
 export const expiryKey = (dueAt: number, key: SessionKey): Uint8Array => {
   const out = numbered(SPACE.expiry, dueAt, KEY_BYTES)
-  out.hexWrite(key, 9, KEY_BYTES)
+  out.write(key, 9, KEY_BYTES, 'hex')
   return out
 }
 const KINDS = ['live', 'ended'] as const

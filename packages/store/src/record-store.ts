@@ -187,11 +187,20 @@ export class RecordStore {
     if (unwritten) return unwritten.entry
     const cached = this.#cache.get(key)
     if (cached) return cached
-    const row = this.#storage.get(recordKey(key))
-    if (row === undefined) return undefined
-    const entry: Entry = { ...decodeRecordRow(key, row, this.#options.limits), origin: 'unread' }
-    this.#cache.set(key, entry)
+    const entry = this.#load(key)
+    if (entry) this.#cache.set(key, entry)
     return entry
+  }
+
+  #load(key: SessionKey): Entry | undefined {
+    const row = this.#storage.get(recordKey(key))
+    return row && { ...decodeRecordRow(key, row, this.#options.limits), origin: 'unread' }
+  }
+
+  /** Like {@link read}, for walks over many records: they leave the cache as it is. @throws STORE_CORRUPT */
+  peek(key: SessionKey): Entry | undefined {
+    const unwritten = this.#unwritten.get(key)
+    return unwritten ? unwritten.entry : (this.#cache.get(key) ?? this.#load(key))
   }
 
   /** Like {@link read}, but a rotten record is as good as none. */
@@ -279,9 +288,16 @@ export class RecordStore {
     )
   }
 
-  /** Removes an expiry row that belongs to no record (a rotten record was replaced without knowing its rows). */
-  async dropExpiryRow(row: ExpiryRow): Promise<void> {
-    await this.#storage.write([{ type: 'del', key: expiryKey(row.dueAt, row.key) }], false)
+  /**
+   * Removes an expiry row that belongs to no record: the record rotted, or was replaced when its rows were not known.
+   * @param rotten whether to remove what is left of the record, too
+   */
+  async dropExpiryRow(row: ExpiryRow, rotten: boolean): Promise<void> {
+    const dead = [expiryKey(row.dueAt, row.key), ...(rotten ? [recordKey(row.key)] : [])]
+    await this.#storage.write(
+      dead.map((key) => ({ type: 'del', key })),
+      false,
+    )
     this.#count(row.kind, row.dueAt, -1)
   }
 

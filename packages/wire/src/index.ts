@@ -13,6 +13,7 @@ export {
   LINK_VERSION,
   MAX_REGION_BYTES,
   type Message,
+  type Need,
   NONCE_BYTES,
   type Records,
   type Resume,

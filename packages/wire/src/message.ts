@@ -50,6 +50,13 @@ export interface Hello {
   readonly linked: readonly FeedId[]
 }
 
+export const STRETCH_MODES = ['live', 'prompt', 'catchup'] as const
+
+/** "My feed from `at` on is held by who also holds `feed` through …": entries that come from there were left out. */
+export interface Need extends Held {
+  readonly at: number
+}
+
 /** A stretch of the sender's feed. */
 export interface Stretch {
   readonly type: 'stretch'
@@ -58,12 +65,12 @@ export interface Stretch {
   readonly through: number
   /** Encoded items, in the order of the feed. */
   readonly items: readonly Uint8Array[]
-  /** What was left out because the receiver gets it over a link of its own: the stretch is held when this is. */
-  readonly needs: readonly Held[]
+  /** What was left out because the receiver gets it over links of its own. */
+  readonly needs: readonly Need[]
   /** What else one holds who holds the stretch: the sender's vector for feeds that the receiver is not linked to. */
   readonly holds: readonly Held[]
-  /** Whether records were read from the feed on disk (a catch-up) rather than deltas sent as they were committed. */
-  readonly catchUp: number
+  /** `live`: deltas as they were committed; `prompt`: the same, and somebody waits for the ack; `catchup`: records. */
+  readonly mode: (typeof STRETCH_MODES)[number]
 }
 
 /** "`region`, in its present opening `holder`, holds `feed` through …" */
@@ -96,10 +103,11 @@ export interface Heartbeat {
   readonly linked: readonly FeedId[]
 }
 
-/** "Start again after `from`: I lost something." */
+/** "Start again after `from`: I lost something, or a link over which I got what you left out." */
 export interface Resume {
   readonly type: 'resume'
   readonly from: number
+  readonly linked: readonly FeedId[]
 }
 
 /** "Which version of this session do you hold? Mine is …" */
@@ -190,14 +198,21 @@ const message: Shape<Message> = union<Message>({
   hello: [4, struct<Body<Hello>>({ feed, lineage: list(held, 64), clock: uint, vector, linked })],
   stretch: [
     5,
-    struct<Body<Stretch>>({ from: uint, through: uint, needs: vector, holds: vector, catchUp: uint, items: list(bytes) }),
+    struct<Body<Stretch>>({
+      from: uint,
+      through: uint,
+      mode: word(STRETCH_MODES),
+      needs: list(struct<Need>({ at: uint, feed, through: uint })),
+      holds: vector,
+      items: list(bytes),
+    }),
   ],
   acks: [6, struct<Body<Acks>>({ holdings: list(struct<Holding>({ region, holder: feed, feed, through: uint }), 4_096) })],
   heartbeat: [
     7,
     struct<Body<Heartbeat>>({ sentAt: uint, echo: uint, echoAge: uint, clock: uint, head: uint, vector, linked }),
   ],
-  resume: [8, struct<Body<Resume>>({ from: uint })],
+  resume: [8, struct<Body<Resume>>({ from: uint, linked })],
   ask: [9, struct<Body<Ask>>({ request: uint, key, version: optional(version) })],
   tell: [10, struct<Body<Tell>>({ request: uint, what: word(TELLS), record: optional(bytes) })],
   want: [11, struct<Body<Want>>({ keys: list(key) })],

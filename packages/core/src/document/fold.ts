@@ -51,6 +51,27 @@ export const readiness = (fold: Fold, change: Pick<Change, 'actor' | 'seq'>, con
   return context.every((dep) => (fold.seen.get(dep.actor)?.seq ?? 0) >= dep.seq) ? 'ready' : 'missing'
 }
 
+/**
+ * Why a change that is `ready` is none that a sound replica writes, or undefined. Automerge would fail on such a change, or
+ * (operation numbers far ahead) spend memory without end on it, so it must not get in.
+ */
+export const changeFault = (fold: Fold, change: Change): string | undefined => {
+  let maxOp = 0
+  for (const seen of fold.seen.values()) maxOp = Math.max(maxOp, seen.maxOp)
+  if (change.ops.length === 0) return 'a change is empty'
+  if (change.startOp <= (fold.seen.get(change.actor)?.maxOp ?? 0)) return 'a change uses operation numbers again'
+  if (change.startOp > maxOp + 1) return 'a change leaves out operation numbers'
+  for (const op of change.ops) {
+    const register = fold.registers.get(op.key) ?? []
+    for (const pred of op.pred) {
+      if (!hasSeen(fold, pred) && pred.actor !== change.actor) return 'a change overwrites an operation that is not there'
+      const live = register.find((other) => compareOpIds(other, pred) === 0)
+      if (op.action === 'inc' && live && !isInteger(live.value)) return 'a change increments what is no integer'
+    }
+  }
+  return undefined
+}
+
 /** The fold after a change that is `ready` for it. */
 export const applyChange = (fold: Fold, change: Change, hash: ChangeHash): Fold => {
   const registers = new Map(fold.registers)

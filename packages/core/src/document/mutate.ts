@@ -5,7 +5,7 @@ import { encodeChange } from './change.js'
 import type { Edit } from './diff.js'
 import type { Context, Fold } from './fold.js'
 import { applyChange, liveValue, winner } from './fold.js'
-import type { ActorId, Change, Op, OpId } from './op.js'
+import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { parentOf } from './pointer.js'
@@ -38,8 +38,11 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
     changes.push({ bytes: encoded.bytes, context: context.map(({ actor: by, seq }) => ({ actor: by, seq })) })
     current = applyChange(current, change, encoded.hash)
   }
-  for (const edit of edits)
-    if (edit.kind === 'increment' && checkIncrement(fold, edit)) commit(makeCounter(current, edit.path))
+  for (const edit of edits) {
+    if (edit.kind !== 'increment' || !checkIncrement(fold, edit)) continue
+    const makings = (current.seen.get(counterActor(edit.path))?.seq ?? 0) + 1
+    if (makings <= MAX_MAKINGS) commit(makeCounter(edit.path, makings))
+  }
   const ops = withParents(current, edits).flatMap((edit) => toOp(current, edit) ?? [])
   if (ops.length > 0) {
     let maxOp = 0
@@ -72,12 +75,37 @@ const checkIncrement = (fold: Fold, edit: Edit & { kind: 'increment' }): boolean
 /**
  * The change that makes a counter of 0 where there is nothing. All of it follows from the pointer and from how often the
  * field was made before, so regions that do it at the same time write the very same change, and their increments add up.
- * The actor belongs to the pointer; a later making (after a deletion) is the actor's next change, and builds on nothing.
+ * The actor belongs to the pointer; each later making (after a deletion) is its next change, and builds on the last one.
  */
 const makeCounter = (fold: Fold, path: Pointer): Change => {
   const actor = hash('sha256', `sojourn counter\0${path}`, 'hex').slice(0, 32)
-  const seq = (fold.seen.get(actor)?.seq ?? 0) + 1
-  return { actor, seq, startOp: seq, deps: [], ops: [{ action: 'set', key: path, value: 0, pred: [] }] }
+  return counterChange(actor, path, (fold.seen.get(actor)?.seq ?? 0) + 1)
+}
+
+const counterChange = (actor: ActorId, path: Pointer, seq: number): Change => ({
+  actor,
+  seq,
+  startOp: seq,
+  deps: seq === 1 ? [] : [counterHash(actor, path, seq - 1)],
+  ops: [{ action: 'set', key: path, value: 0, pred: [] }],
+})
+
+/** The last known link of each pointer's chain of makings, so that a field made a thousand times costs no more than one made twice. */
+const chains = new Map<Pointer, { readonly seq: number; readonly hash: ChangeHash }>()
+const MAX_CHAINS = 1_024
+
+const counterHash = (actor: ActorId, path: Pointer, seq: number): ChangeHash => {
+  const known = chains.get(path)
+  if (known?.seq === seq) return known.hash
+  let link = known && known.seq < seq ? known : undefined
+  while (link?.seq !== seq) {
+    const next = link === undefined ? 1 : link.seq + 1
+    if (link) chains.set(path, link)
+    link = { seq: next, hash: encodeChange(counterChange(actor, path, next)).hash }
+  }
+  if (chains.size >= MAX_CHAINS) chains.clear()
+  chains.set(path, link)
+  return link.hash
 }
 
 /**
@@ -91,7 +119,9 @@ const withParents = (fold: Fold, edits: readonly Edit[]): readonly Edit[] => {
     for (let path = parentOf(edit.path); path !== ''; path = parentOf(path)) {
       if (byPath.has(path)) continue
       const register = fold.registers.get(path)
-      if (register === undefined ? edit.kind === 'delete' : isObjectMarker(liveValue(winner(register)))) continue
+      if (register !== undefined && isObjectMarker(liveValue(winner(register)))) continue
+      // A deletion keeps an object that shows; it makes none, neither of nothing nor of a scalar that came meanwhile.
+      if (edit.kind === 'delete' && !hasFieldsBelow(fold.registers, path)) continue
       byPath.set(path, { kind: 'set', path, value: OBJECT_MARKER })
     }
   }
@@ -107,6 +137,7 @@ const toOp = (fold: Fold, edit: Edit): Op | undefined => {
     case 'delete':
       return register.length === 0 ? undefined : { action: 'del', key: edit.path, pred: register.map(idOf) }
     case 'increment':
+      if (register.length === 0) return { action: 'set', key: edit.path, value: edit.by, pred: [] }
       return edit.by === 0
         ? undefined
         : { action: 'inc', key: edit.path, value: edit.by, pred: [idOf(winner(register))] }

@@ -110,7 +110,7 @@ export const otherActors = (change: Change): readonly ActorId[] => {
 export const writeOps = (
   header: ByteWriter,
   columns: ByteWriter,
-  { actor, ops }: Change,
+  { ops }: Change,
   others: readonly ActorId[],
 ): void => {
   if (ops.length === 0) {
@@ -125,15 +125,15 @@ export const writeOps = (
   const predCounts: number[] = []
   const predActors: number[] = []
   const predCounters: number[] = []
-  const indexes = new Map<ActorId, number>([[actor, 0]])
-  for (let index = 0; index < others.length; index++) indexes.set(others[index]!, index + 1)
+  // Most changes name nobody but their author.
+  const indexes = others.length === 0 ? undefined : new Map(others.map((other, index) => [other, index + 1]))
   for (const op of ops) {
     keys.push(op.key)
     actions.push(op.action === 'set' ? SET : op.action === 'del' ? DEL : INC)
     metas.push(writeValue(op))
     predCounts.push(op.pred.length)
     for (const pred of op.pred.length > 1 ? op.pred.toSorted(compareOpIds) : op.pred) {
-      predActors.push(indexes.get(pred.actor)!)
+      predActors.push(indexes?.get(pred.actor) ?? 0)
       predCounters.push(pred.counter)
     }
   }

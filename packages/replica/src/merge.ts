@@ -1,0 +1,104 @@
+import type { Limits, LiveRecord, SessionRecord } from '@sojourn/core'
+import {
+  applyChange,
+  changeFault,
+  compareStamps,
+  decodeChange,
+  decodeRecord,
+  dueAt,
+  joinRecords,
+  type Lease,
+  type Op,
+  pointerFault,
+  readiness,
+  recordVersion,
+  scalarFault,
+  SojournError,
+} from '@sojourn/core'
+import type { Item } from '@sojourn/wire'
+
+/** What an item from a peer does to a record: nothing new, a new record, or it builds on what is not here. */
+export type Merge =
+  | { readonly kind: 'known' }
+  | { readonly kind: 'merged'; readonly record: SessionRecord }
+  | { readonly kind: 'missing' }
+
+export interface MergeContext {
+  readonly limits: Limits
+  /** Wall clock, milliseconds. */
+  readonly now: number
+  /** Records due before this are as good as purged: they are not taken in again. */
+  readonly purgedBefore: number
+}
+
+const KNOWN: Merge = { kind: 'known' }
+const MISSING: Merge = { kind: 'missing' }
+
+/** A stamp further ahead than any clock error would outlive every renewal, so it is refused. One day, in milliseconds. */
+const MAX_STAMP_AHEAD_MS = 86_400_000
+
+/** Operations, predecessors and dependencies of one change: what fits a record does not need more. */
+const MAX_OPS = 16_384
+const MAX_DEPS = 1_024
+
+/**
+ * Decides what an item means for the record at hand.
+ * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID for what no sound peer sends; nothing has changed then
+ */
+export const mergeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Merge => {
+  if (item.type === 'record') return mergeRecord(current, decodeRecord(item.record, context.limits), context)
+  if (item.type === 'end') return mergeRecord(current, { kind: 'ended', end: item.end }, context)
+  if (item.lease) checkLease(item.lease, context.now)
+  if (current === undefined) return MISSING
+  if (current.kind === 'ended') return KNOWN
+  const record = item.type === 'changes' ? mergeChanges(current, item.changes, context.limits) : current
+  if (record === undefined) return MISSING
+  const newer = item.lease !== undefined && compareStamps(item.lease.stamp, record.lease.stamp) > 0
+  if (!newer) return record === current ? KNOWN : { kind: 'merged', record }
+  return { kind: 'merged', record: { ...record, lease: item.lease! } }
+}
+
+/** Decides what a whole record means for the one at hand. */
+export const mergeRecord = (
+  current: SessionRecord | undefined,
+  theirs: SessionRecord,
+  { now, purgedBefore }: MergeContext,
+): Merge => {
+  if (theirs.kind === 'live') checkLease(theirs.lease, now)
+  if (current === undefined) return dueAt(theirs) < purgedBefore ? KNOWN : { kind: 'merged', record: theirs }
+  const record = joinRecords(current, theirs)
+  return recordVersion(record) === recordVersion(current) ? KNOWN : { kind: 'merged', record }
+}
+
+const checkLease = (lease: Lease, now: number): void => {
+  if (lease.stamp.time > now + MAX_STAMP_AHEAD_MS)
+    throw new SojournError('FRAME_INVALID', 'a lease is stamped more than a day ahead of the clock here')
+}
+
+/** The record after the changes; the same one where all are known, undefined where one builds on what is not here. */
+const mergeChanges = (
+  current: LiveRecord,
+  changes: (Item & { type: 'changes' })['changes'],
+  limits: Limits,
+): LiveRecord | undefined => {
+  let document = current.document
+  for (const { bytes, context } of changes) {
+    const { change, hash } = decodeChange(bytes, {
+      maxChangeBytes: limits.maxRecordBytes,
+      maxOps: MAX_OPS,
+      maxPreds: MAX_OPS,
+      maxDeps: MAX_DEPS,
+      maxKeyBytes: limits.maxKeyBytes,
+    })
+    const state = readiness(document, change, context)
+    if (state === 'missing') return undefined
+    if (state === 'known') continue
+    const fault = changeFault(document, change) ?? change.ops.map(opFault).find((found) => found !== undefined)
+    if (fault) throw new SojournError('CHANGE_INVALID', fault)
+    document = applyChange(document, change, hash)
+  }
+  return document === current.document ? current : { ...current, document }
+}
+
+const opFault = (op: Op): string | undefined =>
+  pointerFault(op.key) ?? (op.action === 'set' ? scalarFault(op.value) : undefined)
