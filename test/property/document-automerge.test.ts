@@ -1,6 +1,6 @@
 import * as A from '@automerge/automerge'
 import type { ChangeDelta, ChangeHash, Fold, Register, Scalar } from '@sojourn/core'
-import { decodeChange, liveValue, winner } from '@sojourn/core'
+import { decodeChange, EMPTY_FOLD, liveValue, winner } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'
@@ -88,11 +88,12 @@ describe('a document is what Automerge makes of the same changes', () => {
       fc.property(worlds(30), fc.array(fc.nat(99), { minLength: 1, maxLength: 20 }), ({ log }, picks) => {
         const order = reordered(log, picks)
         withDoc(bytesOf(log), (doc) => {
-          // One by one, as deltas come; the log came in one call.
-          let other = A.init<Record<string, unknown>>()
-          for (const { bytes } of order) other = A.applyChanges(other, [bytes])[0]
+          // One by one, as deltas come; the log came in one call. Not through the handle, which follows the patches in
+          // JavaScript and cannot add to a counter that it shows as a bigint.
+          const other = A.init<Record<string, unknown>>()
+          for (const { bytes } of order) A.getBackend(other).applyChanges([bytes])
           expect(A.getHeads(other).sort()).toEqual(A.getHeads(doc).sort())
-          expectAgreement(order.reduce(receive, { seen: new Map(), heads: [], registers: new Map() }), other)
+          expectAgreement(order.reduce(receive, EMPTY_FOLD), other)
           A.free(other)
         })
       }),

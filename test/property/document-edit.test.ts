@@ -1,17 +1,17 @@
 import type { Data, Edit, Fold, Value } from '@sojourn/core'
-import { diff, EMPTY_FOLD, editsFor, isPlainObject, joinFolds, mutate } from '@sojourn/core'
+import { diff, isPlainObject, joinFolds, mutate } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'
 import {
   actorIds,
   awkwardKey,
+  createdFold,
   dataOf,
   dataTrees,
   leaf,
   MAX_DEPTH,
   pathsOf,
-  pointerTo,
   withField,
   withoutField,
   worlds,
@@ -21,7 +21,6 @@ const OPTIONS = { maxDepth: MAX_DEPTH }
 const tree = dataTrees(awkwardKey)
 
 const written = (fold: Fold, actor: string, edits: readonly Edit[]): Fold => mutate(fold, actor, edits)?.fold ?? fold
-const created = (data: Data, actor: string): Fold => written(EMPTY_FOLD, actor, editsFor(data, OPTIONS))
 /** What an author makes of a fold who read `base` and wants `next`. */
 const saved = (fold: Fold, actor: string, base: Data, next: Data): Fold =>
   written(fold, actor, diff(base, next, OPTIONS))
@@ -29,7 +28,7 @@ const saved = (fold: Fold, actor: string, base: Data, next: Data): Fold =>
 /** Two authors save from one base at the same time; and one after the other, the second still holding the old base. */
 const bothWays = (base: Data, nexts: readonly [Data, Data], actors: readonly string[]): Data[] => {
   const [creator, one, two] = actors as [string, string, string]
-  const origin = created(base, creator)
+  const origin = createdFold(base, creator)
   const a = saved(origin, one, base, nexts[0])
   const b = saved(origin, two, base, nexts[1])
   return [joinFolds(a, b), joinFolds(b, a), saved(a, two, base, nexts[1]), saved(b, one, base, nexts[0])].map(dataOf)
@@ -39,7 +38,7 @@ describe('whole objects are saved as what was changed in them', () => {
   test('[DOC-2] what differs between two objects leads from the one to the other', () => {
     fc.assert(
       fc.property(tree, tree, actorIds, (base, next, [creator, author]) => {
-        const fold = created(base, creator!)
+        const fold = createdFold(base, creator!)
         expect(dataOf(fold)).toEqual(base)
         expect(dataOf(saved(fold, author!, base, next))).toEqual(next)
         expect(diff(next, next, OPTIONS)).toEqual([])
@@ -104,79 +103,6 @@ describe('whole objects are saved as what was changed in them', () => {
 
 const isBelow = (path: readonly string[], other: readonly string[]): boolean =>
   other.length > path.length && path.every((segment, index) => segment === other[index])
-
-describe('increments', () => {
-  const field = fc.array(awkwardKey, { minLength: 1, maxLength: 3 })
-  const amount = fc.integer({ min: -1_000, max: 1_000 })
-  const increment = (path: readonly string[], by: number): Edit[] => [{ kind: 'increment', path: pointerTo(path), by }]
-
-  test('[DOC-3] add up, whoever is first to find the field absent', () => {
-    const move = fc.record({ who: fc.nat(2), by: fc.option(amount, { nil: undefined }), from: fc.nat(2) })
-    fc.assert(
-      fc.property(
-        field,
-        fc.option(amount, { nil: undefined }),
-        fc.array(move, { maxLength: 20 }),
-        actorIds,
-        (path, start, moves, actors) => {
-          const origin = start === undefined ? EMPTY_FOLD : created(withField({}, path, start), actors[0]!)
-          const folds = [origin, origin, origin]
-          let sum = start
-          for (const { who, by, from } of moves) {
-            if (by === undefined) folds[who] = joinFolds(folds[who]!, folds[from]!)
-            else {
-              folds[who] = written(folds[who]!, actors[who]!, increment(path, by))
-              sum = (sum ?? 0) + by
-            }
-          }
-          const expected = sum === undefined ? {} : withField({}, path, sum)
-          expect(dataOf(folds.reduce(joinFolds))).toEqual(expected)
-          expect(dataOf(folds.reduceRight(joinFolds))).toEqual(expected)
-        },
-      ),
-      { numRuns: runs(600) },
-    )
-  })
-
-  test('[DOC-3] an assignment concurrent with increments wins or loses as a whole', () => {
-    fc.assert(
-      fc.property(
-        field,
-        fc.option(amount, { nil: undefined }),
-        amount,
-        leaf,
-        actorIds,
-        (path, start, by, value, actors) => {
-          const origin = start === undefined ? EMPTY_FOLD : created(withField({}, path, start), actors[0]!)
-          const base = dataOf(origin)
-          const counted = written(origin, actors[1]!, increment(path, by))
-          const assigned = saved(origin, actors[2]!, base, withField(base, path, value))
-          const outcome = dataOf(joinFolds(counted, assigned))
-          expect(dataOf(joinFolds(assigned, counted))).toEqual(outcome)
-          expect([withField({}, path, value), withField({}, path, (start ?? 0) + by)]).toContainEqual(outcome)
-        },
-      ),
-      { numRuns: runs(400) },
-    )
-  })
-
-  test('[DOC-3] a field named a counter is saved as what was added to it', () => {
-    fc.assert(
-      fc.property(field, amount, amount, fc.boolean(), actorIds, (path, one, two, absent, [creator, first, second]) => {
-        const base: Data = absent ? {} : withField({}, path, 100)
-        const origin = created(base, creator!)
-        const options = { ...OPTIONS, counters: new Set([pointerTo(path)]) }
-        const start = absent ? 0 : 100
-        const added = (by: number) => diff(base, withField(base, path, start + by), options)
-        const a = written(origin, first!, added(one))
-        const b = written(origin, second!, added(two))
-        const expected = withField({}, path, start + one + two)
-        for (const fold of [joinFolds(a, b), joinFolds(b, a)]) expect(dataOf(fold)).toEqual(expected)
-      }),
-      { numRuns: runs(300) },
-    )
-  })
-})
 
 describe('objects and what stands in their place', () => {
   const fields = fc.dictionary(awkwardKey, leaf, { maxKeys: 4, noNullPrototype: true })
@@ -257,7 +183,7 @@ describe('objects and what stands in their place', () => {
   test('[DOC-4] an object whose marker a concurrent deletion took stays when its last field goes', () => {
     const actors = ['0a', '0b', '0c'].map((byte) => byte.repeat(16)) as [string, string, string]
     const base: Data = { o: { old: 1 } }
-    const origin = created(base, actors[0])
+    const origin = createdFold(base, actors[0])
     const merged = joinFolds(
       saved(origin, actors[1], base, {}),
       saved(origin, actors[2], base, { o: { old: 1, kept: 2 as Value } }),

@@ -1,6 +1,7 @@
 import type { ActorId, ChangeDelta, ChangeHash, ChangeLimits, Data, Fold, Mutation, Value } from '@sojourn/core'
 import {
   applyChange,
+  changeFault,
   decodeChange,
   diff,
   EMPTY_FOLD,
@@ -182,10 +183,17 @@ export const worlds = (maxSteps: number, steps: fc.Arbitrary<Step> = step): fc.A
 
 export const dataOf = (fold: Fold): Data => materialize(fold).data
 
-/** What a receiver does with a change: decode it, and apply it if it is next. */
+/** The document of a session just created. */
+export const createdFold = (data: Data, actor: ActorId): Fold =>
+  mutate(EMPTY_FOLD, actor, diff({}, data, { maxDepth: MAX_DEPTH }))?.fold ?? EMPTY_FOLD
+
+/** What a receiver does with a change: decode it, and apply it if it is next. What an author wrote has no fault. */
 export const receive = (fold: Fold, delta: ChangeDelta): Fold => {
   const { change, hash } = decodeChange(delta.bytes, CHANGE_LIMITS)
-  return readiness(fold, change, delta.context) === 'ready' ? applyChange(fold, change, hash) : fold
+  if (readiness(fold, change, delta.context) !== 'ready') return fold
+  const fault = changeFault(fold, change)
+  if (fault !== undefined) throw new Error(fault)
+  return applyChange(fold, change, hash)
 }
 
 /** An increment of what is no integer is refused; every other refusal is a bug. */

@@ -1,10 +1,10 @@
 export { ByteReader, ByteWriter } from './bytes.js'
-export { decodeChange, encodeChange, type EncodedChange } from './document/change.js'
+export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
 export {
   applyChange,
-  changeFault,
   type Context,
+  changeFault,
   EMPTY_FOLD,
   type Fold,
   type Head,
@@ -55,7 +55,17 @@ export type {
   Transport,
   TransportOptions,
 } from './ports.js'
-export { answer, fail, type Level, quorumUnmet, regionsNeeded, startTally, type Tally, type Verdict, verdict } from './quorum.js'
+export {
+  answer,
+  fail,
+  type Level,
+  quorumUnmet,
+  regionsNeeded,
+  startTally,
+  type Tally,
+  type Verdict,
+  verdict,
+} from './quorum.js'
 export {
   dueAt,
   type EndedRecord,
@@ -66,7 +76,15 @@ export {
   recordVersion,
   type SessionRecord,
 } from './record.js'
-export { decodeRecord, encodeRecord, readEnd, readLease, type RecordLimits, writeEnd, writeLease } from './record-codec.js'
+export {
+  decodeRecord,
+  encodeRecord,
+  type RecordLimits,
+  readEnd,
+  readLease,
+  writeEnd,
+  writeLease,
+} from './record-codec.js'
 export type {
   CreateOptions,
   EndOptions,

@@ -45,12 +45,7 @@ export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): L
  * The lease after a use at `now`, or the same lease where writing one is not worth it. A written lease reaches the
  * granularity further, so that a session whose renewals are skipped still lives its whole idle timeout.
  */
-export const renewLease = (
-  lease: Lease,
-  now: number,
-  actor: ActorId,
-  idleTimeoutMs = lease.idleTimeoutMs,
-): Lease => {
+export const renewLease = (lease: Lease, now: number, actor: ActorId, idleTimeoutMs = lease.idleTimeoutMs): Lease => {
   if (idleTimeoutMs === lease.idleTimeoutMs && lease.deadline >= now + idleTimeoutMs) return lease
   return {
     stamp: nextStamp(lease.stamp, now, actor),
@@ -68,6 +63,8 @@ export const joinLimits = (a: Limit, b: Limit): Limit => ({
 })
 
 export const joinEnds = (a: End, b: End): End => ({
-  ...(compareStamps(a.stamp, b.stamp) <= 0 ? { reason: a.reason, stamp: a.stamp } : { reason: b.reason, stamp: b.stamp }),
+  ...(compareStamps(a.stamp, b.stamp) <= 0
+    ? { reason: a.reason, stamp: a.stamp }
+    : { reason: b.reason, stamp: b.stamp }),
   horizon: Math.max(a.horizon, b.horizon),
 })

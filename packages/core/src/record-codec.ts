@@ -34,7 +34,11 @@ export const encodeRecord = (record: SessionRecord): Uint8Array => {
 }
 
 /** @throws `code` (RECORD_INVALID where not given), and nothing else, for bytes that are no record within the limits */
-export const decodeRecord = (bytes: Uint8Array, limits: RecordLimits, code: ErrorCode = 'RECORD_INVALID'): SessionRecord => {
+export const decodeRecord = (
+  bytes: Uint8Array,
+  limits: RecordLimits,
+  code: ErrorCode = 'RECORD_INVALID',
+): SessionRecord => {
   const reader = new ByteReader(bytes, code)
   if (bytes.length > limits.maxRecordBytes) reader.fail(`a record exceeds ${limits.maxRecordBytes} bytes`)
   const kind = reader.u8()
@@ -49,7 +53,8 @@ export const decodeRecord = (bytes: Uint8Array, limits: RecordLimits, code: Erro
   return record
 }
 
-const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter => out.uint(stamp.time).uint(stamp.count).hex(stamp.actor)
+const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter =>
+  out.uint(stamp.time).uint(stamp.count).hex(stamp.actor)
 const readStamp = (from: ByteReader): Stamp => ({ time: from.uint(), count: from.uint(), actor: from.hex(16) })
 
 export const writeLease = (out: ByteWriter, lease: Lease): ByteWriter =>
@@ -174,7 +179,7 @@ const readScalar = (from: ByteReader): Scalar => {
       return Math.abs(ms) <= 8.64e15 ? new Date(ms) : from.fail('a date is out of range')
     }
     case SCALAR.bytes: {
-      const bytes = from.bytes(from.left).slice()
+      const bytes = new Uint8Array(from.bytes(from.left))
       const fault = scalarFault(bytes)
       return fault ? from.fail(fault) : bytes
     }

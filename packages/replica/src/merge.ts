@@ -12,8 +12,8 @@ import {
   pointerFault,
   readiness,
   recordVersion,
-  scalarFault,
   SojournError,
+  scalarFault,
 } from '@sojourn/core'
 import type { Item } from '@sojourn/wire'
 

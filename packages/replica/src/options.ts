@@ -1,5 +1,13 @@
 import type { Clock, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core'
-import { DEFAULT_LIMITS, type Duration, parseDuration, regionsNeeded, SojournError, systemClock, systemRandom } from '@sojourn/core'
+import {
+  DEFAULT_LIMITS,
+  type Duration,
+  parseDuration,
+  regionsNeeded,
+  SojournError,
+  systemClock,
+  systemRandom,
+} from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
 import { MAX_REGION_BYTES } from '@sojourn/wire'
 import { z } from 'zod'
@@ -103,9 +111,7 @@ const limits = z.strictObject(
 const schema = z.strictObject({
   region: regionName,
   location: z.string().min(1),
-  listen: z
-    .strictObject({ host: z.string().min(1).optional(), port: z.int().min(0).max(65_535) })
-    .optional(),
+  listen: z.strictObject({ host: z.string().min(1).optional(), port: z.int().min(0).max(65_535) }).optional(),
   peers: z.record(regionName, z.union([linkUrl, z.null()])).optional(),
   secret: z.string().min(MIN_SECRET_CHARS).optional(),
   session: z.strictObject({ idleTimeout: duration.optional(), maxLifetime: duration.optional() }).optional(),

@@ -12,7 +12,10 @@ const CLOSE_CODE = 4_000
 /** RFC 6455 allows 123 bytes of reason. */
 const MAX_REASON_BYTES = 123
 
-const attach = (socket: WebSocket, clock: Clock): { connection: Connection; handle: (to: ConnectionHandler) => void } => {
+const attach = (
+  socket: WebSocket,
+  clock: Clock,
+): { connection: Connection; handle: (to: ConnectionHandler) => void } => {
   let handler: ConnectionHandler | undefined
   let failure: string | undefined
   const connection: Connection = {
@@ -23,7 +26,10 @@ const attach = (socket: WebSocket, clock: Clock): { connection: Connection; hand
       return socket.bufferedAmount
     },
     close(why) {
-      const reason = Buffer.from(why).subarray(0, MAX_REASON_BYTES).toString().replace(/\uFFFD+$/, '')
+      const reason = Buffer.from(why)
+        .subarray(0, MAX_REASON_BYTES)
+        .toString()
+        .replace(/\uFFFD+$/, '')
       if (socket.readyState === WebSocket.CONNECTING) return socket.terminate()
       socket.close(CLOSE_CODE, reason)
       const timer = clock.after(CLOSE_TIMEOUT_MS, () => socket.terminate())
@@ -31,8 +37,7 @@ const attach = (socket: WebSocket, clock: Clock): { connection: Connection; hand
     },
   }
   socket.on('error', (error: Error & { code?: string }) => {
-    failure ??=
-      error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? `FRAME_TOO_LARGE: ${error.message}` : error.message
+    failure ??= error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? `FRAME_TOO_LARGE: ${error.message}` : error.message
   })
   return {
     connection,
@@ -66,10 +71,13 @@ export const webSocketTransport = (clock: Clock): Transport => ({
   },
 
   async listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs }) {
-    const http = createServer({ headersTimeout: connectTimeoutMs, requestTimeout: connectTimeoutMs }, (_request, response) => {
-      response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' })
-      response.end('This port takes links from Sojourn replicas (WebSocket).\n')
-    })
+    const http = createServer(
+      { headersTimeout: connectTimeoutMs, requestTimeout: connectTimeoutMs },
+      (_request, response) => {
+        response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' })
+        response.end('This port takes links from Sojourn replicas (WebSocket).\n')
+      },
+    )
     const server = new WebSocketServer({
       server: http,
       perMessageDeflate: false,

@@ -123,9 +123,7 @@ const withCrc = (body: Uint8Array): Uint8Array => {
 }
 const withoutCrc = (row: Uint8Array): Uint8Array | undefined => {
   const body = row.subarray(4)
-  return row.length > 4 && crc32(body) === Buffer.from(row.buffer, row.byteOffset, 4).readUInt32LE()
-    ? body
-    : undefined
+  return row.length > 4 && crc32(body) === Buffer.from(row.buffer, row.byteOffset, 4).readUInt32LE() ? body : undefined
 }
 
 export const encodeFeedValue = (key: SessionKey, origin: Origin | undefined): Uint8Array => {

@@ -94,6 +94,8 @@ export class RecordStore {
   readonly #cache: Cache<Entry>
   /** Entries that are newer than the disk; `undefined` stands for a purge. They outrank the cache and the disk. */
   readonly #unwritten = new Map<SessionKey, Commit>()
+  /** When the newest of them is on the disk. */
+  readonly #writing = new Map<SessionKey, Promise<void>>()
   /** The last sequence given out. */
   #head: number
   /** All through here is on the disk. */
@@ -236,7 +238,11 @@ export class RecordStore {
   commit(
     key: SessionKey,
     record: SessionRecord,
-    { encoded = encodeRecord(record), origin, note }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
+    {
+      encoded = encodeRecord(record),
+      origin,
+      note,
+    }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
   ): { readonly sequence: number; readonly done: Promise<void> } {
     const before = this.readSound(key)
     const sequence = ++this.#head
@@ -258,7 +264,14 @@ export class RecordStore {
     const commit: Commit = { key, sequence, entry, origin, note }
     this.#unwritten.set(key, commit)
     this.#dirty = true
-    return { sequence, done: this.#queue.add(writes, commit) }
+    const done = this.#queue.add(writes, commit)
+    this.#writing.set(key, done)
+    return { sequence, done }
+  }
+
+  /** Resolves when what {@link read} gives is on the disk; undefined where it is. */
+  written(key: SessionKey): Promise<void> | undefined {
+    return this.#writing.get(key)
   }
 
   /** A record may name an origin only if all that it holds came from there: else a peer that skips it would miss something. */
@@ -342,7 +355,9 @@ export class RecordStore {
       this.#committed = Math.max(this.#committed, commit.sequence)
       if (commit.entry) this.#cache.set(commit.key, commit.entry)
       else this.#cache.delete(commit.key)
-      if (this.#unwritten.get(commit.key) === commit) this.#unwritten.delete(commit.key)
+      if (this.#unwritten.get(commit.key) !== commit) continue
+      this.#unwritten.delete(commit.key)
+      this.#writing.delete(commit.key)
     }
     this.#options.committed(commits)
   }
@@ -351,6 +366,7 @@ export class RecordStore {
     // What is on the disk counts again; the counters are read from there, too.
     for (const { key } of commits) {
       this.#unwritten.delete(key)
+      this.#writing.delete(key)
       this.#cache.delete(key)
     }
     this.#options.failed(error)
@@ -372,7 +388,10 @@ export class RecordStore {
   async writeState(): Promise<void> {
     if (!this.#dirty) return
     this.#dirty = false
-    await this.#storage.write([{ type: 'put', key: STATE, value: encodeState(this.#state()) }], this.#options.fsync !== 'never')
+    await this.#storage.write(
+      [{ type: 'put', key: STATE, value: encodeState(this.#state()) }],
+      this.#options.fsync !== 'never',
+    )
   }
 
   /** The vector moved, so the state is worth writing. */

@@ -2,8 +2,8 @@ export { decodeItem, encodeItem, type Item } from './item.js'
 export {
   type Acks,
   type Ask,
-  decodeMessage,
   type Digest,
+  decodeMessage,
   encodeMessage,
   type Heartbeat,
   type Hello,

@@ -207,7 +207,10 @@ const message: Shape<Message> = union<Message>({
       items: list(bytes),
     }),
   ],
-  acks: [6, struct<Body<Acks>>({ holdings: list(struct<Holding>({ region, holder: feed, feed, through: uint }), 4_096) })],
+  acks: [
+    6,
+    struct<Body<Acks>>({ holdings: list(struct<Holding>({ region, holder: feed, feed, through: uint }), 4_096) }),
+  ],
   heartbeat: [
     7,
     struct<Body<Heartbeat>>({ sentAt: uint, echo: uint, echoAge: uint, clock: uint, head: uint, vector, linked }),
@@ -220,7 +223,13 @@ const message: Shape<Message> = union<Message>({
   digest: [13, struct<Body<Digest>>({ slice: uint, asOf: uint, digest: hex(32) })],
   versions: [
     14,
-    struct<Body<Versions>>({ slice: uint, asOf: uint, after: key, upTo: key, versions: list(struct({ key, version })) }),
+    struct<Body<Versions>>({
+      slice: uint,
+      asOf: uint,
+      after: key,
+      upTo: key,
+      versions: list(struct({ key, version })),
+    }),
   ],
 })
 

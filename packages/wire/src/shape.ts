@@ -82,9 +82,11 @@ export const struct = <T extends object>(fields: Fields<T>): Shape<Readonly<T>> 
 }
 
 /** One of several structs, told apart by a first byte: `{ type, ...fields }`. */
-export const union = <T extends { readonly type: string }>(variants: {
-  readonly [K in T['type']]: readonly [tag: number, shape: Shape<Omit<Extract<T, { type: K }>, 'type'>>]
-}): Shape<T> => {
+export const union = <T extends { readonly type: string }>(
+  variants: {
+    readonly [K in T['type']]: readonly [tag: number, shape: Shape<Omit<Extract<T, { type: K }>, 'type'>>]
+  },
+): Shape<T> => {
   const entries = Object.entries(variants) as [string, readonly [number, Shape<object>]][]
   const byTag = new Map(entries.map(([type, [tag, shape]]) => [tag, { type, shape }]))
   return {

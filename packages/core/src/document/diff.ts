@@ -1,3 +1,4 @@
+import { SojournError } from '../errors.js'
 import type { Scalar } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
@@ -22,6 +23,8 @@ export interface DiffOptions {
  * @throws INVALID_DATA where `next` holds what a session cannot
  */
 export const diff = (base: unknown, next: unknown, options: DiffOptions): Edit[] => {
+  if (!isPlainObject(next))
+    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
   const edits: Edit[] = []
   diffAt(base, next, '', options.maxDepth, options, edits)
   return edits
@@ -75,4 +78,3 @@ const removeBelow = (base: unknown, path: Pointer, edits: Edit[]): void => {
 
 /** Every edit that makes `data` from nothing. */
 export const editsFor = (data: unknown, options: DiffOptions): Edit[] => diff({}, data, options)
-

@@ -64,7 +64,8 @@ export const changeFault = (fold: Fold, change: Change): string | undefined => {
   for (const op of change.ops) {
     const register = fold.registers.get(op.key) ?? []
     for (const pred of op.pred) {
-      if (!hasSeen(fold, pred) && pred.actor !== change.actor) return 'a change overwrites an operation that is not there'
+      if (!hasSeen(fold, pred) && pred.actor !== change.actor)
+        return 'a change overwrites an operation that is not there'
       const live = register.find((other) => compareOpIds(other, pred) === 0)
       if (op.action === 'inc' && live && !isInteger(live.value)) return 'a change increments what is no integer'
     }
@@ -103,7 +104,10 @@ const applyOp = (register: Register, op: Op, id: OpId): Register => {
 
 const addIncrement = (live: LiveOp, actor: ActorId, by: number): LiveOp => {
   const increments = new Map(live.increments)
-  increments.set(actor, (increments.get(actor) ?? 0) + by)
+  const sum = (increments.get(actor) ?? 0) + by
+  // An actor's own sum leaves the safe integers only where it is forged (see mutate.ts). Everybody adds it up in the
+  // same order, so the bound is the same everywhere, and the record can be stored.
+  increments.set(actor, Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, sum)))
   return { ...live, increments }
 }
 
@@ -111,8 +115,16 @@ const addIncrement = (live: LiveOp, actor: ActorId, by: number): LiveOp => {
 export const liveValue = (live: LiveOp): Scalar => {
   if (live.increments === undefined) return live.value
   let sum = live.value as number
-  for (const by of live.increments.values()) sum += by
-  return sum
+  let isExact = true
+  for (const by of live.increments.values()) {
+    sum += by
+    isExact &&= Number.isSafeInteger(sum)
+  }
+  if (isExact) return sum
+  // Beyond 2^53 a sum of numbers depends on their order, in which the regions differ.
+  let exact = BigInt(live.value as number)
+  for (const by of live.increments.values()) exact += BigInt(by)
+  return Number(exact)
 }
 
 /** The operation that shows: the highest id, as in Automerge. */

@@ -39,9 +39,9 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
     current = applyChange(current, change, encoded.hash)
   }
   for (const edit of edits) {
-    if (edit.kind !== 'increment' || !checkIncrement(fold, edit)) continue
-    const makings = (current.seen.get(counterActor(edit.path))?.seq ?? 0) + 1
-    if (makings <= MAX_MAKINGS) commit(makeCounter(edit.path, makings))
+    if (edit.kind !== 'increment' || !checkIncrement(fold, actor, edit)) continue
+    const making = makeCounter(current, edit.path)
+    if (making) commit(making)
   }
   const ops = withParents(current, edits).flatMap((edit) => toOp(current, edit) ?? [])
   if (ops.length > 0) {
@@ -54,21 +54,19 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
 }
 
 /** Whether the field of an increment must be made first. @throws INVALID_DATA */
-const checkIncrement = (fold: Fold, edit: Edit & { kind: 'increment' }): boolean => {
-  const register = fold.registers.get(edit.path)
-  const value = hasFieldsBelow(fold.registers, edit.path)
-    ? OBJECT_MARKER
-    : register === undefined
-      ? undefined
-      : liveValue(winner(register))
-  const sum = value === undefined ? edit.by : isInteger(value) ? value + edit.by : Number.NaN
-  if (isInteger(sum)) return value === undefined
+const checkIncrement = (fold: Fold, actor: ActorId, { path, by }: Edit & { kind: 'increment' }): boolean => {
+  const register = fold.registers.get(path)
+  const live = register === undefined ? undefined : winner(register)
+  const value = hasFieldsBelow(fold.registers, path) ? OBJECT_MARKER : live === undefined ? 0 : liveValue(live)
+  // What one actor adds to one operation is stored as one number, so that must stay an integer as well as the value.
+  const own = (live?.increments?.get(actor) ?? 0) + by
+  if (isInteger(value) && isInteger(value + by) && Number.isSafeInteger(own)) return live === undefined
   throw new SojournError(
     'INVALID_DATA',
     isInteger(value)
-      ? `${JSON.stringify(edit.path)} would pass 2^53`
-      : `${JSON.stringify(edit.path)} holds no integer, so it cannot be incremented`,
-    { path: edit.path },
+      ? `${JSON.stringify(path)} would pass 2^53`
+      : `${JSON.stringify(path)} holds no integer, so it cannot be incremented`,
+    { path },
   )
 }
 
@@ -77,35 +75,42 @@ const checkIncrement = (fold: Fold, edit: Edit & { kind: 'increment' }): boolean
  * field was made before, so regions that do it at the same time write the very same change, and their increments add up.
  * The actor belongs to the pointer; each later making (after a deletion) is its next change, and builds on the last one.
  */
-const makeCounter = (fold: Fold, path: Pointer): Change => {
+const makeCounter = (fold: Fold, path: Pointer): Change | undefined => {
   const actor = hash('sha256', `sojourn counter\0${path}`, 'hex').slice(0, 32)
-  return counterChange(actor, path, (fold.seen.get(actor)?.seq ?? 0) + 1)
+  const seq = (fold.seen.get(actor)?.seq ?? 0) + 1
+  return seq <= MAX_MAKINGS ? counterChange(actor, path, seq, counterHash(actor, path, seq - 1)) : undefined
 }
 
-const counterChange = (actor: ActorId, path: Pointer, seq: number): Change => ({
+/**
+ * How often a field can be made so, in one session. It keeps a claim of a peer from costing more than some milliseconds;
+ * beyond it an increment of a missing field is written as a plain value.
+ */
+const MAX_MAKINGS = 10_000
+
+const counterChange = (actor: ActorId, path: Pointer, seq: number, previous: ChangeHash): Change => ({
   actor,
   seq,
   startOp: seq,
-  deps: seq === 1 ? [] : [counterHash(actor, path, seq - 1)],
+  deps: seq === 1 ? [] : [previous],
   ops: [{ action: 'set', key: path, value: 0, pred: [] }],
 })
 
-/** The last known link of each pointer's chain of makings, so that a field made a thousand times costs no more than one made twice. */
+/** The last link computed of each pointer's chain of makings: a field made a thousand times costs as one made twice. */
 const chains = new Map<Pointer, { readonly seq: number; readonly hash: ChangeHash }>()
 const MAX_CHAINS = 1_024
 
-const counterHash = (actor: ActorId, path: Pointer, seq: number): ChangeHash => {
+const counterHash = (actor: ActorId, path: Pointer, through: number): ChangeHash => {
+  if (through === 0) return ''
   const known = chains.get(path)
-  if (known?.seq === seq) return known.hash
-  let link = known && known.seq < seq ? known : undefined
-  while (link?.seq !== seq) {
-    const next = link === undefined ? 1 : link.seq + 1
-    if (link) chains.set(path, link)
-    link = { seq: next, hash: encodeChange(counterChange(actor, path, next)).hash }
+  let seq = known && known.seq <= through ? known.seq : 0
+  let last = seq > 0 ? known!.hash : ''
+  while (seq < through) {
+    seq++
+    last = encodeChange(counterChange(actor, path, seq, last)).hash
   }
   if (chains.size >= MAX_CHAINS) chains.clear()
-  chains.set(path, link)
-  return link.hash
+  chains.set(path, { seq, hash: last })
+  return last
 }
 
 /**

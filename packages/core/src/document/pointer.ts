@@ -22,8 +22,7 @@ export const childOf = (parent: Pointer, segment: string): Pointer => `${parent}
 /** `/a/b` → `/a` → `''`. */
 export const parentOf = (pointer: Pointer): Pointer => pointer.slice(0, pointer.lastIndexOf('/'))
 
-export const lastSegment = (pointer: Pointer): string =>
-  unescape(pointer.slice(pointer.lastIndexOf('/') + 1))
+export const lastSegment = (pointer: Pointer): string => unescape(pointer.slice(pointer.lastIndexOf('/') + 1))
 
 const unescape = (raw: string): string => (raw.includes('~') ? raw.replaceAll('~1', '/').replaceAll('~0', '~') : raw)
 

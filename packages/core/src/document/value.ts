@@ -89,7 +89,9 @@ const checkLeaf = (value: unknown, path: Pointer): null | boolean | string | num
       return refuse(path, 'undefined (delete the key instead)')
     case 'object':
       if (value === null) return null
-      if (value instanceof Date) return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid Date') : value
+      // A copy, because the caller can change its Date after it was written.
+      if (value instanceof Date)
+        return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid Date') : new Date(value)
       return refuse(path, `an instance of ${value.constructor?.name ?? 'a class'}; sessions hold plain data`)
     default:
       return refuse(path, `a ${typeof value}`)
@@ -101,9 +103,13 @@ const checkLeaf = (value: unknown, path: Pointer): null | boolean | string | num
  * data that starts with `$` gets another `$`.
  */
 const toJson = (value: unknown, path: Pointer, maxDepth: number): unknown => {
-  if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
+  if (maxDepth === 0 && (Array.isArray(value) || isPlainObject(value)))
+    refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
   if (Array.isArray(value)) {
-    if (Object.keys(value).length !== value.length) refuse(path, 'an array with holes or with extra keys')
+    // Index keys come first and in order, so the last key tells whether there is any other.
+    const keys = Object.keys(value)
+    if (keys.length !== value.length || (keys.length > 0 && keys.at(-1) !== String(keys.length - 1)))
+      refuse(path, 'an array with holes or with extra keys')
     return value.map((item, index) => toJson(item, `${path}/${index}`, maxDepth - 1))
   }
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }

@@ -1,0 +1,147 @@
+import type { Connection, ErrorCode, Random } from '@sojourn/core'
+import { isSojournError, SojournError } from '@sojourn/core'
+import {
+  decodeMessage,
+  encodeMessage,
+  type Hello,
+  LINK_MAGIC,
+  LINK_VERSION,
+  type Message,
+  NONCE_BYTES,
+  prove,
+  sameProof,
+  type Transcript,
+} from '@sojourn/wire'
+
+/** Who is not known yet is not listened to for longer than this many bytes. */
+const MAX_GREETING_BYTES = 1_024
+
+export interface HandshakeOptions {
+  readonly connection: Connection
+  readonly region: string
+  readonly secret: string
+  readonly random: Random
+  /** Who a dialler expects to find; undefined for a listener. */
+  readonly dials: string | undefined
+  readonly isMember: (region: string) => boolean
+  /** What to say of ourselves once both sides are known. */
+  readonly hello: () => Hello
+  readonly maxFrameBytes: number
+  readonly ready: (peer: { region: string; hello: Hello; dialled: boolean }) => void
+}
+
+type Step = 'greet' | 'prove' | 'accept' | 'hello' | 'done'
+
+/**
+ * Both sides prove that they know the secret (an HMAC challenge and response each way), then say what they hold.
+ *
+ *     dialler                       listener
+ *     greet   version, nonce  ──▶
+ *                             ◀──   prove   nonce, proof
+ *     accept  proof           ──▶
+ *     hello                   ◀─▶   hello
+ */
+export class Handshake {
+  readonly #options: HandshakeOptions
+  readonly #nonce: string
+  #expects: Step
+  #peer = ''
+  #transcript: Transcript | undefined
+
+  constructor(options: HandshakeOptions) {
+    this.#options = options
+    this.#nonce = Buffer.from(options.random.bytes(NONCE_BYTES)).toString('hex')
+    this.#expects = options.dials === undefined ? 'greet' : 'prove'
+  }
+
+  /** The region that the other side claims, once it has said so. */
+  get peer(): string {
+    return this.#peer
+  }
+
+  opened(): void {
+    const { region, dials } = this.#options
+    if (dials !== undefined)
+      this.#send({ type: 'greet', magic: LINK_MAGIC, version: LINK_VERSION, region, nonce: this.#nonce })
+  }
+
+  /** @throws a LINK_ or FRAME_ error for which the connection must be closed */
+  received(frame: Uint8Array): void {
+    const message = this.#decode(frame)
+    if (message.type !== this.#expects)
+      throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame while waiting for ${this.#expects}`)
+    if (message.type === 'greet') this.#greeted(message)
+    else if (message.type === 'prove') this.#proven(message)
+    else if (message.type === 'accept') this.#accepted(message)
+    else if (message.type === 'hello') {
+      this.#expects = 'done'
+      this.#options.ready({ region: this.#peer, hello: message, dialled: this.#options.dials !== undefined })
+    }
+  }
+
+  #decode(frame: Uint8Array): Message {
+    const known = this.#expects === 'hello'
+    try {
+      return decodeMessage(frame, known ? this.#options.maxFrameBytes : MAX_GREETING_BYTES)
+    } catch (error) {
+      // The first frame of another version, or of a stranger, need not have our shape.
+      if (this.#expects === 'greet' && isSojournError(error, 'FRAME_INVALID'))
+        throw new SojournError('LINK_VERSION', 'the first frame is no greeting of this protocol', { cause: error })
+      throw error
+    }
+  }
+
+  #greeted(message: Message & { type: 'greet' }): void {
+    const { region, secret } = this.#options
+    if (message.magic !== LINK_MAGIC || message.version !== LINK_VERSION)
+      throw new SojournError('LINK_VERSION', `version ${message.version} was offered; this side speaks ${LINK_VERSION}`)
+    this.#admit(message.region)
+    this.#transcript = {
+      dialler: { region: message.region, nonce: message.nonce },
+      listener: { region, nonce: this.#nonce },
+    }
+    const proof = prove(secret, 'listener', this.#transcript)
+    this.#send({ type: 'prove', region, nonce: this.#nonce, proof })
+    this.#expects = 'accept'
+  }
+
+  #proven(message: Message & { type: 'prove' }): void {
+    const { region, secret, dials, hello } = this.#options
+    this.#admit(message.region)
+    if (message.region !== dials)
+      throw new SojournError('LINK_REGION', `the address given for ${dials} is that of ${message.region}`)
+    this.#transcript = {
+      dialler: { region, nonce: this.#nonce },
+      listener: { region: message.region, nonce: message.nonce },
+    }
+    this.#check(message.proof, 'listener')
+    this.#send({ type: 'accept', proof: prove(secret, 'dialler', this.#transcript) })
+    this.#send(hello())
+    this.#expects = 'hello'
+  }
+
+  #accepted(message: Message & { type: 'accept' }): void {
+    this.#check(message.proof, 'dialler')
+    this.#send(this.#options.hello())
+    this.#expects = 'hello'
+  }
+
+  #check(proof: string, role: keyof Transcript): void {
+    if (!sameProof(proof, prove(this.#options.secret, role, this.#transcript!)))
+      throw new SojournError('LINK_SECRET', `${this.#peer} does not know the secret`)
+  }
+
+  #admit(region: string): void {
+    this.#peer = region
+    if (region === this.#options.region || !this.#options.isMember(region))
+      throw new SojournError('LINK_REGION', `${JSON.stringify(region)} is no peer of ${this.#options.region}`)
+  }
+
+  #send(message: Message): void {
+    this.#options.connection.send(encodeMessage(message))
+  }
+}
+
+/** The code with which a reason begins, if it does. */
+export const codeOfReason = (why: string): ErrorCode | undefined =>
+  /^([A-Z]+_[A-Z_]+)\b/.exec(why)?.[1] as ErrorCode | undefined

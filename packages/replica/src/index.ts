@@ -1,0 +1,42 @@
+import type { ReplicaOptions } from './options.js'
+import { resolveOptions } from './options.js'
+import { Replica } from './replica.js'
+import { Runtime } from './runtime.js'
+
+/**
+ * Opens a region's copy: the store, then the links. Peers that are down are dialled until they are there; the replica serves meanwhile.
+ * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
+ */
+export const openReplica = async (options: ReplicaOptions): Promise<Replica> =>
+  new Replica(await Runtime.open(resolveOptions(options)))
+
+export {
+  type CreateOptions,
+  type Data,
+  type Duration,
+  type EndOptions,
+  type EndReason,
+  ERROR_CODES,
+  type ErrorCode,
+  isSojournError,
+  type Level,
+  type Limits,
+  type ReadOptions,
+  type ReplaceOptions,
+  type Session,
+  type SessionApi,
+  type SessionKey,
+  SojournError,
+  type StoredSession,
+  sessionKey,
+  type TouchOptions,
+  type Update,
+  type UpdateOptions,
+  type WriteOptions,
+} from '@sojourn/core'
+export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
+export type { LinkChange } from './links.js'
+export type { Ports, ReplicaOptions } from './options.js'
+export { Replica } from './replica.js'
+export type { LinkStatus, ReplicaStatus } from './status.js'
+export { webSocketTransport } from './websocket.js'

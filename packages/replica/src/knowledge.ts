@@ -1,0 +1,94 @@
+import type { FeedId, Held, Vector } from '@sojourn/core'
+import { heldThrough, raise } from '@sojourn/core'
+import type { Holding } from '@sojourn/wire'
+
+interface Holder {
+  readonly region: string
+  readonly vector: Map<FeedId, number>
+}
+
+export interface KnowledgeOptions {
+  readonly region: string
+  /** This replica's own feed. */
+  readonly feed: FeedId
+  readonly restored: readonly Held[]
+  readonly maxFeeds: number
+  /** A feed is held further than before, here. */
+  readonly claimed: (feed: FeedId) => void
+  /** A region is known to hold more of this replica's own feed. */
+  readonly acked: (region: string, through: number) => void
+}
+
+/** Who holds what: this replica's vector, and what it has heard of the others'. */
+export class Knowledge {
+  readonly #options: KnowledgeOptions
+  /** What is held here of other feeds. Raised only when the commits are on the disk. */
+  readonly #vector = new Map<FeedId, number>()
+  readonly #holders = new Map<FeedId, Holder>()
+
+  constructor(options: KnowledgeOptions) {
+    this.#options = options
+    for (const { feed, through } of options.restored) this.#vector.set(feed, through)
+  }
+
+  get vector(): Vector {
+    return this.#vector
+  }
+
+  /** The vector as it travels and is stored. */
+  held(except: ReadonlySet<FeedId> = new Set()): Held[] {
+    const out: Held[] = []
+    for (const [feed, through] of this.#vector) if (!except.has(feed)) out.push({ feed, through })
+    return out
+  }
+
+  through(feed: FeedId): number {
+    return heldThrough(this.#vector, feed)
+  }
+
+  /** Everything of `feed` through a sequence is held here, on the disk. */
+  claim(feed: FeedId, through: number): void {
+    if (feed === this.#options.feed || !raise(this.#vector, feed, through)) return
+    const [oldest] = this.#vector.keys()
+    if (this.#vector.size > this.#options.maxFeeds) this.#vector.delete(oldest!)
+    this.#options.claimed(feed)
+  }
+
+  /** A peer opened a link: what it says of itself replaces what was known of its region. */
+  introduce(region: string, holder: FeedId, vector: readonly Held[]): void {
+    for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
+    this.#holders.set(holder, { region, vector: new Map() })
+    for (const { feed, through } of vector) this.learn({ region, holder, feed, through })
+  }
+
+  /** Somebody says what somebody holds. Returns whether it was news. */
+  learn({ region, holder, feed, through }: Holding): boolean {
+    if (holder === this.#options.feed) return false
+    let known = this.#holders.get(holder)
+    if (known === undefined) {
+      if (this.#holders.size >= this.#options.maxFeeds) return false
+      known = { region, vector: new Map() }
+      this.#holders.set(holder, known)
+    }
+    if (!raise(known.vector, feed, through)) return false
+    if (known.vector.size > this.#options.maxFeeds) known.vector.delete([...known.vector.keys()][0]!)
+    if (feed === this.#options.feed) this.#options.acked(region, through)
+    return true
+  }
+
+  /** How far a peer is known to hold a feed. */
+  heldBy(holder: FeedId, feed: FeedId): number {
+    return heldThrough(this.#holders.get(holder)?.vector ?? new Map(), feed)
+  }
+
+  /** What a peer may want to hear: what is held here, and what others hold whom it does not hear itself. */
+  *holdingsFor(peer: FeedId, linked: ReadonlySet<FeedId>): Iterable<Holding> {
+    const { region, feed: holder } = this.#options
+    for (const [feed, through] of this.#vector)
+      if (feed === peer || !linked.has(feed)) yield { region, holder, feed, through }
+    for (const [other, known] of this.#holders) {
+      if (other === peer || linked.has(other)) continue
+      for (const [feed, through] of known.vector) yield { region: known.region, holder: other, feed, through }
+    }
+  }
+}

@@ -1,0 +1,308 @@
+import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
+import { resumeFrom, SojournError } from '@sojourn/core'
+import type { Origin, RecordStore } from '@sojourn/store'
+import {
+  type Ask,
+  type Digest,
+  decodeMessage,
+  encodeMessage,
+  type Heartbeat,
+  type Hello,
+  type Item,
+  type Message,
+  type Records,
+  type Tell,
+  type Versions,
+} from '@sojourn/wire'
+import { Inbound } from './inbound.js'
+import type { Knowledge } from './knowledge.js'
+import { Outbound, type Peer } from './outbound.js'
+import type { RecentCommits } from './recent.js'
+
+/** How long acks that nobody waits for may be saved up. */
+const LAZY_ACK_MS = 20
+
+/** What a link asks of the replica that it belongs to. */
+export interface LinkHost {
+  readonly region: string
+  readonly store: RecordStore
+  readonly recent: RecentCommits
+  readonly knowledge: Knowledge
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly heartbeatMs: number
+  readonly linkTimeoutMs: number
+  readonly maxClockSkewMs: number
+  /** The feeds received over links, this one's included. */
+  linked(): readonly FeedId[]
+  isAwaited(): boolean
+  /** A link brought news of what others hold. */
+  learned(from: Link): void
+  /** See {@link InboundOptions.apply}. */
+  apply(item: Item, bytes: Uint8Array, origin: Origin, region: string): Promise<void> | undefined | 'missing'
+  asked(link: Link, ask: Ask): void
+  told(link: Link, tell: Tell): void
+  wanted(link: Link, keys: readonly SessionKey[]): void
+  /** Records outside the feed's order. Resolves when they are on the disk. */
+  supplied(link: Link, records: Records): Promise<void>
+  digested(link: Link, digest: Digest): void
+  versioned(link: Link, versions: Versions): void
+  moved(link: Link, state: 'live' | 'behind'): void
+  failed(error: unknown): void
+}
+
+/** One authenticated connection to a peer: feeds both ways, acks, heartbeats, questions. */
+export class Link {
+  readonly peer: Peer
+  /** Whether this side opened the connection. */
+  readonly dialled: boolean
+  readonly #host: LinkHost
+  readonly #connection: Connection
+  readonly #outbound: Outbound
+  readonly #inbound: Inbound
+  /** What the peer was told of who holds what: `holder feed` → through. */
+  readonly #told = new Map<string, number>()
+  #ackTimer: Timer | undefined
+  #heartbeatTimer: Timer | undefined
+  #heardAt: number
+  #lastHeartbeat: { sentAt: number; at: number } | undefined
+  #rttMs: number | undefined
+  #skewMs = 0
+  #closed = false
+
+  constructor(host: LinkHost, connection: Connection, peer: { region: string; hello: Hello; dialled: boolean }) {
+    const { hello } = peer
+    this.#host = host
+    this.#connection = connection
+    this.dialled = peer.dialled
+    this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
+    this.#heardAt = host.clock.monotonic()
+    this.#checkSkew(hello.clock - host.clock.now())
+    const { store, knowledge, limits, clock, recent } = host
+    const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
+    knowledge.claim(hello.feed, from)
+    knowledge.introduce(peer.region, hello.feed, hello.vector)
+    this.#inbound = new Inbound({
+      peer: this.peer,
+      knowledge,
+      from,
+      maxPending: limits.maxPendingFrames,
+      apply: (item, bytes, origin) => host.apply(item, bytes, origin, peer.region),
+      want: (keys) => this.send({ type: 'want', keys }),
+      resume: (position) => this.send({ type: 'resume', from: position, linked: host.linked() }),
+      claimed: (prompt) => this.#owe(prompt),
+      failed: (error) => this.#fail(error),
+    })
+    const theirVector = new Map(hello.vector.map(({ feed, through }) => [feed, through]))
+    this.#outbound = new Outbound({
+      connection,
+      peer: this.peer,
+      store,
+      recent,
+      knowledge,
+      limits,
+      clock,
+      from: resumeFrom(theirVector, store.actor, store.lineage),
+      isAwaited: () => host.isAwaited(),
+      moved: (state) => host.moved(this, state),
+      failed: (error) => host.failed(error),
+    })
+  }
+
+  get status() {
+    const { store, recent, knowledge, clock } = this.#host
+    const behind = this.#outbound.owed
+    const since = behind > 0 ? recent.firstAfter(knowledge.heldBy(this.peer.feed, store.actor)) : undefined
+    return {
+      state: this.#outbound.state,
+      behind,
+      lagMs: since === undefined ? 0 : Math.max(0, clock.monotonic() - since),
+      rttMs: this.#rttMs,
+      skewMs: this.#skewMs,
+      bufferedBytes: this.#connection.bufferedBytes,
+    }
+  }
+
+  get isLive(): boolean {
+    return this.#outbound.state === 'live'
+  }
+
+  /** Starts to send. Called once the host counts the link among its own. */
+  start(): void {
+    // What the hello says is held counts as acknowledged, under the present feed's name.
+    const { store, knowledge } = this.#host
+    const from = this.#outbound.position
+    knowledge.learn({ region: this.peer.region, holder: this.peer.feed, feed: store.actor, through: from })
+    this.#outbound.pump()
+    this.#beat()
+  }
+
+  pump(): void {
+    this.#outbound.pump()
+  }
+
+  send(message: Message): void {
+    if (!this.#closed) this.#connection.send(encodeMessage(message))
+  }
+
+  /** @throws what the connection must be closed for */
+  received(frame: Uint8Array): void {
+    const { limits, clock } = this.#host
+    this.#heardAt = clock.monotonic()
+    this.#dispatch(decodeMessage(frame, limits.maxFrameBytes))
+  }
+
+  #dispatch(message: Message): void {
+    const host = this.#host
+    switch (message.type) {
+      case 'stretch':
+        return this.#inbound.received(message)
+      case 'acks': {
+        const news = message.holdings.filter((holding) => host.knowledge.learn(holding))
+        if (news.length > 0) host.learned(this)
+        return this.#outbound.acked(host.knowledge.heldBy(this.peer.feed, host.store.actor))
+      }
+      case 'heartbeat':
+        return this.#heartbeat(message)
+      case 'resume':
+        this.#setLinked(message.linked)
+        return this.#outbound.resume(Math.min(message.from, host.store.committed))
+      case 'ask':
+        return host.asked(this, message)
+      case 'tell':
+        return host.told(this, message)
+      case 'want':
+        return host.wanted(this, message.keys)
+      case 'records': {
+        const keys = new Set([...message.records.map(({ key }) => key), ...message.absent])
+        host.supplied(this, message).then(
+          () => this.#inbound.supplied(keys),
+          (error: unknown) => this.#fail(error),
+        )
+        return
+      }
+      case 'digest':
+        return host.digested(this, message)
+      case 'versions':
+        return host.versioned(this, message)
+      default:
+        throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on a link that stands`)
+    }
+  }
+
+  /** A feed is held further here: entries that others left out because of it can be claimed, and others may want to know. */
+  claimed(feed: FeedId): void {
+    if (feed !== this.peer.feed) {
+      this.#inbound.claim()
+      this.#outbound.claimed(feed)
+      if (!this.peer.linked.has(feed)) this.#owe(false)
+    }
+  }
+
+  /** The peer's own news of what others hold reached us over another link. */
+  learned(): void {
+    this.#owe(false)
+  }
+
+  /** This replica receives other feeds over links than before. */
+  linksChanged(lost: boolean): void {
+    if (lost) this.#inbound.restart()
+    else this.#sendHeartbeat()
+  }
+
+  #setLinked(linked: readonly FeedId[]): void {
+    this.peer.linked = new Set([this.peer.feed, ...linked])
+  }
+
+  #owe(prompt: boolean): void {
+    if (prompt) this.#acknowledge()
+    else this.#ackTimer ??= this.#host.clock.after(LAZY_ACK_MS, () => this.#acknowledge())
+  }
+
+  #acknowledge(): void {
+    this.#ackTimer?.cancel()
+    this.#ackTimer = undefined
+    const { feed, linked } = this.peer
+    const holdings = []
+    for (const holding of this.#host.knowledge.holdingsFor(feed, linked)) {
+      const name = `${holding.holder} ${holding.feed}`
+      if ((this.#told.get(name) ?? 0) >= holding.through) continue
+      this.#told.set(name, holding.through)
+      holdings.push(holding)
+    }
+    if (this.#told.size > 8 * this.#host.limits.maxVectorFeeds) this.#told.clear()
+    if (holdings.length > 0) this.send({ type: 'acks', holdings })
+  }
+
+  #beat(): void {
+    const { clock, heartbeatMs, linkTimeoutMs } = this.#host
+    if (this.#closed) return
+    if (clock.monotonic() - this.#heardAt > linkTimeoutMs)
+      return this.close(`LINK_TIMEOUT: nothing heard for ${linkTimeoutMs} ms`)
+    this.#sendHeartbeat()
+    this.#heartbeatTimer = clock.after(heartbeatMs, () => this.#beat())
+  }
+
+  #sendHeartbeat(): void {
+    const { clock, store, knowledge } = this.#host
+    // A socket that does not drain needs no heartbeats on top.
+    if (this.#connection.bufferedBytes > this.#host.limits.maxBufferedBytes) return
+    this.#outbound.flushLeftOut()
+    const last = this.#lastHeartbeat
+    this.send({
+      type: 'heartbeat',
+      sentAt: Math.round(clock.monotonic() * 1_000),
+      echo: last?.sentAt ?? 0,
+      echoAge: last ? Math.round((clock.monotonic() - last.at) * 1_000) : 0,
+      clock: clock.now(),
+      head: store.committed,
+      vector: knowledge.held(),
+      linked: this.#host.linked(),
+    })
+  }
+
+  #heartbeat(message: Heartbeat): void {
+    const { clock, knowledge } = this.#host
+    const now = clock.monotonic()
+    if (message.echo > 0) this.#rttMs = Math.max(0, now - (message.echo + message.echoAge) / 1_000)
+    this.#lastHeartbeat = { sentAt: message.sentAt, at: now }
+    this.#checkSkew(message.clock + (this.#rttMs ?? 0) / 2 - clock.now())
+    this.#setLinked(message.linked)
+    for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
+    this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
+    this.#inbound.heard(message.head, message.vector)
+  }
+
+  #checkSkew(skewMs: number): void {
+    this.#skewMs = skewMs
+    const { maxClockSkewMs } = this.#host
+    if (Math.abs(skewMs) > maxClockSkewMs)
+      throw new SojournError(
+        'LINK_SKEW',
+        `the clock of ${this.peer.region} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
+      )
+  }
+
+  #fail(error: unknown): void {
+    this.#host.failed(error)
+    this.close(error instanceof Error ? error.message : String(error))
+  }
+
+  drained(): void {
+    this.#outbound.pump()
+  }
+
+  close(why: string): void {
+    if (this.#closed) return
+    this.stop()
+    this.#connection.close(why)
+  }
+
+  /** The connection is gone, or about to be. */
+  stop(): void {
+    this.#closed = true
+    this.#outbound.close()
+    this.#ackTimer?.cancel()
+    this.#heartbeatTimer?.cancel()
+  }
+}

@@ -1,0 +1,282 @@
+import type {
+  Connection,
+  ConnectionHandler,
+  ErrorCode,
+  FeedId,
+  Listener,
+  Random,
+  Timer,
+  Transport,
+} from '@sojourn/core'
+import { isSojournError, SojournError } from '@sojourn/core'
+import type { Hello } from '@sojourn/wire'
+import { codeOfReason, Handshake } from './handshake.js'
+import { Link, type LinkHost } from './link.js'
+
+/** What became of a connection to a region; `code` says why, where it was refused or lost. */
+export interface LinkChange {
+  readonly region: string
+  readonly state: 'up' | 'live' | 'behind' | 'down' | 'refused'
+  readonly code?: ErrorCode
+  readonly why?: string
+}
+
+export interface LinksOptions {
+  readonly region: string
+  readonly peers: ReadonlyMap<string, string | null>
+  readonly secret: string
+  readonly random: Random
+  readonly transport: Transport
+  readonly maxReconnectDelayMs: number
+  readonly hello: () => Omit<Hello, 'linked'>
+  /** Where a link asks for what it does not do itself. */
+  readonly host: Omit<LinkHost, 'linked' | 'moved' | 'learned'>
+  readonly changed: (change: LinkChange) => void
+}
+
+/** A first try to dial again; each further one waits up to twice as long. */
+const MIN_RECONNECT_DELAY_MS = 50
+
+interface Dialler {
+  readonly region: string
+  readonly url: string
+  delayMs: number
+  timer: Timer | undefined
+  connection: Connection | undefined
+}
+
+/** One link for each region at most, whoever dialled: opens, authenticates, keeps and replaces connections. */
+export class Links {
+  readonly #options: LinksOptions
+  readonly #host: LinkHost
+  readonly #links = new Map<string, Link>()
+  readonly #diallers = new Map<string, Dialler>()
+  /** Connections whose other side is not known yet. */
+  readonly #strangers = new Set<Connection>()
+  #listener: Listener | undefined
+  #isolated = false
+  #closed = false
+
+  constructor(options: LinksOptions) {
+    this.#options = options
+    this.#host = {
+      ...options.host,
+      linked: () => this.linked,
+      learned: (from) => {
+        for (const link of this.#links.values()) if (link !== from) link.learned()
+      },
+      moved: (link, state) => {
+        if (this.#links.get(link.peer.region) === link) options.changed({ region: link.peer.region, state })
+      },
+    }
+    for (const [region, url] of options.peers)
+      if (url !== null)
+        this.#diallers.set(region, {
+          region,
+          url,
+          delayMs: MIN_RECONNECT_DELAY_MS,
+          timer: undefined,
+          connection: undefined,
+        })
+  }
+
+  get linked(): FeedId[] {
+    return [...this.#links.values()].map((link) => link.peer.feed)
+  }
+
+  [Symbol.iterator](): IterableIterator<Link> {
+    return this.#links.values()
+  }
+
+  get(region: string): Link | undefined {
+    return this.#links.get(region)
+  }
+
+  get address(): Listener['address'] | undefined {
+    return this.#listener?.address
+  }
+
+  get isIsolated(): boolean {
+    return this.#isolated
+  }
+
+  /** @throws INVALID_OPTION where the address cannot be listened on */
+  async listen(at: { host: string; port: number }): Promise<void> {
+    this.#listener = await this.#options.transport.listen(at, (connection) => this.#accept(connection), this.#transport)
+  }
+
+  get #transport() {
+    return { maxFrameBytes: this.#host.limits.maxFrameBytes, connectTimeoutMs: this.#host.linkTimeoutMs }
+  }
+
+  dialAll(): void {
+    for (const dialler of this.#diallers.values()) this.#dial(dialler)
+  }
+
+  /** Closes every link and refuses new ones until {@link rejoin}. */
+  isolate(): void {
+    this.#isolated = true
+    this.#hangUp('LINK_CLOSED: the region isolates itself')
+  }
+
+  rejoin(): void {
+    this.#isolated = false
+    for (const dialler of this.#diallers.values()) dialler.delayMs = MIN_RECONNECT_DELAY_MS
+    this.dialAll()
+  }
+
+  #hangUp(why: string): void {
+    for (const dialler of this.#diallers.values()) {
+      dialler.timer?.cancel()
+      dialler.timer = undefined
+    }
+    for (const connection of this.#strangers) connection.close(why)
+    for (const link of [...this.#links.values()]) link.close(why)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#hangUp('LINK_CLOSED: the replica closes')
+    await this.#listener?.close()
+  }
+
+  #dial(dialler: Dialler): void {
+    if (this.#closed || this.#isolated || dialler.connection || dialler.timer || this.#links.has(dialler.region)) return
+    let connection: Connection | undefined
+    const handler = this.#attend(
+      {
+        send: (frame) => connection?.send(frame),
+        get bufferedBytes() {
+          return connection?.bufferedBytes ?? 0
+        },
+        close: (why) => connection?.close(why),
+      },
+      dialler.region,
+    )
+    connection = this.#options.transport.dial(
+      dialler.url,
+      {
+        ...handler,
+        closed: (why) => {
+          dialler.connection = undefined
+          handler.closed(why)
+          this.#redial(dialler)
+        },
+      },
+      this.#transport,
+    )
+    dialler.connection = connection
+  }
+
+  #redial(dialler: Dialler): void {
+    if (this.#closed || this.#isolated || dialler.timer) return
+    const { maxReconnectDelayMs, random } = this.#options
+    // Full jitter: regions that lost each other at one time must not dial in step for ever.
+    const [byte = 0] = random.bytes(1)
+    const delayMs = 1 + (dialler.delayMs * byte) / 255
+    dialler.delayMs = Math.min(dialler.delayMs * 2, maxReconnectDelayMs)
+    dialler.timer = this.#host.clock.after(delayMs, () => {
+      dialler.timer = undefined
+      this.#dial(dialler)
+    })
+  }
+
+  #accept(connection: Connection): ConnectionHandler {
+    return this.#attend(connection, undefined)
+  }
+
+  /** Follows a connection from its first frame to its end. */
+  #attend(connection: Connection, dials: string | undefined): ConnectionHandler {
+    const { region, secret, random, peers, hello, changed } = this.#options
+    const { clock, limits, linkTimeoutMs } = this.#host
+    let link: Link | undefined
+    let refusal: SojournError | undefined
+    const handshake = new Handshake({
+      connection,
+      region,
+      secret,
+      random,
+      dials,
+      isMember: (name) => peers.has(name),
+      hello: () => ({ ...hello(), linked: this.linked }),
+      maxFrameBytes: limits.maxFrameBytes,
+      ready: (peer) => {
+        patience.cancel()
+        this.#strangers.delete(connection)
+        link = this.#admit(new Link(this.#host, connection, peer))
+      },
+    })
+    const refuse = (error: unknown) => {
+      refusal = isSojournError(error) ? error : new SojournError('FRAME_INVALID', String(error), { cause: error })
+      if (!isSojournError(error)) this.#host.failed(error)
+      link?.stop()
+      connection.close(refusal.message)
+    }
+    const patience = clock.after(linkTimeoutMs, () =>
+      refuse(new SojournError('LINK_TIMEOUT', `no handshake within ${linkTimeoutMs} ms`)),
+    )
+    this.#strangers.add(connection)
+    const busy = this.#strangers.size > limits.maxHandshakes
+    // A listener's connection is handed to its handler only after this returns.
+    if (dials === undefined && (this.#isolated || busy))
+      clock.soon(() =>
+        connection.close(busy ? 'OVERLOADED: too many handshakes' : 'LINK_CLOSED: the region is isolated'),
+      )
+    return {
+      opened: () => handshake.opened(),
+      received: (frame) => {
+        if (refusal) return
+        try {
+          if (link) link.received(frame)
+          else if (this.#strangers.has(connection)) handshake.received(frame)
+        } catch (error) {
+          refuse(error)
+        }
+      },
+      drained: () => link?.drained(),
+      closed: (why) => {
+        patience.cancel()
+        this.#strangers.delete(connection)
+        const name = dials ?? handshake.peer
+        const code = refusal?.code ?? codeOfReason(why)
+        const told = { region: name, ...(code && { code }), why: refusal?.message ?? why }
+        if (link) this.#lost(link, told)
+        else if (refusal || (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE'))
+          changed({ state: 'refused', ...told })
+      },
+    }
+  }
+
+  /** Two regions may dial each other at one time: both sides keep the connection of the region whose name sorts first. */
+  #admit(link: Link): Link {
+    const { region } = link.peer
+    const current = this.#links.get(region)
+    if (current) {
+      const rival = current.peer.feed === link.peer.feed && current.dialled !== link.dialled
+      const mine = this.#options.region < region
+      if (rival && link.dialled !== mine)
+        throw new SojournError('LINK_DUPLICATE', `a link with ${region} stands already`)
+      current.close(rival ? 'LINK_DUPLICATE: the other connection is kept' : 'LINK_REPLACED: a newer connection')
+    }
+    this.#links.set(region, link)
+    const dialler = this.#diallers.get(region)
+    if (dialler) dialler.delayMs = MIN_RECONNECT_DELAY_MS
+    if (!current) this.#options.changed({ region, state: 'up' })
+    link.start()
+    const lost = current !== undefined && current.peer.feed !== link.peer.feed
+    for (const other of this.#links.values()) if (other !== link) other.linksChanged(lost)
+    return link
+  }
+
+  #lost(link: Link, told: Omit<LinkChange, 'state'>): void {
+    link.stop()
+    const { region } = link.peer
+    // A replaced connection ends after the one that took its place.
+    if (this.#links.get(region) !== link) return
+    this.#links.delete(region)
+    for (const other of this.#links.values()) other.linksChanged(true)
+    this.#options.changed({ state: 'down', ...told })
+    const dialler = this.#diallers.get(region)
+    if (dialler) this.#redial(dialler)
+  }
+}

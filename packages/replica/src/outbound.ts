@@ -1,0 +1,289 @@
+import type { Clock, Connection, FeedId, Limits, SessionKey } from '@sojourn/core'
+import { encodeRecord } from '@sojourn/core'
+import type { Origin, RecordStore } from '@sojourn/store'
+import { encodeItem, encodeMessage, type Need } from '@sojourn/wire'
+import type { Knowledge } from './knowledge.js'
+import type { RecentCommits } from './recent.js'
+
+/** What one link's sender and receiver know of the peer. */
+export interface Peer {
+  readonly region: string
+  /** The feed of its present opening. */
+  readonly feed: FeedId
+  /** The feeds that it receives over links of its own, and its own: what comes from there need not be relayed to it. */
+  linked: ReadonlySet<FeedId>
+}
+
+export interface OutboundOptions {
+  readonly connection: Connection
+  readonly peer: Peer
+  readonly store: RecordStore
+  readonly recent: RecentCommits
+  readonly knowledge: Knowledge
+  readonly limits: Limits
+  readonly clock: Clock
+  /** The peer holds everything behind which this link must send. */
+  readonly from: number
+  /** Whether a write waits for acks. */
+  readonly isAwaited: () => boolean
+  /** The link went from reading the feed on disk to sending commits as they come, or back. */
+  readonly moved: (state: 'live' | 'behind') => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * Sends one peer this replica's feed: the recent commits as deltas, or, further back, records from the feed on the disk. What it
+ * remembers is a position; the backlog is the feed.
+ */
+export class Outbound {
+  readonly #options: OutboundOptions
+  /** All through here was sent, or left out because the peer gets it elsewhere. */
+  #position: number
+  /** What the last stretch sent ended with; what lies between it and the position was left out. */
+  #sentThrough: number
+  /** Why the part that was left out is held by the peer all the same. */
+  #carried = new NeedList()
+  #catchingUp = false
+  #state: 'live' | 'behind' | undefined
+  /** Changes with each resume, so that a catch-up under way notices that it is stale. */
+  #epoch = 0
+  /** Stretches that the peer has not acknowledged, oldest first. */
+  #unacked: { readonly through: number; readonly bytes: number }[] = []
+  #unackedBytes = 0
+  /** Whether the peer has yet to be told what else it holds with what was sent. */
+  #holdsDue = true
+  /** Ends the wait of a catch-up that found the link full. */
+  #wake: (() => void) | undefined
+  #closed = false
+
+  constructor(options: OutboundOptions) {
+    this.#options = options
+    this.#position = options.from
+    this.#sentThrough = options.from
+  }
+
+  /** Commits that are to be sent, or were sent and are not acknowledged; what the peer gets elsewhere does not count. */
+  get owed(): number {
+    const { store, knowledge, peer } = this.#options
+    const acked = knowledge.heldBy(peer.feed, store.actor)
+    return store.committed - (acked >= this.#sentThrough ? Math.max(acked, this.#position) : acked)
+  }
+
+  /** All through here was sent, or needs no sending. */
+  get position(): number {
+    return this.#position
+  }
+
+  get state(): 'live' | 'behind' {
+    return this.#state ?? 'behind'
+  }
+
+  /** The peer asks to go on from elsewhere. */
+  resume(from: number): void {
+    this.#epoch++
+    this.#position = this.#sentThrough = from
+    this.#carried = new NeedList()
+    this.#unacked = []
+    this.#unackedBytes = 0
+    this.#leaveWait()
+    this.pump()
+  }
+
+  /** The peer holds the feed through a sequence. */
+  acked(through: number): void {
+    let count = 0
+    for (const stretch of this.#unacked) {
+      if (stretch.through > through) break
+      this.#unackedBytes -= stretch.bytes
+      count++
+    }
+    if (count > 0) this.#unacked.splice(0, count)
+    this.pump()
+  }
+
+  /** More of another feed is held here: news for a peer that does not receive that feed itself. */
+  claimed(feed: FeedId): void {
+    const { peer, clock } = this.#options
+    if (feed === peer.feed || peer.linked.has(feed) || this.#holdsDue) return
+    this.#holdsDue = true
+    clock.soon(() => {
+      if (this.#holdsDue && !this.#closed && this.#state === 'live') this.#send([], this.#position, 'live')
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#leaveWait()
+  }
+
+  #mayCatchUp(epoch: number): boolean {
+    return !this.#closed && epoch === this.#epoch
+  }
+
+  #isFull(): boolean {
+    const { connection, limits } = this.#options
+    return connection.bufferedBytes > limits.maxBufferedBytes || this.#unackedBytes > limits.maxUnackedBytes
+  }
+
+  /** Sends what can be sent now. Called whenever there may be more to send, or room: a commit, an ack, a drained socket. */
+  pump(): void {
+    const { store, recent } = this.#options
+    if (this.#wake && !this.#isFull()) this.#leaveWait()
+    while (!this.#closed && !this.#catchingUp && this.#position < store.committed && !this.#isFull()) {
+      if (recent.covers(this.#position)) this.#sendRecent()
+      else void this.#catchUp()
+    }
+    if (this.#position < store.committed || this.#catchingUp || this.#closed) return
+    this.#move('live')
+    if (this.#holdsDue && !this.#isFull()) this.#send([], this.#position, 'live')
+  }
+
+  #move(state: 'live' | 'behind'): void {
+    if (state === this.#state) return
+    this.#state = state
+    this.#options.moved(state)
+  }
+
+  /** Whether the peer holds an entry, or will, without being sent it; notes what that rests on. */
+  #leftOut(sequence: number, origin: Origin | undefined): boolean {
+    if (origin === undefined) return false
+    const { peer, knowledge } = this.#options
+    if (origin.feed === peer.feed || knowledge.heldBy(peer.feed, origin.feed) >= origin.sequence) return true
+    if (!peer.linked.has(origin.feed)) return false
+    this.#carried.add(sequence, origin)
+    return true
+  }
+
+  #sendRecent(): void {
+    const { recent, limits, isAwaited } = this.#options
+    const items: Uint8Array[] = []
+    let bytes = 0
+    let through = this.#position
+    for (const commit of recent.after(this.#position)) {
+      through = commit.sequence
+      if (this.#leftOut(commit.sequence, commit.origin)) continue
+      this.#carried.seal()
+      items.push(commit.item)
+      bytes += commit.item.length
+      if (bytes >= limits.targetFrameBytes) break
+    }
+    this.#position = bytes >= limits.targetFrameBytes ? through : Math.max(through, this.#options.store.committed)
+    // Entries that the peer gets elsewhere are mentioned with the next one that it does not: nobody waits for them.
+    if (items.length > 0) this.#send(items, this.#position, isAwaited() ? 'prompt' : 'live')
+  }
+
+  async #catchUp(): Promise<void> {
+    const { store, failed } = this.#options
+    const epoch = this.#epoch
+    this.#catchingUp = true
+    this.#move('behind')
+    // Everything through here is on the disk, so it is in what the walk below sees, or was purged.
+    const through = store.committed
+    try {
+      let items: Uint8Array[] = []
+      let bytes = 0
+      for await (const rows of store.feed(this.#position)) {
+        for (const row of rows) {
+          if (!this.#mayCatchUp(epoch)) return
+          this.#position = Math.max(this.#position, row.sequence)
+          if (this.#leftOut(row.sequence, row.origin)) continue
+          const item = this.#recordItem(row.key)
+          if (item === undefined) continue
+          this.#carried.seal()
+          items.push(item)
+          bytes += item.length
+          if (bytes < this.#options.limits.targetFrameBytes) continue
+          this.#send(items, row.sequence, 'catchup')
+          items = []
+          bytes = 0
+          if (this.#isFull()) await this.#room()
+        }
+      }
+      if (!this.#mayCatchUp(epoch)) return
+      this.#position = Math.max(this.#position, through)
+      if (items.length > 0) this.#send(items, this.#position, 'catchup')
+    } catch (error) {
+      failed(error)
+    } finally {
+      this.#catchingUp = false
+      if (!this.#closed) this.#options.clock.soon(() => this.pump())
+    }
+  }
+
+  /** A rotten record is left out: it heals from a peer, and is committed anew then. */
+  #recordItem(key: SessionKey): Uint8Array | undefined {
+    const { store } = this.#options
+    try {
+      const entry = store.peek(key)
+      return entry && encodeItem({ type: 'record', key, record: encodeRecord(entry.record) })
+    } catch (error) {
+      this.#options.failed(error)
+      return undefined
+    }
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  #leaveWait(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  #send(items: Uint8Array[], through: number, mode: 'live' | 'prompt' | 'catchup'): void {
+    const { connection, knowledge, peer, store } = this.#options
+    // Only who holds the feed to its present end holds all that is held here.
+    const complete = mode !== 'catchup' && through === store.committed
+    const frame = encodeMessage({
+      type: 'stretch',
+      from: this.#sentThrough,
+      through,
+      mode,
+      needs: this.#carried.take(),
+      holds: complete ? knowledge.held(peer.linked) : [],
+      items,
+    })
+    if (complete) this.#holdsDue = false
+    this.#sentThrough = through
+    this.#unacked.push({ through, bytes: frame.length })
+    this.#unackedBytes += frame.length
+    connection.send(frame)
+  }
+
+  /** Tells the peer of what was left out since the last stretch, so that it can claim it. Called with each heartbeat. */
+  flushLeftOut(): void {
+    if (!this.#catchingUp && this.#position > this.#sentThrough) this.#send([], this.#position, 'live')
+  }
+}
+
+/**
+ * What was left out, as far as it matters: within a run of left-out entries one need for each feed is enough, with the first
+ * place of the run and the last sequence needed.
+ */
+class NeedList {
+  readonly #needs: Need[] = []
+  #run = new Map<FeedId, { at: number; through: number }>()
+
+  add(at: number, origin: Origin): void {
+    const need = this.#run.get(origin.feed)
+    if (need) need.through = Math.max(need.through, origin.sequence)
+    else this.#run.set(origin.feed, { at, through: origin.sequence })
+  }
+
+  /** An entry is sent: the run ends. */
+  seal(): void {
+    if (this.#run.size === 0) return
+    const needs = [...this.#run].map(([feed, need]) => ({ feed, ...need }))
+    this.#needs.push(...needs.sort((a, b) => a.at - b.at))
+    this.#run = new Map()
+  }
+
+  take(): Need[] {
+    this.seal()
+    return this.#needs.splice(0)
+  }
+}

@@ -1,0 +1,120 @@
+import type { Clock, SessionKey, Timer } from '@sojourn/core'
+import { dueAt } from '@sojourn/core'
+import type { RecordStore } from '@sojourn/store'
+
+const BATCH = 256
+/** However far the next deadline is: the wall clock may have stepped. */
+const MAX_SLEEP_MS = 60_000
+
+export interface ReaperOptions {
+  readonly store: RecordStore
+  readonly clock: Clock
+  readonly purgeGraceMs: number
+  /** A live session's deadline passed. */
+  readonly expired: (key: SessionKey, cause: 'idle' | 'absolute') => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * Collects what is due, asking nobody: first tells of sessions whose deadline passed, then, a grace later, removes every row of them,
+ * and of tombstones past their horizon. Walks the expiry index in small batches.
+ */
+export class Reaper {
+  readonly #options: ReaperOptions
+  #timer: Timer | undefined
+  #wakesAt = Number.POSITIVE_INFINITY
+  #running: Promise<void> | undefined
+  #closed = false
+
+  constructor(options: ReaperOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#run()
+  }
+
+  /** A record is due earlier than anything known: wake up in time to tell. */
+  noticed(due: number): void {
+    if (due < this.#wakesAt && !this.#running) this.#sleep(due)
+  }
+
+  #sleep(until: number): void {
+    const { clock } = this.#options
+    this.#timer?.cancel()
+    if (this.#closed) return
+    const now = clock.now()
+    const delayMs = Math.min(Math.max(1, until - now), MAX_SLEEP_MS)
+    this.#wakesAt = now + delayMs
+    this.#timer = clock.after(delayMs, () => this.#run())
+  }
+
+  #run(): void {
+    this.#running = this.#collect()
+      .catch((error: unknown) => {
+        this.#options.failed(error)
+        return this.#options.clock.now() + MAX_SLEEP_MS
+      })
+      .then((next) => {
+        this.#running = undefined
+        this.#sleep(next)
+      })
+  }
+
+  /** Returns when to look again. */
+  async #collect(): Promise<number> {
+    const { store, clock, purgeGraceMs } = this.#options
+    const now = clock.now()
+    await this.#tell(now)
+    await this.#purge(now - purgeGraceMs)
+    const nextPurge = ((await store.nextDue(-1)) ?? Number.POSITIVE_INFINITY) + purgeGraceMs
+    const nextExpiry = (await store.nextDue(store.expiredThrough)) ?? Number.POSITIVE_INFINITY
+    return Math.min(nextPurge + 1, nextExpiry)
+  }
+
+  async #tell(now: number): Promise<void> {
+    const { store, expired } = this.#options
+    for (;;) {
+      let through = now
+      let count = 0
+      let rowsSeen = 0
+      for await (const rows of store.due(store.expiredThrough, now, BATCH)) {
+        for (const row of rows) {
+          rowsSeen++
+          // A batch must end between two milliseconds, for the index is walked by time.
+          through = row.dueAt
+          const record = row.kind === 'live' ? store.readSound(row.key)?.record : undefined
+          if (record?.kind !== 'live' || dueAt(record) !== row.dueAt) continue
+          count++
+          expired(row.key, row.dueAt === record.limit.deadline ? 'absolute' : 'idle')
+        }
+      }
+      store.advanceExpired(rowsSeen < BATCH ? now : through, count)
+      if (rowsSeen < BATCH || this.#closed) return
+    }
+  }
+
+  async #purge(before: number): Promise<void> {
+    const { store } = this.#options
+    for (;;) {
+      let rowsSeen = 0
+      const purges: Promise<void>[] = []
+      for await (const rows of store.due(-1, before, BATCH))
+        for (const row of rows) {
+          rowsSeen++
+          const entry = store.readSound(row.key)
+          if (entry === undefined) purges.push(store.dropExpiryRow(row, true))
+          else if (dueAt(entry.record) === row.dueAt) purges.push(store.purge(row.key, entry))
+          else if (store.written(row.key) === undefined) purges.push(store.dropExpiryRow(row, false))
+        }
+      await Promise.all(purges)
+      if (rowsSeen < BATCH || this.#closed) return
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#timer?.cancel()
+    await this.#running
+  }
+}

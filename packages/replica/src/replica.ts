@@ -1,0 +1,471 @@
+import type {
+  CreateOptions,
+  Data,
+  EndOptions,
+  EndReason,
+  Level,
+  LiveRecord,
+  ReadOptions,
+  ReplaceOptions,
+  Session,
+  SessionApi,
+  SessionKey,
+  SessionRecord,
+  StoredSession,
+  TouchOptions,
+  Update,
+  UpdateOptions,
+  WriteOptions,
+} from '@sojourn/core'
+import {
+  checkPointer,
+  diff,
+  type Edit,
+  EMPTY_FOLD,
+  END_REASONS,
+  editsFor,
+  encodeRecord,
+  expiresAt,
+  isInteger,
+  isPlainObject,
+  isSojournError,
+  isVisible,
+  mutate,
+  newSessionId,
+  nextStamp,
+  openLease,
+  parseDuration,
+  quorumUnmet,
+  regionsNeeded,
+  renewLease,
+  SojournError,
+  sessionKey,
+  thaw,
+  verdict,
+} from '@sojourn/core'
+import type { Entry } from '@sojourn/store'
+import { encodeItem, type Item } from '@sojourn/wire'
+import { exportDocument } from './automerge-export.js'
+import type { CommitEvent, ReplicaEvents } from './events.js'
+import type { CommitNote } from './exchange.js'
+import { mergePatch } from './merge-patch.js'
+import type { Runtime } from './runtime.js'
+import type { ReplicaStatus } from './status.js'
+import { statusOf } from './status.js'
+
+/** A write that was made: its place in the feed, and what the caller gets once it is on the disk. */
+interface Made<T> {
+  readonly sequence: number
+  readonly done: Promise<T>
+}
+
+/** One region's copy: answers reads and writes from its own store, or with other regions where a level asks for them. */
+export class Replica implements SessionApi, AsyncDisposable {
+  readonly #runtime: Runtime
+  #closing: Promise<void> | undefined
+
+  /** @internal Use `openReplica`. */
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
+  }
+
+  get region(): string {
+    return this.#runtime.settings.region
+  }
+
+  /** Where links are accepted; undefined where `listen` was not given. */
+  get address(): { readonly host: string; readonly port: number } | undefined {
+    return this.#runtime.links.address
+  }
+
+  async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
+    const { store, settings } = this.#open()
+    const id = options.id ?? newSessionId(settings.ports.random)
+    const key = sessionKey(id)
+    const idleTimeoutMs =
+      options.idleTimeout === undefined ? settings.idleTimeoutMs : parseDuration(options.idleTimeout, 'idleTimeout')
+    const lifetimeMs =
+      options.maxLifetime === undefined ? settings.maxLifetimeMs : parseDuration(options.maxLifetime, 'maxLifetime')
+    if (lifetimeMs > settings.maxLifetimeMs)
+      throw new SojournError(
+        'INVALID_OPTION',
+        `maxLifetime is longer than the store's session.maxLifetime (${settings.maxLifetimeMs} ms), which is what regions remember an ended id for`,
+        { option: 'maxLifetime' },
+      )
+    checkTop(data)
+    await this.#sound(key)
+    return this.#write(options, () => {
+      const { now } = this.#admit()
+      this.#refuseTaken(store.read(key)?.record, now)
+      const edits = editsFor(data, { maxDepth: settings.limits.maxDepth })
+      const deadline = now + lifetimeMs
+      const record: LiveRecord = {
+        kind: 'live',
+        document: mutate(EMPTY_FOLD, store.actor, edits)?.fold ?? EMPTY_FOLD,
+        lease: openLease(idleTimeoutMs, now, store.actor),
+        limit: { createdAt: now, deadline, horizon: deadline },
+      }
+      return this.#commitLive<T>(id, key, record, undefined, { name: 'created', body: { key, origin: 'local' } })
+    })
+  }
+
+  #refuseTaken(record: SessionRecord | undefined, now: number): void {
+    if (record === undefined) return
+    const state = record.kind === 'ended' ? 'ended' : isVisible(record, now) ? 'live' : 'expired'
+    throw new SojournError('SESSION_EXISTS', `the id is taken by a session that is ${state}`, { state })
+  }
+
+  async get<T extends object = any>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
+    const { store, settings } = this.#open()
+    const key = sessionKey(id)
+    const level = options?.read ?? settings.read
+    if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
+    await this.#sound(key)
+    const entry = store.read(key)
+    return entry && isVisible(entry.record, settings.ports.clock.now()) ? this.#session<T>(id, entry) : undefined
+  }
+
+  /** What a quorum of regions holds is here afterwards. */
+  async #consult(key: SessionKey, level: Level, options: ReadOptions | undefined): Promise<void> {
+    const { settings, inquiries } = this.#runtime
+    const need = regionsNeeded(level, settings.members, 'read')
+    if (need === 1) return
+    const timeoutMs = options?.timeout === undefined ? settings.timeoutMs : parseDuration(options.timeout, 'timeout')
+    const tally = await inquiries.consult(key, need, timeoutMs)
+    if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
+  }
+
+  async update<T extends object = any>(
+    id: string,
+    update: Update<T>,
+    options: UpdateOptions = {},
+  ): Promise<Session<T>> {
+    return this.#change<T>(id, options, (data) => {
+      const { maxDepth } = this.#runtime.settings.limits
+      if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), { maxDepth })
+      const draft = thaw(data) as T
+      const result: unknown = update(draft)
+      if (result instanceof Promise)
+        throw new SojournError(
+          'INVALID_OPTION',
+          'update: the draft function must not be async; read first, then update',
+          {
+            option: 'update',
+          },
+        )
+      return diff(data, checkTop(result === undefined ? draft : result), { maxDepth })
+    })
+  }
+
+  async replace<T extends object = any>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+    const counters = new Set((options.counters ?? []).map(checkPointer))
+    checkTop(next)
+    return this.#change<T>(id, options, (data) =>
+      diff(options.base ?? data, next, { maxDepth: this.#runtime.settings.limits.maxDepth, counters }),
+    )
+  }
+
+  async increment<T extends object = any>(
+    id: string,
+    path: string,
+    by = 1,
+    options: UpdateOptions = {},
+  ): Promise<Session<T>> {
+    checkPointer(path)
+    if (!isInteger(by))
+      throw new SojournError('INVALID_OPTION', `by is ${String(by)}; give an integer below 2^53`, { option: 'by' })
+    return this.#change<T>(id, options, () => [{ kind: 'increment', path, by }])
+  }
+
+  /** The common path of everything that changes data: read, edit, commit. */
+  async #change<T extends object>(
+    id: string,
+    options: UpdateOptions,
+    edit: (data: Data) => readonly Edit[],
+  ): Promise<Session<T>> {
+    const { store } = this.#open()
+    const key = sessionKey(id)
+    await this.#sound(key)
+    return this.#write(options, () => {
+      const { now } = this.#admit()
+      const entry = this.#visible(key, now)
+      const { record } = entry
+      const mutation = mutate(record.document, store.actor, edit(store.viewOf(entry)!.data))
+      const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor)
+      if (mutation === undefined && lease === record.lease) return this.#unchanged<T>(id, key, entry)
+      const next: LiveRecord = { ...record, document: mutation?.fold ?? record.document, lease }
+      const renewed = lease === record.lease ? undefined : lease
+      const item: Item = mutation
+        ? { type: 'changes', key, changes: mutation.changes, lease: renewed }
+        : { type: 'lease', key, lease }
+      return this.#commitLive<T>(id, key, next, item, mutation && { name: 'updated', body: { key, origin: 'local' } })
+    })
+  }
+
+  async touch<T extends object = any>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
+    const { store, settings } = this.#open()
+    const key = sessionKey(id)
+    const idleTimeoutMs =
+      options.idleTimeout === undefined ? undefined : parseDuration(options.idleTimeout, 'idleTimeout')
+    await this.#sound(key)
+    const before = store.read(key)
+    if (!before || !isVisible(before.record, settings.ports.clock.now())) return undefined
+    return this.#write(options, () => {
+      const { now } = this.#admit()
+      const entry = this.#visible(key, now)
+      const { record } = entry
+      const lease = renewLease(record.lease, now, store.actor, idleTimeoutMs)
+      if (lease === record.lease) return this.#unchanged<T>(id, key, entry)
+      return this.#commitLive<T>(id, key, { ...record, lease }, { type: 'lease', key, lease }, undefined)
+    })
+  }
+
+  async end(id: string, options: EndOptions = {}): Promise<boolean> {
+    this.#open()
+    return this.#endKey(sessionKey(id), checkReason(options.reason), options)
+  }
+
+  async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
+    const { store, settings } = this.#runtime
+    let unheard = false
+    if (store.readSound(key) === undefined) {
+      // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
+      const tally = await this.#runtime.inquiries.consult(key, settings.members, settings.timeoutMs)
+      unheard = tally.answered.length < settings.members
+    }
+    return this.#write(options, () => {
+      const { now } = this.#admit()
+      const entry = store.readSound(key)
+      if (entry?.record.kind === 'ended') return this.#done(key, entry, false)
+      if (entry === undefined && !unheard && !this.#isRotten(key)) return { sequence: 0, done: Promise.resolve(false) }
+      return this.#commitEnd(key, entry?.record, reason, now)
+    })
+  }
+
+  #commitEnd(key: SessionKey, record: LiveRecord | undefined, reason: EndReason, now: number): Made<boolean> {
+    const { settings, store } = this.#runtime
+    const horizon = record?.limit.horizon ?? now + settings.maxLifetimeMs
+    const end = { reason, stamp: nextStamp(undefined, now, store.actor), horizon }
+    const body = { key, origin: 'local', reason }
+    const wasVisible = record !== undefined && isVisible(record, now)
+    const made = this.#commit(key, { kind: 'ended', end }, { type: 'end', key, end }, { name: 'ended', body })
+    return { sequence: made.sequence, done: made.done.then(() => wasVisible) }
+  }
+
+  async rotate<T extends object = any>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
+    const { store, settings } = this.#open()
+    const key = sessionKey(id)
+    await this.#sound(key)
+    return this.#write(options, () => {
+      const { now } = this.#admit()
+      const entry = this.#visible(key, now)
+      const { lease, limit } = entry.record
+      const newId = newSessionId(settings.ports.random)
+      const newKey = sessionKey(newId)
+      const edits = editsFor(store.viewOf(entry)!.data, { maxDepth: settings.limits.maxDepth })
+      const record: LiveRecord = {
+        kind: 'live',
+        document: mutate(EMPTY_FOLD, store.actor, edits)?.fold ?? EMPTY_FOLD,
+        lease: openLease(lease.idleTimeoutMs, now, store.actor),
+        limit,
+      }
+      // One batch, the new session first: whoever has seen the end has seen what follows it.
+      const made = this.#commitLive<T>(newId, newKey, record, undefined, {
+        name: 'created',
+        body: { key: newKey, origin: 'local' },
+      })
+      const ended = this.#commitEnd(key, entry.record, 'rotated', now)
+      return { sequence: ended.sequence, done: Promise.all([made.done, ended.done]).then(([session]) => session) }
+    })
+  }
+
+  async *sessions(): AsyncIterable<StoredSession> {
+    const { store, settings } = this.#open()
+    for await (const keys of store.keys())
+      for (const key of keys) {
+        let entry: Entry | undefined
+        try {
+          entry = store.peek(key)
+        } catch (error) {
+          if (!isSojournError(error, 'STORE_CORRUPT')) throw error
+          this.#runtime.rotten(key)
+          continue
+        }
+        if (!entry || !isVisible(entry.record, settings.ports.clock.now())) continue
+        const { createdAt } = entry.record.limit
+        yield { key, data: store.viewOf(entry)!.data, createdAt, expiresAt: expiresAt(entry.record) }
+      }
+  }
+
+  async count(): Promise<number> {
+    return this.#open().store.counts.sessions
+  }
+
+  async endAll(options: EndOptions = {}): Promise<number> {
+    const reason = checkReason(options.reason)
+    let count = 0
+    for await (const { key } of this.sessions()) if (await this.#endKey(key, reason, options)) count++
+    return count
+  }
+
+  /**
+   * An ordinary Automerge document with the session's data; undefined where no live session has the id. The history is not
+   * kept, so it holds one change. The same state gives the same bytes in every region.
+   */
+  async exportDocument(id: string): Promise<Awaited<ReturnType<typeof exportDocument>> | undefined> {
+    const session = await this.get(id)
+    return session && exportDocument(sessionKey(id), session.data)
+  }
+
+  /** What the replica is, holds and hears. */
+  status(): ReplicaStatus {
+    return statusOf(this.#open())
+  }
+
+  on<K extends keyof ReplicaEvents>(name: K, listener: (...event: ReplicaEvents[K]) => void): this {
+    this.#runtime.events.on(name, listener)
+    return this
+  }
+
+  off<K extends keyof ReplicaEvents>(name: K, listener: (...event: ReplicaEvents[K]) => void): this {
+    this.#runtime.events.off(name, listener)
+    return this
+  }
+
+  /** Closes every link and refuses new ones, as if the region were cut off, until {@link rejoin}. */
+  isolate(): void {
+    this.#open().links.isolate()
+  }
+
+  rejoin(): void {
+    this.#open().links.rejoin()
+  }
+
+  /** Compares all keys with every peer in step, rather than a slice now and then, and has what differs repaired. */
+  async compareDigests(): Promise<void> {
+    await this.#open().digests.compareAll()
+  }
+
+  /** Writes what waits, sends it to the peers in step, closes the links, then the store. */
+  close(): Promise<void> {
+    this.#closing ??= this.#runtime.close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #open(): Runtime {
+    if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${this.region} was closed`)
+    return this.#runtime
+  }
+
+  /** Makes the write, and waits for as many regions as its level asks for. */
+  async #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
+    const { settings, writes } = this.#runtime
+    const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
+    if (need === 1) return make().done
+    const timeoutMs = options.timeout === undefined ? settings.timeoutMs : parseDuration(options.timeout, 'timeout')
+    return writes.run(make, need, timeoutMs)
+  }
+
+  /** @throws OVERLOADED, REPLICA_CLOSED: before anything is changed */
+  #admit(): { now: number } {
+    const { store, settings } = this.#open()
+    store.admit()
+    return { now: settings.ports.clock.now() }
+  }
+
+  /** @throws SESSION_NOT_FOUND */
+  #visible(key: SessionKey, now: number): Entry & { record: LiveRecord } {
+    const entry = this.#runtime.store.read(key)
+    if (!entry || !isVisible(entry.record, now))
+      throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
+    return entry as Entry & { record: LiveRecord }
+  }
+
+  #isRotten(key: SessionKey): boolean {
+    const { store } = this.#runtime
+    try {
+      store.read(key)
+      return false
+    } catch (error) {
+      if (isSojournError(error, 'STORE_CORRUPT')) return true
+      throw error
+    }
+  }
+
+  /** Heals a record that is rotten here from the peers. @throws STORE_CORRUPT where none has it */
+  async #sound(key: SessionKey): Promise<void> {
+    if (!this.#isRotten(key)) return
+    const { store, settings, inquiries } = this.#runtime
+    this.#runtime.rotten(key)
+    await inquiries.consult(key, settings.members, settings.timeoutMs)
+    store.read(key)
+  }
+
+  #commitLive<T extends object>(
+    id: string,
+    key: SessionKey,
+    record: LiveRecord,
+    item: Item | undefined,
+    event: CommitEvent | undefined,
+  ): Made<Session<T>> {
+    const { maxSessionBytes } = this.#runtime.settings.limits
+    const made = this.#commit(key, record, item, event, maxSessionBytes)
+    const session = this.#session<T>(id, this.#runtime.store.read(key)!)
+    return { sequence: made.sequence, done: made.done.then(() => session) }
+  }
+
+  #commit(
+    key: SessionKey,
+    record: SessionRecord,
+    item: Item | undefined,
+    event: CommitEvent | undefined,
+    maxBytes = Number.POSITIVE_INFINITY,
+  ): Made<void> {
+    const { store, reaper } = this.#runtime
+    const encoded = encodeRecord(record)
+    if (encoded.length > maxBytes)
+      throw new SojournError(
+        'SESSION_TOO_LARGE',
+        `the session would have ${encoded.length} bytes; limits.maxSessionBytes is ${maxBytes}`,
+        { limit: maxBytes },
+      )
+    const note: CommitNote = { item: encodeItem(item ?? { type: 'record', key, record: encoded }), event }
+    const made = store.commit(key, record, { encoded, note })
+    if (record.kind === 'live') reaper.noticed(expiresAt(record))
+    return made
+  }
+
+  /** Nothing to write; the quorum is asked of the write that made the record what it is. */
+  #unchanged<T extends object>(id: string, key: SessionKey, entry: Entry): Made<Session<T>> {
+    return this.#done(key, entry, this.#session<T>(id, entry))
+  }
+
+  #done<T>(key: SessionKey, entry: Entry, value: T): Made<T> {
+    const written = this.#runtime.store.written(key)
+    return { sequence: entry.sequence, done: written ? written.then(() => value) : Promise.resolve(value) }
+  }
+
+  #session<T extends object>(id: string, entry: Entry): Session<T> {
+    const record = entry.record as LiveRecord
+    const { data } = this.#runtime.store.viewOf(entry)!
+    return { id, data: data as unknown as T, createdAt: record.limit.createdAt, expiresAt: expiresAt(record) }
+  }
+}
+
+/** @throws INVALID_DATA */
+const checkTop = (data: unknown): Record<string, unknown> => {
+  if (!isPlainObject(data))
+    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
+  return data
+}
+
+const checkReason = (reason: EndReason = 'logout'): EndReason => {
+  if (END_REASONS.includes(reason)) return reason
+  throw new SojournError('INVALID_OPTION', `reason is ${String(reason)}; give one of ${END_REASONS.join(', ')}`, {
+    option: 'reason',
+  })
+}

@@ -1,0 +1,233 @@
+import type { SessionKey } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core'
+import { type Commit, RecordStore } from '@sojourn/store'
+import { Digests } from './digests.js'
+import { Events } from './events.js'
+import { type CommitNote, Exchange, type RepairCause } from './exchange.js'
+import { Inquiries } from './inquiries.js'
+import { Knowledge } from './knowledge.js'
+import { type LinkChange, Links } from './links.js'
+import type { Settings } from './options.js'
+import { Reaper } from './reaper.js'
+import { RecentCommits } from './recent.js'
+import { WriteQuorum } from './write-quorum.js'
+
+/** How long a closing replica waits for links in step to take the tail. */
+const FAREWELL_MS = 1_000
+const FAREWELL_STEP_MS = 5
+
+/** The parts of an open replica, put together, and what passes between them. */
+export class Runtime {
+  readonly settings: Settings
+  readonly store: RecordStore
+  readonly events: Events
+  readonly knowledge: Knowledge
+  readonly recent: RecentCommits
+  readonly writes: WriteQuorum
+  readonly exchange: Exchange
+  readonly inquiries: Inquiries
+  readonly links: Links
+  readonly reaper: Reaper
+  readonly digests: Digests
+  readonly totals = {
+    commits: 0,
+    refused: {} as Record<string, number>,
+    repaired: { read: 0, digest: 0, rot: 0, missing: 0 } as Record<RepairCause, number>,
+    catchUps: 0,
+    rotten: 0,
+  }
+  /** Rotten keys for which peers were asked, and have not answered: asked once, not for every read. */
+  readonly #healing = new Set<SessionKey>()
+  #closing = false
+
+  private constructor(settings: Settings, store: RecordStore) {
+    const { ports, limits, region, members, peers } = settings
+    const { clock, random, transport } = ports
+    this.settings = settings
+    this.store = store
+    this.events = new Events(clock)
+    this.writes = new WriteQuorum({ clock, region, members, maxPending: limits.maxPendingQuorums })
+    this.recent = new RecentCommits(limits, store.head)
+    this.knowledge = new Knowledge({
+      region,
+      feed: store.actor,
+      restored: store.restoredVector,
+      maxFeeds: limits.maxVectorFeeds,
+      claimed: (feed) => {
+        store.touchState()
+        for (const link of this.links) link.claimed(feed)
+      },
+      acked: (by, through) => this.writes.acked(by, through),
+    })
+    const failed = (error: unknown) => this.failed(error)
+    this.exchange = new Exchange({
+      store,
+      limits,
+      now: () => clock.now(),
+      purgeGraceMs: settings.purgeGraceMs,
+      rotten: (key) => this.rotten(key),
+      repaired: (cause, count) => {
+        this.totals.repaired[cause] += count
+      },
+    })
+    const { exchange } = this
+    this.inquiries = new Inquiries({
+      clock,
+      region,
+      peers,
+      maxPending: limits.maxPendingQuorums,
+      linkTo: (name) => this.links.get(name),
+      versionOf: (key) => exchange.versionOf(key),
+      take: (link, key, tell) => exchange.take(link, key, tell),
+    })
+    this.digests = new Digests({
+      store,
+      clock,
+      intervalMs: settings.digestIntervalMs,
+      links: () => this.links,
+      repair: (link, keys) => exchange.repair(link, keys),
+      rotten: (key) => this.rotten(key),
+      failed,
+    })
+    this.reaper = new Reaper({
+      store,
+      clock,
+      purgeGraceMs: settings.purgeGraceMs,
+      expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
+      failed,
+    })
+    this.links = new Links({
+      region,
+      peers,
+      secret: settings.secret,
+      random,
+      transport,
+      maxReconnectDelayMs: settings.maxReconnectDelayMs,
+      hello: () => ({
+        type: 'hello',
+        feed: store.actor,
+        lineage: store.lineage,
+        clock: clock.now(),
+        vector: this.knowledge.held(),
+      }),
+      host: {
+        region,
+        store,
+        recent: this.recent,
+        knowledge: this.knowledge,
+        clock,
+        limits,
+        heartbeatMs: settings.heartbeatMs,
+        linkTimeoutMs: settings.linkTimeoutMs,
+        maxClockSkewMs: settings.maxClockSkewMs,
+        isAwaited: () => this.writes.pending > 0,
+        apply: (item, bytes, origin, from) => exchange.apply(item, bytes, origin, from),
+        asked: (link, ask) => exchange.asked(link, ask),
+        told: (link, tell) => void this.inquiries.told(link, tell).catch(failed),
+        wanted: (link, keys) => exchange.wanted(link, keys),
+        supplied: (link, records) => exchange.supplied(link, records),
+        digested: (link, digest) => void this.digests.received(link, digest).catch(failed),
+        versioned: (link, versions) => void this.digests.compared(link, versions).catch(failed),
+        failed,
+      },
+      changed: (change) => this.#linkChanged(change),
+    })
+  }
+
+  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
+  static async open(settings: Settings): Promise<Runtime> {
+    // The store tells of its commits, and asks for the vector, from the moment it is open; both need the rest.
+    let runtime: Runtime | undefined
+    const { ports, location, fsync, limits } = settings
+    const store = await RecordStore.open({
+      engine: ports.storage,
+      location,
+      clock: ports.clock,
+      random: ports.random,
+      fsync,
+      limits,
+      committed: (commits) => runtime?.committed(commits),
+      failed: (error) => runtime?.failed(error),
+      vector: () => runtime?.knowledge.held() ?? [],
+    })
+    runtime = new Runtime(settings, store)
+    try {
+      if (settings.listen) await runtime.links.listen(settings.listen)
+    } catch (error) {
+      await store.close()
+      throw error
+    }
+    runtime.reaper.start()
+    runtime.digests.start()
+    runtime.links.dialAll()
+    return runtime
+  }
+
+  /** Commits are on the disk: now, and not before, others hear of them. */
+  committed(commits: readonly Commit[]): void {
+    const committedAt = this.settings.ports.clock.monotonic()
+    for (const { key, sequence, entry, origin, note } of commits) {
+      if (entry === undefined) continue
+      this.totals.commits++
+      this.recent.push({ key, sequence, origin, committedAt, item: (note as CommitNote).item })
+      this.#healing.delete(key)
+    }
+    for (const link of this.links) link.pump()
+    for (const { note } of commits) {
+      const event = (note as CommitNote | undefined)?.event
+      if (event) this.events.emit(event.name, event.body as never)
+    }
+  }
+
+  failed(error: unknown): void {
+    const code = isSojournError(error) ? error.code : 'STORE_FAILED'
+    this.events.emit('fault', { code, message: error instanceof Error ? error.message : String(error) })
+  }
+
+  /** A record fails its checksum: says so once, and asks every peer for a good copy. */
+  rotten(key: SessionKey): void {
+    if (this.#healing.has(key) || this.#closing) return
+    this.#healing.add(key)
+    this.totals.rotten++
+    this.totals.repaired.rot++
+    this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} fails its checksum` })
+    for (const link of this.links) link.send({ type: 'want', keys: [key] })
+  }
+
+  /** Commits that a region has not acknowledged, as far as is known while it is away. */
+  unackedBy(region: string): number {
+    return this.store.committed - Math.min(this.store.committed, this.writes.ackedBy(region))
+  }
+
+  #linkChanged(change: LinkChange): void {
+    const { refused } = this.totals
+    if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1
+    if (change.state === 'behind') this.totals.catchUps++
+    if (change.state === 'down') {
+      this.inquiries.lost(change.region)
+      // A peer that was asked and went away has not answered; whoever comes next is asked again.
+      this.#healing.clear()
+    }
+    this.events.emit('link', change)
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    this.digests.close()
+    await this.reaper.close()
+    this.inquiries.close()
+    await this.#farewell()
+    await this.links.close()
+    this.writes.close()
+    await this.store.close()
+  }
+
+  /** Gives links in step a moment to take what was committed last. */
+  async #farewell(): Promise<void> {
+    const { clock } = this.settings.ports
+    const until = clock.monotonic() + FAREWELL_MS
+    const isOwed = () => [...this.links].some((link) => link.isLive && link.status.behind > 0)
+    while ((this.store.pendingCommits > 0 || isOwed()) && clock.monotonic() < until)
+      await new Promise<void>((resolve) => clock.after(FAREWELL_STEP_MS, resolve))
+  }
+}

@@ -1,0 +1,75 @@
+import type { RepairCause } from './exchange.js'
+import type { Runtime } from './runtime.js'
+
+export interface LinkStatus {
+  /** `live`: commits are sent as they come. `behind`: the feed is being read from the disk. `down`: no link. */
+  readonly state: 'live' | 'behind' | 'down'
+  /** Commits that the peer has not acknowledged. */
+  readonly behind: number
+  /** Age of the oldest of them, milliseconds, as far as it is known. */
+  readonly lag: number
+  /** Round trip, milliseconds; undefined before the first. */
+  readonly rtt: number | undefined
+  /** How far the peer's clock is ahead of ours, milliseconds. */
+  readonly skew: number
+  /** Bytes that wait for the socket. */
+  readonly bufferedBytes: number
+}
+
+export interface ReplicaStatus {
+  readonly region: string
+  /** This opening of the store: its feed and the actor of its changes. */
+  readonly replica: string
+  readonly isolated: boolean
+  /** Live sessions. */
+  readonly sessions: number
+  /** Sessions past their deadline that are not purged yet. */
+  readonly expired: number
+  readonly tombstones: number
+  /** The last sequence of the feed that is on the disk. */
+  readonly head: number
+  /** How far the feeds of other replicas are held here: feed → sequence. */
+  readonly vector: { readonly [feed: string]: number }
+  readonly links: { readonly [region: string]: LinkStatus }
+  readonly cache: { readonly entries: number; readonly bytes: number }
+  readonly recentBytes: number
+  /** What waits: commits for the disk, writes and reads for other regions. */
+  readonly pending: { readonly commits: number; readonly writes: number; readonly reads: number }
+  /** Since the replica was opened. */
+  readonly totals: {
+    readonly commits: number
+    /** Connections refused or given up, by code. */
+    readonly refused: { readonly [code: string]: number }
+    /** Records mended, by what showed that they were wrong. */
+    readonly repaired: { readonly [cause in RepairCause]: number }
+    /** Times that a link fell back to reading the feed from the disk. */
+    readonly catchUps: number
+    /** Records that failed their checksum. */
+    readonly rotten: number
+  }
+}
+
+const DOWN: LinkStatus = { state: 'down', behind: 0, lag: 0, rtt: undefined, skew: 0, bufferedBytes: 0 }
+
+export const statusOf = (runtime: Runtime): ReplicaStatus => {
+  const { settings, store, knowledge, links, recent, writes, inquiries, totals } = runtime
+  const linkStatus = (region: string): LinkStatus => {
+    const link = links.get(region)
+    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region) }
+    const { state, behind, lagMs, rttMs, skewMs, bufferedBytes } = link.status
+    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes }
+  }
+  return {
+    region: settings.region,
+    replica: store.actor,
+    isolated: links.isIsolated,
+    ...store.counts,
+    head: store.committed,
+    vector: Object.fromEntries(knowledge.vector),
+    links: Object.fromEntries([...settings.peers.keys()].map((region) => [region, linkStatus(region)])),
+    cache: store.cached,
+    recentBytes: recent.bytes,
+    pending: { commits: store.pendingCommits, writes: writes.pending, reads: inquiries.pending },
+    totals: structuredClone(totals),
+  }
+}

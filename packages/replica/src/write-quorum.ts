@@ -1,0 +1,99 @@
+import type { Clock, Tally, Timer } from '@sojourn/core'
+import { answer, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core'
+
+interface Waiting {
+  readonly sequence: number
+  tally: Tally
+  readonly timer: Timer
+  readonly resolve: () => void
+  readonly reject: (error: SojournError) => void
+}
+
+/** Writes that wait for other regions to hold them. */
+export class WriteQuorum {
+  readonly #clock: Clock
+  readonly #region: string
+  readonly #members: number
+  readonly #maxPending: number
+  /** How far each region holds this replica's feed. */
+  readonly #acked = new Map<string, number>()
+  /** In the order of their sequences. */
+  readonly #waiting = new Set<Waiting>()
+  #pending = 0
+
+  constructor(options: { clock: Clock; region: string; members: number; maxPending: number }) {
+    this.#clock = options.clock
+    this.#region = options.region
+    this.#members = options.members
+    this.#maxPending = options.maxPending
+  }
+
+  /** Writes that have not been answered. */
+  get pending(): number {
+    return this.#pending
+  }
+
+  /**
+   * Commits, and resolves when `need` regions hold the commit.
+   * @throws OVERLOADED before anything is committed; QUORUM_UNMET after `timeoutMs`; what the commit throws
+   */
+  async run<T>(commit: () => { sequence: number; done: Promise<T> }, need: number, timeoutMs: number): Promise<T> {
+    if (this.#pending >= this.#maxPending)
+      throw new SojournError(
+        'OVERLOADED',
+        `${this.#maxPending} writes wait for other regions (limits.maxPendingQuorums)`,
+        {
+          limit: this.#maxPending,
+        },
+      )
+    // From here on, links ask for prompt acks.
+    this.#pending++
+    try {
+      const { sequence, done } = commit()
+      const value = await done
+      await this.#wait(sequence, need, timeoutMs)
+      return value
+    } finally {
+      this.#pending--
+    }
+  }
+
+  #wait(sequence: number, need: number, timeoutMs: number): Promise<void> {
+    let tally = startTally(need, this.#members, this.#region)
+    for (const [region, through] of this.#acked) if (through >= sequence) tally = answer(tally, region)
+    if (verdict(tally) === 'met') return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true)))
+      const waiting: Waiting = { sequence, tally, timer, resolve, reject }
+      this.#waiting.add(waiting)
+    })
+  }
+
+  /** How far a region is known to hold this replica's feed, also while it is away. */
+  ackedBy(region: string): number {
+    return this.#acked.get(region) ?? 0
+  }
+
+  /** A region holds this replica's feed through a sequence. */
+  acked(region: string, through: number): void {
+    if (through <= (this.#acked.get(region) ?? 0)) return
+    this.#acked.set(region, through)
+    for (const waiting of this.#waiting) {
+      if (waiting.sequence > through) return
+      waiting.tally = answer(waiting.tally, region)
+      if (verdict(waiting.tally) === 'met') this.#settle(waiting)
+    }
+  }
+
+  #settle(waiting: Waiting, error?: SojournError): void {
+    this.#waiting.delete(waiting)
+    waiting.timer.cancel()
+    if (error) waiting.reject(error)
+    else waiting.resolve()
+  }
+
+  /** Nothing will be acknowledged any more. */
+  close(): void {
+    for (const waiting of [...this.#waiting]) this.#settle(waiting, quorumUnmet(waiting.tally, true))
+  }
+}

@@ -1,0 +1,143 @@
+import type { Data, Edit, Fold, SessionRecord } from '@sojourn/core'
+import {
+  decodeChange,
+  decodeRecord,
+  diff,
+  EMPTY_FOLD,
+  encodeRecord,
+  isSojournError,
+  joinFolds,
+  mutate,
+  openLease,
+} from '@sojourn/core'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { runs } from '../support/runs.js'
+import {
+  actorIds,
+  awkwardKey,
+  CHANGE_LIMITS,
+  createdFold,
+  dataOf,
+  leaf,
+  MAX_DEPTH,
+  pointerTo,
+  RECORD_LIMITS,
+  withField,
+} from '../support/worlds.js'
+
+const ACTOR = '0a'.repeat(16)
+const OPTIONS = { maxDepth: MAX_DEPTH }
+
+const written = (fold: Fold, actor: string, edits: readonly Edit[]): Fold => mutate(fold, actor, edits)?.fold ?? fold
+
+const recordOf = (document: Fold): SessionRecord => ({
+  kind: 'live',
+  document,
+  lease: openLease(1_000, 0, ACTOR),
+  limit: { createdAt: 0, deadline: 1_000, horizon: 1_000 },
+})
+
+describe('increments', () => {
+  const field = fc.array(awkwardKey, { minLength: 1, maxLength: 3 })
+  const amount = fc.integer({ min: -1_000, max: 1_000 })
+  const increment = (path: readonly string[], by: number): Edit[] => [{ kind: 'increment', path: pointerTo(path), by }]
+
+  test('[DOC-3] add up, whoever is first to find the field absent', () => {
+    const move = fc.record({ who: fc.nat(2), by: fc.option(amount, { nil: undefined }), from: fc.nat(2) })
+    fc.assert(
+      fc.property(
+        field,
+        fc.option(amount, { nil: undefined }),
+        fc.array(move, { maxLength: 20 }),
+        actorIds,
+        (path, start, moves, actors) => {
+          const origin = start === undefined ? EMPTY_FOLD : createdFold(withField({}, path, start), actors[0]!)
+          const folds = [origin, origin, origin]
+          let sum = start
+          for (const { who, by, from } of moves) {
+            if (by === undefined) folds[who] = joinFolds(folds[who]!, folds[from]!)
+            else {
+              folds[who] = written(folds[who]!, actors[who]!, increment(path, by))
+              sum = (sum ?? 0) + by
+            }
+          }
+          const expected = sum === undefined ? {} : withField({}, path, sum)
+          expect(dataOf(folds.reduce(joinFolds))).toEqual(expected)
+          expect(dataOf(folds.reduceRight(joinFolds))).toEqual(expected)
+        },
+      ),
+      { numRuns: runs(600) },
+    )
+  })
+
+  test('[DOC-3] an assignment concurrent with increments wins or loses as a whole', () => {
+    fc.assert(
+      fc.property(
+        field,
+        fc.option(amount, { nil: undefined }),
+        amount,
+        leaf,
+        actorIds,
+        (path, start, by, value, actors) => {
+          const origin = start === undefined ? EMPTY_FOLD : createdFold(withField({}, path, start), actors[0]!)
+          const base = dataOf(origin)
+          const counted = written(origin, actors[1]!, increment(path, by))
+          const assigned = written(origin, actors[2]!, diff(base, withField(base, path, value), OPTIONS))
+          const outcome = dataOf(joinFolds(counted, assigned))
+          expect(dataOf(joinFolds(assigned, counted))).toEqual(outcome)
+          expect([withField({}, path, value), withField({}, path, (start ?? 0) + by)]).toContainEqual(outcome)
+        },
+      ),
+      { numRuns: runs(400) },
+    )
+  })
+
+  test('[DOC-3] increments about 2^53 add up to one value in every order, and are stored', () => {
+    const huge = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(2 ** 53 - 1, 1 - 2 ** 53, 1, -1))
+    const move = fc.record({ who: fc.nat(2), by: huge, from: fc.nat(2) })
+    fc.assert(
+      fc.property(huge, fc.array(move, { maxLength: 12 }), actorIds, (start, moves, actors) => {
+        const origin = createdFold({ n: start }, actors[0]!)
+        const folds = [origin, origin, origin]
+        for (const { who, by, from } of moves) {
+          folds[who] = joinFolds(folds[who]!, folds[from]!)
+          try {
+            folds[who] = written(folds[who]!, actors[who]!, increment(['n'], by))
+          } catch (error) {
+            if (!isSojournError(error, 'INVALID_DATA')) throw error
+          }
+          const restored = decodeRecord(encodeRecord(recordOf(folds[who]!)), RECORD_LIMITS)
+          expect(restored).toEqual(recordOf(folds[who]!))
+        }
+        expect(dataOf(folds.reduceRight(joinFolds))).toEqual(dataOf(folds.reduce(joinFolds)))
+      }),
+      { numRuns: runs(400) },
+    )
+  })
+
+  test('[DOC-3] a field named a counter is saved as what was added to it', () => {
+    fc.assert(
+      fc.property(field, amount, amount, fc.boolean(), actorIds, (path, one, two, absent, [creator, first, second]) => {
+        const base: Data = absent ? {} : withField({}, path, 100)
+        const origin = createdFold(base, creator!)
+        const options = { ...OPTIONS, counters: new Set([pointerTo(path)]) }
+        const start = absent ? 0 : 100
+        const added = (by: number) => diff(base, withField(base, path, start + by), options)
+        const a = written(origin, first!, added(one))
+        const b = written(origin, second!, added(two))
+        const expected = withField({}, path, start + one + two)
+        for (const fold of [joinFolds(a, b), joinFolds(b, a)]) expect(dataOf(fold)).toEqual(expected)
+      }),
+      { numRuns: runs(300) },
+    )
+  })
+
+  // A region remembers how often a field was made as its counter's sequence number, and a peer may claim any.
+  test('[DOC-3] a claim of endless makings of a counter costs nothing', () => {
+    const { changes } = mutate(EMPTY_FOLD, ACTOR, increment(['n'], 1))!
+    const counter = decodeChange(changes[0]!.bytes, CHANGE_LIMITS).change.actor
+    const claimed: Fold = { ...EMPTY_FOLD, seen: new Map([[counter, { seq: 2 ** 50, maxOp: 1 }]]) }
+    expect(dataOf(written(claimed, ACTOR, increment(['n'], 5)))).toEqual({ n: 5 })
+  })
+})

@@ -1,0 +1,59 @@
+import { checkPointer, editsFor, pointerFault } from '@sojourn/core'
+import { describe, expect, test } from 'vitest'
+
+describe('pointers', () => {
+  test.each([
+    ['/a'],
+    ['/a/b/c'],
+    ['/'],
+    ['//'],
+    ['/a//b'],
+    ['/~0'],
+    ['/~1'],
+    ['/~01'],
+    ['/é/🛒'],
+    ['/ '],
+    ['/0'],
+    ['/toString'],
+    ['/__proto__x'],
+    ['/\0'],
+  ])('[DATA-1] %j names a field', (pointer) => {
+    expect(pointerFault(pointer)).toBeUndefined()
+    expect(checkPointer(pointer)).toBe(pointer)
+  })
+
+  test.each([
+    [''],
+    ['a'],
+    ['a/b'],
+    ['/~'],
+    ['/a~'],
+    ['/~2'],
+    ['/a/~/b'],
+    ['/__proto__'],
+    ['/a/constructor'],
+    ['/prototype/a'],
+    ['/\ud800'],
+    ['/a/\udc00'],
+    ['#/a'],
+  ])('[DATA-1] %j names none', (pointer) => {
+    expect(pointerFault(pointer)).toEqual(expect.any(String))
+    expect(() => checkPointer(pointer)).toThrow(expect.objectContaining({ code: 'INVALID_DATA', path: pointer }))
+  })
+
+  test.each([[undefined], [null], [1], [['/a']], [{}]])('[DATA-1] %j is no pointer', (pointer) => {
+    expect(() => checkPointer(pointer as unknown as string)).toThrow(expect.objectContaining({ code: 'INVALID_DATA' }))
+  })
+
+  test.each([
+    [{ 'a/b': 1 }, '/a~1b'],
+    [{ '~': 1 }, '/~0'],
+    [{ '~1': 1 }, '/~01'],
+    [{ '~0/': 1 }, '/~00~1'],
+    [{ '': 1 }, '/'],
+    [{ '': { '': 1 } }, '//'],
+    [{ a: { 'b/c': { '~': 1 } } }, '/a/b~1c/~0'],
+  ])('[DATA-1] the field of %j is %j', (data, pointer) => {
+    expect(editsFor(data, { maxDepth: 8 }).at(-1)).toEqual({ kind: 'set', path: pointer, value: 1 })
+  })
+})
