@@ -10,6 +10,7 @@ export const ERROR_CODES = {
   INVALID_OPTION: 'An option is missing, misspelt or out of range.',
   QUORUM_UNMET: 'Fewer regions answered in time than the level asks for. A write is durable here and will spread.',
   OVERLOADED: 'A queue reached its limit; nothing was written. Try again later.',
+  TIMEOUT: 'The store did not answer within the time that its adapter allows.',
   REPLICA_CLOSED: 'The replica was closed.',
   STORE_LOCKED: 'Another process, or another replica in this one, has the directory open.',
   STORE_CORRUPT: 'Stored bytes fail their checksum or shape, and no peer could supply a good copy.',

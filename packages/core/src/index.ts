@@ -86,6 +86,7 @@ export {
   writeLease,
 } from './record-codec.js'
 export type {
+  AnyData,
   CreateOptions,
   EndOptions,
   ReadOptions,

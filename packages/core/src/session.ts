@@ -4,6 +4,10 @@ import type { SessionKey } from './key.js'
 import type { EndReason } from './lifetime.js'
 import type { Level } from './quorum.js'
 
+/** Data whose shape a caller has not stated. */
+// biome-ignore lint/suspicious/noExplicitAny: only the caller knows what it put in; `unknown` would make every read a cast.
+export type AnyData = any
+
 /** A session as a caller sees it: a snapshot, which later writes do not change. */
 export interface Session<T extends object = Data> {
   /** The bearer secret that addresses it. */
@@ -50,6 +54,8 @@ export interface CreateOptions extends WriteOptions {
 export interface UpdateOptions extends WriteOptions {
   /** Whether the write also renews the idle deadline, as any use does. Default: true. */
   readonly touch?: boolean
+  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  readonly idleTimeout?: Duration
 }
 
 export interface ReplaceOptions extends UpdateOptions {
@@ -82,19 +88,24 @@ export interface SessionApi {
   /** @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE */
   create<T extends object = Data>(data: T, options?: CreateOptions): Promise<Session<T>>
   /** @throws STORE_CORRUPT where the record is rotten and no peer supplies it */
-  get<T extends object = any>(id: string, options?: ReadOptions): Promise<Session<T> | undefined>
+  get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined>
   /** @throws SESSION_NOT_FOUND, INVALID_DATA, SESSION_TOO_LARGE */
-  update<T extends object = any>(id: string, update: Update<T>, options?: UpdateOptions): Promise<Session<T>>
+  update<T extends object = AnyData>(id: string, update: Update<T>, options?: UpdateOptions): Promise<Session<T>>
   /** Writes what differs between `base` and `next`, and nothing else. @throws as `update` */
-  replace<T extends object = any>(id: string, next: T, options?: ReplaceOptions): Promise<Session<T>>
+  replace<T extends object = AnyData>(id: string, next: T, options?: ReplaceOptions): Promise<Session<T>>
   /** @param path a JSON pointer, such as `/views`. @throws as `update` */
-  increment<T extends object = any>(id: string, path: string, by?: number, options?: UpdateOptions): Promise<Session<T>>
+  increment<T extends object = AnyData>(
+    id: string,
+    path: string,
+    by?: number,
+    options?: UpdateOptions,
+  ): Promise<Session<T>>
   /** Renews the idle deadline. Undefined where no live session has the id. */
-  touch<T extends object = any>(id: string, options?: TouchOptions): Promise<Session<T> | undefined>
+  touch<T extends object = AnyData>(id: string, options?: TouchOptions): Promise<Session<T> | undefined>
   /** Whether the session was alive here. Final in every region, also where it had not arrived here yet. */
   end(id: string, options?: EndOptions): Promise<boolean>
   /** A new id for the same data, creation time and deadlines; the old one ends. @throws SESSION_NOT_FOUND */
-  rotate<T extends object = any>(id: string, options?: WriteOptions): Promise<Session<T>>
+  rotate<T extends object = AnyData>(id: string, options?: WriteOptions): Promise<Session<T>>
   /** Every live session, as held here, in the order of the keys. */
   sessions(): AsyncIterable<StoredSession>
   /** How many live sessions are held here. */

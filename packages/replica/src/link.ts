@@ -237,8 +237,10 @@ export class Link {
   #beat(): void {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
-    if (clock.monotonic() - this.#heardAt > linkTimeoutMs)
-      return this.close(`LINK_TIMEOUT: nothing heard for ${linkTimeoutMs} ms`)
+    if (clock.monotonic() - this.#heardAt > linkTimeoutMs) {
+      this.close(`LINK_TIMEOUT: nothing heard for ${linkTimeoutMs} ms`)
+      return
+    }
     this.#sendHeartbeat()
     this.#heartbeatTimer = clock.after(heartbeatMs, () => this.#beat())
   }

@@ -1,6 +1,8 @@
 import type {
+  AnyData,
   CreateOptions,
   Data,
+  Duration,
   EndOptions,
   EndReason,
   Level,
@@ -82,10 +84,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store, settings } = this.#open()
     const id = options.id ?? newSessionId(settings.ports.random)
     const key = sessionKey(id)
-    const idleTimeoutMs =
-      options.idleTimeout === undefined ? settings.idleTimeoutMs : parseDuration(options.idleTimeout, 'idleTimeout')
-    const lifetimeMs =
-      options.maxLifetime === undefined ? settings.maxLifetimeMs : parseDuration(options.maxLifetime, 'maxLifetime')
+    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout') ?? settings.idleTimeoutMs
+    const lifetimeMs = optionalDuration(options.maxLifetime, 'maxLifetime') ?? settings.maxLifetimeMs
     if (lifetimeMs > settings.maxLifetimeMs)
       throw new SojournError(
         'INVALID_OPTION',
@@ -115,7 +115,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     throw new SojournError('SESSION_EXISTS', `the id is taken by a session that is ${state}`, { state })
   }
 
-  async get<T extends object = any>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
+  async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
@@ -130,12 +130,12 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { settings, inquiries } = this.#runtime
     const need = regionsNeeded(level, settings.members, 'read')
     if (need === 1) return
-    const timeoutMs = options?.timeout === undefined ? settings.timeoutMs : parseDuration(options.timeout, 'timeout')
+    const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
     const tally = await inquiries.consult(key, need, timeoutMs)
     if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
   }
 
-  async update<T extends object = any>(
+  async update<T extends object = AnyData>(
     id: string,
     update: Update<T>,
     options: UpdateOptions = {},
@@ -157,7 +157,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     })
   }
 
-  async replace<T extends object = any>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+  async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
     const counters = new Set((options.counters ?? []).map(checkPointer))
     checkTop(next)
     return this.#change<T>(id, options, (data) =>
@@ -165,7 +165,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     )
   }
 
-  async increment<T extends object = any>(
+  async increment<T extends object = AnyData>(
     id: string,
     path: string,
     by = 1,
@@ -185,13 +185,14 @@ export class Replica implements SessionApi, AsyncDisposable {
   ): Promise<Session<T>> {
     const { store } = this.#open()
     const key = sessionKey(id)
+    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
     await this.#sound(key)
     return this.#write(options, () => {
       const { now } = this.#admit()
       const entry = this.#visible(key, now)
       const { record } = entry
       const mutation = mutate(record.document, store.actor, edit(store.viewOf(entry)!.data))
-      const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor)
+      const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor, idleTimeoutMs)
       if (mutation === undefined && lease === record.lease) return this.#unchanged<T>(id, key, entry)
       const next: LiveRecord = { ...record, document: mutation?.fold ?? record.document, lease }
       const renewed = lease === record.lease ? undefined : lease
@@ -202,11 +203,10 @@ export class Replica implements SessionApi, AsyncDisposable {
     })
   }
 
-  async touch<T extends object = any>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
+  async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
-    const idleTimeoutMs =
-      options.idleTimeout === undefined ? undefined : parseDuration(options.idleTimeout, 'idleTimeout')
+    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
     await this.#sound(key)
     const before = store.read(key)
     if (!before || !isVisible(before.record, settings.ports.clock.now())) return undefined
@@ -252,7 +252,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     return { sequence: made.sequence, done: made.done.then(() => wasVisible) }
   }
 
-  async rotate<T extends object = any>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
+  async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     await this.#sound(key)
@@ -366,7 +366,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
     if (need === 1) return make().done
-    const timeoutMs = options.timeout === undefined ? settings.timeoutMs : parseDuration(options.timeout, 'timeout')
+    const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
     return writes.run(make, need, timeoutMs)
   }
 
@@ -455,6 +455,10 @@ export class Replica implements SessionApi, AsyncDisposable {
     return { id, data: data as unknown as T, createdAt: record.limit.createdAt, expiresAt: expiresAt(record) }
   }
 }
+
+/** @throws INVALID_OPTION */
+const optionalDuration = (value: Duration | undefined, option: string): number | undefined =>
+  value === undefined ? undefined : parseDuration(value, option)
 
 /** @throws INVALID_DATA */
 const checkTop = (data: unknown): Record<string, unknown> => {

@@ -1,0 +1,1 @@
+export { SojournStore, type SojournStoreOptions } from './store.js'

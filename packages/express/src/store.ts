@@ -1,0 +1,153 @@
+import type { Clock, Data, Duration, SessionApi } from '@sojourn/core'
+import { checkPointer, isSojournError, parseDuration, SojournError, systemClock, thaw } from '@sojourn/core'
+import type { Request } from 'express'
+import session, { type Session, type SessionData } from 'express-session'
+import { idleTimeoutOf, revivedCookie, storedCookie } from './cookie.js'
+import { toPlain } from './plain.js'
+
+export interface SojournStoreOptions {
+  /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */
+  readonly sessions: SessionApi
+  /** JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none. */
+  readonly counters?: readonly string[]
+  /** A call that takes longer is given up with TIMEOUT. Default: 5s. */
+  readonly timeout?: Duration
+  readonly clock?: Clock
+}
+
+type Callback<T> = (error: unknown, value?: T) => void
+
+/**
+ * A store for express-session. It remembers what each request was given, and writes only what the request changed: concurrent
+ * requests on one session keep each other's fields, and a destroyed session stays destroyed.
+ */
+export class SojournStore extends session.Store {
+  readonly #sessions: SessionApi
+  readonly #counters: readonly string[]
+  readonly #timeoutMs: number
+  readonly #clock: Clock
+  /** What the holder of a session object had read. */
+  readonly #bases = new WeakMap<object, Data>()
+
+  /** @throws INVALID_OPTION, INVALID_DATA (a counter that is no JSON pointer) */
+  constructor({ sessions, counters = [], timeout = '5s', clock = systemClock }: SojournStoreOptions) {
+    super()
+    if (typeof sessions?.get !== 'function')
+      throw new SojournError('INVALID_OPTION', 'sessions: give an open replica (openReplica)', { option: 'sessions' })
+    this.#sessions = sessions
+    this.#counters = counters.map(checkPointer)
+    this.#timeoutMs = parseDuration(timeout, 'timeout')
+    this.#clock = clock
+  }
+
+  override get(sid: string, callback?: Callback<SessionData | null>): Promise<SessionData | null> {
+    return this.#answer(callback, async () => {
+      const found = await this.#sessions.get<Data>(sid)
+      return found ? this.#revive(found.data, found.expiresAt) : null
+    })
+  }
+
+  #revive(data: Data, expiresAt: number): SessionData {
+    const { cookie, ...fields } = thaw(data) as Data & { cookie?: Record<string, unknown> }
+    const revived = { ...fields, cookie: revivedCookie(cookie, expiresAt) } as SessionData
+    this.#bases.set(revived, data)
+    return revived
+  }
+
+  /** express-session makes its session object of what `get` gave; both hold the same base. */
+  override createSession(request: Request, data: SessionData): Session & SessionData {
+    const base = this.#bases.get(data)
+    const made = super.createSession(request, data) as Session & SessionData
+    if (base) this.#bases.set(made, base)
+    return made
+  }
+
+  override set(sid: string, data: SessionData, callback?: Callback<void>): Promise<void> {
+    return this.#answer(callback, async () => {
+      const { cookie, ...fields } = data
+      const next = toPlain({ ...fields, cookie: storedCookie(cookie) }) as Data
+      const idleTimeout = idleTimeoutOf(data)
+      const lifetime = idleTimeout === undefined ? {} : { idleTimeout }
+      const base = this.#bases.get(data)
+      const isThere = base !== undefined || !(await this.#create(sid, next, lifetime))
+      if (isThere) await this.#replace(sid, next, { ...lifetime, ...(base && { base }), counters: this.#counters })
+      this.#bases.set(data, thaw(next))
+    })
+  }
+
+  /** Whether the session was made; not where a live one has the id already. A dead one stays dead. */
+  async #create(sid: string, data: Data, lifetime: { idleTimeout?: number }): Promise<boolean> {
+    try {
+      await this.#sessions.create(data, { id: sid, ...lifetime })
+      return true
+    } catch (error) {
+      if (isSojournError(error, 'SESSION_EXISTS')) return error.state !== 'live'
+      throw error
+    }
+  }
+
+  async #replace(sid: string, next: Data, options: object): Promise<void> {
+    try {
+      await this.#sessions.replace(sid, next, options)
+    } catch (error) {
+      // It ended or expired while the request ran: there is nothing to write to, and nothing comes back.
+      if (!isSojournError(error, 'SESSION_NOT_FOUND')) throw error
+    }
+  }
+
+  override touch(sid: string, data: SessionData, callback?: Callback<void>): Promise<void> {
+    return this.#answer(callback, async () => {
+      const idleTimeout = idleTimeoutOf(data)
+      await this.#sessions.touch(sid, idleTimeout === undefined ? {} : { idleTimeout })
+    })
+  }
+
+  override destroy(sid: string, callback?: Callback<void>): Promise<void> {
+    return this.#answer(callback, async () => {
+      await this.#sessions.end(sid, { reason: 'logout' })
+    })
+  }
+
+  /** Every live session's data. Their ids are secrets that the store does not keep. */
+  override all(callback?: Callback<SessionData[]>): Promise<SessionData[]> {
+    return this.#answer(callback, async () => {
+      const out: SessionData[] = []
+      for await (const { data, expiresAt } of this.#sessions.sessions()) out.push(this.#revive(data, expiresAt))
+      return out
+    })
+  }
+
+  override length(callback?: Callback<number>): Promise<number> {
+    return this.#answer(callback, () => this.#sessions.count())
+  }
+
+  /** Ends every session that is held here. */
+  override clear(callback?: Callback<void>): Promise<void> {
+    return this.#answer(callback, async () => {
+      await this.#sessions.endAll({ reason: 'revoked' })
+    })
+  }
+
+  /** Answers by callback where one is given, and by promise where not; within the timeout in any case. */
+  #answer<T>(callback: Callback<T> | undefined, work: () => Promise<T>): Promise<T> {
+    const answered = this.#inTime(work)
+    if (callback === undefined) return answered
+    answered.then(
+      // On a turn of its own: what the callback throws is the application's, and must not become our error.
+      (value) => this.#clock.soon(() => callback(null, value)),
+      (error: unknown) => this.#clock.soon(() => callback(error)),
+    )
+    return answered.catch(() => undefined as T)
+  }
+
+  #inTime<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(this.#timeoutMs, () =>
+        reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`)),
+      )
+      work()
+        .then(resolve, reject)
+        .finally(() => timer.cancel())
+    })
+  }
+}
