@@ -76,6 +76,7 @@ export interface EndOptions extends WriteOptions {
 }
 
 /** A draft to change in place, or the whole new data as return value; or a JSON merge patch (RFC 7396). */
+// biome-ignore lint/suspicious/noConfusingVoidType: a draft function without a return statement is the usual case.
 export type Update<T extends object> = ((draft: T) => T | undefined | void) | { readonly [key: string]: unknown }
 
 /**

@@ -2,6 +2,7 @@ import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojo
 import { resumeFrom, SojournError } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
+  type Acks,
   type Ask,
   type Digest,
   decodeMessage,
@@ -156,38 +157,54 @@ export class Link {
     const host = this.#host
     switch (message.type) {
       case 'stretch':
-        return this.#inbound.received(message)
-      case 'acks': {
-        const news = message.holdings.filter((holding) => host.knowledge.learn(holding))
-        if (news.length > 0) host.learned(this)
-        return this.#outbound.acked(host.knowledge.heldBy(this.peer.feed, host.store.actor))
-      }
+        this.#inbound.received(message)
+        break
+      case 'acks':
+        this.#acked(message.holdings)
+        break
       case 'heartbeat':
-        return this.#heartbeat(message)
+        this.#heartbeat(message)
+        break
       case 'resume':
         this.#setLinked(message.linked)
-        return this.#outbound.resume(Math.min(message.from, host.store.committed))
+        this.#outbound.resume(Math.min(message.from, host.store.committed))
+        break
       case 'ask':
-        return host.asked(this, message)
+        host.asked(this, message)
+        break
       case 'tell':
-        return host.told(this, message)
+        host.told(this, message)
+        break
       case 'want':
-        return host.wanted(this, message.keys)
-      case 'records': {
-        const keys = new Set([...message.records.map(({ key }) => key), ...message.absent])
-        host.supplied(this, message).then(
-          () => this.#inbound.supplied(keys),
-          (error: unknown) => this.#fail(error),
-        )
-        return
-      }
+        host.wanted(this, message.keys)
+        break
+      case 'records':
+        this.#supplied(message)
+        break
       case 'digest':
-        return host.digested(this, message)
+        host.digested(this, message)
+        break
       case 'versions':
-        return host.versioned(this, message)
+        host.versioned(this, message)
+        break
       default:
         throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on a link that stands`)
     }
+  }
+
+  #acked(holdings: Acks['holdings']): void {
+    const { knowledge, store } = this.#host
+    const news = holdings.filter((holding) => knowledge.learn(holding))
+    if (news.length > 0) this.#host.learned(this)
+    this.#outbound.acked(knowledge.heldBy(this.peer.feed, store.actor))
+  }
+
+  #supplied(message: Records): void {
+    const keys = new Set([...message.records.map(({ key }) => key), ...message.absent])
+    this.#host.supplied(this, message).then(
+      () => this.#inbound.supplied(keys),
+      (error: unknown) => this.#fail(error),
+    )
   }
 
   /** A feed is held further here: entries that others left out because of it can be claimed, and others may want to know. */

@@ -14,24 +14,25 @@ export const segmentFault = (segment: string): string | undefined =>
       ? undefined
       : 'a key is not well-formed Unicode (a lone surrogate)'
 
-const escape = (segment: string): string =>
+const escapeSegment = (segment: string): string =>
   segment.includes('~') || segment.includes('/') ? segment.replaceAll('~', '~0').replaceAll('/', '~1') : segment
 
-export const childOf = (parent: Pointer, segment: string): Pointer => `${parent}/${escape(segment)}`
+export const childOf = (parent: Pointer, segment: string): Pointer => `${parent}/${escapeSegment(segment)}`
 
 /** `/a/b` → `/a` → `''`. */
 export const parentOf = (pointer: Pointer): Pointer => pointer.slice(0, pointer.lastIndexOf('/'))
 
-export const lastSegment = (pointer: Pointer): string => unescape(pointer.slice(pointer.lastIndexOf('/') + 1))
+export const lastSegment = (pointer: Pointer): string => unescapeSegment(pointer.slice(pointer.lastIndexOf('/') + 1))
 
-const unescape = (raw: string): string => (raw.includes('~') ? raw.replaceAll('~1', '/').replaceAll('~0', '~') : raw)
+const unescapeSegment = (raw: string): string =>
+  raw.includes('~') ? raw.replaceAll('~1', '/').replaceAll('~0', '~') : raw
 
 /** Why a string is no pointer to a field, or undefined. */
 export const pointerFault = (pointer: string): string | undefined => {
   if (!pointer.startsWith('/')) return 'a field is named by a JSON pointer that starts with "/"'
   if (/~(?![01])/.test(pointer)) return 'in a JSON pointer "~" is written "~0" and "/" in a key "~1"'
   for (const raw of pointer.slice(1).split('/')) {
-    const fault = segmentFault(unescape(raw))
+    const fault = segmentFault(unescapeSegment(raw))
     if (fault) return fault
   }
   return undefined
