@@ -1,5 +1,5 @@
-import type { Fold, LiveRecord, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, isSojournError, joinRecords, openLease } from '@sojourn/core'
+import type { Fold, LiveOp, LiveRecord, SessionRecord } from '@sojourn/core'
+import { ByteWriter, decodeRecord, encodeRecord, isSojournError, joinRecords, openLease } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, leases, limits, records } from '../support/records.js'
@@ -161,6 +161,77 @@ describe('hostile bytes', () => {
       expect(() => decode(Uint8Array.from([...head, ...counts, ...huge]))).toThrow(
         expect.objectContaining({ code: 'RECORD_INVALID' }),
       )
+  })
+
+  const [A, B] = ['0a'.repeat(16), '0b'.repeat(16)] as const
+  const op = (actor: string, counter: number, more: Partial<LiveOp> = {}): LiveOp => ({
+    actor,
+    counter,
+    value: 'x',
+    ...more,
+  })
+  const sound: Fold = {
+    seen: new Map([
+      [A, { seq: 1, maxOp: 5 }],
+      [B, { seq: 1, maxOp: 5 }],
+    ]),
+    heads: [
+      { hash: '0c'.repeat(32), actor: A, seq: 1 },
+      { hash: '0d'.repeat(32), actor: B, seq: 1 },
+    ],
+    registers: new Map([
+      ['/a', [op(A, 1), op(B, 1)]],
+      [
+        '/b',
+        [
+          op(A, 2, {
+            value: 1,
+            increments: new Map([
+              [A, 77],
+              [B, 78],
+            ]),
+          }),
+        ],
+      ],
+    ]),
+  }
+  const encoded = (document: Fold): Buffer => Buffer.from(encodeRecord({ kind: 'live', ...LIFE, document }))
+  const withRegister = (path: string, register: readonly LiveOp[]): Buffer =>
+    encoded({ ...sound, registers: new Map([...sound.registers, [path, register]]) })
+  const swapped = (bytes: Buffer, from: string, to: string): Buffer => {
+    const hex = bytes.toString('hex')
+    expect(hex.split(from)).toHaveLength(2)
+    return Buffer.from(hex.replace(from, to), 'hex')
+  }
+  const replaced = (from: string, to: string): Buffer => swapped(encoded(sound), from, to)
+  const LAST_DATE = new Date(8.64e15)
+  const intHex = (value: number): string => Buffer.from(new ByteWriter().int(value).finish()).toString('hex')
+
+  test.each([
+    // 77 and 78 take two bytes each, behind the place of their actor in the table.
+    ['an increment of one actor twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
+    ['an actor twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
+    ['a field twice', () => replaced('022f62', '022f61')],
+    ['heads out of order', () => encoded({ ...sound, heads: sound.heads.toReversed() })],
+    ['a head twice', () => encoded({ ...sound, heads: [sound.heads[0]!, sound.heads[0]!] })],
+    ['a field without a value', () => withRegister('/c', [])],
+    ['operations out of order', () => withRegister('/c', [op(B, 3), op(A, 3)])],
+    ['an operation twice', () => withRegister('/c', [op(A, 3), op(A, 3)])],
+    ['an operation that its actor has not come to', () => withRegister('/c', [op(A, 6)])],
+    ['a pointer without a slash', () => withRegister('c', [op(A, 3)])],
+    ['a reserved key', () => withRegister('/__proto__', [op(A, 3)])],
+    ['bytes with an unknown tag', () => withRegister('/c', [op(A, 3, { value: Uint8Array.of(9) })])],
+    ['bytes without a tag', () => withRegister('/c', [op(A, 3, { value: new Uint8Array() })])],
+    ['a stored array that is none', () => withRegister('/c', [op(A, 3, { value: Uint8Array.of(1, 0x7b, 0x7d) })])],
+    ['a float that is infinite', () => withRegister('/c', [op(A, 3, { value: Number.POSITIVE_INFINITY })])],
+    ['a float that is not a number', () => withRegister('/c', [op(A, 3, { value: Number.NaN })])],
+    [
+      'a date out of range',
+      () => swapped(withRegister('/c', [op(A, 3, { value: LAST_DATE })]), intHex(8.64e15), intHex(8.64e15 + 1)),
+    ],
+  ])('[WIRE-2] forged: %s', (_, make) => {
+    expect(decode(encoded(sound))).toMatchObject({ kind: 'live', document: sound })
+    expect(() => decode(make())).toThrow(expect.objectContaining({ code: 'RECORD_INVALID' }))
   })
 
   test('[WIRE-2] a stored array nested deeper than any session is refused', () => {

@@ -1,10 +1,10 @@
-import type { End, SessionRecord } from '@sojourn/core'
+import type { End, Lease, LiveRecord, SessionRecord, Stamp } from '@sojourn/core'
 import { isVisible, joinRecords, recordVersion } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, type Records, records } from '../support/records.js'
 import { runs } from '../support/runs.js'
-import { dataOf } from '../support/worlds.js'
+import { createdFold, dataOf } from '../support/worlds.js'
 
 const three = fc.tuple(fc.nat(999), fc.nat(999), fc.nat(999))
 const pick = ({ list }: Records, index: number): SessionRecord => list[index % list.length]!
@@ -55,6 +55,41 @@ describe('records are joined', () => {
       }),
       { numRuns: runs(300) },
     )
+  })
+
+  test('[CONV-1] whatever differs in a record gives it another version', () => {
+    const stamp: Stamp = { time: 1, count: 1, actor: '0a'.repeat(16) }
+    const lease: Lease = { stamp, idleTimeoutMs: 5, deadline: 6 }
+    const end: End = { reason: 'logout', stamp, horizon: 9 }
+    const live: LiveRecord = {
+      kind: 'live',
+      document: createdFold({ a: 1 }, stamp.actor),
+      lease,
+      limit: { createdAt: 1, deadline: 8, horizon: 9 },
+    }
+    const otherStamps: Stamp[] = [
+      { ...stamp, time: 2 },
+      { ...stamp, count: 2 },
+      { ...stamp, actor: '0b'.repeat(16) },
+      // The same digits, parted elsewhere.
+      { ...stamp, time: 11, count: 0 },
+      { ...stamp, time: 1, count: 10 },
+    ]
+    const all: SessionRecord[] = [
+      live,
+      { ...live, document: createdFold({ a: 2 }, stamp.actor) },
+      ...otherStamps.map((other): SessionRecord => ({ ...live, lease: { ...lease, stamp: other } })),
+      { ...live, lease: { ...lease, idleTimeoutMs: 6 } },
+      { ...live, lease: { ...lease, deadline: 7 } },
+      { ...live, limit: { ...live.limit, createdAt: 0 } },
+      { ...live, limit: { ...live.limit, deadline: 7 } },
+      { ...live, limit: { ...live.limit, horizon: 10 } },
+      { kind: 'ended', end },
+      { kind: 'ended', end: { ...end, reason: 'revoked' } },
+      { kind: 'ended', end: { ...end, horizon: 8 } },
+      ...otherStamps.map((other): SessionRecord => ({ kind: 'ended', end: { ...end, stamp: other } })),
+    ]
+    expect(new Set(all.map(recordVersion)).size).toBe(all.length)
   })
 })
 

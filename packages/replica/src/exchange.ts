@@ -2,9 +2,10 @@ import type { Limits, SessionKey, SessionRecord } from '@sojourn/core'
 import { decodeRecord, encodeRecord, isSojournError, recordVersion } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { type Ask, encodeItem, type Item, type Records, type Tell } from '@sojourn/wire'
+import type { Actors } from './actors.js'
 import type { CommitEvent } from './events.js'
 import type { Link } from './link.js'
-import { type Merge, mergeItem, mergeRecord } from './merge.js'
+import { mergeItem, mergeRecord } from './merge.js'
 
 /** What goes with each commit to the store's listener. */
 export interface CommitNote {
@@ -18,6 +19,7 @@ export interface ExchangeOptions {
   readonly limits: Limits
   readonly now: () => number
   readonly purgeGraceMs: number
+  readonly actors: Actors
   /** A record that does not pass its checksum was met. */
   readonly rotten: (key: SessionKey) => void
   /** A peer was behind, or we were, and a record mended it. */
@@ -25,6 +27,26 @@ export interface ExchangeOptions {
 }
 
 export type RepairCause = 'read' | 'digest' | 'rot' | 'missing'
+
+/** An entry of a feed: the item, and the bytes that it came as. */
+export interface Entry {
+  readonly item: Item
+  readonly bytes: Uint8Array
+}
+
+export interface Applied {
+  /** Commits that are not on the disk yet. */
+  readonly writes: readonly Promise<void>[]
+  /** Keys of deltas whose base is not here. */
+  readonly wants: readonly SessionKey[]
+}
+
+interface Merged {
+  readonly key: SessionKey
+  readonly before: SessionRecord | undefined
+  readonly after: SessionRecord
+  readonly bytes?: Uint8Array
+}
 
 /** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
 export class Exchange {
@@ -55,38 +77,51 @@ export class Exchange {
     return record && recordVersion(record)
   }
 
-  /** One entry of a peer's feed. Resolves when it is on the disk; undefined where it is; `missing` where its base is not here. */
-  apply(item: Item, bytes: Uint8Array, origin: Origin, region: string): Promise<void> | undefined | 'missing' {
-    const before = this.#held(item.key)
-    const merge = mergeItem(before, item, this.#mergeContext)
-    if (merge.kind === 'missing') return 'missing'
-    return this.#commit(item.key, before, merge, region, bytes, origin)
+  /**
+   * The entries of a stretch of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing.
+   * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID
+   */
+  apply(entries: readonly Entry[], origin: Origin, region: string): Applied {
+    const context = this.#mergeContext
+    const latest = new Map<SessionKey, SessionRecord | undefined>()
+    const wants = new Set<SessionKey>()
+    const merged: Merged[] = []
+    for (const { item, bytes } of entries) {
+      const { key } = item
+      const before = latest.has(key) ? latest.get(key) : this.#held(key)
+      const merge = mergeItem(before, item, context)
+      if (merge.kind === 'missing') wants.add(key)
+      if (merge.kind === 'merged') merged.push({ key, before, after: merge.record, bytes })
+      latest.set(key, merge.kind === 'merged' ? merge.record : before)
+    }
+    for (const one of merged) this.#commit(one, region, origin)
+    // Also of what was known: it may have come over another link a moment ago, and not be on the disk yet.
+    const writes = [...latest.keys()].flatMap((key) => this.#options.store.written(key) ?? [])
+    return { writes, wants: [...wants] }
   }
 
-  /** A whole record, outside of any feed. */
-  #join(key: SessionKey, encoded: Uint8Array, region: string): Promise<void> | undefined {
-    const before = this.#held(key)
-    const merge = mergeRecord(before, decodeRecord(encoded, this.#options.limits), this.#mergeContext)
-    return this.#commit(key, before, merge, region)
+  /** Whole records, outside of any feed. Resolves when they are on the disk. */
+  async #join(records: Records['records'], region: string): Promise<void> {
+    const { store, limits } = this.#options
+    const context = this.#mergeContext
+    const decoded = records.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
+    for (const { key, theirs } of decoded) {
+      const before = this.#held(key)
+      const merge = mergeRecord(before, theirs, context)
+      if (merge.kind === 'merged') this.#commit({ key, before, after: merge.record }, region)
+    }
+    await Promise.all(decoded.map(({ key }) => store.written(key)))
   }
 
-  #commit(
-    key: SessionKey,
-    before: SessionRecord | undefined,
-    merge: Merge,
-    region: string,
-    bytes?: Uint8Array,
-    origin?: Origin,
-  ): Promise<void> | undefined {
-    const { store } = this.#options
-    if (merge.kind !== 'merged') return store.written(key)
-    const encoded = encodeRecord(merge.record)
+  #commit({ key, before, after, bytes }: Merged, region: string, origin?: Origin): void {
+    if (before === undefined && after.kind === 'live') this.#options.actors.arrived(key, after.document)
+    const encoded = encodeRecord(after)
     const note: CommitNote = {
       // A frame is one large buffer; an item that is kept must not keep all of it.
       item: bytes?.slice() ?? encodeItem({ type: 'record', key, record: encoded }),
-      event: eventOf(key, before, merge.record, region),
+      event: eventOf(key, before, after, region),
     }
-    return store.commit(key, merge.record, { encoded, origin, note }).done
+    this.#options.store.commit(key, after, { encoded, origin, note })
   }
 
   /** A peer asks which version is held here. */
@@ -116,7 +151,7 @@ export class Exchange {
     if (tell.what === 'record' && tell.record) {
       theirs = recordVersion(decodeRecord(tell.record, this.#options.limits))
       const before = this.versionOf(key)
-      await this.#join(key, tell.record, region)
+      await this.#join([{ key, record: tell.record }], region)
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
     const record = this.#held(key)
@@ -151,7 +186,7 @@ export class Exchange {
   }
 
   async supplied(link: Link, { records }: Records): Promise<void> {
-    await Promise.all(records.map(({ key, record }) => this.#join(key, record, link.peer.region)))
+    await this.#join(records, link.peer.region)
   }
 
   /** Keys that differ between us and a peer: our records go there, and its own are asked for. */

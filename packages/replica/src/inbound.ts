@@ -1,7 +1,8 @@
 import type { FeedId, SessionKey } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import type { Origin } from '@sojourn/store'
-import { decodeItem, type Item, type Stretch } from '@sojourn/wire'
+import { decodeItem, type Stretch } from '@sojourn/wire'
+import type { Applied, Entry } from './exchange.js'
 import type { Knowledge } from './knowledge.js'
 import type { Peer } from './outbound.js'
 
@@ -26,8 +27,8 @@ export interface InboundOptions {
   /** The peer's feed is held through here. */
   readonly from: number
   readonly maxPending: number
-  /** Commits one item; resolves when it is on the disk. Undefined: all of it is. `missing`: a delta without its base. */
-  readonly apply: (item: Item, bytes: Uint8Array, origin: Origin) => Promise<void> | undefined | 'missing'
+  /** Commits the entries of a stretch; all or none. */
+  readonly apply: (entries: readonly Entry[], origin: Origin) => Applied
   readonly want: (keys: readonly SessionKey[]) => void
   readonly resume: (from: number) => void
   /** A checkpoint was claimed. */
@@ -57,16 +58,8 @@ export class Inbound {
     if (this.#checkpoints.length >= maxPending)
       throw new SojournError('LINK_OVERLOADED', `${maxPending} stretches wait to be claimed`, { limit: maxPending })
     const joins = stretch.from <= this.#through
-    // All items are checked before the first is committed.
-    const items = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
-    const writes: Promise<void>[] = []
-    const wants: SessionKey[] = []
-    const origin = { feed: peer.feed, sequence: stretch.through }
-    for (const { bytes, item } of items) {
-      const done = this.#options.apply(item, bytes, origin)
-      if (done === 'missing') wants.push(item.key)
-      else if (done) writes.push(done)
-    }
+    const entries = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
+    const { writes, wants } = this.#options.apply(entries, { feed: peer.feed, sequence: stretch.through })
     if (wants.length > 0) this.#options.want(wants)
     if (!joins) {
       if (!this.#resuming) this.restart()

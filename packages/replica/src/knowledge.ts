@@ -1,5 +1,5 @@
 import type { FeedId, Held, Vector } from '@sojourn/core'
-import { heldThrough, raise } from '@sojourn/core'
+import { heldThrough, raise, SojournError } from '@sojourn/core'
 import type { Holding } from '@sojourn/wire'
 
 interface Holder {
@@ -13,6 +13,8 @@ export interface KnowledgeOptions {
   readonly feed: FeedId
   readonly restored: readonly Held[]
   readonly maxFeeds: number
+  /** The last sequence of this replica's own feed that is on the disk. */
+  readonly committed: () => number
   /** A feed is held further than before, here. */
   readonly claimed: (feed: FeedId) => void
   /** A region is known to hold more of this replica's own feed. */
@@ -61,9 +63,14 @@ export class Knowledge {
     for (const { feed, through } of vector) this.learn({ region, holder, feed, through })
   }
 
-  /** Somebody says what somebody holds. Returns whether it was news. */
+  /**
+   * Somebody says what somebody holds. Returns whether it was news.
+   * @throws FRAME_INVALID for an acknowledgement of what was never sent: a quorum must not rest on it
+   */
   learn({ region, holder, feed, through }: Holding): boolean {
     if (holder === this.#options.feed) return false
+    if (feed === this.#options.feed && through > this.#options.committed())
+      throw new SojournError('FRAME_INVALID', `sequence ${through} was acknowledged and never sent`)
     let known = this.#holders.get(holder)
     if (known === undefined) {
       if (this.#holders.size >= this.#options.maxFeeds) return false

@@ -9,12 +9,12 @@ import {
   encodeMessage,
   type Heartbeat,
   type Hello,
-  type Item,
   type Message,
   type Records,
   type Tell,
   type Versions,
 } from '@sojourn/wire'
+import type { Applied, Entry } from './exchange.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
 import { Outbound, type Peer } from './outbound.js'
@@ -40,14 +40,14 @@ export interface LinkHost {
   /** A link brought news of what others hold. */
   learned(from: Link): void
   /** See {@link InboundOptions.apply}. */
-  apply(item: Item, bytes: Uint8Array, origin: Origin, region: string): Promise<void> | undefined | 'missing'
+  apply(entries: readonly Entry[], origin: Origin, region: string): Applied
   asked(link: Link, ask: Ask): void
-  told(link: Link, tell: Tell): void
+  told(link: Link, tell: Tell): Promise<void>
   wanted(link: Link, keys: readonly SessionKey[]): void
   /** Records outside the feed's order. Resolves when they are on the disk. */
   supplied(link: Link, records: Records): Promise<void>
-  digested(link: Link, digest: Digest): void
-  versioned(link: Link, versions: Versions): void
+  digested(link: Link, digest: Digest): Promise<void>
+  versioned(link: Link, versions: Versions): Promise<void>
   moved(link: Link, state: 'live' | 'behind'): void
   failed(error: unknown): void
 }
@@ -88,7 +88,7 @@ export class Link {
       knowledge,
       from,
       maxPending: limits.maxPendingFrames,
-      apply: (item, bytes, origin) => host.apply(item, bytes, origin, peer.region),
+      apply: (entries, origin) => host.apply(entries, origin, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
       resume: (position) => this.send({ type: 'resume', from: position, linked: host.linked() }),
       claimed: (prompt) => this.#owe(prompt),
@@ -173,7 +173,7 @@ export class Link {
         host.asked(this, message)
         break
       case 'tell':
-        host.told(this, message)
+        this.#follow(host.told(this, message))
         break
       case 'want':
         host.wanted(this, message.keys)
@@ -182,10 +182,10 @@ export class Link {
         this.#supplied(message)
         break
       case 'digest':
-        host.digested(this, message)
+        this.#follow(host.digested(this, message))
         break
       case 'versions':
-        host.versioned(this, message)
+        this.#follow(host.versioned(this, message))
         break
       default:
         throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on a link that stands`)
@@ -201,10 +201,12 @@ export class Link {
 
   #supplied(message: Records): void {
     const keys = new Set([...message.records.map(({ key }) => key), ...message.absent])
-    this.#host.supplied(this, message).then(
-      () => this.#inbound.supplied(keys),
-      (error: unknown) => this.#fail(error),
-    )
+    this.#follow(this.#host.supplied(this, message).then(() => this.#inbound.supplied(keys)))
+  }
+
+  /** What a frame set going fails: the link is not to be trusted, or not to be served. */
+  #follow(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#fail(error))
   }
 
   /** A feed is held further here: entries that others left out because of it can be claimed, and others may want to know. */

@@ -241,8 +241,7 @@ export class Links {
         const code = refusal?.code ?? codeOfReason(why)
         const told = { region: name, ...(code && { code }), why: refusal?.message ?? why }
         if (link) this.#lost(link, told)
-        else if (refusal || (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE'))
-          changed({ state: 'refused', ...told })
+        else if (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE') changed({ state: 'refused', ...told })
       },
     }
   }

@@ -1,8 +1,7 @@
 import type { Clock, SessionKey, Timer } from '@sojourn/core'
 import { dueAt } from '@sojourn/core'
-import type { RecordStore } from '@sojourn/store'
+import type { ExpiryRow, RecordStore } from '@sojourn/store'
 
-const BATCH = 256
 /** However far the next deadline is: the wall clock may have stepped. */
 const MAX_SLEEP_MS = 60_000
 
@@ -74,42 +73,33 @@ export class Reaper {
 
   async #tell(now: number): Promise<void> {
     const { store, expired } = this.#options
-    for (;;) {
-      let through = now
-      let count = 0
-      let rowsSeen = 0
-      for await (const rows of store.due(store.expiredThrough, now, BATCH)) {
-        for (const row of rows) {
-          rowsSeen++
-          // A batch must end between two milliseconds, for the index is walked by time.
-          through = row.dueAt
-          const record = row.kind === 'live' ? store.readSound(row.key)?.record : undefined
-          if (record?.kind !== 'live' || dueAt(record) !== row.dueAt) continue
-          count++
-          expired(row.key, row.dueAt === record.limit.deadline ? 'absolute' : 'idle')
-        }
+    for await (const rows of store.due(store.expiredThrough, now)) {
+      if (this.#closed) return
+      for (const row of rows) {
+        const record = row.kind === 'live' ? store.readSound(row.key)?.record : undefined
+        if (record?.kind !== 'live' || dueAt(record) !== row.dueAt) continue
+        store.noteExpired(row.key)
+        expired(row.key, row.dueAt === record.limit.deadline ? 'absolute' : 'idle')
       }
-      store.advanceExpired(rowsSeen < BATCH ? now : through, count)
-      if (rowsSeen < BATCH || this.#closed) return
     }
+    store.advanceExpired(now)
   }
 
   async #purge(before: number): Promise<void> {
     const { store } = this.#options
-    for (;;) {
-      let rowsSeen = 0
-      const purges: Promise<void>[] = []
-      for await (const rows of store.due(-1, before, BATCH))
-        for (const row of rows) {
-          rowsSeen++
-          const entry = store.readSound(row.key)
-          if (entry === undefined) purges.push(store.dropExpiryRow(row, true))
-          else if (dueAt(entry.record) === row.dueAt) purges.push(store.purge(row.key, entry))
-          else if (store.written(row.key) === undefined) purges.push(store.dropExpiryRow(row, false))
-        }
-      await Promise.all(purges)
-      if (rowsSeen < BATCH || this.#closed) return
+    for await (const rows of store.due(-1, before)) {
+      if (this.#closed) return
+      await Promise.all(rows.map((row) => this.#purgeRow(row)))
     }
+  }
+
+  #purgeRow(row: ExpiryRow): Promise<void> | undefined {
+    const { store } = this.#options
+    const entry = store.readSound(row.key)
+    if (entry === undefined) return store.dropExpiryRow(row, true)
+    if (dueAt(entry.record) === row.dueAt) return store.purge(row.key, entry)
+    // The row is stale: either its deletion is being written, or it was left when a rotten record was replaced.
+    return store.written(row.key) === undefined ? store.dropExpiryRow(row, false) : undefined
   }
 
   async close(): Promise<void> {

@@ -101,7 +101,7 @@ export class Replica implements SessionApi, AsyncDisposable {
       const deadline = now + lifetimeMs
       const record: LiveRecord = {
         kind: 'live',
-        document: mutate(EMPTY_FOLD, store.actor, edits)?.fold ?? EMPTY_FOLD,
+        document: mutate(EMPTY_FOLD, this.#runtime.actors.mint(), edits)?.fold ?? EMPTY_FOLD,
         lease: openLease(idleTimeoutMs, now, store.actor),
         limit: { createdAt: now, deadline, horizon: deadline },
       }
@@ -191,7 +191,11 @@ export class Replica implements SessionApi, AsyncDisposable {
       const { now } = this.#admit()
       const entry = this.#visible(key, now)
       const { record } = entry
-      const mutation = mutate(record.document, store.actor, edit(store.viewOf(entry)!.data))
+      const mutation = mutate(
+        record.document,
+        this.#runtime.actors.for(key, record.document),
+        edit(store.viewOf(entry)!.data),
+      )
       const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor, idleTimeoutMs)
       if (mutation === undefined && lease === record.lease) return this.#unchanged<T>(id, key, entry)
       const next: LiveRecord = { ...record, document: mutation?.fold ?? record.document, lease }
@@ -265,7 +269,7 @@ export class Replica implements SessionApi, AsyncDisposable {
       const edits = editsFor(store.viewOf(entry)!.data, { maxDepth: settings.limits.maxDepth })
       const record: LiveRecord = {
         kind: 'live',
-        document: mutate(EMPTY_FOLD, store.actor, edits)?.fold ?? EMPTY_FOLD,
+        document: mutate(EMPTY_FOLD, this.#runtime.actors.mint(), edits)?.fold ?? EMPTY_FOLD,
         lease: openLease(lease.idleTimeoutMs, now, store.actor),
         limit,
       }

@@ -1,6 +1,7 @@
 import type { SessionKey } from '@sojourn/core'
 import { isSojournError } from '@sojourn/core'
 import { type Commit, RecordStore } from '@sojourn/store'
+import { Actors } from './actors.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
 import { type CommitNote, Exchange, type RepairCause } from './exchange.js'
@@ -20,6 +21,7 @@ const FAREWELL_STEP_MS = 5
 export class Runtime {
   readonly settings: Settings
   readonly store: RecordStore
+  readonly actors: Actors
   readonly events: Events
   readonly knowledge: Knowledge
   readonly recent: RecentCommits
@@ -45,6 +47,7 @@ export class Runtime {
     const { clock, random, transport } = ports
     this.settings = settings
     this.store = store
+    this.actors = new Actors(store.actor)
     this.events = new Events(clock)
     this.writes = new WriteQuorum({ clock, region, members, maxPending: limits.maxPendingQuorums })
     this.recent = new RecentCommits(limits, store.head)
@@ -53,6 +56,7 @@ export class Runtime {
       feed: store.actor,
       restored: store.restoredVector,
       maxFeeds: limits.maxVectorFeeds,
+      committed: () => store.committed,
       claimed: (feed) => {
         store.touchState()
         for (const link of this.links) link.claimed(feed)
@@ -65,6 +69,7 @@ export class Runtime {
       limits,
       now: () => clock.now(),
       purgeGraceMs: settings.purgeGraceMs,
+      actors: this.actors,
       rotten: (key) => this.rotten(key),
       repaired: (cause, count) => {
         this.totals.repaired[cause] += count
@@ -121,13 +126,13 @@ export class Runtime {
         linkTimeoutMs: settings.linkTimeoutMs,
         maxClockSkewMs: settings.maxClockSkewMs,
         isAwaited: () => this.writes.pending > 0,
-        apply: (item, bytes, origin, from) => exchange.apply(item, bytes, origin, from),
+        apply: (entries, origin, from) => exchange.apply(entries, origin, from),
         asked: (link, ask) => exchange.asked(link, ask),
-        told: (link, tell) => void this.inquiries.told(link, tell).catch(failed),
+        told: (link, tell) => this.inquiries.told(link, tell),
         wanted: (link, keys) => exchange.wanted(link, keys),
         supplied: (link, records) => exchange.supplied(link, records),
-        digested: (link, digest) => void this.digests.received(link, digest).catch(failed),
-        versioned: (link, versions) => void this.digests.compared(link, versions).catch(failed),
+        digested: (link, digest) => this.digests.received(link, digest),
+        versioned: (link, versions) => this.digests.compared(link, versions),
         failed,
       },
       changed: (change) => this.#linkChanged(change),
@@ -167,7 +172,10 @@ export class Runtime {
   committed(commits: readonly Commit[]): void {
     const committedAt = this.settings.ports.clock.monotonic()
     for (const { key, sequence, entry, origin, note } of commits) {
-      if (entry === undefined) continue
+      if (entry === undefined) {
+        this.actors.removed(key)
+        continue
+      }
       this.totals.commits++
       this.recent.push({ key, sequence, origin, committedAt, item: (note as CommitNote).item })
       this.#healing.delete(key)

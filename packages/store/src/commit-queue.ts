@@ -51,10 +51,13 @@ export class CommitQueue<T> {
   add(writes: readonly StorageWrite[], commit: T): Promise<void> {
     this.#pending++
     this.#writes.push(...writes)
-    return new Promise((resolve, reject) => {
+    const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ commit, resolve, reject })
       this.#running ??= this.#run()
     })
+    // Who awaits it hears of a failure; where a caller gave up between, that must not end the process.
+    done.catch(() => {})
+    return done
   }
 
   /** Everything that was added is on the disk, or has failed. */

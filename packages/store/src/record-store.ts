@@ -102,8 +102,8 @@ export class RecordStore {
   #committed: number
   #live = 0
   #ended = 0
-  /** Live records due by {@link #expiredThrough}: counted out of the sessions, but not yet purged. */
-  #expired = 0
+  /** Live records whose deadline was noticed: counted out of the sessions, but not yet purged. */
+  readonly #expired = new Set<SessionKey>()
   #expiredThrough: number
   #dirty = false
   #stateTimer: Timer | undefined
@@ -153,14 +153,15 @@ export class RecordStore {
     for await (const rows of this.#storage.scan(allExpiry))
       for (const [key, value] of rows) {
         const row = decodeExpiryRow(key, value)
-        this.#count(row.kind, row.dueAt, 1)
+        this.#count(row.key, row.kind, 1)
+        if (row.kind === 'live' && row.dueAt <= this.#expiredThrough) this.#expired.add(row.key)
       }
   }
 
-  #count(kind: SessionRecord['kind'], due: number, by: 1 | -1): void {
+  #count(key: SessionKey, kind: SessionRecord['kind'], by: 1 | -1): void {
     if (kind === 'ended') this.#ended += by
     else this.#live += by
-    if (kind === 'live' && due <= this.#expiredThrough) this.#expired += by
+    this.#expired.delete(key)
   }
 
   get head(): number {
@@ -172,7 +173,7 @@ export class RecordStore {
   }
 
   get counts() {
-    return { sessions: this.#live - this.#expired, expired: this.#expired, tombstones: this.#ended }
+    return { sessions: this.#live - this.#expired.size, expired: this.#expired.size, tombstones: this.#ended }
   }
 
   get cached() {
@@ -254,12 +255,12 @@ export class RecordStore {
     ]
     if (before) {
       writes.push({ type: 'del', key: feedKey(before.sequence) })
-      this.#count(before.record.kind, dueAt(before.record), -1)
+      this.#count(key, before.record.kind, -1)
       if (dueAt(before.record) !== due) writes.push({ type: 'del', key: expiryKey(dueAt(before.record), key) })
     }
     if (!before || dueAt(before.record) !== due || before.record.kind !== record.kind)
       writes.push({ type: 'put', key: expiryKey(due, key), value: expiryValue(record.kind) })
-    this.#count(record.kind, due, 1)
+    this.#count(key, record.kind, 1)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
     const commit: Commit = { key, sequence, entry, origin, note }
     this.#unwritten.set(key, commit)
@@ -290,7 +291,7 @@ export class RecordStore {
   /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
   purge(key: SessionKey, entry: Entry): Promise<void> {
     const due = dueAt(entry.record)
-    this.#count(entry.record.kind, due, -1)
+    this.#count(key, entry.record.kind, -1)
     const commit: Commit = { key, sequence: entry.sequence, entry: undefined, origin: undefined, note: undefined }
     this.#unwritten.set(key, commit)
     this.#dirty = true
@@ -311,7 +312,7 @@ export class RecordStore {
       dead.map((key) => ({ type: 'del', key })),
       false,
     )
-    this.#count(row.kind, row.dueAt, -1)
+    this.#count(row.key, row.kind, -1)
   }
 
   /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
@@ -321,14 +322,16 @@ export class RecordStore {
   }
 
   /** Records due in (after, through], in the order of time. */
-  async *due(after: number, through: number, limit: number): AsyncIterable<readonly ExpiryRow[]> {
-    for await (const rows of this.#storage.scan({ ...expiryRange(after, through), limit }))
+  async *due(after: number, through: number): AsyncIterable<readonly ExpiryRow[]> {
+    for await (const rows of this.#storage.scan(expiryRange(after, through)))
       yield rows.map(([key, value]) => decodeExpiryRow(key, value))
   }
 
   /** The earliest time after `after` at which a record is due. */
   async nextDue(after: number): Promise<number | undefined> {
-    for await (const rows of this.due(after, Number.MAX_SAFE_INTEGER - 1, 1)) for (const row of rows) return row.dueAt
+    const range = expiryRange(after, Number.MAX_SAFE_INTEGER - 1)
+    for await (const rows of this.#storage.scan({ ...range, limit: 1 }))
+      for (const [key, value] of rows) return decodeExpiryRow(key, value).dueAt
     return undefined
   }
 
@@ -342,11 +345,15 @@ export class RecordStore {
     return this.#expiredThrough
   }
 
-  /** Sessions due by `time` were reported; `count` live ones of them had not been before. */
-  advanceExpired(time: number, count: number): void {
+  /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. */
+  noteExpired(key: SessionKey): void {
+    this.#expired.add(key)
+  }
+
+  /** All sessions due by `time` were noted. */
+  advanceExpired(time: number): void {
     if (time <= this.#expiredThrough) return
     this.#expiredThrough = time
-    this.#expired += count
     this.#dirty = true
   }
 
@@ -370,7 +377,8 @@ export class RecordStore {
       this.#cache.delete(key)
     }
     this.#options.failed(error)
-    this.#live = this.#ended = this.#expired = 0
+    this.#live = this.#ended = 0
+    this.#expired.clear()
     void this.#countRows().catch((reason: unknown) => this.#options.failed(reason))
   }
 

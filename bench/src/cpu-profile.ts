@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs'
+import { type Profiler, Session } from 'node:inspector/promises'
+import { basename, dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export interface SelfTime {
+  readonly where: string
+  readonly ms: number
+  /** Of the time profiled. */
+  readonly share: number
+}
+
+const SAMPLING_INTERVAL_US = 200
+
+const nameOf = ({ functionName, url, lineNumber }: Profiler.ProfileNode['callFrame']): string => {
+  const name = functionName || '(anonymous)'
+  if (url === '') return name
+  if (!url.startsWith('file:')) return `${name} ${url}`
+  const path = fileURLToPath(url)
+  const owner = /(?:packages|node_modules)\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? basename(dirname(path))
+  return `${name} ${owner}/${basename(path)}:${lineNumber + 1}`
+}
+
+const selfTimes = ({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): SelfTime[] => {
+  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
+  const times = new Map<string, number>()
+  let total = 0
+  for (const [index, id] of samples.entries()) {
+    const name = names.get(id) ?? '(unknown)'
+    const ms = (timeDeltas[index] ?? 0) / 1_000
+    total += ms
+    times.set(name, (times.get(name) ?? 0) + ms)
+  }
+  const sorted = [...times].sort(([, a], [, b]) => b - a)
+  return sorted.map(([where, ms]) => ({ where, ms, share: ms / total }))
+}
+
+/** Where this process spends its time between start and stop, and nothing of what came before. */
+export class CpuProfile {
+  readonly #session = new Session()
+
+  async start(): Promise<void> {
+    this.#session.connect()
+    await this.#session.post('Profiler.enable')
+    await this.#session.post('Profiler.setSamplingInterval', { interval: SAMPLING_INTERVAL_US })
+    await this.#session.post('Profiler.start')
+  }
+
+  /** @param path where the whole profile goes, for the browser's developer tools */
+  async stop(path: string): Promise<SelfTime[]> {
+    const { profile } = await this.#session.post('Profiler.stop')
+    this.#session.disconnect()
+    writeFileSync(path, JSON.stringify(profile))
+    return selfTimes(profile)
+  }
+}

@@ -1,0 +1,78 @@
+/** What a stretch of load came to. */
+export interface Round {
+  readonly count: number
+  readonly ms: number
+  /** CPU time of the process, all its threads, in milliseconds. */
+  readonly cpuMs: number
+}
+
+const cpuMs = () => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
+/** So many callers, each of which makes its next call when its last was answered, until `enough`. */
+export const drive = async (
+  operation: () => Promise<unknown>,
+  concurrency: number,
+  enough: (count: number, ms: number) => boolean,
+): Promise<Round> => {
+  const cpuBefore = cpuMs()
+  const start = performance.now()
+  let count = 0
+  let ended = false
+  const caller = async () => {
+    while (!ended) {
+      await operation()
+      count++
+      ended ||= enough(count, performance.now() - start)
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, caller))
+  return { count, ms: performance.now() - start, cpuMs: cpuMs() - cpuBefore }
+}
+
+const PACE_STEP_MS = 2
+
+/** So many calls a second, whether or not earlier ones were answered. */
+const pace = async (operation: () => Promise<unknown>, rate: number, stopped: () => boolean): Promise<Round> => {
+  const cpuBefore = cpuMs()
+  const start = performance.now()
+  const waiting = new Set<Promise<unknown>>()
+  let count = 0
+  while (!stopped()) {
+    const due = ((performance.now() - start) / 1_000) * rate
+    for (; count < due; count++) {
+      const call = operation().finally(() => waiting.delete(call))
+      waiting.add(call)
+    }
+    await new Promise((resolve) => setTimeout(resolve, PACE_STEP_MS))
+  }
+  await Promise.all(waiting)
+  return { count, ms: performance.now() - start, cpuMs: cpuMs() - cpuBefore }
+}
+
+/** Load that goes on while something else is measured. */
+export class BackgroundLoad {
+  #stopped = false
+  readonly #round: Promise<Round>
+
+  /** @param rate calls a second; undefined: as many as `concurrency` callers get answered */
+  constructor(operation: () => Promise<unknown>, concurrency: number, rate: number | undefined) {
+    const stopped = () => this.#stopped
+    this.#round = rate === undefined ? drive(operation, concurrency, stopped) : pace(operation, rate, stopped)
+  }
+
+  stop(): Promise<Round> {
+    this.#stopped = true
+    return this.#round
+  }
+}
+
+/** @param share 0.5 for the median */
+export const quantile = (values: readonly number[], share: number): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+export const median = (values: readonly number[]): number => quantile(values, 0.5)

@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Memory {
+  /** Of JavaScript's objects. */
+  readonly heap: number
+  /** Of buffers and of WebAssembly. */
+  readonly external: number
+  /** Of the process, as the system counts it. */
+  readonly rss: number
+}
+
+/** @param collected whether what is garbage is left out */
+export const memoryNow = (collected: boolean): Memory => {
+  // A first collection frees what holds on to buffers, a second the buffers.
+  if (collected) for (let times = 0; times < 3; times++) globalThis.gc?.()
+  const { heapUsed, external, rss } = process.memoryUsage()
+  return { heap: heapUsed, external, rss }
+}
+
+export const mostOf = (a: Memory, b: Memory): Memory => ({
+  heap: Math.max(a.heap, b.heap),
+  external: Math.max(a.external, b.external),
+  rss: Math.max(a.rss, b.rss),
+})
+
+/** Bytes that this process has handed to the system to write, to files and sockets alike. Linux only. */
+export const bytesWritten = (): number | undefined => {
+  try {
+    return Number(/^wchar: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+  } catch {
+    return undefined
+  }
+}
+
+/** What the files of a directory come to. */
+export const directoryBytes = (directory: string): number => {
+  let bytes = 0
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name)
+    // A file of a running store may be gone by now.
+    bytes += entry.isDirectory() ? directoryBytes(path) : (statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+  }
+  return bytes
+}

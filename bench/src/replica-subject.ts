@@ -1,0 +1,67 @@
+import type { Replica } from '@sojourn/replica'
+import { IDLE_TIMEOUT_MS, lastPath, type SessionData, sessionData } from './session-data.js'
+import { forEachOf, mixOf, type Subject } from './subject.js'
+
+const SEED_CONCURRENCY = 256
+
+/** A replica, embedded in the process that uses it. */
+export class ReplicaSubject implements Subject {
+  readonly #replica: Replica
+  #ids: readonly string[] = []
+  #number = 0
+
+  constructor(replica: Replica) {
+    this.#replica = replica
+  }
+
+  async seed(count: number): Promise<string[]> {
+    const ids: string[] = []
+    await forEachOf(count, SEED_CONCURRENCY, async (index) => {
+      ids[index] = (await this.#replica.create(sessionData(index))).id
+    })
+    this.#ids = ids
+    return ids
+  }
+
+  adopt(ids: readonly string[]): void {
+    this.#ids = ids
+  }
+
+  async renewAll(): Promise<void> {
+    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#replica.touch(this.#ids[index]!))
+  }
+
+  async updateAll(): Promise<void> {
+    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#update(this.#ids[index]!))
+  }
+
+  async readAll(): Promise<void> {
+    for (const id of this.#ids) if (!(await this.#replica.get(id))) throw new Error('a session is missing')
+  }
+
+  #pick(): string {
+    return this.#ids[Math.floor(Math.random() * this.#ids.length)]!
+  }
+
+  #update(id: string): Promise<unknown> {
+    return this.#replica.update<{ -readonly [K in keyof SessionData]: SessionData[K] }>(id, (draft) => {
+      // Another value than before, whatever it was: an update that changes nothing would not be written.
+      const next = lastPath(this.#number++)
+      draft.lastPath = next === draft.lastPath ? lastPath(this.#number++) : next
+    })
+  }
+
+  readonly operations = (() => {
+    const base = {
+      get: () => this.#replica.get(this.#pick()),
+      touch: () => this.#replica.touch(this.#pick()),
+      // A lease of another length is always written; the same length only when the deadline would move far enough.
+      touchWritten: () =>
+        this.#replica.touch(this.#pick(), { idleTimeout: IDLE_TIMEOUT_MS + (this.#number++ % 60_000) }),
+      update: () => this.#update(this.#pick()),
+      increment: () => this.#replica.increment(this.#pick(), '/views'),
+      create: () => this.#replica.create(sessionData(this.#number++)),
+    }
+    return { ...base, mix: mixOf(base) }
+  })()
+}
