@@ -11,8 +11,8 @@ const OPENING_DIGITS = 16
 export class Actors {
   readonly #opening: string
   #minted = 0
-  /** Records that came into a void, bearing an actor of ours that must not go on. Only of records held here. */
-  readonly #burnt = new Set<SessionKey>()
+  /** Of records that came into a void bearing an actor of ours: that actor, which must not go on. Only of records held here. */
+  readonly #burnt = new Map<SessionKey, ActorId>()
 
   constructor(opening: ActorId) {
     this.#opening = opening.slice(0, OPENING_DIGITS)
@@ -25,13 +25,14 @@ export class Actors {
 
   /** The actor for a record's next change. */
   for(key: SessionKey, document: Fold): ActorId {
-    if (this.#burnt.delete(key)) return this.mint()
-    return this.#latestIn(document) ?? this.mint()
+    const latest = this.#latestIn(document)
+    return latest === undefined || latest === this.#burnt.get(key) ? this.mint() : latest
   }
 
   /** A record came where there was none. */
   arrived(key: SessionKey, document: Fold): void {
-    if (this.#latestIn(document) !== undefined) this.#burnt.add(key)
+    const latest = this.#latestIn(document)
+    if (latest !== undefined) this.#burnt.set(key, latest)
   }
 
   /** A record was removed. */
