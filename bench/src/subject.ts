@@ -16,7 +16,9 @@ export interface Subject {
 }
 
 /** 80 % a read with a touch, as every request makes; 15 % one changed field; 5 % a new session. */
-export const mixOf = (operations: { readonly [name in 'get' | 'touch' | 'update' | 'create']: () => Promise<unknown> }) => {
+export const mixOf = (
+  operations: { readonly [name in 'get' | 'touch' | 'update' | 'create']: () => Promise<unknown> },
+) => {
   const read = async () => {
     await operations.get()
     await operations.touch()

@@ -1,0 +1,48 @@
+import type { Plan } from './plan.js'
+import type { OperationName } from './subject.js'
+
+/** What a suite needs to know of the run. */
+export interface Run {
+  readonly plan: Plan
+  /** For the stores' files. */
+  readonly directory: string
+  /** Whether there is a Redis to compare with. */
+  readonly hasRedis: boolean
+  /** Tells whoever watches. */
+  readonly say: (text: string) => void
+}
+
+export type RowName = Exclude<OperationName, 'get'> | 'getHot' | 'getCold'
+
+/** Operations a second of one store: the median, and what it is the median of. */
+export interface Speed {
+  readonly perSecond: number
+  readonly rounds: readonly number[]
+  /** CPU time of the process that uses the store; for a replica that is the store, too. */
+  readonly cpuUsPerOperation: number
+}
+
+/** One operation at one concurrency. */
+export interface Row {
+  readonly name: RowName
+  readonly concurrency: number
+  readonly redis: Speed | undefined
+  readonly alone: Speed
+  readonly linked: Speed
+  /** Linked, and the time counted until both other regions have acknowledged everything. */
+  readonly linkedUntilHeld: number
+}
+
+/** A figure that is not operations a second. */
+export interface Measure {
+  readonly name: string
+  readonly value: number
+  readonly unit: 'ms' | 'B' | 'MB' | '/s'
+  /** What belongs beside it. */
+  readonly detail?: string
+}
+
+export interface Findings {
+  readonly rows: readonly Row[]
+  readonly measures: readonly Measure[]
+}

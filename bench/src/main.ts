@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg, release, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { bytes } from './bytes.js'
+import { catchUp } from './catch-up.js'
+import type { Findings, Run } from './findings.js'
+import { lag } from './lag.js'
+import { memory } from './memory.js'
+import { FULL, QUICK } from './plan.js'
+import { redisVersion } from './redis-server.js'
+import { SESSION_BYTES } from './session-data.js'
+import { render } from './table.js'
+import { judge } from './targets.js'
+import { throughput } from './throughput.js'
+
+const SUITES = { throughput, lag, 'catch-up': catchUp, bytes, memory } as const
+type SuiteName = keyof typeof SUITES
+
+const HELP = `Measures Sojourn, and Redis beside it where redis-server is on the PATH.
+
+  npm run bench -- [options]
+
+  --quick        fewer and shorter rounds: to see that the bench works
+  --only NAMES   some suites, with commas: ${Object.keys(SUITES).join(', ')}
+  --json FILE    where the figures go (bench/results/latest.json)
+  --dir DIR      where the stores are made and removed (the system's directory for such)
+`
+
+const suitesOf = (only: string | undefined): SuiteName[] => {
+  const names = only?.split(',') ?? Object.keys(SUITES)
+  const unknown = names.find((name) => !(name in SUITES))
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: the suites are ${Object.keys(SUITES).join(', ')}`)
+  return names as SuiteName[]
+}
+
+const machine = () => ({
+  cpu: cpus()[0]?.model,
+  cores: cpus().length,
+  system: `${process.platform} ${release()}`,
+  node: process.version,
+  redis: redisVersion(),
+})
+
+const main = async (): Promise<void> => {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      json: { type: 'string', default: fileURLToPath(new URL('../results/latest.json', import.meta.url)) },
+      dir: { type: 'string', default: tmpdir() },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return void process.stdout.write(HELP)
+  const suites = suitesOf(values.only)
+  const plan = values.quick ? QUICK : FULL
+  const directory = mkdtempSync(join(values.dir, 'sojourn-bench-'))
+  const start = performance.now()
+  const say = (text: string) => process.stderr.write(`${((performance.now() - start) / 1_000).toFixed(0)} s: ${text}\n`)
+  const run: Run = { plan, directory, hasRedis: redisVersion() !== undefined, say }
+  const loadBefore = loadavg()
+  let findings: Findings = { rows: [], measures: [] }
+  try {
+    for (const name of suites) {
+      const { rows, measures } = await SUITES[name](run)
+      findings = { rows: [...findings.rows, ...rows], measures: [...findings.measures, ...measures] }
+    }
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+  const verdicts = judge(findings, plan.sessions)
+  const load = { before: loadBefore, after: loadavg() }
+  const seconds = Math.round((performance.now() - start) / 1_000)
+  const about = { date: new Date().toISOString(), machine: machine(), load, seconds, plan, sessionBytes: SESSION_BYTES }
+  mkdirSync(dirname(values.json), { recursive: true })
+  writeFileSync(values.json, `${JSON.stringify({ ...about, targets: verdicts, ...findings }, undefined, 2)}\n`)
+  const { cores, cpu, node, redis } = about.machine
+  process.stdout.write(
+    `${cores} cores, ${cpu}; Node ${node}, Redis ${redis ?? 'not found'}; ${plan.sessions} sessions of ${SESSION_BYTES} bytes; ` +
+      `load ${loadBefore[0]!.toFixed(1)} before; ${seconds} s\n\n${render(findings, verdicts)}\n\nFigures: ${values.json}\n`,
+  )
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import type { Replica } from '@sojourn/replica'
+import {
+  decodeMessage,
+  encodeMessage,
+  type Hello,
+  LINK_MAGIC,
+  LINK_PROTOCOL,
+  LINK_VERSION,
+  type Message,
+  prove,
+} from '@sojourn/wire'
+import { WebSocket } from 'ws'
+import { SECRET } from './region.js'
+import { until } from './until.js'
+
+/** The other end of a link, in the hands of a test: it says what it likes, when it likes. */
+
+const MAX_FRAME_BYTES = 16 * 1024 * 1024
+
+export interface Stranger {
+  readonly socket: WebSocket
+  readonly received: readonly Message[]
+  /** How the replica ended the connection; undefined while it stands. */
+  readonly ended: { readonly code: number; readonly reason: string } | undefined
+  send(message: Message): void
+  sendBytes(bytes: Uint8Array | string): void
+  /** The first message of a type, from the `from`th message on. */
+  next<T extends Message['type']>(type: T, from?: number): Promise<Message & { type: T }>
+}
+
+export const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
+
+const urlOf = (replica: Replica): string => `ws://127.0.0.1:${replica.address!.port}`
+
+export const attend = (socket: WebSocket): Stranger => {
+  const received: Message[] = []
+  let ended: Stranger['ended']
+  socket.on('error', () => {})
+  socket.on('message', (data: Buffer) => received.push(decodeMessage(new Uint8Array(data), MAX_FRAME_BYTES)))
+  socket.on('close', (code, reason) => {
+    ended = { code, reason: reason.toString() }
+  })
+  return {
+    socket,
+    received,
+    get ended() {
+      return ended
+    },
+    send: (message) => socket.send(encodeMessage(message)),
+    sendBytes: (bytes) => socket.send(bytes),
+    next: async <T extends Message['type']>(type: T, from = 0) =>
+      (await until(
+        () => received.slice(from).find((message) => message.type === type),
+        () => `a ${type} frame; the connection ${ended ? `ended: ${ended.reason}` : 'stands'}`,
+      )) as Message & { type: T },
+  }
+}
+
+/** A connection on which nothing has been said. */
+export const connect = async (replica: Replica): Promise<Stranger> => {
+  const socket = new WebSocket(urlOf(replica), LINK_PROTOCOL, { perMessageDeflate: false })
+  const stranger = attend(socket)
+  await until(() => socket.readyState === WebSocket.OPEN || stranger.ended, 'the connection')
+  return stranger
+}
+
+export const greeting = (region: string, nonce = hex(32)): Message & { type: 'greet' } => ({
+  type: 'greet',
+  magic: LINK_MAGIC,
+  version: LINK_VERSION,
+  region,
+  nonce,
+})
+
+export interface Peer extends Stranger {
+  readonly feed: string
+  /** What the replica said of itself. */
+  readonly hello: Hello
+  /** Says, now and then, what keeps a link up. */
+  beat(more?: Partial<Message & { type: 'heartbeat' }>): void
+}
+
+/** Dials, and proves that it knows the secret. */
+export const authenticate = async (replica: Replica, region: string, secret = SECRET): Promise<Stranger> => {
+  const stranger = await connect(replica)
+  const greet = greeting(region)
+  stranger.send(greet)
+  const { nonce } = await stranger.next('prove')
+  const transcript = { dialler: { region, nonce: greet.nonce }, listener: { region: replica.region, nonce } }
+  stranger.send({ type: 'accept', proof: prove(secret, 'dialler', transcript) })
+  return stranger
+}
+
+/** A peer with a link that stands. */
+export const linkAs = async (replica: Replica, region: string, more: Partial<Hello> = {}): Promise<Peer> => {
+  const stranger = await authenticate(replica, region)
+  const feed = more.feed ?? hex(16)
+  stranger.send({ type: 'hello', feed, lineage: [], clock: Date.now(), vector: [], linked: [], ...more })
+  const hello = await stranger.next('hello')
+  const beat: Peer['beat'] = (told) =>
+    stranger.send({
+      type: 'heartbeat',
+      sentAt: 1,
+      echo: 0,
+      echoAge: 0,
+      clock: Date.now(),
+      head: 0,
+      vector: [],
+      linked: [],
+      ...told,
+    })
+  return Object.defineProperties({ feed, hello, beat } as Peer, Object.getOwnPropertyDescriptors(stranger))
+}
