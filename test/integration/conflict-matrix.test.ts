@@ -556,6 +556,34 @@ describe('concurrent operations of two regions', () => {
   for (const [x, y] of PAIRS) it(`[MATRIX-1] eu ${DOES[x]} × us ${DOES[y]}: ${outcomeOf(x, y).cell}`, () => run(x, y))
 })
 
+describe('a session that some regions have seen expire', () => {
+  // Here, and not in the table, because it takes three regions that see it differently.
+  it('[MATRIX-3] renewed in one region, it has in every region what was edited in another before it idled out there', async () => {
+    const clock = steppedClock()
+    await using regions = await openRegions(['eu', 'us', 'ap'], { maxClockSkew: '1d', ports: { clock } })
+    const { eu, us, ap } = regions
+    await regions.cutOff('ap')
+    const { id } = await eu.create({ from: 'eu' }, { idleTimeout: '30m' })
+    await regions.settled('eu', 'us')
+    await regions.cutAll()
+    await us.update(id, { edited: 'in us' }, { touch: false })
+    clock.advance(20 * MINUTE)
+    await eu.touch(id)
+    clock.advance(20 * MINUTE)
+    expect(await us.get(id)).toBeUndefined()
+
+    // ap hears of it from where it has expired, then from where it lives, and only then do those two hear of each other.
+    regions.heal('us', 'ap')
+    await regions.settled('us', 'ap')
+    regions.heal('eu', 'ap')
+    await regions.settled('eu', 'ap')
+    regions.heal('eu', 'us')
+    await regions.settled()
+    for (const replica of [eu, us, ap])
+      expect((await replica.get(id))?.data, replica.region).toEqual({ from: 'eu', edited: 'in us' })
+  })
+})
+
 // The page.
 
 const PAGE = new URL('../../docs/conflicts.md', import.meta.url)

@@ -59,7 +59,7 @@ describe('records are joined', () => {
 
   test('[CONV-1] whatever differs in a record gives it another version', () => {
     const stamp: Stamp = { time: 1, count: 1, actor: '0a'.repeat(16) }
-    const lease: Lease = { stamp, idleTimeoutMs: 5, deadline: 6 }
+    const lease: Lease = { stamp, idleTimeoutMs: 5, deadline: 6, horizon: 7 }
     const end: End = { reason: 'logout', stamp, horizon: 9 }
     const live: LiveRecord = {
       kind: 'live',
@@ -81,6 +81,7 @@ describe('records are joined', () => {
       ...otherStamps.map((other): SessionRecord => ({ ...live, lease: { ...lease, stamp: other } })),
       { ...live, lease: { ...lease, idleTimeoutMs: 6 } },
       { ...live, lease: { ...lease, deadline: 7 } },
+      { ...live, lease: { ...lease, horizon: 8 } },
       { ...live, limit: { ...live.limit, createdAt: 0 } },
       { ...live, limit: { ...live.limit, deadline: 7 } },
       { ...live, limit: { ...live.limit, horizon: 10 } },

@@ -14,11 +14,10 @@ const stamps: fc.Arbitrary<Stamp> = fc.record({
 /** What a stamp stands for: nobody stamps two things alike, so equal stamps come with equal contents. */
 const drawnFrom = ({ time, count, actor }: Stamp): number => (time * 31 + count * 7 + actor.charCodeAt(0)) % 97
 
-export const leases: fc.Arbitrary<Lease> = stamps.map((stamp) => ({
-  stamp,
-  idleTimeoutMs: 1_000 + drawnFrom(stamp),
-  deadline: stamp.time + 1_000 + drawnFrom(stamp) * 10,
-}))
+export const leases: fc.Arbitrary<Lease> = fc.tuple(stamps, fc.nat(300)).map(([stamp, beyond]) => {
+  const deadline = stamp.time + 1_000 + drawnFrom(stamp) * 10
+  return { stamp, idleTimeoutMs: 1_000 + drawnFrom(stamp), deadline, horizon: deadline + beyond }
+})
 
 export const limits: fc.Arbitrary<Limit> = fc
   .record({ createdAt: fc.nat(50), lifetime: fc.integer({ min: 1, max: 5_000 }), more: fc.nat(100) })

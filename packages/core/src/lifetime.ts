@@ -9,6 +9,11 @@ export interface Lease {
   readonly idleTimeoutMs: number
   /** The session is gone from this millisecond on, unless renewed. */
   readonly deadline: number
+  /**
+   * The latest deadline of any lease that this one replaced, and its own. Where the idle timeout was shortened, a copy that has not
+   * heard of it lives until then, so the record must be remembered until then. Joined by the larger.
+   */
+  readonly horizon: number
 }
 
 /** What creation fixed. Where two regions created under one id, the stricter part of each counts. */
@@ -39,6 +44,7 @@ export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): L
   stamp: nextStamp(undefined, now, actor),
   idleTimeoutMs,
   deadline: now + idleTimeoutMs,
+  horizon: now + idleTimeoutMs,
 })
 
 /**
@@ -47,14 +53,21 @@ export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): L
  */
 export const renewLease = (lease: Lease, now: number, actor: ActorId, idleTimeoutMs = lease.idleTimeoutMs): Lease => {
   if (idleTimeoutMs === lease.idleTimeoutMs && lease.deadline >= now + idleTimeoutMs) return lease
+  const deadline = now + idleTimeoutMs + Math.floor(idleTimeoutMs * TOUCH_GRANULARITY)
   return {
     stamp: nextStamp(lease.stamp, now, actor),
     idleTimeoutMs,
-    deadline: now + idleTimeoutMs + Math.floor(idleTimeoutMs * TOUCH_GRANULARITY),
+    deadline,
+    horizon: Math.max(lease.horizon, deadline),
   }
 }
 
-export const joinLeases = (a: Lease, b: Lease): Lease => (compareStamps(a.stamp, b.stamp) >= 0 ? a : b)
+/** The very lease `a` where `b` adds nothing to it. */
+export const joinLeases = (a: Lease, b: Lease): Lease => {
+  const later = compareStamps(a.stamp, b.stamp) >= 0 ? a : b
+  const horizon = Math.max(a.horizon, b.horizon)
+  return later.horizon === horizon ? later : { ...later, horizon }
+}
 
 export const joinLimits = (a: Limit, b: Limit): Limit => ({
   createdAt: Math.min(a.createdAt, b.createdAt),

@@ -58,12 +58,15 @@ const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter =>
 const readStamp = (from: ByteReader): Stamp => ({ time: from.uint(), count: from.uint(), actor: from.hex(16) })
 
 export const writeLease = (out: ByteWriter, lease: Lease): ByteWriter =>
-  writeStamp(out, lease.stamp).uint(lease.idleTimeoutMs).uint(lease.deadline)
-export const readLease = (from: ByteReader): Lease => ({
-  stamp: readStamp(from),
-  idleTimeoutMs: from.uint(),
-  deadline: from.uint(),
-})
+  writeStamp(out, lease.stamp)
+    .uint(lease.idleTimeoutMs)
+    .uint(lease.deadline)
+    .uint(lease.horizon - lease.deadline)
+export const readLease = (from: ByteReader): Lease => {
+  const lease = { stamp: readStamp(from), idleTimeoutMs: from.uint(), deadline: from.uint() }
+  const horizon = lease.deadline + from.uint()
+  return Number.isSafeInteger(horizon) ? { ...lease, horizon } : from.fail('a horizon is beyond 2^53')
+}
 
 export const writeEnd = (out: ByteWriter, end: End): ByteWriter =>
   writeStamp(out.u8(END_REASONS.indexOf(end.reason)), end.stamp).uint(end.horizon)

@@ -42,9 +42,14 @@ export const expiresAt = (record: LiveRecord): number => Math.min(record.lease.d
 export const isVisible = (record: SessionRecord, now: number): record is LiveRecord =>
   record.kind === 'live' && now < expiresAt(record)
 
-/** When a record has no use any more, but for the grace that its store adds: expired, or a tombstone past its horizon. */
+/**
+ * When a record has no use any more, but for the grace that its store adds: no copy of the session, whatever it has not heard of, can
+ * show it. For most sessions that is when they expire.
+ */
 export const dueAt = (record: SessionRecord): number =>
-  record.kind === 'live' ? expiresAt(record) : record.end.horizon
+  record.kind === 'live'
+    ? Math.max(expiresAt(record), Math.min(record.lease.horizon, record.limit.horizon))
+    : record.end.horizon
 
 /**
  * A name for the state of a record: equal in two regions if and only if the records are (32 hex digits). The heads name
@@ -60,6 +65,7 @@ export const recordVersion = (record: SessionRecord): string => {
           stampText(record.lease),
           record.lease.idleTimeoutMs,
           record.lease.deadline,
+          record.lease.horizon,
           record.limit.createdAt,
           record.limit.deadline,
           record.limit.horizon,

@@ -2,10 +2,10 @@ import type { Limits, LiveRecord, SessionRecord } from '@sojourn/core'
 import {
   applyChange,
   changeFault,
-  compareStamps,
   decodeChange,
   decodeRecord,
   dueAt,
+  joinLeases,
   joinRecords,
   type Lease,
   type Op,
@@ -53,9 +53,8 @@ export const mergeItem = (current: SessionRecord | undefined, item: Item, contex
   if (current.kind === 'ended') return KNOWN
   const record = item.type === 'changes' ? mergeChanges(current, item.changes, context.limits) : current
   if (record === undefined) return MISSING
-  const newer = item.lease !== undefined && compareStamps(item.lease.stamp, record.lease.stamp) > 0
-  if (!newer) return record === current ? KNOWN : { kind: 'merged', record }
-  return { kind: 'merged', record: { ...record, lease: item.lease! } }
+  const lease = item.lease ? joinLeases(record.lease, item.lease) : record.lease
+  return record === current && lease === record.lease ? KNOWN : { kind: 'merged', record: { ...record, lease } }
 }
 
 /** Decides what a whole record means for the one at hand. */

@@ -1,5 +1,5 @@
 import type { Clock, SessionKey, Timer } from '@sojourn/core'
-import { dueAt } from '@sojourn/core'
+import { dueAt, expiresAt } from '@sojourn/core'
 import type { ExpiryRow, RecordStore } from '@sojourn/store'
 
 /** However far the next deadline is: the wall clock may have stepped. */
@@ -76,10 +76,10 @@ export class Reaper {
     for await (const rows of store.due(store.expiredThrough, now)) {
       if (this.#closed) return
       for (const row of rows) {
-        const record = row.kind === 'live' ? store.readSound(row.key)?.record : undefined
-        if (record?.kind !== 'live' || dueAt(record) !== row.dueAt) continue
+        const record = row.kind === 'ended' ? undefined : store.readSound(row.key)?.record
+        if (record?.kind !== 'live' || expiresAt(record) !== row.at) continue
         store.noteExpired(row.key)
-        expired(row.key, row.dueAt === record.limit.deadline ? 'absolute' : 'idle')
+        expired(row.key, row.at === record.limit.deadline ? 'absolute' : 'idle')
       }
     }
     store.advanceExpired(now)
@@ -96,9 +96,9 @@ export class Reaper {
   #purgeRow(row: ExpiryRow): Promise<void> | undefined {
     const { store } = this.#options
     const entry = store.readSound(row.key)
-    if (entry === undefined) return store.dropExpiryRow(row, true)
-    if (dueAt(entry.record) === row.dueAt) return store.purge(row.key, entry)
-    // The row is stale: either its deletion is being written, or it was left when a rotten record was replaced.
+    if (entry === undefined) return store.dropExpiryRow(row, row.kind !== 'expiry')
+    if (row.kind !== 'expiry' && dueAt(entry.record) === row.at) return store.purge(row.key, entry)
+    // The row has served, or its deletion is being written, or it was left when a rotten record was replaced.
     return store.written(row.key) === undefined ? store.dropExpiryRow(row, false) : undefined
   }
 

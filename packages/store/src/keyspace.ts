@@ -8,7 +8,8 @@ import { ByteReader, ByteWriter, decodeRecord, KEY_BYTES, SojournError } from '@
  *
  * - `r` key → checksum, sequence, record
  * - `f` sequence → checksum, key, origin        the feed: each key once, at its latest commit
- * - `x` due time, key → kind                    the expiry index: when a record has no use any more
+ * - `x` time, key → kind                        the expiry index: when a record has no use any more; where the session
+ *                                              expires before that, one more row (kind `expiry`) at that time
  * - `m` name → checksum, body                   what the store knows of itself
  */
 const SPACE = { record: 0x72, feed: 0x66, expiry: 0x78, meta: 0x6d } as const
@@ -25,10 +26,12 @@ export interface FeedRow {
   readonly origin: Origin | undefined
 }
 
+export type ExpiryKind = SessionRecord['kind'] | 'expiry'
+
 export interface ExpiryRow {
-  readonly dueAt: number
+  readonly at: number
   readonly key: SessionKey
-  readonly kind: SessionRecord['kind']
+  readonly kind: ExpiryKind
 }
 
 const numbered = (space: number, value: number, tail = 0): Buffer => {
@@ -66,16 +69,16 @@ export const keyOfRecordRow = (key: Uint8Array): SessionKey =>
 
 export const feedKey = (sequence: number): Uint8Array => numbered(SPACE.feed, sequence)
 
-export const expiryKey = (dueAt: number, key: SessionKey): Uint8Array => {
-  const out = numbered(SPACE.expiry, dueAt, KEY_BYTES)
+export const expiryKey = (at: number, key: SessionKey): Uint8Array => {
+  const out = numbered(SPACE.expiry, at, KEY_BYTES)
   out.write(key, 9, KEY_BYTES, 'hex')
   return out
 }
-const KINDS = ['live', 'ended'] as const
-export const expiryValue = (kind: SessionRecord['kind']): Uint8Array => Uint8Array.of(KINDS.indexOf(kind))
+const KINDS: readonly ExpiryKind[] = ['live', 'ended', 'expiry']
+export const expiryValue = (kind: ExpiryKind): Uint8Array => Uint8Array.of(KINDS.indexOf(kind))
 export const decodeExpiryRow = (key: Uint8Array, value: Uint8Array): ExpiryRow => {
   const row = Buffer.from(key.buffer, key.byteOffset, key.byteLength)
-  return { dueAt: Number(row.readBigUInt64BE(1)), key: row.toString('hex', 9), kind: KINDS[value[0]!] ?? 'live' }
+  return { at: Number(row.readBigUInt64BE(1)), key: row.toString('hex', 9), kind: KINDS[value[0]!] ?? 'live' }
 }
 
 export const metaKey = (name: string): Uint8Array => Buffer.from(`m${name}`)

@@ -13,10 +13,10 @@ import type {
   Timer,
   View,
 } from '@sojourn/core'
-import { dueAt, encodeRecord, isSojournError, materialize, SojournError } from '@sojourn/core'
+import { dueAt, encodeRecord, expiresAt, isSojournError, materialize, SojournError } from '@sojourn/core'
 import { Cache } from './cache.js'
 import { CommitQueue } from './commit-queue.js'
-import type { ExpiryRow, FeedRow, Origin } from './keyspace.js'
+import type { ExpiryKind, ExpiryRow, FeedRow, Origin } from './keyspace.js'
 import {
   allExpiry,
   allRecords,
@@ -153,8 +153,9 @@ export class RecordStore {
     for await (const rows of this.#storage.scan(allExpiry))
       for (const [key, value] of rows) {
         const row = decodeExpiryRow(key, value)
+        if (row.kind === 'expiry') continue
         this.#count(row.key, row.kind, 1)
-        if (row.kind === 'live' && row.dueAt <= this.#expiredThrough) this.#expired.add(row.key)
+        if (row.kind === 'live' && row.at <= this.#expiredThrough) this.#expired.add(row.key)
       }
   }
 
@@ -247,7 +248,6 @@ export class RecordStore {
   ): { readonly sequence: number; readonly done: Promise<void> } {
     const before = this.readSound(key)
     const sequence = ++this.#head
-    const due = dueAt(record)
     const ours = this.#inherit(before, origin)
     const writes: StorageWrite[] = [
       { type: 'put', key: recordKey(key), value: encodeRecordRow(key, sequence, encoded) },
@@ -256,10 +256,8 @@ export class RecordStore {
     if (before) {
       writes.push({ type: 'del', key: feedKey(before.sequence) })
       this.#count(key, before.record.kind, -1)
-      if (dueAt(before.record) !== due) writes.push({ type: 'del', key: expiryKey(dueAt(before.record), key) })
     }
-    if (!before || dueAt(before.record) !== due || before.record.kind !== record.kind)
-      writes.push({ type: 'put', key: expiryKey(due, key), value: expiryValue(record.kind) })
+    writes.push(...expiryWrites(key, before?.record, record))
     this.#count(key, record.kind, 1)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
     const commit: Commit = { key, sequence, entry, origin, note }
@@ -290,29 +288,25 @@ export class RecordStore {
 
   /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
   purge(key: SessionKey, entry: Entry): Promise<void> {
-    const due = dueAt(entry.record)
     this.#count(key, entry.record.kind, -1)
     const commit: Commit = { key, sequence: entry.sequence, entry: undefined, origin: undefined, note: undefined }
     this.#unwritten.set(key, commit)
     this.#dirty = true
-    const dead = [recordKey(key), feedKey(entry.sequence), expiryKey(due, key)]
-    return this.#queue.add(
-      dead.map((row) => ({ type: 'del', key: row })),
-      commit,
-    )
+    const dead: StorageWrite[] = [recordKey(key), feedKey(entry.sequence)].map((row) => ({ type: 'del', key: row }))
+    return this.#queue.add([...dead, ...expiryWrites(key, entry.record, undefined)], commit)
   }
 
   /**
-   * Removes an expiry row that belongs to no record: the record rotted, or was replaced when its rows were not known.
+   * Removes an expiry row that has served, or belongs to no record: it rotted, or was replaced when its rows were not known.
    * @param rotten whether to remove what is left of the record, too
    */
   async dropExpiryRow(row: ExpiryRow, rotten: boolean): Promise<void> {
-    const dead = [expiryKey(row.dueAt, row.key), ...(rotten ? [recordKey(row.key)] : [])]
+    const dead = [expiryKey(row.at, row.key), ...(rotten ? [recordKey(row.key)] : [])]
     await this.#storage.write(
       dead.map((key) => ({ type: 'del', key })),
       false,
     )
-    this.#count(row.key, row.kind, -1)
+    if (row.kind !== 'expiry') this.#count(row.key, row.kind, -1)
   }
 
   /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
@@ -321,17 +315,17 @@ export class RecordStore {
       yield rows.flatMap(([key, value]) => decodeFeedRow(key, value) ?? [])
   }
 
-  /** Records due in (after, through], in the order of time. */
+  /** The expiry rows of (after, through], in the order of time. */
   async *due(after: number, through: number): AsyncIterable<readonly ExpiryRow[]> {
     for await (const rows of this.#storage.scan(expiryRange(after, through)))
       yield rows.map(([key, value]) => decodeExpiryRow(key, value))
   }
 
-  /** The earliest time after `after` at which a record is due. */
+  /** The time of the first expiry row behind `after`. */
   async nextDue(after: number): Promise<number | undefined> {
     const range = expiryRange(after, Number.MAX_SAFE_INTEGER - 1)
     for await (const rows of this.#storage.scan({ ...range, limit: 1 }))
-      for (const [key, value] of rows) return decodeExpiryRow(key, value).dueAt
+      for (const [key, value] of rows) return decodeExpiryRow(key, value).at
     return undefined
   }
 
@@ -428,4 +422,28 @@ export class RecordStore {
       await this.#storage.close()
     }
   }
+}
+
+/** The times at which a record stands in the expiry index, and as what. */
+const expiryTimes = (record: SessionRecord | undefined): Map<number, ExpiryKind> => {
+  const times = new Map<number, ExpiryKind>()
+  if (record?.kind === 'live') times.set(expiresAt(record), 'expiry')
+  // Where both are at one time, which is the rule, this row serves for both.
+  if (record) times.set(dueAt(record), record.kind)
+  return times
+}
+
+/** What moves a record in the expiry index. */
+const expiryWrites = (
+  key: SessionKey,
+  before: SessionRecord | undefined,
+  after: SessionRecord | undefined,
+): StorageWrite[] => {
+  const writes: StorageWrite[] = []
+  const was = expiryTimes(before)
+  const is = expiryTimes(after)
+  for (const at of was.keys()) if (!is.has(at)) writes.push({ type: 'del', key: expiryKey(at, key) })
+  for (const [at, kind] of is)
+    if (was.get(at) !== kind) writes.push({ type: 'put', key: expiryKey(at, key), value: expiryValue(kind) })
+  return writes
 }
