@@ -14,20 +14,38 @@ const SAMPLING_INTERVAL_US = 200
 
 const nameOf = ({ functionName, url, lineNumber }: Profiler.ProfileNode['callFrame']): string => {
   const name = functionName || '(anonymous)'
-  if (url === '') return name
-  if (!url.startsWith('file:')) return `${name} ${url}`
+  if (!url.startsWith('file:')) return `${name} ${url}`.trimEnd()
   const path = fileURLToPath(url)
   const owner = /(?:packages|node_modules)\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? basename(dirname(path))
   return `${name} ${owner}/${basename(path)}:${lineNumber + 1}`
 }
 
+/** Starting and stopping is work, too; it is the profiler's own. */
+const PROFILER = 'dispatch'
+
+/** The name of each node. Native functions often have none that tells, so they are named with who calls them. */
+const namesOf = (nodes: readonly Profiler.ProfileNode[]): Map<number, string> => {
+  const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)))
+  return new Map(
+    nodes.map((node) => {
+      const { url, functionName } = node.callFrame
+      const parent = parents.get(node.id)
+      const isNative = url === '' && parent !== undefined && parent.callFrame.functionName !== '(root)'
+      const name = functionName === PROFILER && url === '' ? PROFILER : nameOf(node.callFrame)
+      return [node.id, isNative && name !== PROFILER ? `${name} < ${nameOf(parent.callFrame)}` : name]
+    }),
+  )
+}
+
 const selfTimes = ({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): SelfTime[] => {
-  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]))
+  const names = namesOf(nodes)
   const times = new Map<string, number>()
   let total = 0
   for (const [index, id] of samples.entries()) {
     const name = names.get(id) ?? '(unknown)'
-    const ms = (timeDeltas[index] ?? 0) / 1_000
+    if (name === PROFILER) continue
+    // A sample stands for the time until the next one.
+    const ms = (timeDeltas[index + 1] ?? 0) / 1_000
     total += ms
     times.set(name, (times.get(name) ?? 0) + ms)
   }

@@ -1,0 +1,188 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Browser } from '../support/browser.js'
+import { until } from '../support/until.js'
+
+/** As `npm start` runs it; `npm test` has built it. */
+const CLUSTER = fileURLToPath(new URL('../../demo/dist/cluster.js', import.meta.url))
+const READY = 'Ctrl-C stops all three'
+
+const isFree = async (port: number): Promise<boolean> => {
+  const server = createServer().listen(port, '127.0.0.1')
+  const free = await once(server, 'listening').then(
+    () => true,
+    () => false,
+  )
+  server.close()
+  return free
+}
+
+/** The first of six free ports in a row, below those that the system gives to outgoing connections. */
+const freePorts = async (): Promise<number> => {
+  for (let first = 20_000 + (process.pid % 1_000) * 10; first < 32_000; first += 6) {
+    const free = await Promise.all(Array.from({ length: 6 }, (_, index) => isFree(first + index)))
+    if (free.every(Boolean)) return first
+  }
+  throw new Error('no free ports')
+}
+
+class Demo {
+  readonly #child: ChildProcess
+  readonly exited: Promise<number | null>
+  output = ''
+
+  constructor(port: number, data: string) {
+    const env = {
+      ...process.env,
+      SOJOURN_DEMO_PORT: String(port),
+      SOJOURN_DEMO_LINK_PORT: String(port + 3),
+      SOJOURN_DEMO_DATA: data,
+    }
+    this.#child = spawn(process.execPath, [CLUSTER], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        this.output += chunk.toString()
+      })
+    this.exited = once(this.#child, 'close').then(([code]) => code as number | null)
+  }
+
+  said(text: string): Promise<unknown> {
+    return until(
+      () => this.output.includes(text),
+      () => `the demo to say ${JSON.stringify(text)}; it said:\n${this.output}`,
+    )
+  }
+
+  /** What Ctrl-C does. */
+  interrupt(): Promise<number | null> {
+    this.#child.kill('SIGINT')
+    return this.exited
+  }
+}
+
+let port: number
+let data: string
+const demos: Demo[] = []
+const startDemo = (at = port): Demo => {
+  const demo = new Demo(at, data)
+  demos.push(demo)
+  return demo
+}
+
+beforeEach(async () => {
+  port = await freePorts()
+  data = await mkdtemp(join(tmpdir(), 'sojourn-demo-'))
+})
+afterEach(async () => {
+  for (const demo of demos.splice(0)) await demo.interrupt()
+  await rm(data, { recursive: true, force: true })
+})
+
+const urls = () => [0, 1, 2].map((index) => `http://127.0.0.1:${port + index}`) as [string, string, string]
+
+/** What a region shows to who has the cookie, but for the count of views, which looking moves. */
+const lookAt = async (browser: Browser, url: string) => {
+  const { views: _, ...rest } = await browser.json('GET', url)
+  return rest
+}
+
+describe('the demo', () => {
+  it('[DEMO-1] the walk of the README: one cart from two regions, both halves of a cut, a logout everywhere', async () => {
+    const demo = startDemo()
+    await demo.said(READY)
+    const [eu, us, ap] = urls()
+    const ada = new Browser()
+    expect(await ada.json('POST', `${eu}/login?user=ada`)).toEqual({ region: 'eu', user: 'ada' })
+    for (const url of [us, ap]) await until(async () => (await lookAt(ada, url)).user === 'ada', `ada to be at ${url}`)
+
+    await Promise.all([ada.json('POST', `${us}/cart/tea?qty=2`), ada.json('POST', `${ap}/cart/honey?qty=1`)])
+    await until(async () => Object.keys((await lookAt(ada, eu)).cart).length === 2, 'both items to be at eu')
+    expect(await lookAt(ada, eu)).toEqual({ region: 'eu', user: 'ada', cart: { honey: 1, tea: 2 } })
+
+    expect(await ada.json('POST', `${ap}/admin/cut`)).toEqual({ region: 'ap', links: 'cut' })
+    await ada.json('POST', `${eu}/cart/milk?qty=1`)
+    await ada.json('POST', `${ap}/cart/bread?qty=3`)
+    await ada.json('DELETE', `${ap}/cart/honey`)
+    expect((await lookAt(ada, eu)).cart).toEqual({ honey: 1, milk: 1, tea: 2 })
+    expect((await lookAt(ada, ap)).cart).toEqual({ bread: 3, tea: 2 })
+    expect(await ada.json('POST', `${ap}/admin/heal`)).toEqual({ region: 'ap', links: 'healed' })
+    const merged = { bread: 3, milk: 1, tea: 2 }
+    for (const url of [eu, us, ap])
+      await until(
+        async () => JSON.stringify((await lookAt(ada, url)).cart) === JSON.stringify(merged),
+        `the merged cart to be at ${url}`,
+      )
+    const { views } = await ada.json('GET', eu)
+    await until(async () => (await ada.json('GET', us)).views > views, 'views to be counted in all regions')
+
+    await ada.json('POST', `${us}/logout`)
+    for (const [index, url] of [eu, us, ap].entries()) {
+      const gone = { region: ['eu', 'us', 'ap'][index], user: null }
+      await until(async () => (await lookAt(ada, url)).user === null, `ada to be gone from ${url}`)
+      expect(await lookAt(ada, url)).toEqual(gone)
+    }
+    expect((await ada.request('POST', `${ap}/cart/tea`)).status).toBe(401)
+    expect(await demo.interrupt()).toBe(0)
+    expect(demo.output).not.toMatch(/fault|Error/)
+  })
+
+  it('[DEMO-2] Ctrl-C stops all three; started again, the sessions are there, and the secrets are the owner’s', async () => {
+    const first = startDemo()
+    await first.said(READY)
+    const ada = new Browser()
+    await ada.json('POST', `${urls()[0]}/login?user=ada`)
+    await ada.json('POST', `${urls()[0]}/cart/tea`)
+    expect(await first.interrupt()).toBe(0)
+    for (const name of ['eu', 'us', 'ap']) expect(first.output).toContain(`${name}  stopped`)
+    for (const name of ['link', 'cookie']) expect((await stat(join(data, `${name}.secret`))).mode & 0o777).toBe(0o600)
+
+    const second = startDemo()
+    await second.said(READY)
+    for (const url of urls())
+      await until(async () => (await lookAt(ada, url)).cart?.tea === 1, `the session of ada to be at ${url} again`)
+  })
+
+  it('[DEMO-3] a login gives a new id: a cookie from before it gets nobody in', async () => {
+    const demo = startDemo()
+    await demo.said(READY)
+    const [eu] = urls()
+    const ada = new Browser()
+    await ada.json('POST', `${eu}/login?user=ada`)
+    const old = ada.copy()
+    await ada.json('POST', `${eu}/login?user=ada`)
+    expect(await lookAt(ada, eu)).toMatchObject({ user: 'ada' })
+    expect(await lookAt(old, eu)).toMatchObject({ user: null })
+  })
+
+  it('[DEMO-4] a port that is taken: says which, and what to set, and stops', async () => {
+    for (const [offset, variable] of [
+      [1, 'SOJOURN_DEMO_PORT'],
+      [5, 'SOJOURN_DEMO_LINK_PORT'],
+    ] as const) {
+      const squatter = createServer().listen(port + offset, '127.0.0.1')
+      await once(squatter, 'listening')
+      const demo = startDemo()
+      expect(await demo.exited).toBe(1)
+      expect(demo.output).toContain(`Port ${port + offset},`)
+      expect(demo.output).toContain(`${variable}=`)
+      squatter.close()
+      await once(squatter, 'close')
+    }
+  })
+
+  it('[DEMO-5] a second demo on the same data says so, and leaves the first alone', async () => {
+    const first = startDemo()
+    await first.said(READY)
+    const second = startDemo()
+    expect(await second.exited).toBe(1)
+    expect(second.output).toContain('SOJOURN_DEMO_DATA=')
+    expect(await new Browser().json('GET', urls()[0])).toEqual({ region: 'eu', user: null })
+    expect(await first.interrupt()).toBe(0)
+  })
+})
