@@ -13,9 +13,27 @@ and in one that receives.
   node bench/dist/profile.js [--operation update] [--concurrency 64] [--regions 3] [--seconds 4] [--top 25] [--out DIR]
 `
 
+/** Whose code it is: a package, Node's own, or the engine. */
+const ownerOf = (where: string): string => {
+  // Native work counts for who called it.
+  const code = where.split(' < ').at(-1)!
+  return /^\(.*\)$/.test(code)
+    ? code
+    : code.includes(' node:')
+      ? 'node'
+      : (/ ([^ ]+)\/[^/]+$/.exec(code)?.[1] ?? 'engine')
+}
+
+const byOwner = (times: readonly SelfTime[]): string => {
+  const sums = new Map<string, number>()
+  for (const { where, share } of times) sums.set(ownerOf(where), (sums.get(ownerOf(where)) ?? 0) + share)
+  const sorted = [...sums].filter(([, share]) => share >= 0.005).sort(([, a], [, b]) => b - a)
+  return sorted.map(([owner, share]) => `${owner} ${(share * 100).toFixed(0)} %`).join(', ')
+}
+
 const show = (title: string, times: readonly SelfTime[], top: number): void => {
   const busy = times.filter(({ where }) => where !== '(idle)').reduce((sum, { ms }) => sum + ms, 0)
-  process.stdout.write(`\n${title}: busy for ${busy.toFixed(0)} ms\n`)
+  process.stdout.write(`\n${title}: busy for ${busy.toFixed(0)} ms\n${byOwner(times)}\n`)
   for (const { where, ms, share } of times.slice(0, top))
     process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${ms.toFixed(0).padStart(6)} ms  ${where}\n`)
 }

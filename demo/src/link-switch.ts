@@ -3,7 +3,7 @@ import { Router } from 'express'
 import { say } from './say.js'
 
 /** How long a healed region waits for its links before it answers all the same. */
-const HEAL_MS = 5_000
+const HEAL_MS = 2_000
 
 /** Cuts a region off and heals it again, to show what happens. Nothing for the real world: whoever reaches the port may. */
 export const linkSwitch = (replica: Replica): Router => {

@@ -57,6 +57,7 @@ const start = async (settings: RegionSettings, linkSecret: string, cookieSecret:
   })
   const unfollow = follow(replica)
   const server = await listen(shop({ replica, cookieSecret, log }), settings.appPort).catch(async (error) => {
+    unfollow()
     await replica.close()
     throw error
   })

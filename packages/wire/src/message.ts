@@ -13,7 +13,7 @@ export const LINK_PROTOCOL = 'sojourn-link'
 export const LINK_MAGIC = 0x736f6a6e
 
 export const NONCE_BYTES = 32
-export const PROOF_BYTES = 32
+const PROOF_BYTES = 32
 
 /** The dialler's first words. */
 export interface Greet {
@@ -50,7 +50,7 @@ export interface Hello {
   readonly linked: readonly FeedId[]
 }
 
-export const STRETCH_MODES = ['live', 'prompt', 'catchup'] as const
+const STRETCH_MODES = ['live', 'prompt', 'catchup'] as const
 
 /** "My feed from `at` on is held by who also holds `feed` through …": entries that come from there were left out. */
 export interface Need extends Held {
@@ -119,7 +119,7 @@ export interface Ask {
   readonly version: string | undefined
 }
 
-export const TELLS = ['same', 'none', 'record', 'corrupt'] as const
+const TELLS = ['same', 'none', 'record', 'corrupt'] as const
 
 /** The answer; `record` is there where the versions differ. */
 export interface Tell {

@@ -9,8 +9,6 @@ export interface Shape<T> {
   read(from: ByteReader): T
 }
 
-export type ShapeOf<S> = S extends Shape<infer T> ? T : never
-
 /** A non-negative safe integer. */
 export const uint: Shape<number> = { write: (out, value) => void out.uint(value), read: (from) => from.uint() }
 

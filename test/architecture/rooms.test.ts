@@ -1,0 +1,147 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { filesBelow, ROOT, readSource, resolveImport, type Source } from '../support/sources.js'
+
+/** Which room may look into which: an arrow in ARCHITECTURE.md, and nothing else. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  core: [],
+  wire: ['core'],
+  store: ['core'],
+  replica: ['core', 'wire', 'store'],
+  express: ['core'],
+}
+
+/** The one file with the real clock, timers and entropy. */
+const SYSTEM = 'packages/core/src/system.ts'
+
+const BANNED: readonly [pattern: RegExp, what: string][] = [
+  [/\bDate\.now\b|\bnew Date\(\s*\)/, 'the wall clock'],
+  [/\bperformance\b|\bhrtime\b/, 'the monotonic clock'],
+  [/\bset(Timeout|Interval|Immediate)\b|timers\/promises|AbortSignal\.timeout/, 'a timer'],
+  [/\bMath\.random\b|\brandom(Bytes|UUID|Int|Fill|FillSync)\b|\bgetRandomValues\b|\bwebcrypto\b/, 'entropy'],
+]
+
+/** Line-length aside, a file that has outgrown this is more than one room. */
+const MAX_LINES = 480
+
+const packages = Object.keys(MAY_IMPORT)
+const sourcesOf = (name: string): Source[] => filesBelow(`packages/${name}/src`, '.ts').map(readSource)
+const all = packages.flatMap(sourcesOf)
+
+describe('[ARCH-1] imports point one way', () => {
+  it.each(packages)('of @sojourn/%s', (name) => {
+    const manifest = JSON.parse(readFileSync(join(ROOT, `packages/${name}/package.json`), 'utf8'))
+    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+    const allowed = MAY_IMPORT[name]!.map((other) => `@sojourn/${other}`)
+    expect(declared.filter((dependency) => dependency.startsWith('@sojourn/')).sort()).toEqual([...allowed].sort())
+    const strays: string[] = []
+    for (const source of sourcesOf(name))
+      for (const target of source.imports) {
+        if (target.startsWith('node:')) continue
+        if (target.startsWith('.')) {
+          if (!resolveImport(source, target).startsWith(`packages/${name}/src/`))
+            strays.push(`${source.path}: ${target}`)
+        } else if (!declared.includes(target) && !isTypeOnly(source, target)) strays.push(`${source.path}: ${target}`)
+      }
+    expect(strays).toEqual([])
+  })
+})
+
+/** Types need no package at run time; theirs come with development dependencies. */
+const isTypeOnly = (source: Source, target: string): boolean =>
+  [...source.code.matchAll(new RegExp(`import (type )?[^']*from '${target}'`, 'g'))].every(([, type]) => type)
+
+describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
+  it('in every file but the one with the real ones', () => {
+    const strays = all
+      .filter(({ path }) => path !== SYSTEM)
+      .flatMap(({ path, code }) =>
+        BANNED.filter(([pattern]) => pattern.test(code)).map(([, what]) => `${path}: ${what}`),
+      )
+    expect(strays).toEqual([])
+  })
+
+  it('and the ban finds what it looks for', () => {
+    const system = readSource(SYSTEM)
+    for (const [pattern, what] of BANNED) {
+      if (what === 'entropy') expect(system.code).toMatch(/randomBytes/)
+      else expect(system.code, what).toMatch(pattern)
+    }
+  })
+
+  it('and only these rooms touch sockets and disks', () => {
+    const doors: Record<string, readonly string[]> = {
+      ws: ['packages/replica/src/websocket.ts'],
+      'node:http': ['packages/replica/src/websocket.ts'],
+      'classic-level': ['packages/store/src/level.ts'],
+      'memory-level': ['packages/store/src/level.ts'],
+      'node:fs': [],
+    }
+    for (const [module, paths] of Object.entries(doors))
+      expect(all.filter(({ imports }) => imports.includes(module)).map(({ path }) => path)).toEqual(paths)
+  })
+})
+
+describe('[ARCH-3] nothing is dead', () => {
+  it.each(packages)('every file of @sojourn/%s is reached from its door', (name) => {
+    const byPath = new Map(sourcesOf(name).map((source) => [source.path, source]))
+    const reached = new Set<string>()
+    const visit = (path: string): void => {
+      const source = byPath.get(path)
+      if (source === undefined || reached.has(path)) return
+      reached.add(path)
+      for (const target of source.imports) if (target.startsWith('.')) visit(resolveImport(source, target))
+    }
+    visit(`packages/${name}/src/index.ts`)
+    expect([...byPath.keys()].filter((path) => !reached.has(path))).toEqual([])
+  })
+
+  it('every export is used by another file', () => {
+    const users = [
+      ...all,
+      ...filesBelow('test', '.ts').map(readSource),
+      ...filesBelow('demo/src', '.ts').map(readSource),
+    ]
+    const unused: string[] = []
+    for (const source of all) {
+      if (source.path.endsWith('/index.ts')) continue
+      for (const [, kind, name] of source.code.matchAll(/^export (const|class|interface|type|function) (\w+)/gm)) {
+        const uses = (user: Source) => user.code.match(new RegExp(`\\b${name}\\b`, 'g'))?.length ?? 0
+        // A type may serve its own file only: it is exported for the readers of the declarations.
+        const isType = kind === 'interface' || kind === 'type'
+        const isUsed = (isType && uses(source) > 1) || users.some((user) => user.path !== source.path && uses(user) > 0)
+        if (!isUsed) unused.push(`${source.path}: ${name}`)
+      }
+    }
+    expect(unused).toEqual([])
+  })
+
+  it('no file has outgrown its room', () => {
+    const long = all
+      .map(({ path, text }) => [path, text.split('\n').length] as const)
+      .filter(([, lines]) => lines > MAX_LINES)
+    expect(long).toEqual([])
+  })
+})
+
+describe('[ARCH-4] errors have a code from the one table', () => {
+  const table = readSource('packages/core/src/errors.ts')
+  const codes = [...table.code.matchAll(/^ {2}([A-Z_]+):/gm)].map((match) => match[1]!)
+
+  it('every code of the table is thrown somewhere', () => {
+    const elsewhere = all.filter(({ path }) => path !== table.path)
+    expect(codes.length).toBeGreaterThan(20)
+    expect(codes.filter((code) => !elsewhere.some((source) => source.code.includes(code)))).toEqual([])
+  })
+
+  it('nothing else is thrown', () => {
+    const strays = all.flatMap(({ path, code }) =>
+      [...code.matchAll(/throw new (\w+)/g)]
+        .filter(([, name]) => name !== 'SojournError')
+        .map(([text]) => `${path}: ${text}`),
+    )
+    // Caught in the same file and turned into a sentence.
+    expect(strays.filter((stray) => !stray.startsWith('packages/core/src/document/value.ts'))).toEqual([])
+  })
+})
