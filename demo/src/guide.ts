@@ -11,7 +11,7 @@ export const guide = ({ regions }: DemoSettings): string => {
 Log in at eu; add to the cart at us and at ap at the same time; read it at eu:
 
   curl -c jar -X POST '${eu}/login?user=ada'
-  curl -b jar -X POST '${us}/cart/tea?qty=2' & curl -b jar -X POST '${ap}/cart/honey?qty=1' & wait
+  (curl -b jar -X POST '${us}/cart/tea?qty=2' & curl -b jar -X POST '${ap}/cart/honey?qty=1' & wait)
   curl -b jar ${eu}
 
 Cut ap off, go on in both halves, heal, and see them agree:

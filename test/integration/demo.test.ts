@@ -165,7 +165,7 @@ describe('the demo', () => {
       [1, 'SOJOURN_DEMO_PORT'],
       [5, 'SOJOURN_DEMO_LINK_PORT'],
     ] as const) {
-      const squatter = createServer().listen(port + offset, '127.0.0.1')
+      const squatter = createServer((socket) => socket.destroy()).listen(port + offset, '127.0.0.1')
       await once(squatter, 'listening')
       const demo = startDemo()
       expect(await demo.exited).toBe(1)
