@@ -23,10 +23,16 @@ process.stdout.on('error', () => {})
 
 /** Prints what happens; returns what ends the talk of links, for when they all go at the end. */
 const follow = (replica: Replica): (() => void) => {
+  const inStep = new Set<string>()
   const linkChanged = ({ region, state, code }: LinkChange) => {
-    if (state === 'live') log(`in step with ${region}`)
-    else if (state === 'down') log(`lost ${region}`)
-    else if (state === 'refused') log(`cannot link with ${region} (${code})`)
+    if (state === 'live') {
+      // A link that fell behind for a moment comes here again.
+      if (!inStep.has(region)) log(`in step with ${region}`)
+      inStep.add(region)
+    } else if (state === 'down') {
+      inStep.delete(region)
+      log(`lost ${region}`)
+    } else if (state === 'refused') log(`cannot link with ${region} (${code})`)
     if (state === 'live' && isLinked(replica)) tell({ kind: 'linked' })
   }
   replica.on('link', linkChanged)

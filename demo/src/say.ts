@@ -1,6 +1,6 @@
 import type { Response } from 'express'
 
-const MAX_LINE = 100
+const MAX_LINE = 120
 
 /** JSON for a person at a terminal: on one line where that is not too long. */
 export const say = (res: Response, body: object): void => {

@@ -148,7 +148,7 @@ describe('the demo', () => {
       await until(async () => (await lookAt(ada, url)).cart?.tea === 1, `the session of ada to be at ${url} again`)
   })
 
-  it('[DEMO-3] a login gives a new id: a cookie from before it gets nobody in', async () => {
+  it('[DEMO-1] a login gives a new id: a cookie from before it gets nobody in', async () => {
     const demo = startDemo()
     await demo.said(READY)
     const [eu] = urls()
@@ -160,7 +160,7 @@ describe('the demo', () => {
     expect(await lookAt(old, eu)).toMatchObject({ user: null })
   })
 
-  it('[DEMO-4] a port that is taken: says which, and what to set, and stops', async () => {
+  it('[DEMO-3] a port that is taken: says which, and what to set, and stops', async () => {
     for (const [offset, variable] of [
       [1, 'SOJOURN_DEMO_PORT'],
       [5, 'SOJOURN_DEMO_LINK_PORT'],
@@ -176,7 +176,7 @@ describe('the demo', () => {
     }
   })
 
-  it('[DEMO-5] a second demo on the same data says so, and leaves the first alone', async () => {
+  it('[DEMO-3] a second demo on the same data says so, and leaves the first alone', async () => {
     const first = startDemo()
     await first.said(READY)
     const second = startDemo()

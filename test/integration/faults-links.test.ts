@@ -13,6 +13,8 @@ const load = (replica: Replica, workers: number) => {
     while (!stopped) {
       await replica.increment(id, '/n')
       n++
+      // A store in memory answers without a turn of the event loop; a loop over it would let nothing else run.
+      await new Promise((resolve) => setImmediate(resolve))
     }
     return { id, n }
   }
@@ -204,13 +206,15 @@ describe('a peer that stops reading', () => {
   /** A frame, and what else is sent beside the feed, may come on top of the limit. */
   const SLACK = 512 * 1024
 
-  const flood = async (replica: Replica, onRound: () => void) => {
+  const flood = async (replica: Replica, onRound: () => unknown) => {
     const ids = await Promise.all(
       Array.from({ length: 500 }, async () => (await replica.create({ n: 0, pad: 'x'.repeat(200) })).id),
     )
     for (let done = 0; done < UPDATES; done += ids.length) {
       await Promise.all(ids.map((id, index) => replica.update(id, { n: done, text: `${done} ${index}`.repeat(10) })))
-      onRound()
+      await onRound()
+      // See `load`.
+      await new Promise((resolve) => setImmediate(resolve))
     }
     return ids
   }
@@ -226,18 +230,17 @@ describe('a peer that stops reading', () => {
     regions.stall('b', 'c')
     let buffered = 0
     let recent = 0
-    let lagOfC = 0
-    await flood(regions.a, () => {
+    const heldByC = () => regions.c.status().vector[regions.a.status().replica] ?? 0
+    await flood(regions.a, async () => {
       const { links, recentBytes, head } = regions.a.status()
       buffered = Math.max(buffered, links.b!.bufferedBytes)
       recent = Math.max(recent, recentBytes)
-      lagOfC = Math.max(lagOfC, head - (regions.c.status().vector[regions.a.status().replica] ?? 0))
+      await until(() => heldByC() > head - 2_000, 'the link that does not stall to stay in step')
     })
     expect(buffered).toBeLessThan(MAX_BUFFERED + SLACK)
     expect(recent).toBeLessThanOrEqual(LIMITS.maxRecentBytes)
     expect(process.memoryUsage().heapUsed - heap).toBeLessThan(200 * 1024 * 1024)
     expect(regions.a.status().links.b!.behind).toBeGreaterThan(UPDATES / 2)
-    expect(lagOfC).toBeLessThan(UPDATES / 4)
     await regions.settled('a', 'c')
     regions.flow('a', 'b')
     regions.flow('b', 'c')
@@ -271,7 +274,7 @@ describe('a peer that stops reading', () => {
       peer.beat()
       buffered = Math.max(buffered, regions.a.status().links.b!.bufferedBytes)
     })
-    expect(regions.a.status().links.b!.state).toBe('behind')
+    expect(regions.a.status().links.b!.behind).toBeGreaterThan(UPDATES / 2)
     expect(buffered).toBeLessThan(MAX_BUFFERED + SLACK)
     await until(
       () => regions.c.status().vector[regions.a.status().replica] === regions.a.status().head,

@@ -8,10 +8,15 @@ const REGIONS = ['ap', 'eu', 'us'] as const
 const SECRET = 'a secret for tests only'
 const SESSIONS = 4
 
+interface Wait {
+  do: 'wait'
+  ms: number
+}
+
 type Step =
   | { do: 'create' | 'set' | 'increment' | 'touch' | 'end' | 'rotate' | 'remove'; at: number; session: number }
   | { do: 'cut' | 'heal'; at: number; other: number }
-  | { do: 'wait'; ms: number }
+  | Wait
   | { do: 'restart' | 'kill'; at: number }
 
 const region = fc.nat(REGIONS.length - 1)
@@ -24,7 +29,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('cut', 'heal'), at: region, other: region }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 100 }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 500, max: 4_000 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 4_000, max: 90_000 }) }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 4_000, max: 90_000 }) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart', 'kill'), at: region }) },
 )
 
@@ -108,11 +116,11 @@ const play = async (cluster: Cluster, steps: readonly Step[]): Promise<Expectati
   const all: Expectation[] = []
   let count = 0
   for (const step of steps) {
-    if (step.do === 'wait') await cluster.time.advance(step.ms)
-    else if (step.do === 'cut' || step.do === 'heal') {
+    if ('ms' in step) await cluster.time.advance(step.ms)
+    else if ('other' in step) {
       const [a, b] = [REGIONS[step.at]!, REGIONS[step.other]!]
       if (a !== b) cluster.network[step.do](a, b)
-    } else if (step.do === 'restart' || step.do === 'kill') await cluster.restart(REGIONS[step.at]!, step.do)
+    } else if (!('session' in step)) await cluster.restart(REGIONS[step.at]!, step.do)
     else {
       const replica = cluster.replicas.get(REGIONS[step.at]!)!
       const expected = expectations.get(step.session)
@@ -188,8 +196,9 @@ describe('three replicas under random schedules', () => {
           await cluster.time.advance(8_000)
 
           for (const replica of cluster.replicas.values())
-          for (const link of Object.values(replica.status().links)) expect(link).toMatchObject({ state: 'live', behind: 0 })
-        const states = new Map<string, Map<string, unknown>>()
+            for (const link of Object.values(replica.status().links))
+              expect(link).toMatchObject({ state: 'live', behind: 0 })
+          const states = new Map<string, Map<string, unknown>>()
           for (const [name, replica] of cluster.replicas) states.set(name, await recordsOf(replica))
           const [first, ...others] = REGIONS.map((name) => states.get(name)!)
           for (const other of others) expect(other).toEqual(first)

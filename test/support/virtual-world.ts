@@ -218,11 +218,14 @@ export class VirtualProcess {
   readonly storage: StorageEngine
   readonly random: Random
 
+  readonly name: string
+
   constructor(
-    readonly name: string,
+    name: string,
     world: { time: VirtualTime; network: VirtualNetwork; disks: VirtualDisks },
     random: Random,
   ) {
+    this.name = name
     const isAlive = () => this.#alive
     const guarded = (callback: () => void) => () => {
       if (this.#alive) callback()

@@ -7,15 +7,16 @@ import { SojournError } from './errors.js'
  * is copied, and an integer has exactly one accepted encoding (the shortest).
  */
 
-/** A growing buffer. One writer may be used again after {@link ByteWriter.finish}. */
+/** Texts up to this length are tried as ASCII, character by character, before the machinery for UTF-8 is asked. */
+const SHORT_TEXT = 48
+
+/** A growing buffer. One writer may be used again after {@link ByteWriter.finish} or {@link ByteWriter.borrow}. */
 export class ByteWriter {
-  #bytes: Uint8Array
-  #view: DataView
+  #bytes: Buffer
   #length = 0
 
   constructor(initialBytes = 512) {
-    this.#bytes = new Uint8Array(initialBytes)
-    this.#view = new DataView(this.#bytes.buffer)
+    this.#bytes = Buffer.alloc(initialBytes)
   }
 
   get length(): number {
@@ -26,10 +27,9 @@ export class ByteWriter {
     const at = this.#length
     this.#length += count
     if (this.#length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2))
+      const grown = Buffer.alloc(Math.max(this.#length, this.#bytes.length * 2))
       grown.set(this.#bytes)
       this.#bytes = grown
-      this.#view = new DataView(grown.buffer)
     }
     return at
   }
@@ -66,7 +66,7 @@ export class ByteWriter {
   /** IEEE 754 double, little endian. */
   f64(value: number): this {
     const at = this.#reserve(8)
-    this.#view.setFloat64(at, value, true)
+    this.#bytes.writeDoubleLE(value, at)
     return this
   }
 
@@ -84,28 +84,51 @@ export class ByteWriter {
 
   /** A length and the UTF-8 of a string. */
   text(value: string): this {
+    if (value.length <= SHORT_TEXT && this.#ascii(value)) return this
     const size = Buffer.byteLength(value)
     this.uint(size)
     const at = this.#reserve(size)
-    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).write(value, at, size, 'utf8')
+    this.#bytes.write(value, at, size, 'utf8')
     return this
+  }
+
+  /** Writes a short text if it is ASCII. */
+  #ascii(value: string): boolean {
+    const start = this.#length
+    const at = this.uint(value.length).#reserve(value.length)
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index)
+      if (code >= 0x80) {
+        this.#length = start
+        return false
+      }
+      this.#bytes[at + index] = code
+    }
+    return true
   }
 
   /** Bytes given as hex, without a length. */
   hex(value: string): this {
     const at = this.#reserve(value.length / 2)
-    Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset, this.#bytes.length).write(
-      value,
-      at,
-      value.length / 2,
-      'hex',
-    )
+    this.#bytes.write(value, at, value.length / 2, 'hex')
     return this
   }
 
-  /** A copy of what was written; the writer starts anew. */
+  /** A copy of what was written, in memory of its own; the writer starts anew. */
   finish(): Uint8Array {
-    const out = this.#bytes.slice(0, this.#length)
+    const out = new Uint8Array(this.#length)
+    out.set(this.#bytes.subarray(0, this.#length))
+    this.#length = 0
+    return out
+  }
+
+  /**
+   * A copy in memory that is shared with other small buffers: cheaper, and right for bytes that are soon written and forgotten. Kept,
+   * it would keep the rest of the memory, too.
+   */
+  borrow(): Uint8Array {
+    const out = Buffer.allocUnsafe(this.#length)
+    this.#bytes.copy(out, 0, 0, this.#length)
     this.#length = 0
     return out
   }
@@ -204,12 +227,26 @@ export class ByteReader {
 
   /** Length-prefixed well-formed UTF-8 of at most `max` bytes. */
   text(max: number): string {
-    const bytes = this.raw(this.uint(max))
+    const size = this.uint(max)
+    if (size <= SHORT_TEXT && size <= this.left) {
+      const ascii = this.#ascii(size)
+      if (ascii !== undefined) return ascii
+    }
+    const bytes = this.raw(size)
     try {
       return utf8.decode(bytes)
     } catch {
       return this.fail('a text is not well-formed UTF-8')
     }
+  }
+
+  /** The next bytes as text, if they are ASCII. */
+  #ascii(size: number): string | undefined {
+    const end = this.#at + size
+    for (let at = this.#at; at < end; at++) if (this.#buffer[at]! >= 0x80) return undefined
+    const text = this.#buffer.toString('latin1', this.#at, end)
+    this.#at = end
+    return text
   }
 
   /** `count` bytes as lower-case hex. */

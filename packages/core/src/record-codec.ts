@@ -23,14 +23,15 @@ export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
 
 const writer = new ByteWriter(4096)
 
+/** The bytes are in shared memory (see ByteWriter.borrow): copy what is to be kept. */
 export const encodeRecord = (record: SessionRecord): Uint8Array => {
-  if (record.kind === 'ended') return writeEnd(writer.u8(KIND.ended), record.end).finish()
+  if (record.kind === 'ended') return writeEnd(writer.u8(KIND.ended), record.end).borrow()
   const { document, lease, limit } = record
   writer.u8(KIND.live)
   writeLease(writer, lease)
   writer.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
   writeFold(writer, document)
-  return writer.finish()
+  return writer.borrow()
 }
 
 /** @throws `code` (RECORD_INVALID where not given), and nothing else, for bytes that are no record within the limits */

@@ -14,5 +14,18 @@ export const systemClock: Clock = {
   soon: (callback) => void setImmediate(callback),
 }
 
-/** The operating system's entropy. */
-export const systemRandom: Random = { bytes: (count) => randomBytes(count) }
+/** Asking the system costs microseconds, whatever the count, so it is asked for some ids' worth at a time. */
+const POOL_BYTES = 4_096
+let pool = Buffer.alloc(0)
+
+/** The operating system's entropy. No byte is given out twice, and none stays behind in the pool. */
+export const systemRandom: Random = {
+  bytes(count) {
+    if (count > POOL_BYTES) return randomBytes(count)
+    if (pool.length < count) pool = randomBytes(POOL_BYTES)
+    const taken = Buffer.from(pool.subarray(0, count))
+    pool.fill(0, 0, count)
+    pool = pool.subarray(count)
+    return taken
+  },
+}

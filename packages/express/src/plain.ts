@@ -2,11 +2,13 @@ import { isPlainObject } from '@sojourn/core'
 
 /**
  * The data of a session as other stores would keep it: what JSON leaves out (`undefined`) is left out, objects that say how they
- * are written (`toJSON`), and instances of classes, become plain. Dates and bytes stay what they are.
+ * are written (`toJSON`), and instances of classes, become plain. Dates and bytes stay what they are. All of it is a copy.
  * @param above the objects that this one is part of
  */
 export const toPlain = (value: unknown, above: readonly object[] = []): unknown => {
-  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array) return value
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Date) return new Date(value)
+  if (value instanceof Uint8Array) return new Uint8Array(value)
   // A cycle is passed on as it is, and refused by the store, which names the place.
   if (above.includes(value)) return value
   const path = [...above, value]

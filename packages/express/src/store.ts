@@ -28,6 +28,8 @@ export class SojournStore extends session.Store {
   readonly #clock: Clock
   /** What the holder of a session object had read. */
   readonly #bases = new WeakMap<object, Data>()
+  /** The last save of a session object: the next one waits for it, because its base is what that one wrote. */
+  readonly #saving = new WeakMap<object, Promise<void>>()
 
   /** @throws INVALID_OPTION, INVALID_DATA (a counter that is no JSON pointer) */
   constructor({ sessions, counters = [], timeout = '5s', clock = systemClock }: SojournStoreOptions) {
@@ -65,14 +67,30 @@ export class SojournStore extends session.Store {
   override set(sid: string, data: SessionData, callback?: Callback<void>): Promise<void> {
     return this.#answer(callback, async () => {
       const { cookie, ...fields } = data
+      // As it is now: the holder may change it while it waits for its turn.
       const next = toPlain({ ...fields, cookie: storedCookie(cookie) }) as Data
       const idleTimeout = idleTimeoutOf(data)
       const lifetime = idleTimeout === undefined ? {} : { idleTimeout }
-      const base = this.#bases.get(data)
+      const saved = (this.#saving.get(data) ?? Promise.resolve()).then(() => this.#save(sid, data, next, lifetime))
+      this.#saving.set(
+        data,
+        saved.catch(() => {}),
+      )
+      await saved
+    })
+  }
+
+  async #save(sid: string, data: object, next: Data, lifetime: { idleTimeout?: number }): Promise<void> {
+    const base = this.#bases.get(data)
+    try {
       const isThere = base !== undefined || !(await this.#create(sid, next, lifetime))
       if (isThere) await this.#replace(sid, next, { ...lifetime, ...(base && { base }), counters: this.#counters })
-      this.#bases.set(data, thaw(next))
-    })
+    } catch (error) {
+      // It is written here all the same; from the old base, the next save would add to the counters again.
+      if (isSojournError(error, 'QUORUM_UNMET')) this.#bases.set(data, next)
+      throw error
+    }
+    this.#bases.set(data, next)
   }
 
   /** Whether the session was made; not where a live one has the id already. A dead one stays dead. */

@@ -118,7 +118,7 @@ export class Exchange {
     const encoded = encodeRecord(after)
     const note: CommitNote = {
       // A frame is one large buffer; an item that is kept must not keep all of it.
-      item: bytes?.slice() ?? encodeItem({ type: 'record', key, record: encoded }),
+      item: bytes ? new Uint8Array(bytes) : encodeItem({ type: 'record', key, record: encoded }),
       event: eventOf(key, before, after, region),
     }
     this.#options.store.commit(key, after, { encoded, origin, note })

@@ -26,7 +26,6 @@ import {
   EMPTY_FOLD,
   END_REASONS,
   editsFor,
-  encodeRecord,
   expiresAt,
   isInteger,
   isPlainObject,
@@ -34,7 +33,6 @@ import {
   isVisible,
   mutate,
   newSessionId,
-  nextStamp,
   openLease,
   parseDuration,
   quorumUnmet,
@@ -46,29 +44,25 @@ import {
   verdict,
 } from '@sojourn/core'
 import type { Entry } from '@sojourn/store'
-import { encodeItem, type Item } from '@sojourn/wire'
+import type { Item } from '@sojourn/wire'
 import { exportDocument } from './automerge-export.js'
-import type { CommitEvent, ReplicaEvents } from './events.js'
-import type { CommitNote } from './exchange.js'
+import { Commits, type Made } from './commits.js'
+import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
 import type { Runtime } from './runtime.js'
 import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
 
-/** A write that was made: its place in the feed, and what the caller gets once it is on the disk. */
-interface Made<T> {
-  readonly sequence: number
-  readonly done: Promise<T>
-}
-
 /** One region's copy: answers reads and writes from its own store, or with other regions where a level asks for them. */
 export class Replica implements SessionApi, AsyncDisposable {
   readonly #runtime: Runtime
+  readonly #commits: Commits
   #closing: Promise<void> | undefined
 
   /** @internal Use `openReplica`. */
   constructor(runtime: Runtime) {
     this.#runtime = runtime
+    this.#commits = new Commits(runtime)
   }
 
   get region(): string {
@@ -93,10 +87,11 @@ export class Replica implements SessionApi, AsyncDisposable {
         { option: 'maxLifetime' },
       )
     checkTop(data)
-    await this.#sound(key)
+    // An id that was just made of 256 random bits is nobody's.
+    if (options.id !== undefined) await this.#commits.sound(key)
     return this.#write(options, () => {
-      const { now } = this.#admit()
-      this.#refuseTaken(store.read(key)?.record, now)
+      const { now } = this.#commits.admit()
+      if (options.id !== undefined) this.#refuseTaken(store.read(key)?.record, now)
       const edits = editsFor(data, { maxDepth: settings.limits.maxDepth })
       const deadline = now + lifetimeMs
       const record: LiveRecord = {
@@ -105,7 +100,7 @@ export class Replica implements SessionApi, AsyncDisposable {
         lease: openLease(idleTimeoutMs, now, store.actor),
         limit: { createdAt: now, deadline, horizon: deadline },
       }
-      return this.#commitLive<T>(id, key, record, undefined, { name: 'created', body: { key, origin: 'local' } })
+      return this.#commits.live<T>(id, key, record, undefined, { name: 'created', body: { key, origin: 'local' } })
     })
   }
 
@@ -120,9 +115,11 @@ export class Replica implements SessionApi, AsyncDisposable {
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
     if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
-    await this.#sound(key)
+    await this.#commits.sound(key)
     const entry = store.read(key)
-    return entry && isVisible(entry.record, settings.ports.clock.now()) ? this.#session<T>(id, entry) : undefined
+    return entry && isVisible(entry.record, settings.ports.clock.now())
+      ? this.#commits.session<T>(id, entry)
+      : undefined
   }
 
   /** What a quorum of regions holds is here afterwards. */
@@ -186,10 +183,10 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    await this.#sound(key)
+    await this.#commits.sound(key)
     return this.#write(options, () => {
-      const { now } = this.#admit()
-      const entry = this.#visible(key, now)
+      const { now } = this.#commits.admit()
+      const entry = this.#commits.visible(key, now)
       const { record } = entry
       const mutation = mutate(
         record.document,
@@ -197,13 +194,13 @@ export class Replica implements SessionApi, AsyncDisposable {
         edit(store.viewOf(entry)!.data),
       )
       const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor, idleTimeoutMs)
-      if (mutation === undefined && lease === record.lease) return this.#unchanged<T>(id, key, entry)
+      if (mutation === undefined && lease === record.lease) return this.#commits.unchanged<T>(id, key, entry)
       const next: LiveRecord = { ...record, document: mutation?.fold ?? record.document, lease }
       const renewed = lease === record.lease ? undefined : lease
       const item: Item = mutation
         ? { type: 'changes', key, changes: mutation.changes, lease: renewed }
         : { type: 'lease', key, lease }
-      return this.#commitLive<T>(id, key, next, item, mutation && { name: 'updated', body: { key, origin: 'local' } })
+      return this.#commits.live<T>(id, key, next, item, mutation && { name: 'updated', body: { key, origin: 'local' } })
     })
   }
 
@@ -211,16 +208,16 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    await this.#sound(key)
+    await this.#commits.sound(key)
     const before = store.read(key)
     if (!before || !isVisible(before.record, settings.ports.clock.now())) return undefined
     return this.#write(options, () => {
-      const { now } = this.#admit()
-      const entry = this.#visible(key, now)
+      const { now } = this.#commits.admit()
+      const entry = this.#commits.visible(key, now)
       const { record } = entry
       const lease = renewLease(record.lease, now, store.actor, idleTimeoutMs)
-      if (lease === record.lease) return this.#unchanged<T>(id, key, entry)
-      return this.#commitLive<T>(id, key, { ...record, lease }, { type: 'lease', key, lease }, undefined)
+      if (lease === record.lease) return this.#commits.unchanged<T>(id, key, entry)
+      return this.#commits.live<T>(id, key, { ...record, lease }, { type: 'lease', key, lease }, undefined)
     })
   }
 
@@ -238,31 +235,22 @@ export class Replica implements SessionApi, AsyncDisposable {
       unheard = tally.answered.length < settings.members
     }
     return this.#write(options, () => {
-      const { now } = this.#admit()
+      const { now } = this.#commits.admit()
       const entry = store.readSound(key)
-      if (entry?.record.kind === 'ended') return this.#done(key, entry, false)
-      if (entry === undefined && !unheard && !this.#isRotten(key)) return { sequence: 0, done: Promise.resolve(false) }
-      return this.#commitEnd(key, entry?.record, reason, now)
+      if (entry?.record.kind === 'ended') return this.#commits.held(key, entry, false)
+      if (entry === undefined && !unheard && !this.#commits.isRotten(key))
+        return { sequence: 0, done: Promise.resolve(false) }
+      return this.#commits.end(key, entry?.record, reason, now)
     })
-  }
-
-  #commitEnd(key: SessionKey, record: LiveRecord | undefined, reason: EndReason, now: number): Made<boolean> {
-    const { settings, store } = this.#runtime
-    const horizon = record?.limit.horizon ?? now + settings.maxLifetimeMs
-    const end = { reason, stamp: nextStamp(undefined, now, store.actor), horizon }
-    const body = { key, origin: 'local', reason }
-    const wasVisible = record !== undefined && isVisible(record, now)
-    const made = this.#commit(key, { kind: 'ended', end }, { type: 'end', key, end }, { name: 'ended', body })
-    return { sequence: made.sequence, done: made.done.then(() => wasVisible) }
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
-    await this.#sound(key)
+    await this.#commits.sound(key)
     return this.#write(options, () => {
-      const { now } = this.#admit()
-      const entry = this.#visible(key, now)
+      const { now } = this.#commits.admit()
+      const entry = this.#commits.visible(key, now)
       const { lease, limit } = entry.record
       const newId = newSessionId(settings.ports.random)
       const newKey = sessionKey(newId)
@@ -274,11 +262,11 @@ export class Replica implements SessionApi, AsyncDisposable {
         limit,
       }
       // One batch, the new session first: whoever has seen the end has seen what follows it.
-      const made = this.#commitLive<T>(newId, newKey, record, undefined, {
+      const made = this.#commits.live<T>(newId, newKey, record, undefined, {
         name: 'created',
         body: { key: newKey, origin: 'local' },
       })
-      const ended = this.#commitEnd(key, entry.record, 'rotated', now)
+      const ended = this.#commits.end(key, entry.record, 'rotated', now)
       return { sequence: ended.sequence, done: Promise.all([made.done, ended.done]).then(([session]) => session) }
     })
   }
@@ -321,9 +309,9 @@ export class Replica implements SessionApi, AsyncDisposable {
     return session && exportDocument(sessionKey(id), session.data)
   }
 
-  /** What the replica is, holds and hears. */
+  /** What the replica is, holds and hears; of a closed one, what it was last. */
   status(): ReplicaStatus {
-    return statusOf(this.#open())
+    return statusOf(this.#runtime)
   }
 
   on<K extends keyof ReplicaEvents>(name: K, listener: (...event: ReplicaEvents[K]) => void): this {
@@ -372,91 +360,6 @@ export class Replica implements SessionApi, AsyncDisposable {
     if (need === 1) return make().done
     const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
     return writes.run(make, need, timeoutMs)
-  }
-
-  /** @throws OVERLOADED, REPLICA_CLOSED: before anything is changed */
-  #admit(): { now: number } {
-    const { store, settings } = this.#open()
-    store.admit()
-    return { now: settings.ports.clock.now() }
-  }
-
-  /** @throws SESSION_NOT_FOUND */
-  #visible(key: SessionKey, now: number): Entry & { record: LiveRecord } {
-    const entry = this.#runtime.store.read(key)
-    if (!entry || !isVisible(entry.record, now))
-      throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
-    return entry as Entry & { record: LiveRecord }
-  }
-
-  #isRotten(key: SessionKey): boolean {
-    const { store } = this.#runtime
-    try {
-      store.read(key)
-      return false
-    } catch (error) {
-      if (isSojournError(error, 'STORE_CORRUPT')) return true
-      throw error
-    }
-  }
-
-  /** Heals a record that is rotten here from the peers. @throws STORE_CORRUPT where none has it */
-  async #sound(key: SessionKey): Promise<void> {
-    if (!this.#isRotten(key)) return
-    const { store, settings, inquiries } = this.#runtime
-    this.#runtime.rotten(key)
-    await inquiries.consult(key, settings.members, settings.timeoutMs)
-    store.read(key)
-  }
-
-  #commitLive<T extends object>(
-    id: string,
-    key: SessionKey,
-    record: LiveRecord,
-    item: Item | undefined,
-    event: CommitEvent | undefined,
-  ): Made<Session<T>> {
-    const { maxSessionBytes } = this.#runtime.settings.limits
-    const made = this.#commit(key, record, item, event, maxSessionBytes)
-    const session = this.#session<T>(id, this.#runtime.store.read(key)!)
-    return { sequence: made.sequence, done: made.done.then(() => session) }
-  }
-
-  #commit(
-    key: SessionKey,
-    record: SessionRecord,
-    item: Item | undefined,
-    event: CommitEvent | undefined,
-    maxBytes = Number.POSITIVE_INFINITY,
-  ): Made<void> {
-    const { store, reaper } = this.#runtime
-    const encoded = encodeRecord(record)
-    if (encoded.length > maxBytes)
-      throw new SojournError(
-        'SESSION_TOO_LARGE',
-        `the session would have ${encoded.length} bytes; limits.maxSessionBytes is ${maxBytes}`,
-        { limit: maxBytes },
-      )
-    const note: CommitNote = { item: encodeItem(item ?? { type: 'record', key, record: encoded }), event }
-    const made = store.commit(key, record, { encoded, note })
-    if (record.kind === 'live') reaper.noticed(expiresAt(record))
-    return made
-  }
-
-  /** Nothing to write; the quorum is asked of the write that made the record what it is. */
-  #unchanged<T extends object>(id: string, key: SessionKey, entry: Entry): Made<Session<T>> {
-    return this.#done(key, entry, this.#session<T>(id, entry))
-  }
-
-  #done<T>(key: SessionKey, entry: Entry, value: T): Made<T> {
-    const written = this.#runtime.store.written(key)
-    return { sequence: entry.sequence, done: written ? written.then(() => value) : Promise.resolve(value) }
-  }
-
-  #session<T extends object>(id: string, entry: Entry): Session<T> {
-    const record = entry.record as LiveRecord
-    const { data } = this.#runtime.store.viewOf(entry)!
-    return { id, data: data as unknown as T, createdAt: record.limit.createdAt, expiresAt: expiresAt(record) }
   }
 }
 

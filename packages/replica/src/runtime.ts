@@ -216,7 +216,8 @@ export class Runtime {
       // A peer that was asked and went away has not answered; whoever comes next is asked again.
       this.#healing.clear()
     }
-    this.events.emit('link', change)
+    // Whoever closes the replica knows that its links go down.
+    if (!this.#closing) this.events.emit('link', change)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { crc32 } from 'node:zlib'
 import type { FeedId, RecordLimits, SessionKey, SessionRecord } from '@sojourn/core'
 import { ByteReader, ByteWriter, decodeRecord, KEY_BYTES, SojournError } from '@sojourn/core'
@@ -10,9 +9,9 @@ import { ByteReader, ByteWriter, decodeRecord, KEY_BYTES, SojournError } from '@
  * - `f` sequence → checksum, key, origin        the feed: each key once, at its latest commit
  * - `x` time, key → kind                        the expiry index: when a record has no use any more; where the session
  *                                              expires before that, one more row (kind `expiry`) at that time
- * - `m` name → checksum, body                   what the store knows of itself
+ * - `mstate` → checksum, body                    what the store knows of itself
  */
-const SPACE = { record: 0x72, feed: 0x66, expiry: 0x78, meta: 0x6d } as const
+const SPACE = { record: 0x72, feed: 0x66, expiry: 0x78 } as const
 
 /** Of whom, and as what, a commit first came to this store, where the record holds nothing that did not come so. */
 export interface Origin {
@@ -81,15 +80,29 @@ export const decodeExpiryRow = (key: Uint8Array, value: Uint8Array): ExpiryRow =
   return { at: Number(row.readBigUInt64BE(1)), key: row.toString('hex', 9), kind: KINDS[value[0]!] ?? 'live' }
 }
 
-export const metaKey = (name: string): Uint8Array => Buffer.from(`m${name}`)
-
-/** Bytes of SHA-256 before a record: a rotten bit must not become state, and LevelDB hands it back without a word. */
-const CHECKSUM_BYTES = 8
-
-const checksum = (key: SessionKey, body: Uint8Array): Uint8Array =>
-  hash('sha256', Buffer.concat([Buffer.from(key, 'hex'), body]), 'buffer').subarray(0, CHECKSUM_BYTES)
+/** The row of what the store knows of itself. */
+export const STATE_KEY: Uint8Array = Buffer.from('mstate')
 
 const writer = new ByteWriter(4096)
+
+/** Before every value, so that a rotten bit does not become state: LevelDB hands it back without a word. Little endian. */
+const CHECKSUM_BYTES = 4
+
+/** CRC-32 of the key and the value: it must notice rot, not an adversary, for who can write the disk has the data anyway. */
+const seal = (key: Uint8Array, body: Uint8Array): Uint8Array => {
+  const row = Buffer.allocUnsafe(CHECKSUM_BYTES + body.length)
+  row.writeUInt32LE(crc32(body, crc32(key)))
+  row.set(body, CHECKSUM_BYTES)
+  return row
+}
+
+/** Undefined where the row does not pass. */
+const unseal = (key: Uint8Array, row: Uint8Array): Uint8Array | undefined => {
+  if (row.length <= CHECKSUM_BYTES) return undefined
+  const body = row.subarray(CHECKSUM_BYTES)
+  const stated = Buffer.from(row.buffer, row.byteOffset, CHECKSUM_BYTES).readUInt32LE()
+  return crc32(body, crc32(key)) === stated ? body : undefined
+}
 
 export interface RecordRow {
   readonly sequence: number
@@ -98,46 +111,29 @@ export interface RecordRow {
   readonly size: number
 }
 
-export const encodeRecordRow = (key: SessionKey, sequence: number, record: Uint8Array): Uint8Array => {
-  const body = writer.uint(sequence).raw(record).finish()
-  const row = new Uint8Array(CHECKSUM_BYTES + body.length)
-  row.set(checksum(key, body))
-  row.set(body, CHECKSUM_BYTES)
-  return row
-}
+/** @param rowKey the key of the row, see {@link recordKey} */
+export const encodeRecordRow = (rowKey: Uint8Array, sequence: number, record: Uint8Array): Uint8Array =>
+  seal(rowKey, writer.uint(sequence).raw(record).borrow())
 
 /** @throws STORE_CORRUPT */
 export const decodeRecordRow = (key: SessionKey, row: Uint8Array, limits: RecordLimits): RecordRow => {
-  const body = row.subarray(CHECKSUM_BYTES)
-  if (row.length <= CHECKSUM_BYTES || Buffer.compare(checksum(key, body), row.subarray(0, CHECKSUM_BYTES)) !== 0)
-    throw new SojournError('STORE_CORRUPT', `the stored record ${key} fails its checksum`)
+  const body = unseal(recordKey(key), row)
+  if (body === undefined) throw new SojournError('STORE_CORRUPT', `the stored record ${key} fails its checksum`)
   const reader = new ByteReader(body, 'STORE_CORRUPT')
   const sequence = reader.uint()
   const record = body.subarray(reader.offset)
   return { sequence, record: decodeRecord(record, limits, 'STORE_CORRUPT'), size: record.length }
 }
 
-/** For a checksum that must notice a rotten bit, not an adversary: who can write the disk has the data anyway. */
-const withCrc = (body: Uint8Array): Uint8Array => {
-  const row = Buffer.allocUnsafe(4 + body.length)
-  row.writeUInt32LE(crc32(body))
-  row.set(body, 4)
-  return row
-}
-const withoutCrc = (row: Uint8Array): Uint8Array | undefined => {
-  const body = row.subarray(4)
-  return row.length > 4 && crc32(body) === Buffer.from(row.buffer, row.byteOffset, 4).readUInt32LE() ? body : undefined
-}
-
-export const encodeFeedValue = (key: SessionKey, origin: Origin | undefined): Uint8Array => {
+export const encodeFeedValue = (rowKey: Uint8Array, key: SessionKey, origin: Origin | undefined): Uint8Array => {
   writer.hex(key)
   if (origin) writer.hex(origin.feed).uint(origin.sequence)
-  return withCrc(writer.finish())
+  return seal(rowKey, writer.borrow())
 }
 
 /** Undefined where the row is rotten. */
 export const decodeFeedRow = (key: Uint8Array, value: Uint8Array): FeedRow | undefined => {
-  const body = withoutCrc(value)
+  const body = unseal(key, value)
   if (body === undefined) return undefined
   const reader = new ByteReader(body, 'STORE_CORRUPT')
   return {
@@ -147,10 +143,10 @@ export const decodeFeedRow = (key: Uint8Array, value: Uint8Array): FeedRow | und
   }
 }
 
-export const encodeMeta = withCrc
+export const encodeMeta = (body: Uint8Array): Uint8Array => seal(STATE_KEY, body)
 /** @throws STORE_CORRUPT */
 export const decodeMeta = (row: Uint8Array): Uint8Array => {
-  const body = withoutCrc(row)
+  const body = unseal(STATE_KEY, row)
   if (body === undefined) throw new SojournError('STORE_CORRUPT', 'what the store knows of itself fails its checksum')
   return body
 }

@@ -31,8 +31,8 @@ import {
   feedKey,
   feedRange,
   keyOfRecordRow,
-  metaKey,
   recordKey,
+  STATE_KEY,
   sliceRange,
 } from './keyspace.js'
 import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
@@ -40,8 +40,6 @@ import { decodeState, encodeState, nextOpening, type StoreState } from './openin
 /** In Redis's words: every commit waits for the disk; the disk is told once a second; the system decides. */
 export type Fsync = 'always' | 'everysec' | 'never'
 
-/** Every row of this name is what the store knows of itself. */
-const STATE = metaKey('state')
 const STATE_INTERVAL_MS = 1_000
 
 /** A record as the store holds it. */
@@ -132,13 +130,13 @@ export class RecordStore {
   static async open(options: RecordStoreOptions): Promise<RecordStore> {
     const storage = await options.engine.open(options.location)
     try {
-      const row = storage.get(STATE)
+      const row = storage.get(STATE_KEY)
       let lastSequence = 0
       for await (const rows of storage.scan({ ...feedRange(), reverse: true, limit: 1 }))
         for (const [key, value] of rows) lastSequence = decodeFeedRow(key, value)?.sequence ?? 0
       const actor = Buffer.from(options.random.bytes(16)).toString('hex')
       const state = nextOpening(row && decodeState(row), lastSequence, actor)
-      await storage.write([{ type: 'put', key: STATE, value: encodeState(state) }], options.fsync !== 'never')
+      await storage.write([{ type: 'put', key: STATE_KEY, value: encodeState(state) }], options.fsync !== 'never')
       const store = new RecordStore(options, storage, state)
       await store.#countRows()
       store.#scheduleState()
@@ -249,9 +247,11 @@ export class RecordStore {
     const before = this.readSound(key)
     const sequence = ++this.#head
     const ours = this.#inherit(before, origin)
+    const row = recordKey(key)
+    const place = feedKey(sequence)
     const writes: StorageWrite[] = [
-      { type: 'put', key: recordKey(key), value: encodeRecordRow(key, sequence, encoded) },
-      { type: 'put', key: feedKey(sequence), value: encodeFeedValue(key, ours) },
+      { type: 'put', key: row, value: encodeRecordRow(row, sequence, encoded) },
+      { type: 'put', key: place, value: encodeFeedValue(place, key, ours) },
     ]
     if (before) {
       writes.push({ type: 'del', key: feedKey(before.sequence) })
@@ -391,7 +391,7 @@ export class RecordStore {
     if (!this.#dirty) return
     this.#dirty = false
     await this.#storage.write(
-      [{ type: 'put', key: STATE, value: encodeState(this.#state()) }],
+      [{ type: 'put', key: STATE_KEY, value: encodeState(this.#state()) }],
       this.#options.fsync !== 'never',
     )
   }

@@ -238,7 +238,7 @@ const writer = new ByteWriter(64 * 1024)
 /** One frame. */
 export const encodeMessage = (value: Message): Uint8Array => {
   message.write(writer, value)
-  return writer.finish()
+  return writer.borrow()
 }
 
 /**

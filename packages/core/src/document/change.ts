@@ -42,8 +42,8 @@ const chunk = new ByteWriter()
  */
 export const encodeChange = (change: Change): EncodedChange => {
   // An encoding that threw midway has left its beginning behind.
-  if (content.length > 0) content.finish()
-  if (columns.length > 0) columns.finish()
+  if (content.length > 0) content.borrow()
+  if (columns.length > 0) columns.borrow()
 
   content.uint(change.deps.length)
   for (const dep of change.deps) content.hex(dep)
@@ -56,8 +56,8 @@ export const encodeChange = (change: Change): EncodedChange => {
   writeOps(content, columns, change, others)
 
   chunk.raw(HEAD).uint(content.length + columns.length)
-  chunk.raw(content.finish()).raw(columns.finish())
-  const bytes = chunk.finish()
+  chunk.raw(content.borrow()).raw(columns.finish())
+  const bytes = chunk.borrow()
   const hash = hashOf(bytes)
   const checksum = checksumOf(hash)
   bytes[4] = checksum >>> 24

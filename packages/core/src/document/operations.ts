@@ -118,7 +118,7 @@ export const writeOps = (
     return
   }
   // An encoding that threw midway has left its beginning behind.
-  if (values.length > 0) values.finish()
+  if (values.length > 0) values.borrow()
   const keys: string[] = []
   const actions: number[] = []
   const metas: number[] = []
@@ -156,7 +156,7 @@ export const writeOps = (
   writeUints(columns, metas)
   close(VALUE_META)
   if (hasValues) {
-    columns.raw(values.finish())
+    columns.raw(values.borrow())
     close(VALUE_RAW)
   }
   writeUints(columns, predCounts)

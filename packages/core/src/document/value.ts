@@ -181,6 +181,13 @@ export const fromScalar = (scalar: Scalar): Value | undefined => {
   return isObjectMarker(scalar) ? undefined : storedArray(scalar)
 }
 
+/** Whether a value can be frozen through and through, so that one copy may serve every reader: no `Date`, no bytes. */
+export const isShareable = (value: Value): boolean => {
+  if (typeof value !== 'object' || value === null) return true
+  if (value instanceof Date || value instanceof Uint8Array) return false
+  return Object.values(value).every(isShareable)
+}
+
 /** Whether two values are the same data: by content, -0 apart from 0. */
 export const sameValue = (a: unknown, b: unknown): boolean => {
   if (Object.is(a, b)) return true

@@ -3,7 +3,7 @@ import { liveValue, winner } from './fold.js'
 import type { Pointer } from './pointer.js'
 import { lastSegment, parentOf } from './pointer.js'
 import type { Data, Value } from './value.js'
-import { fromScalar, isObjectMarker } from './value.js'
+import { fromScalar, isObjectMarker, isShareable } from './value.js'
 
 /** The data that a fold shows: frozen, keys in the order of their pointers, the same in every region. */
 export interface View {
@@ -35,8 +35,9 @@ export const materialize = (fold: Fold): View => {
     const scalar = liveValue(winner(fold.registers.get(path)!))
     if (isObjectMarker(scalar)) containerAt(path)
     else {
-      if (typeof scalar === 'object' && scalar !== null) shareable = false
-      containerAt(parentOf(path))[lastSegment(path)] = fromScalar(scalar)!
+      const value = fromScalar(scalar)!
+      shareable &&= isShareable(value)
+      containerAt(parentOf(path))[lastSegment(path)] = value
     }
   }
   for (const container of containers.values()) Object.freeze(container)
