@@ -1,9 +1,15 @@
-import type { Clock, Connection, FeedId, Limits, SessionKey } from '@sojourn/core'
+import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
 import { encodeRecord } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { encodeItem, encodeMessage, type Need } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
 import type { RecentCommits } from './recent.js'
+
+/**
+ * Commits that nobody waits for are sent at once on a link that is quiet, and otherwise together with those of this time: under load a
+ * frame, and the peer's batch, serve for many. Milliseconds.
+ */
+const MIN_GAP_MS = 2
 
 /** What one link's sender and receiver know of the peer. */
 export interface Peer {
@@ -52,6 +58,9 @@ export class Outbound {
   #unackedBytes = 0
   /** Whether the peer has yet to be told what else it holds with what was sent. */
   #holdsDue = true
+  /** When deltas were last sent, on the monotonic clock. */
+  #sentAt = Number.NEGATIVE_INFINITY
+  #gapTimer: Timer | undefined
   /** Ends the wait of a catch-up that found the link full. */
   #wake: (() => void) | undefined
   #closed = false
@@ -113,6 +122,7 @@ export class Outbound {
 
   close(): void {
     this.#closed = true
+    this.#gapTimer?.cancel()
     this.#leaveWait()
   }
 
@@ -130,12 +140,25 @@ export class Outbound {
     const { store, recent } = this.#options
     if (this.#wake && !this.#isFull()) this.#leaveWait()
     while (!this.#closed && !this.#catchingUp && this.#position < store.committed && !this.#isFull()) {
-      if (recent.covers(this.#position)) this.#sendRecent()
-      else void this.#catchUp()
+      if (!recent.covers(this.#position)) void this.#catchUp()
+      else if (this.#mayWait()) return
+      else this.#sendRecent()
     }
     if (this.#position < store.committed || this.#catchingUp || this.#closed) return
     this.#move('live')
     if (this.#holdsDue && !this.#isFull()) this.#send([], this.#position, 'live')
+  }
+
+  /** Whether the next commits are better sent a moment later, together; comes back by itself then. */
+  #mayWait(): boolean {
+    const { clock, isAwaited } = this.#options
+    const waitMs = this.#sentAt + MIN_GAP_MS - clock.monotonic()
+    if (this.#state !== 'live' || waitMs <= 0 || isAwaited()) return false
+    this.#gapTimer ??= clock.after(waitMs, () => {
+      this.#gapTimer = undefined
+      this.pump()
+    })
+    return true
   }
 
   #move(state: 'live' | 'behind'): void {
@@ -159,6 +182,7 @@ export class Outbound {
     const items: Uint8Array[] = []
     let bytes = 0
     let through = this.#position
+    this.#sentAt = this.#options.clock.monotonic()
     for (const commit of recent.after(this.#position)) {
       through = commit.sequence
       if (this.#leftOut(commit.sequence, commit.origin)) continue
