@@ -85,7 +85,7 @@ export class Commits {
     event: CommitEvent | undefined,
     maxBytes = Number.POSITIVE_INFINITY,
   ): Made<void> {
-    const { store, reaper } = this.#runtime
+    const { store } = this.#runtime
     const encoded = encodeRecord(record)
     if (encoded.length > maxBytes)
       throw new SojournError(
@@ -94,9 +94,7 @@ export class Commits {
         { limit: maxBytes },
       )
     const note: CommitNote = { item: encodeItem(item ?? { type: 'record', key, record: encoded }), event }
-    const made = store.commit(key, record, { encoded, note })
-    if (record.kind === 'live') reaper.noticed(expiresAt(record))
-    return made
+    return store.commit(key, record, { encoded, note })
   }
 
   /** Nothing to write; the quorum is asked of the write that made the record what it is. */

@@ -44,7 +44,7 @@ export class Inquiries {
    * @throws OVERLOADED
    */
   consult(key: SessionKey, need: number, timeoutMs: number): Promise<Tally> {
-    const { clock, region, peers, linkTo, maxPending, versionOf } = this.#options
+    const { clock, region, peers, linkTo, maxPending } = this.#options
     if (this.#inquiries.size >= maxPending)
       throw new SojournError('OVERLOADED', `${maxPending} reads wait for other regions (limits.maxPendingQuorums)`, {
         limit: maxPending,
@@ -65,9 +65,21 @@ export class Inquiries {
       })
       const inquiry: Inquiry = { key, tally, silent, timer, settle: resolve }
       this.#inquiries.set(request, inquiry)
-      const version = versionOf(key)
-      for (const link of silent) link.send({ type: 'ask', request, key, version })
+      for (const link of silent) this.#ask(link, request, key)
     })
+  }
+
+  #ask(link: Link, request: number, key: SessionKey): void {
+    link.send({ type: 'ask', request, key, version: this.#options.versionOf(key) })
+  }
+
+  /** What was asked over a connection that was replaced is asked again over the new one. */
+  replaced(old: Link, link: Link): void {
+    for (const [request, inquiry] of this.#inquiries)
+      if (inquiry.silent.delete(old)) {
+        inquiry.silent.add(link)
+        this.#ask(link, request, inquiry.key)
+      }
   }
 
   /** An answer came. Also one that comes after the verdict is taken in: it may show who is behind. */

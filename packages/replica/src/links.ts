@@ -31,6 +31,8 @@ export interface LinksOptions {
   readonly hello: () => Omit<Hello, 'linked'>
   /** Where a link asks for what it does not do itself. */
   readonly host: Omit<LinkHost, 'linked' | 'moved' | 'learned'>
+  /** A newer connection to the same region took a link's place. */
+  readonly replaced: (old: Link, link: Link) => void
   readonly changed: (change: LinkChange) => void
 }
 
@@ -262,6 +264,7 @@ export class Links {
     if (dialler) dialler.delayMs = MIN_RECONNECT_DELAY_MS
     if (!current) this.#options.changed({ region, state: 'up' })
     link.start()
+    if (current) this.#options.replaced(current, link)
     const lost = current !== undefined && current.peer.feed !== link.peer.feed
     for (const other of this.#links.values()) if (other !== link) other.linksChanged(lost)
     return link

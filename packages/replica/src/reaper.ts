@@ -35,7 +35,10 @@ export class Reaper {
 
   /** A record is due earlier than anything known: wake up in time to tell. */
   noticed(due: number): void {
-    if (due < this.#wakesAt && !this.#running) this.#sleep(due)
+    if (due >= this.#wakesAt) return
+    // A collection under way has looked at the index already, or will: it sleeps no longer than to here.
+    if (this.#running) this.#wakesAt = due
+    else this.#sleep(due)
   }
 
   #sleep(until: number): void {
@@ -49,6 +52,7 @@ export class Reaper {
   }
 
   #run(): void {
+    this.#wakesAt = Number.POSITIVE_INFINITY
     this.#running = this.#collect()
       .catch((error: unknown) => {
         this.#options.failed(error)
@@ -56,7 +60,7 @@ export class Reaper {
       })
       .then((next) => {
         this.#running = undefined
-        this.#sleep(next)
+        this.#sleep(Math.min(next, this.#wakesAt))
       })
   }
 

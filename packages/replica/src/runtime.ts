@@ -1,5 +1,5 @@
 import type { SessionKey } from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+import { expiresAt, isSojournError } from '@sojourn/core'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
@@ -135,6 +135,7 @@ export class Runtime {
         versioned: (link, versions) => this.digests.compared(link, versions),
         failed,
       },
+      replaced: (old, link) => this.inquiries.replaced(old, link),
       changed: (change) => this.#linkChanged(change),
     })
   }
@@ -179,6 +180,7 @@ export class Runtime {
       this.totals.commits++
       this.recent.push({ key, sequence, origin, committedAt, item: (note as CommitNote).item })
       this.#healing.delete(key)
+      if (entry.record.kind === 'live') this.reaper.noticed(expiresAt(entry.record))
     }
     for (const link of this.links) link.pump()
     for (const { note } of commits) {
