@@ -28,6 +28,7 @@ export const catchUp = async (run: Run): Promise<Findings> => {
       const third = new Region(regions[2]!.options())
       regions[2] = third
       const before = await third.process.call('memory')
+      await run.quiet.wait()
       const result = await third.process.call('catchUp', third.options(settings), await writer.call('position'))
       const after = await third.process.call('memory')
       await writer.call('settled')

@@ -1,4 +1,5 @@
 import type { Plan } from './plan.js'
+import type { Quiet } from './quiet.js'
 import type { OperationName } from './subject.js'
 
 /** What a suite needs to know of the run. */
@@ -8,6 +9,8 @@ export interface Run {
   readonly directory: string
   /** Whether there is a Redis to compare with. */
   readonly hasRedis: boolean
+  /** To be waited for before anything is timed. */
+  readonly quiet: Quiet
   /** Tells whoever watches. */
   readonly say: (text: string) => void
 }

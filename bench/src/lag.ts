@@ -43,6 +43,7 @@ export const lag = async (run: Run): Promise<Findings> => {
       return lagsOf(probes, await Promise.all(others.map((process) => process.call('sightings', PATIENCE_MS))))
     }
     const loaded = async (turn: number, rate?: number) => {
+      await run.quiet.wait()
       await writer!.call('startLoad', 'update', LOAD_CONCURRENCY, rate)
       const lags = await probe(turn)
       const { count, ms } = await writer!.call('stopLoad')
@@ -50,6 +51,7 @@ export const lag = async (run: Run): Promise<Findings> => {
       return { lags, perSecond: Math.round((count / ms) * 1_000) }
     }
     run.say('lag: idle')
+    await run.quiet.wait()
     const idle = await probe(0)
     run.say('lag: under load')
     const full = await loaded(1)

@@ -9,6 +9,7 @@ import type { Findings, Run } from './findings.js'
 import { lag } from './lag.js'
 import { memory } from './memory.js'
 import { FULL, QUICK } from './plan.js'
+import { Quiet } from './quiet.js'
 import { redisVersion } from './redis-server.js'
 import { SESSION_BYTES } from './session-data.js'
 import { render } from './table.js'
@@ -24,6 +25,7 @@ const HELP = `Measures Sojourn, and Redis beside it where redis-server is on the
 
   --quick        fewer and shorter rounds: to see that the bench works
   --only NAMES   some suites, with commas: ${Object.keys(SUITES).join(', ')}
+  --patience S   seconds in all to wait for moments when nothing else is at work on the machine (30)
   --json FILE    where the figures go (bench/results/latest.json)
   --dir DIR      where the stores are made and removed (the system's directory for such)
 `
@@ -49,6 +51,7 @@ const main = async (): Promise<void> => {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       json: { type: 'string', default: fileURLToPath(new URL('../results/latest.json', import.meta.url)) },
+      patience: { type: 'string' },
       dir: { type: 'string', default: tmpdir() },
       help: { type: 'boolean', default: false },
     },
@@ -59,7 +62,8 @@ const main = async (): Promise<void> => {
   const directory = mkdtempSync(join(values.dir, 'sojourn-bench-'))
   const start = performance.now()
   const say = (text: string) => process.stderr.write(`${((performance.now() - start) / 1_000).toFixed(0)} s: ${text}\n`)
-  const run: Run = { plan, directory, hasRedis: redisVersion() !== undefined, say }
+  const quiet = new Quiet(Number(values.patience ?? plan.patienceSeconds) * 1_000)
+  const run: Run = { plan, directory, hasRedis: redisVersion() !== undefined, quiet, say }
   const loadBefore = loadavg()
   let findings: Findings = { rows: [], measures: [] }
   try {
@@ -73,13 +77,22 @@ const main = async (): Promise<void> => {
   const verdicts = judge(findings, plan.sessions)
   const load = { before: loadBefore, after: loadavg() }
   const seconds = Math.round((performance.now() - start) / 1_000)
-  const about = { date: new Date().toISOString(), machine: machine(), load, seconds, plan, sessionBytes: SESSION_BYTES }
+  const noise = quiet.report
+  const about = {
+    date: new Date().toISOString(),
+    machine: machine(),
+    load,
+    noise,
+    seconds,
+    plan,
+    sessionBytes: SESSION_BYTES,
+  }
   mkdirSync(dirname(values.json), { recursive: true })
   writeFileSync(values.json, `${JSON.stringify({ ...about, targets: verdicts, ...findings }, undefined, 2)}\n`)
   const { cores, cpu, node, redis } = about.machine
   process.stdout.write(
     `${cores} cores, ${cpu}; Node ${node}, Redis ${redis ?? 'not found'}; ${plan.sessions} sessions of ${SESSION_BYTES} bytes; ` +
-      `load ${loadBefore[0]!.toFixed(1)} before; ${seconds} s\n\n${render(findings, verdicts)}\n\nFigures: ${values.json}\n`,
+      `load ${loadBefore[0]!.toFixed(1)} before, ${noise.noisyStarts} of ${noise.starts} starts with something else at work; ${seconds} s\n\n${render(findings, verdicts)}\n\nFigures: ${values.json}\n`,
   )
 }
 

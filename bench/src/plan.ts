@@ -10,6 +10,8 @@ export interface Plan {
   readonly probeEveryMs: number
   readonly catchUps: number
   readonly updatesForBytes: number
+  /** In all, to wait for a quiet machine. */
+  readonly patienceSeconds: number
 }
 
 export const FULL: Plan = {
@@ -22,6 +24,7 @@ export const FULL: Plan = {
   probeEveryMs: 20,
   catchUps: 3,
   updatesForBytes: 40_000,
+  patienceSeconds: 30,
 }
 
 /** To see that the bench works; its figures say little. */
@@ -35,6 +38,7 @@ export const QUICK: Plan = {
   probeEveryMs: 10,
   catchUps: 1,
   updatesForBytes: 2_000,
+  patienceSeconds: 0,
 }
 
 export const CONCURRENCIES = [1, 64] as const

@@ -63,7 +63,7 @@ const speedOf = (rounds: readonly Round[]): Speed => ({
 
 /** The stores take turns, round by round, so that what else the machine does falls on all alike. */
 const measure = async (
-  { plan }: Run,
+  { plan, quiet }: Run,
   { redis, alone, linked }: Contestants,
   { name, operation, concurrency }: { name: RowName; operation: OperationName; concurrency: number },
 ): Promise<Row> => {
@@ -76,6 +76,7 @@ const measure = async (
   const settleMs: number[] = []
   for (let round = 0; round < plan.rounds; round++)
     for (const each of present) {
+      await quiet.wait()
       rounds.get(each)!.push(await each.run(operation, concurrency, plan.roundMs))
       const ms = await each.settle()
       if (each === linked) settleMs.push(ms)

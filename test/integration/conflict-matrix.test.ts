@@ -145,8 +145,6 @@ const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: CREATED,
     us: 'SESSION_NOT_FOUND',
   },
-  // FAILS where us's copy reaches ap first: ap takes in nothing that expired longer ago than the purge grace, yet claims to
-  // hold it, so that eu does not relay it (MATRIX-3 shows the same). So does the next row.
   'create × idle expiry': {
     cell: 'alive',
     says: 'The session that idled out in us under the same id is renewed by the creation in eu: it is alive everywhere, with the fields of both.',
@@ -559,7 +557,6 @@ describe('concurrent operations of two regions', () => {
 })
 
 describe('a session that some regions have seen expire', () => {
-  // FAILS: see 'create × idle expiry'. ap drops what us has, claims it all the same, and so eu is never sent the edit.
   // Here, and not in the table, because it takes three regions that see it differently.
   it('[MATRIX-3] renewed in one region, it has in every region what was edited in another before it idled out there', async () => {
     const clock = steppedClock()

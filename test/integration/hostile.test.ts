@@ -577,12 +577,12 @@ describe('a peer that knows the secret', () => {
 
   test('[HOST-10] a lease whose stamp cannot be followed', () => {
     const stamp = { time: Date.now() + 3_600_000, count: MAX, actor: ACTOR }
-    const lease = { stamp, idleTimeoutMs: 60_000, deadline: Date.now() + 60_000 }
+    const lease = { stamp, idleTimeoutMs: 60_000, deadline: Date.now() + 60_000, horizon: Date.now() + 60_000 }
     return refusedOrHarmless({ type: 'lease', key: sessionKey(ID), lease }, ID)
   })
   test('[HOST-10] a lease with an idle timeout that cannot be added to the time', () => {
     const stamp = { time: Date.now(), count: 1, actor: ACTOR }
-    const lease = { stamp, idleTimeoutMs: MAX, deadline: Date.now() + 60_000 }
+    const lease = { stamp, idleTimeoutMs: MAX, deadline: Date.now() + 60_000, horizon: Date.now() + 60_000 }
     return refusedOrHarmless({ type: 'lease', key: sessionKey(ID), lease }, ID)
   })
   test.each([
@@ -597,7 +597,12 @@ describe('a peer that knows the secret', () => {
   })
   test('[HOST-10] a session that outlives every limit', async () => {
     const limit = { createdAt: Date.now(), deadline: MAX, horizon: MAX }
-    const lease = { stamp: { time: Date.now(), count: 0, actor: ACTOR }, idleTimeoutMs: 60_000, deadline: MAX }
+    const lease = {
+      stamp: { time: Date.now(), count: 0, actor: ACTOR },
+      idleTimeoutMs: 60_000,
+      deadline: MAX,
+      horizon: MAX,
+    }
     await refusedOrHarmless(record({ limit, lease }), 'what the hostile peer makes')
   })
   test('[HOST-10] a tombstone for ever', async () => {

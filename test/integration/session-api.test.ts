@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { load, save } from '@automerge/automerge'
-import type { StorageEngine } from '@sojourn/core'
+import type { Storage, StorageEngine, StorageRow } from '@sojourn/core'
 import {
   openReplica,
   type Replica,
@@ -186,7 +186,7 @@ describe('create', () => {
 })
 
 describe('data', () => {
-  it('[API-2] comes back as it went in', async () => {
+  it('[API-1] comes back as it went in', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { id, data } = await regions.eu.create(EVERYTHING)
     expect(data).toStrictEqual(EVERYTHING)
@@ -201,7 +201,7 @@ describe('data', () => {
     expect(copy.data).toStrictEqual(EVERYTHING)
   })
 
-  it('[API-2] is deep-frozen, and nobody else’s', async () => {
+  it('[API-1] is deep-frozen, and nobody else’s', async () => {
     const eu = await open()
     const mine = { list: [1, { a: 1 }], object: { x: 1 }, date: new Date(5), bytes: Uint8Array.of(1) }
     const { id, data } = await eu.create(mine)
@@ -223,7 +223,7 @@ describe('data', () => {
     }).toThrow(TypeError)
   })
 
-  it('[API-2] a session is a snapshot: later writes do not change it', async () => {
+  it('[API-1] a session is a snapshot: later writes do not change it', async () => {
     const eu = await open()
     const first = await eu.create<{ n: number }>({ n: 1 })
     const second = await eu.update<{ n: number }>(first.id, { n: 2 })
@@ -231,7 +231,7 @@ describe('data', () => {
     expect([first.data.n, second.data.n, (await eu.get(first.id))?.data.n]).toEqual([1, 2, 3])
   })
 
-  it('[API-2] what a session cannot hold is refused by every write, with a pointer to it, and nothing is written', async () => {
+  it('[API-1] what a session cannot hold is refused by every write, with a pointer to it, and nothing is written', async () => {
     const eu = await open()
     const { id } = await eu.create({ a: 'before' })
     const { head } = eu.status()
@@ -254,7 +254,7 @@ describe('data', () => {
     expect((await eu.get(id))?.data).toEqual({ a: 'before' })
   })
 
-  it('[API-2] a session that would grow too large is refused, with the limit, and nothing is written', async () => {
+  it('[API-1] a session that would grow too large is refused, with the limit, and nothing is written', async () => {
     const eu = await open({ limits: { maxSessionBytes: 2_000 } })
     const { id } = await eu.create({ a: 'x'.repeat(1_000) })
     const tooLarge = ['SESSION_TOO_LARGE', { limit: 2_000 }] as const
@@ -265,7 +265,7 @@ describe('data', () => {
     await eu.update(id, { a: null, b: 'x'.repeat(1_000) })
   })
 
-  it('[API-2] nesting is bounded', async () => {
+  it('[API-1] nesting is bounded', async () => {
     const eu = await open({ limits: { maxDepth: 3 } })
     const { id } = await eu.create({ a: { b: { c: 1 } } })
     await refuses(eu.create({ a: { b: { c: { d: 1 } } } }), 'INVALID_DATA')
@@ -274,7 +274,7 @@ describe('data', () => {
 })
 
 describe('get', () => {
-  it('[API-3] gives undefined for what is unknown, ended or expired', async () => {
+  it('[API-1] gives undefined for what is unknown, ended or expired', async () => {
     const [eu, clock] = await openStepped()
     expect(await eu.get('unknown')).toBeUndefined()
     const { id } = await eu.create({ a: 1 }, { idleTimeout: '1m' })
@@ -287,14 +287,14 @@ describe('get', () => {
     expect(await eu.get(ended.id)).toBeUndefined()
   })
 
-  it('[API-3] does not renew', async () => {
+  it('[API-1] does not renew', async () => {
     const [eu, clock] = await openStepped()
     const { id, expiresAt } = await eu.create({})
     clock.advance(10 * MINUTE)
     expect((await eu.get(id))?.expiresAt).toBe(expiresAt)
   })
 
-  it('[API-3] refuses what is no id', async () => {
+  it('[API-1] refuses what is no id', async () => {
     const eu = await open()
     for (const id of ['', 'x'.repeat(513), undefined, 7] as string[])
       await refuses(eu.get(id), 'INVALID_OPTION', { option: 'id' }, String(id).slice(0, 10))
@@ -308,7 +308,7 @@ describe('update', () => {
     return { eu, id }
   }
 
-  it('[API-4] changes a draft in place, or takes what the function returns', async () => {
+  it('[API-1] changes a draft in place, or takes what the function returns', async () => {
     const { eu, id } = await fresh({ cart: { items: { x: 1 } }, list: [1] })
     const changed = await eu.update(id, (draft) => {
       draft.cart.items.y = 2
@@ -321,7 +321,7 @@ describe('update', () => {
     expect((await eu.get(id))?.data).toEqual(replaced.data)
   })
 
-  it('[API-4] takes a JSON merge patch (RFC 7396, with the cases of its appendix)', async () => {
+  it('[API-1] takes a JSON merge patch (RFC 7396, with the cases of its appendix)', async () => {
     const cases: readonly (readonly [target: object, patch: object, result: object])[] = [
       [{ a: 'b' }, { a: 'c' }, { a: 'c' }],
       [{ a: 'b' }, { b: 'c' }, { a: 'b', b: 'c' }],
@@ -346,7 +346,7 @@ describe('update', () => {
     }
   })
 
-  it('[API-4] renews the session, unless told not to', async () => {
+  it('[API-1] renews the session, unless told not to', async () => {
     const [eu, clock] = await openStepped()
     const { id, expiresAt } = await eu.create({ n: 0 })
     clock.advance(10 * MINUTE)
@@ -364,7 +364,7 @@ describe('update', () => {
     }
   })
 
-  it('[API-4] writes nothing where nothing changes', async () => {
+  it('[API-1] writes nothing where nothing changes', async () => {
     const { eu, id } = await fresh({ a: { b: [1, { c: 2 }] }, date: new Date(1), bytes: Uint8Array.of(1) })
     const { head } = eu.status()
     const untouched = { touch: false }
@@ -376,7 +376,7 @@ describe('update', () => {
     expect(eu.status().head).toBeLessThanOrEqual(head + 1)
   })
 
-  it('[API-4] never creates: SESSION_NOT_FOUND for what is unknown, ended or expired', async () => {
+  it('[API-1] never creates: SESSION_NOT_FOUND for what is unknown, ended or expired', async () => {
     const [eu, clock] = await openStepped()
     const ended = await eu.create({})
     await eu.end(ended.id)
@@ -397,13 +397,13 @@ describe('update', () => {
     expect(eu.status().head).toBe(head)
   })
 
-  it('[API-4] concurrent calls do not overwrite each other', async () => {
+  it('[API-1] concurrent calls do not overwrite each other', async () => {
     const { eu, id } = await fresh({})
     await Promise.all(Array.from({ length: 50 }, (_, n) => eu.update(id, { [`field${n}`]: n })))
     expect(Object.keys((await eu.get(id))!.data).length).toBe(50)
   })
 
-  it('[API-4] what the function throws is thrown, and nothing is written', async () => {
+  it('[API-1] what the function throws is thrown, and nothing is written', async () => {
     const { eu, id } = await fresh({ n: 0 })
     const boom = new Error('boom')
     await expect(
@@ -415,7 +415,7 @@ describe('update', () => {
     expect((await eu.get(id))?.data).toEqual({ n: 0 })
   })
 
-  it('[API-4] refuses an async function, which would read and write at different times', async () => {
+  it('[API-1] refuses an async function, which would read and write at different times', async () => {
     const { eu, id } = await fresh({ n: 0 })
     const later = async (draft: { n: number }) => {
       draft.n = 1
@@ -426,7 +426,7 @@ describe('update', () => {
 })
 
 describe('replace', () => {
-  it('[API-5] writes what differs from what the caller had read, and nothing else', async () => {
+  it('[API-1] writes what differs from what the caller had read, and nothing else', async () => {
     const eu = await open()
     const { id, data: read } = await eu.create({ a: 1, b: { x: 1, y: 1 }, gone: 1 })
     await eu.update(id, { a: 2, b: { z: 1 }, c: 1 })
@@ -434,13 +434,13 @@ describe('replace', () => {
     expect(data).toEqual({ a: 2, b: { x: 2, y: 1, z: 1 }, c: 1 })
   })
 
-  it('[API-5] without a base replaces all that there is', async () => {
+  it('[API-1] without a base replaces all that there is', async () => {
     const eu = await open()
     const { id } = await eu.create({ a: 1, b: { x: 1 } })
     expect((await eu.replace(id, { b: { y: 1 } })).data).toEqual({ b: { y: 1 } })
   })
 
-  it('[API-5] writes the change of a counter as an increment', async () => {
+  it('[API-1] writes the change of a counter as an increment', async () => {
     const eu = await open()
     const counters = ['/views', '/deep/er']
     const { id, data: read } = await eu.create({ views: 1, deep: { er: 5 } })
@@ -449,7 +449,7 @@ describe('replace', () => {
     expect(data).toEqual({ views: 5, deep: { er: 5 } })
   })
 
-  it('[API-5] refuses counters that are no pointers', async () => {
+  it('[API-1] refuses counters that are no pointers', async () => {
     const eu = await open()
     const { id } = await eu.create({ a: 1 })
     for (const bad of ['views', '', '/~2', '/__proto__/x', 7])
@@ -459,7 +459,7 @@ describe('replace', () => {
 })
 
 describe('increment', () => {
-  it('[API-6] adds, by 1 unless told otherwise, and makes the field where there is none', async () => {
+  it('[API-1] adds, by 1 unless told otherwise, and makes the field where there is none', async () => {
     const eu = await open()
     const { id } = await eu.create({ n: 5, 'a/b': 1 })
     expect((await eu.increment(id, '/n')).data.n).toBe(6)
@@ -470,7 +470,7 @@ describe('increment', () => {
     expect((await eu.get(id))?.data.n).toBe(16)
   })
 
-  it('[API-6] refuses what cannot be added, and what cannot be added to', async () => {
+  it('[API-1] refuses what cannot be added, and what cannot be added to', async () => {
     const eu = await open()
     const { id } = await eu.create({ text: 'x', half: 0.5, list: [], object: {}, max: Number.MAX_SAFE_INTEGER })
     const { head } = eu.status()
@@ -485,7 +485,7 @@ describe('increment', () => {
 })
 
 describe('touch', () => {
-  it('[API-7] renews; a renewal is not written where it would move the deadline by too little', async () => {
+  it('[API-1] renews; a renewal is not written where it would move the deadline by too little', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m' } })
     const { id } = await eu.create({})
     clock.advance(10 * MINUTE)
@@ -503,7 +503,7 @@ describe('touch', () => {
     expect(eu.status().head).toBe(head + 1)
   })
 
-  it('[API-7] no session expires before its idle timeout since the last use has passed', async () => {
+  it('[API-1] no session expires before its idle timeout since the last use has passed', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m' } })
     const { id } = await eu.create({})
     for (const minutes of [0.1, 0.5, 0.9, 1.1, 3, 19.9, 0.2]) {
@@ -515,7 +515,7 @@ describe('touch', () => {
     }
   })
 
-  it('[API-7] can give another idle timeout, which stays', async () => {
+  it('[API-1] can give another idle timeout, which stays', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', maxLifetime: '9h' } })
     const { id } = await eu.create({})
     const longer = (await eu.touch(id, { idleTimeout: '2h' }))!
@@ -527,7 +527,7 @@ describe('touch', () => {
     await refuses(eu.touch(id, { idleTimeout: 'soon' }), 'INVALID_OPTION', { option: 'idleTimeout' })
   })
 
-  it('[API-7] extends nothing past the absolute limit', async () => {
+  it('[API-1] extends nothing past the absolute limit', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', maxLifetime: '1h' } })
     const { id, createdAt } = await eu.create({})
     for (let minutes = 0; minutes < 55; minutes += 5) {
@@ -542,7 +542,7 @@ describe('touch', () => {
 })
 
 describe('end', () => {
-  it('[API-8] says whether the session was alive; the first end counts', async () => {
+  it('[API-1] says whether the session was alive; the first end counts', async () => {
     const [eu, clock] = await openStepped()
     const told = listen(eu, 'ended')
     const { id } = await eu.create({ a: 1 })
@@ -554,15 +554,14 @@ describe('end', () => {
     expect(told[0]).toEqual(['ended', { key: sessionKey(id), origin: 'local', reason: 'revoked' }])
   })
 
-  it('[API-8] of an id that nobody has, where everybody can say so, leaves nothing', async () => {
-    // FAILS: the question is lost with a connection that is replaced, as in quorum.test.ts (both regions dial at the start).
+  it('[API-1] of an id that nobody has, where everybody can say so, leaves nothing', async () => {
     await using regions = await openRegions(['eu', 'us'])
     expect(await regions.eu.end('unknown')).toBe(false)
     expect(regions.eu.status()).toMatchObject({ tombstones: 0, head: 0 })
     await regions.eu.create({}, { id: 'unknown' })
   })
 
-  it('[API-8] of an id that somebody else may have leaves a tombstone, and ends it there', async () => {
+  it('[API-1] of an id that somebody else may have leaves a tombstone, and ends it there', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     await regions.cut('eu', 'us')
@@ -576,7 +575,7 @@ describe('end', () => {
     expect(await us.end('elsewhere')).toBe(false)
   })
 
-  it('[API-8] refuses reasons that are none', async () => {
+  it('[API-1] refuses reasons that are none', async () => {
     const eu = await open()
     const { id } = await eu.create({})
     for (const reason of ['bored', '', 1, null] as never[]) {
@@ -588,7 +587,7 @@ describe('end', () => {
 })
 
 describe('rotate', () => {
-  it('[API-9] moves data, creation time and limit to a new id, and ends the old one', async () => {
+  it('[API-1] moves data, creation time and limit to a new id, and ends the old one', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', maxLifetime: '1h' } })
     const told = listen(eu, 'created', 'ended')
     const old = await eu.create({ ...EVERYTHING })
@@ -615,7 +614,7 @@ describe('rotate', () => {
     expect(await eu.get(rotated.id)).toBeUndefined()
   })
 
-  it('[API-9] keeps the session’s own idle timeout', async () => {
+  it('[API-1] keeps the session’s own idle timeout', async () => {
     const [eu, clock] = await openStepped()
     const { id } = await eu.create({}, { idleTimeout: '5m' })
     const rotated = await eu.rotate(id)
@@ -623,7 +622,7 @@ describe('rotate', () => {
     expect(await eu.get(rotated.id)).toBeUndefined()
   })
 
-  it('[API-9] of two rotations of one id in one turn one is refused', async () => {
+  it('[API-1] of two rotations of one id in one turn one is refused', async () => {
     const eu = await open()
     const { id } = await eu.create({})
     const results = await Promise.allSettled([eu.rotate(id), eu.rotate(id)])
@@ -633,7 +632,7 @@ describe('rotate', () => {
 })
 
 describe('all sessions', () => {
-  it('[API-10] are listed in the order of their keys, without ids, and counted', async () => {
+  it('[API-1] are listed in the order of their keys, without ids, and counted', async () => {
     const [eu, clock] = await openStepped()
     const made = await Promise.all(Array.from({ length: 300 }, (_, n) => eu.create({ n })))
     await eu.end(made[0]!.id)
@@ -658,7 +657,7 @@ describe('all sessions', () => {
     }
   })
 
-  it('[API-10] a walk can be left, and stands writes meanwhile', async () => {
+  it('[API-1] a walk can be left, and stands writes meanwhile', async () => {
     const eu = await open()
     for (let n = 0; n < 300; n++) await eu.create({ n })
     for await (const _ of eu.sessions()) break
@@ -671,7 +670,7 @@ describe('all sessions', () => {
     expect(await eu.count()).toBe(305)
   })
 
-  it('[API-10] can be ended at once', async () => {
+  it('[API-1] can be ended at once', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const told = listen(us, 'ended')
@@ -689,7 +688,7 @@ describe('all sessions', () => {
 })
 
 describe('exportDocument', () => {
-  it('[API-11] is an Automerge document that loads, with the data, and the same bytes in both regions', async () => {
+  it('[API-1] is an Automerge document that loads, with the data, and the same bytes in both regions', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const { id } = await eu.create({ user: 'ada', n: 1, cart: { items: ['x', { y: 1 }] }, at: new Date(5) })
@@ -706,7 +705,7 @@ describe('exportDocument', () => {
 })
 
 describe('status', () => {
-  it('[API-12] tells what the replica is, holds and hears', async () => {
+  it('[API-1] tells what the replica is, holds and hears', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const { id } = await eu.create({ a: 1 })
@@ -750,7 +749,7 @@ describe('status', () => {
     await until(() => eu.status().links.us!.behind === 0, 'the acks')
   })
 
-  it('[API-12] tells of a peer that is away, and how far it is behind', async () => {
+  it('[API-1] tells of a peer that is away, and how far it is behind', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu } = regions
     await regions.cut('eu', 'us')
@@ -761,7 +760,7 @@ describe('status', () => {
     await until(() => eu.status().links.us!.behind === 0, 'the acks')
   })
 
-  it('[API-12] a region can be isolated and rejoin', async () => {
+  it('[API-1] a region can be isolated and rejoin', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     eu.isolate()
@@ -775,7 +774,7 @@ describe('status', () => {
     expect(await eu.get(id)).toBeDefined()
   })
 
-  it('[API-12] names its region and where it listens', async () => {
+  it('[API-1] names its region and where it listens', async () => {
     const eu = await open({ listen: { port: 0 }, secret: SECRET })
     expect(eu.region).toBe('eu')
     expect(eu.address).toEqual({ host: '127.0.0.1', port: expect.any(Number) })
@@ -785,7 +784,7 @@ describe('status', () => {
 })
 
 describe('events', () => {
-  it('[API-13] come in every region, with where they came from, and without ids', async () => {
+  it('[API-1] come in every region, with where they came from, and without ids', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const [atEu, atUs] = [eu, us].map((replica) => listen(replica, 'created', 'updated', 'ended'))
@@ -811,8 +810,7 @@ describe('events', () => {
     expect(JSON.stringify([atEu, atUs])).not.toContain(id)
   })
 
-  it('[API-13] an expiry is told, and counted, in every region soon after it', async () => {
-    // FAILS in us: the reaper is not told of deadlines that come from a peer, so it may sleep up to a minute longer.
+  it('[API-1] an expiry is told, and counted, in every region soon after it', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const [atEu, atUs] = [eu, us].map((replica) => listen(replica, 'expired'))
@@ -833,8 +831,7 @@ describe('events', () => {
     expect(await us.count()).toBe(0)
   })
 
-  it('[API-13] an expiry is told soon, at whatever moment of a collection the session was made', async () => {
-    // FAILS: while the reaper runs it takes no notice of deadlines; a commit behind its last look waits up to a minute.
+  it('[API-1] an expiry is told soon, at whatever moment of a collection the session was made', async () => {
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
     /** Each walk sees the rows of its first step, and takes its time. */
     const slow: StorageEngine = {
@@ -866,17 +863,40 @@ describe('events', () => {
     )
   })
 
-  it('[API-13] what expired is purged by itself, a grace later', async () => {
-    const eu = await open({ purgeGrace: 50 })
-    const { id } = await eu.create({}, { id: 'again', idleTimeout: 50 })
+  it('[EXP-4] what expired, and what is left of an end, is purged by itself with every row, a grace after it is due', async () => {
+    let storage: Storage | undefined
+    const kept: StorageEngine = {
+      async open(location) {
+        storage = await levelEngine.open(location)
+        return storage
+      },
+    }
+    const rows = async () => {
+      const out: StorageRow[] = []
+      for await (const chunk of storage!.scan({ gte: new Uint8Array(), lt: Uint8Array.of(255, 255) }))
+        out.push(...chunk)
+      return out
+    }
+    const eu = await open({ ports: { storage: kept }, purgeGrace: 50, session: { maxLifetime: 400 } })
+    const bare = (await rows()).length
+    const { id } = await eu.create({ a: 1 }, { id: 'again', idleTimeout: 50 })
+    const ended = await eu.create({ a: 'x'.repeat(1_000) })
+    await eu.end(ended.id)
+    const key = Buffer.from(sessionKey(ended.id), 'hex')
+    const left = (await rows()).filter((row) => row.some((part) => Buffer.from(part).includes(key)))
+    expect(left.length, 'a record, a place in the feed, and when it is due').toBe(3)
+    for (const [, value] of left) expect(value.length).toBeLessThanOrEqual(48)
     await until(() => eu.status().expired === 1, 'the expiry')
     await until(() => eu.status().expired === 0, 'the purge')
-    expect(eu.status()).toMatchObject({ sessions: 0, tombstones: 0 })
-    // Nothing is remembered of it, so its id is free.
-    await eu.create({}, { id })
+    expect(eu.status()).toMatchObject({ sessions: 0, tombstones: 1 })
+    // Nothing is remembered of what expired, so its id is free.
+    await eu.create({}, { id, idleTimeout: 50 })
+    await until(() => eu.status().expired === 0 && eu.status().sessions === 0, 'the second purge')
+    await until(() => eu.status().tombstones === 0, 'the purge of the tombstone')
+    await until(async () => (await rows()).length === bare, 'every row to be gone')
   })
 
-  it('[API-13] links are told, and a listener can be taken off', async () => {
+  it('[API-1] links are told, and a listener can be taken off', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu } = regions
     const told = listen(eu, 'link')
@@ -898,7 +918,7 @@ describe('events', () => {
 })
 
 describe('two regions', () => {
-  it('[API-14] every write is seen in the other region', async () => {
+  it('[API-1] every write is seen in the other region', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const both = async (id: string) => {
@@ -926,7 +946,7 @@ describe('two regions', () => {
     expect(regions.faults).toEqual([])
   })
 
-  it('[API-14] a renewal finds a session again that the other region has purged', async () => {
+  it('[API-1] a renewal finds a session again that the other region has purged', async () => {
     const clock = steppedClock()
     await using regions = await openRegions(['eu', 'us'], { disk: true, maxClockSkew: '1d', ports: { clock } })
     const { id } = await regions.eu.create({ n: 1 }, { idleTimeout: '30m' })
@@ -951,7 +971,7 @@ describe('two regions', () => {
 })
 
 describe('the disk', () => {
-  it('[API-15] a directory that is opened again has its sessions and its ends', async () => {
+  it('[API-1] a directory that is opened again has its sessions and its ends', async () => {
     const location = await temporary()
     const first = await open({ location })
     const kept = await first.create(EVERYTHING)
@@ -973,7 +993,7 @@ describe('the disk', () => {
     expect((await second.get(kept.id))?.data).toStrictEqual({ ...EVERYTHING, more: true })
   })
 
-  it('[API-15] a directory can be open once', async () => {
+  it('[API-1] a directory can be open once', async () => {
     const location = await temporary()
     const first = await open({ location })
     await refuses(openReplica({ region: 'eu', location }), 'STORE_LOCKED')
@@ -981,7 +1001,7 @@ describe('the disk', () => {
     await open({ location })
   })
 
-  it('[API-15] ids never reach it, nor what they can be found from', async () => {
+  it('[API-1] ids never reach it, nor what they can be found from', async () => {
     await using regions = await openRegions(['eu', 'us'], { disk: true })
     const { eu, us } = regions
     const ids: string[] = []
@@ -1020,7 +1040,7 @@ describe('the disk', () => {
 })
 
 describe('closing', () => {
-  it('[API-16] every call on a closed replica is refused', async () => {
+  it('[API-1] every call on a closed replica is refused', async () => {
     const eu = await open()
     const { id } = await eu.create({})
     await eu.close()
@@ -1039,14 +1059,15 @@ describe('closing', () => {
       () => eu.endAll(),
       () => eu.exportDocument(id),
       () => eu.compareDigests(),
-      async () => eu.status(),
       async () => eu.isolate(),
       async () => eu.rejoin(),
     ]
     for (const call of calls) await refuses(call(), 'REPLICA_CLOSED', {}, String(call))
+    // What it was last can still be asked.
+    expect(eu.status()).toMatchObject({ region: 'eu', sessions: 1, head: 1 })
   })
 
-  it('[API-16] writes that were made before it are on the disk', async () => {
+  it('[API-1] writes that were made before it are on the disk', async () => {
     const location = await temporary()
     const eu = await open({ location })
     const made = Array.from({ length: 100 }, (_, n) => eu.create({ n }, { id: `id ${n}` }))
@@ -1055,7 +1076,7 @@ describe('closing', () => {
     expect(await (await open({ location })).count()).toBe(100)
   })
 
-  it('[API-16] `await using` closes', async () => {
+  it('[API-1] `await using` closes', async () => {
     let kept: Replica
     {
       await using eu = await openReplica({ region: 'eu', location: ':memory:' })
@@ -1067,7 +1088,7 @@ describe('closing', () => {
 })
 
 describe('bounds', () => {
-  it('[API-17] commits that wait for the disk are bounded: one more is refused, and nothing of it is written', async () => {
+  it('[API-1] commits that wait for the disk are bounded: one more is refused, and nothing of it is written', async () => {
     const eu = await open({ limits: { maxPendingCommits: 3 } })
     const { id } = await eu.create({ n: 0 })
     const results = await Promise.allSettled(Array.from({ length: 10 }, () => eu.increment(id, '/n')))
@@ -1079,7 +1100,7 @@ describe('bounds', () => {
     await eu.increment(id, '/n')
   })
 
-  it('[API-17] reads and refused calls need no room', async () => {
+  it('[API-1] reads and refused calls need no room', async () => {
     const eu = await open({ limits: { maxPendingCommits: 1 } })
     const { id } = await eu.create({ n: 0 })
     const write = eu.increment(id, '/n')
@@ -1139,11 +1160,11 @@ describe('openReplica', () => {
   ]
 
   for (const [option, options] of BAD_OPTIONS)
-    it(`[API-18] refuses a bad ${option}: ${JSON.stringify(options).slice(0, 70)}`, async () => {
+    it(`[API-1] refuses a bad ${option}: ${JSON.stringify(options).slice(0, 70)}`, async () => {
       await refuses(openReplica(options as ReplicaOptions), 'INVALID_OPTION', { option })
     })
 
-  it('[API-18] a port that is taken is refused, and the directory is left unlocked', async () => {
+  it('[API-1] a port that is taken is refused, and the directory is left unlocked', async () => {
     const location = await temporary()
     const first = await open({ ...linked, listen: { port: 0 } })
     const { port } = first.address!
@@ -1151,14 +1172,14 @@ describe('openReplica', () => {
     await open({ location })
   })
 
-  it('[API-18] a peer that is down is no reason not to serve', async () => {
+  it('[API-1] a peer that is down is no reason not to serve', async () => {
     const eu = await open({ ...linked, peers: { us: 'ws://127.0.0.1:1' }, links: { maxReconnectDelay: 20 } })
     const { id } = await eu.create({ a: 1 })
     expect((await eu.get(id))?.data).toEqual({ a: 1 })
     expect(eu.status().links.us!.state).toBe('down')
   })
 
-  it('[API-18] a location that is no directory is refused with a code', async () => {
+  it('[API-1] a location that is no directory is refused with a code', async () => {
     const location = await temporary()
     await writeFile(join(location, 'file'), 'x')
     await refuses(openReplica({ ...base, location: join(location, 'file') }), 'STORE_FAILED')

@@ -10,6 +10,9 @@ import { compareOpIds, isInteger } from '../../packages/core/src/document/op.js'
 import { isSojournError } from '../../packages/core/src/errors.js'
 import { runs } from '../support/runs.js'
 
+/** Without the class: ours may be a Buffer. */
+const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
 const LIMITS: ChangeLimits = {
   maxChangeBytes: 1 << 20,
   maxOps: 10_000,
@@ -641,7 +644,7 @@ describe('changes are Automerge’s', () => {
         { action: 'set', key: 'counter', value: 5, pred: [] },
       ],
     }
-    expect(encodeChange(one).bytes).toStrictEqual(first)
+    expect(plain(encodeChange(one).bytes)).toStrictEqual(first)
     doc = A.change(doc, { time: 0 }, (draft) => {
       ;(draft.counter as A.Counter).increment(7)
       delete draft.bytes
@@ -656,7 +659,7 @@ describe('changes are Automerge’s', () => {
         { action: 'del', key: 'bytes', pred: [{ counter: 1, actor: ME }] },
       ],
     }
-    expect(encodeChange(two).bytes).toStrictEqual(A.getLastLocalChange(doc))
+    expect(plain(encodeChange(two).bytes)).toStrictEqual(A.getLastLocalChange(doc))
   })
 
   test('[DOC-1] a value that has no encoding is refused, and leaves nothing behind in the next change', () => {
@@ -666,7 +669,7 @@ describe('changes are Automerge’s', () => {
     for (const value of [new Date(Number.NaN), new Date('nonsense')]) {
       const ops: Op[] = [good.ops[0]!, { action: 'set', key: '/d', value, pred: [] }]
       expect(() => encodeChange({ ...change, ops })).toThrow(/CHANGE_INVALID/)
-      expect(encodeChange(good).bytes).toStrictEqual(bytes)
+      expect(plain(encodeChange(good).bytes)).toStrictEqual(plain(bytes))
     }
   })
 })

@@ -52,6 +52,11 @@ export interface ErrorDetails {
   readonly limit?: number
   /** SESSION_EXISTS: what is remembered under the id. */
   readonly state?: 'live' | 'ended' | 'expired'
+  /**
+   * QUORUM_UNMET of a write: the session as it is here now. After `create` and `rotate` nobody else knows its id. Not enumerable, so
+   * that what logs an error's fields does not log the id.
+   */
+  readonly session?: unknown
   readonly cause?: unknown
 }
 
@@ -66,12 +71,14 @@ export class SojournError extends Error {
   readonly mayHaveApplied?: boolean
   readonly limit?: number
   readonly state?: 'live' | 'ended' | 'expired'
+  declare readonly session?: unknown
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    const { cause, ...fields } = details
+    const { cause, session, ...fields } = details
     super(`${code}: ${message}`, cause === undefined ? undefined : { cause })
     this.code = code
     Object.assign(this, fields)
+    if (session !== undefined) Object.defineProperty(this, 'session', { value: session })
   }
 }
 

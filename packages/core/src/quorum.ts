@@ -51,12 +51,21 @@ export const fail = (tally: Tally, region: string): Tally =>
 export const verdict = (tally: Tally): Verdict =>
   tally.answered.length >= tally.need ? 'met' : tally.members - tally.failed.length < tally.need ? 'unmet' : 'open'
 
-/** @param write whether the call was a write, which is durable here although its quorum was not met */
-export const quorumUnmet = (tally: Tally, write: boolean): SojournError =>
+/**
+ * @param write whether the call was a write, which is durable here although its quorum was not met
+ * @param made what the write gives its caller; a session is handed on with the error
+ */
+export const quorumUnmet = (tally: Tally, write: boolean, made?: unknown): SojournError =>
   new SojournError(
     'QUORUM_UNMET',
     `${tally.answered.length} of the ${tally.need} regions needed answered in time (${tally.answered.join(', ')})${
       write ? '; the write is durable here and will spread' : ''
     }`,
-    { need: tally.need, got: tally.answered.length, regions: tally.answered, mayHaveApplied: write },
+    {
+      need: tally.need,
+      got: tally.answered.length,
+      regions: tally.answered,
+      mayHaveApplied: write,
+      session: typeof made === 'object' ? made : undefined,
+    },
   )

@@ -1,5 +1,5 @@
 import type { Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, isSojournError, recordVersion } from '@sojourn/core'
+import { decodeRecord, encodeRecord, isSojournError, isVisible, recordVersion } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { type Ask, encodeItem, type Item, type Records, type Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'
@@ -18,7 +18,6 @@ export interface ExchangeOptions {
   readonly store: RecordStore
   readonly limits: Limits
   readonly now: () => number
-  readonly purgeGraceMs: number
   readonly actors: Actors
   /** A record that does not pass its checksum was met. */
   readonly rotten: (key: SessionKey) => void
@@ -57,8 +56,8 @@ export class Exchange {
   }
 
   get #mergeContext() {
-    const { limits, now, purgeGraceMs } = this.#options
-    return { limits, now: now(), purgedBefore: now() - purgeGraceMs }
+    const { limits, now } = this.#options
+    return { limits, now: now() }
   }
 
   /** The record held here; a rotten one counts as none, and is reported. */
@@ -114,14 +113,18 @@ export class Exchange {
   }
 
   #commit({ key, before, after, bytes }: Merged, region: string, origin?: Origin): void {
-    if (before === undefined && after.kind === 'live') this.#options.actors.arrived(key, after.document)
+    const { store, actors, now } = this.#options
+    if (before === undefined && after.kind === 'live') actors.arrived(key, after.document)
     const encoded = encodeRecord(after)
+    // Some region may have purged what expired, and with it what we hold and whoever renewed it does not, and yet have told the
+    // renewer that it holds all of our feed. So what comes back to life goes to everybody, whole.
+    const isRevived = before?.kind === 'live' && !isVisible(before, now()) && isVisible(after, now())
     const note: CommitNote = {
       // A frame is one large buffer; an item that is kept must not keep all of it.
-      item: bytes ? new Uint8Array(bytes) : encodeItem({ type: 'record', key, record: encoded }),
-      event: eventOf(key, before, after, region),
+      item: bytes && !isRevived ? new Uint8Array(bytes) : encodeItem({ type: 'record', key, record: encoded }),
+      event: isRevived ? { name: 'updated', body: { key, origin: region } } : eventOf(key, before, after, region),
     }
-    this.#options.store.commit(key, after, { encoded, origin, note })
+    store.commit(key, after, { encoded, origin: isRevived ? undefined : origin, note })
   }
 
   /** A peer asks which version is held here. */

@@ -4,7 +4,6 @@ import {
   changeFault,
   decodeChange,
   decodeRecord,
-  dueAt,
   joinLeases,
   joinRecords,
   type Lease,
@@ -27,8 +26,6 @@ export interface MergeContext {
   readonly limits: Limits
   /** Wall clock, milliseconds. */
   readonly now: number
-  /** Records due before this are as good as purged: they are not taken in again. */
-  readonly purgedBefore: number
 }
 
 const KNOWN: Merge = { kind: 'known' }
@@ -61,10 +58,11 @@ export const mergeItem = (current: SessionRecord | undefined, item: Item, contex
 export const mergeRecord = (
   current: SessionRecord | undefined,
   theirs: SessionRecord,
-  { now, purgedBefore }: MergeContext,
+  { now }: MergeContext,
 ): Merge => {
   if (theirs.kind === 'live') checkLease(theirs.lease, now)
-  if (current === undefined) return dueAt(theirs) < purgedBefore ? KNOWN : { kind: 'merged', record: theirs }
+  // Also one that is long due: to claim its feed and not to hold it would keep others from ever sending it. The reaper has it soon.
+  if (current === undefined) return { kind: 'merged', record: theirs }
   const record = joinRecords(current, theirs)
   return recordVersion(record) === recordVersion(current) ? KNOWN : { kind: 'merged', record }
 }

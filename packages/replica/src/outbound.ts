@@ -9,7 +9,7 @@ import type { RecentCommits } from './recent.js'
  * Commits that nobody waits for are sent at once on a link that is quiet, and otherwise together with those of this time: under load a
  * frame, and the peer's batch, serve for many. Milliseconds.
  */
-const MIN_GAP_MS = 2
+const MIN_GAP_MS = 4
 
 /** What one link's sender and receiver know of the peer. */
 export interface Peer {

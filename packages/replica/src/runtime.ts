@@ -68,7 +68,6 @@ export class Runtime {
       store,
       limits,
       now: () => clock.now(),
-      purgeGraceMs: settings.purgeGraceMs,
       actors: this.actors,
       rotten: (key) => this.rotten(key),
       repaired: (cause, count) => {

@@ -5,6 +5,8 @@ interface Waiting {
   readonly sequence: number
   tally: Tally
   readonly timer: Timer
+  /** What the write gives its caller. */
+  readonly made: unknown
   readonly resolve: () => void
   readonly reject: (error: SojournError) => void
 }
@@ -51,20 +53,20 @@ export class WriteQuorum {
     try {
       const { sequence, done } = commit()
       const value = await done
-      await this.#wait(sequence, need, timeoutMs)
+      await this.#wait(sequence, need, timeoutMs, value)
       return value
     } finally {
       this.#pending--
     }
   }
 
-  #wait(sequence: number, need: number, timeoutMs: number): Promise<void> {
+  #wait(sequence: number, need: number, timeoutMs: number, made: unknown): Promise<void> {
     let tally = startTally(need, this.#members, this.#region)
     for (const [region, through] of this.#acked) if (through >= sequence) tally = answer(tally, region)
     if (verdict(tally) === 'met') return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true)))
-      const waiting: Waiting = { sequence, tally, timer, resolve, reject }
+      const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true, made)))
+      const waiting: Waiting = { sequence, tally, timer, made, resolve, reject }
       this.#waiting.add(waiting)
     })
   }
@@ -94,6 +96,6 @@ export class WriteQuorum {
 
   /** Nothing will be acknowledged any more. */
   close(): void {
-    for (const waiting of [...this.#waiting]) this.#settle(waiting, quorumUnmet(waiting.tally, true))
+    for (const waiting of [...this.#waiting]) this.#settle(waiting, quorumUnmet(waiting.tally, true, waiting.made))
   }
 }

@@ -81,7 +81,11 @@ export const levelEngine: StorageEngine = {
       return new LevelStorage(memory as unknown as Level)
     }
     const open = async () => {
-      const level = new ClassicLevel<Uint8Array, Uint8Array>(location, ENCODINGS)
+      const level = new ClassicLevel<Uint8Array, Uint8Array>(location, {
+        ...ENCODINGS,
+        compression: false,
+        writeBufferSize: 16 * 1024 * 1024,
+      })
       await level.open()
       return new LevelStorage(level as unknown as Level)
     }
