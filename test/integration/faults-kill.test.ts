@@ -117,7 +117,7 @@ describe('kill -9', () => {
 })
 
 describe('catching up', () => {
-  const SESSIONS = 20_000
+  const SESSIONS = Number(process.env.N ?? 20_000)
 
   test('[CATCH-1] [CATCH-2] 20,000 sessions changed while a region was down; then ten more', async () => {
     const common = { secret: SECRET, links: LINKS }

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isSojournError, type SessionKey, sessionKey } from '@sojourn/core'
+import { isDeepStrictEqual } from 'node:util'
+import { type SessionKey, type SojournError, sessionKey } from '@sojourn/core'
 import type { Replica } from '@sojourn/replica'
 import { ClassicLevel } from 'classic-level'
 import { describe, expect, test } from 'vitest'
@@ -229,6 +230,12 @@ describe('rows beside the records', () => {
   ] as const)('[ROT-3] %s rows that are %s lose no session', async (kind, how) => {
     await using regions = await openRegions(['a', 'b', 'c'], { disk: true, pairs: [['a', 'b']] })
     const ids = await make(regions.a, 60)
+    // `settled` compares the tombstones, too; a rotten expiry row can spoil their count, which nothing rests on.
+    const inStep = () =>
+      until(() => {
+        const [a, b] = [regions.a.status(), regions.b.status()]
+        return (a.vector[b.replica] ?? 0) >= b.head && (b.vector[a.replica] ?? 0) >= a.head
+      }, 'a and b to be in step')
     await regions.settled('a', 'b')
     for (const id of ids.slice(0, 30)) await regions.b.increment(id, '/n')
     await regions.settled('a', 'b')
@@ -242,11 +249,13 @@ describe('rows beside the records', () => {
     await Promise.all(ids.map((id, index) => regions.a.increment(id, '/n', index)))
     await regions.a.end(ids[0]!)
     await make(regions.a, 10)
-    await regions.settled('a', 'b')
+    await inStep()
     await regions.a.compareDigests()
     await regions.reopen('a')
-    await regions.settled('a', 'b')
-    expect((await contents(regions.a)).sessions).toHaveLength(69)
+    await inStep()
+    const { sessions } = await contents(regions.a)
+    expect(sessions).toHaveLength(69)
+    expect(sessions).toEqual((await contents(regions.b)).sessions)
   })
 
   test('[ROT-3] what the store knows of itself is rotten', async () => {
@@ -274,9 +283,10 @@ describe('bits of the files themselves', () => {
     await regions.settled()
     const outcomes = new Map<string, number>()
     for (let trial = 0; trial < TRIALS; trial++) {
-      await regions.a.increment(ids[trial]!, '/n')
-      await regions.settled()
-      await regions.shut('a')
+      // Some of it in a log, some in tables: a store that is opened writes the log to a table.
+      await Promise.all(ids.slice(trial, trial + 40).map((id) => regions.a.increment(id, '/n')))
+      await regions.settled('a', 'b').catch(() => {})
+      await regions.shut('a').catch(() => {})
       const location = regions.location('a')
       const files = (await readdir(location)).filter((name) => /\.(ldb|log)$/.test(name))
       const sizes = await Promise.all(files.map(async (name) => (await readFile(join(location, name))).length))
@@ -288,30 +298,36 @@ describe('bits of the files themselves', () => {
         bytes[at] = bytes[at]! ^ (1 << random.below(8))
       }
       await writeFile(file, bytes)
-      let outcome = 'opened'
+      let outcome = 'healed'
+      const isWhole = async () => {
+        await until(
+          () => regions.a.status().links.b?.state === 'live' && regions.b.status().links.a?.state === 'live',
+          'the link',
+        )
+        const good = await contents(regions.b)
+        await regions.a.compareDigests()
+        await until(
+          async () => isDeepStrictEqual((await contents(regions.a)).sessions, good.sessions),
+          `all to be healed in trial ${trial}`,
+        )
+        expect(await contents(regions.b), `trial ${trial}`).toEqual(good)
+      }
       try {
         await regions.reopen('a')
+        await isWhole()
       } catch (error) {
-        if (!isSojournError(error)) throw error
-        outcome = error.code
-        // What an operator does then: the region comes back from its peers.
+        // LevelDB itself may refuse to read or write on: it must say so. What an operator does then: away with the
+        // directory, and the region comes back from its peers.
+        expect(error).toMatchObject({ code: expect.stringMatching(/^STORE_(CORRUPT|FAILED)$/) })
+        outcome = (error as SojournError).code
+        await regions.shut('a').catch(() => {})
         await rm(location, { recursive: true })
         await regions.reopen('a')
+        await isWhole()
       }
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      await until(
-        () => regions.a.status().links.b?.state === 'live' && regions.b.status().links.a?.state === 'live',
-        'the link',
-      )
-      const good = await contents(regions.b)
-      await regions.a.compareDigests()
-      await until(
-        async () => (await contents(regions.a)).sessions.length === good.sessions.length,
-        () => `all to be healed in trial ${trial}`,
-      )
-      expect((await contents(regions.a)).sessions, `trial ${trial}`).toEqual(good.sessions)
-      expect(await contents(regions.b)).toEqual(good)
     }
+    await regions.shut('a').catch(() => {})
     console.info('flipped bits in files:', Object.fromEntries(outcomes))
   })
 })

@@ -36,7 +36,7 @@ const registersByDefinition = (changes: readonly Change[]): Map<string, LiveOp[]
     for (const inc of ops)
       if (inc.action === 'inc' && isInteger(op.value) && inc.pred.some((pred) => compareOpIds(pred, op.id) === 0))
         increments.set(inc.id.actor, (increments.get(inc.id.actor) ?? 0) + inc.value)
-    const live: LiveOp = { ...op.id, value: op.value, ...(increments.size > 0 ? { increments } : {}) }
+    const live: LiveOp = { ...op.id, value: op.value, increments: increments.size > 0 ? increments : undefined }
     registers.set(op.key, [...(registers.get(op.key) ?? []), live].sort(compareOpIds))
   }
   return registers

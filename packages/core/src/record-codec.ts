@@ -1,5 +1,6 @@
 import { ByteReader, ByteWriter } from './bytes.js'
 import type { Fold, Head, LiveOp, Register, Seen } from './document/fold.js'
+import { liveOp } from './document/fold.js'
 import type { ActorId, Scalar } from './document/op.js'
 import { compareOpIds, isInteger } from './document/op.js'
 import type { Pointer } from './document/pointer.js'
@@ -143,13 +144,14 @@ const readOp = (from: ByteReader, actors: readonly ActorId[]): LiveOp => {
   const actor = actors[from.uint()] ?? from.fail('an unknown actor')
   const counter = from.uint()
   const value = readScalar(from)
-  if (!isInteger(value)) return { counter, actor, value }
-  const increments = new Map<ActorId, number>()
+  if (!isInteger(value)) return liveOp(counter, actor, value)
   const count = from.uint(from.left)
+  if (count === 0) return liveOp(counter, actor, value)
+  const increments = new Map<ActorId, number>()
   for (let index = 0; index < count; index++)
     increments.set(actors[from.uint()] ?? from.fail('an unknown actor'), from.int())
   if (increments.size !== count) from.fail('an increment stands twice')
-  return count === 0 ? { counter, actor, value } : { counter, actor, value, increments }
+  return liveOp(counter, actor, value, increments)
 }
 
 const writeScalar = (out: ByteWriter, value: Scalar): void => {

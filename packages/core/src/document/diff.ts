@@ -40,9 +40,11 @@ const diffAt = (
 ): void => {
   if (isPlainObject(base) && isPlainObject(next) && maxDepth > 0) {
     for (const key of dataKeys(next, path)) {
-      const child = childOf(path, key)
-      if (Object.hasOwn(base, key)) diffAt(base[key], next[key], child, maxDepth - 1, options, edits)
-      else add(next[key], child, maxDepth - 1, options, edits)
+      const value = next[key]
+      if (!Object.hasOwn(base, key)) add(value, childOf(path, key), maxDepth - 1, options, edits)
+      // Most fields of most updates are as they were, and cost no more than this.
+      else if (isPlainObject(value) || !sameValue(base[key], value))
+        diffAt(base[key], value, childOf(path, key), maxDepth - 1, options, edits)
     }
     for (const key of Object.keys(base)) {
       if (!Object.hasOwn(next, key)) remove(base[key], childOf(path, key), edits)
@@ -51,7 +53,6 @@ const diffAt = (
     add(next, path, maxDepth, options, edits)
   } else {
     const scalar = toScalar(next, path, maxDepth)
-    if (sameValue(base, next)) return
     removeBelow(base, path, edits)
     if (isInteger(base) && isInteger(next) && options.counters?.has(path))
       edits.push({ kind: 'increment', path, by: next - base })

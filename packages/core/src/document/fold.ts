@@ -6,8 +6,21 @@ import type { Pointer } from './pointer.js'
 export interface LiveOp extends OpId {
   readonly value: Scalar
   /** Of a counter: what each actor has added since the operation. The sum is kept for each, so that joins are exact. */
-  readonly increments?: ReadonlyMap<ActorId, number>
+  readonly increments: ReadonlyMap<ActorId, number> | undefined
 }
+
+/** All live operations have one shape, with the same fields in one order: they are what a busy replica reads most. */
+export const liveOp = (
+  counter: number,
+  actor: ActorId,
+  value: Scalar,
+  increments?: ReadonlyMap<ActorId, number>,
+): LiveOp => ({
+  counter,
+  actor,
+  value,
+  increments,
+})
 
 /** The live operations of one field in ascending order; the last one wins. Never empty. */
 export type Register = readonly LiveOp[]
@@ -93,13 +106,18 @@ const sortHeads = (heads: Head[]): Head[] =>
 const names = (preds: readonly OpId[], op: OpId): boolean =>
   preds.some((pred) => pred.counter === op.counter && pred.actor === op.actor)
 
+const insert = (rest: LiveOp[], op: LiveOp): Register => {
+  rest.push(op)
+  return rest.length === 1 ? rest : rest.sort(compareOpIds)
+}
+
 const applyOp = (register: Register, op: Op, id: OpId): Register => {
   if (op.action === 'inc')
     return register.map((live) =>
       names(op.pred, live) && isInteger(live.value) ? addIncrement(live, id.actor, op.value) : live,
     )
   const rest = register.filter((live) => !names(op.pred, live))
-  return op.action === 'del' ? rest : [...rest, { ...id, value: op.value }].sort(compareOpIds)
+  return op.action === 'del' ? rest : insert(rest, liveOp(id.counter, id.actor, op.value))
 }
 
 const addIncrement = (live: LiveOp, actor: ActorId, by: number): LiveOp => {
@@ -108,7 +126,7 @@ const addIncrement = (live: LiveOp, actor: ActorId, by: number): LiveOp => {
   // An actor's own sum leaves the safe integers only where it is forged (see mutate.ts). Everybody adds it up in the
   // same order, so the bound is the same everywhere, and the record can be stored.
   increments.set(actor, Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, sum)))
-  return { ...live, increments }
+  return liveOp(live.counter, live.actor, live.value, increments)
 }
 
 /** The value of a live operation: of a counter, with what was added to it. */
@@ -174,5 +192,5 @@ const joinIncrements = (ours: LiveOp, a: Fold, theirs: LiveOp, b: Fold): LiveOp 
     const oursIsNewer = (a.seen.get(actor)?.maxOp ?? 0) >= (b.seen.get(actor)?.maxOp ?? 0)
     increments.set(actor, (oursIsNewer ? ours : theirs).increments?.get(actor) ?? 0)
   }
-  return { ...ours, increments }
+  return liveOp(ours.counter, ours.actor, ours.value, increments)
 }

@@ -4,11 +4,12 @@ import { SojournError } from '../errors.js'
 export type Pointer = string
 
 /** Keys that would reach an object's prototype where somebody copies data carelessly. */
-const RESERVED = new Set(['__proto__', 'prototype', 'constructor'])
+const RESERVED: readonly string[] = ['__proto__', 'prototype', 'constructor']
+const SHORTEST_RESERVED = 9
 
 /** Why a segment may not stand in a pointer, or undefined. */
 export const segmentFault = (segment: string): string | undefined =>
-  RESERVED.has(segment)
+  segment.length >= SHORTEST_RESERVED && RESERVED.includes(segment)
     ? `the key ${JSON.stringify(segment)} is reserved`
     : segment.isWellFormed()
       ? undefined
