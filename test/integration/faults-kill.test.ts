@@ -124,6 +124,7 @@ describe('catching up', () => {
     await using b = await openReplica({
       ...common,
       region: 'b',
+      limits: { maxUnackedBytes: 512 * 1024 },
       location: await temporary(),
       listen: { port: 0 },
       peers: { a: null },

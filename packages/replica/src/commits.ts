@@ -64,7 +64,7 @@ export class Commits {
   ): Made<Session<T>> {
     const { maxSessionBytes } = this.#runtime.settings.limits
     const made = this.#commit(key, record, item, event, maxSessionBytes)
-    const session = this.session<T>(id, this.#runtime.store.read(key)!)
+    const session = this.session<T>(id, made.entry)
     return { sequence: made.sequence, done: made.done.then(() => session) }
   }
 
@@ -84,7 +84,7 @@ export class Commits {
     item: Item | undefined,
     event: CommitEvent | undefined,
     maxBytes = Number.POSITIVE_INFINITY,
-  ): Made<void> {
+  ): Made<void> & { readonly entry: Entry } {
     const { store } = this.#runtime
     const encoded = encodeRecord(record)
     if (encoded.length > maxBytes)

@@ -243,7 +243,7 @@ export class RecordStore {
       origin,
       note,
     }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
-  ): { readonly sequence: number; readonly done: Promise<void> } {
+  ): { readonly sequence: number; readonly entry: Entry; readonly done: Promise<void> } {
     const before = this.readSound(key)
     const sequence = ++this.#head
     const ours = this.#inherit(before, origin)
@@ -265,7 +265,7 @@ export class RecordStore {
     this.#dirty = true
     const done = this.#queue.add(writes, commit)
     this.#writing.set(key, done)
-    return { sequence, done }
+    return { sequence, entry, done }
   }
 
   /** Resolves when what {@link read} gives is on the disk; undefined where it is. */
