@@ -21,6 +21,8 @@ export type RowName = Exclude<OperationName, 'get'> | 'getHot' | 'getCold'
 export interface Speed {
   readonly perSecond: number
   readonly rounds: readonly number[]
+  /** How busy the machine was with something else when each round began, of all cores. */
+  readonly busyBefore: readonly number[]
   /** CPU time of the process that uses the store; for a replica that is the store, too. */
   readonly cpuUsPerOperation: number
 }

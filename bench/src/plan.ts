@@ -18,9 +18,9 @@ export const FULL: Plan = {
   name: 'full',
   sessions: 20_000,
   rounds: 3,
-  roundMs: 500,
-  warmUpMs: 200,
-  probes: 300,
+  roundMs: 400,
+  warmUpMs: 400,
+  probes: 250,
   probeEveryMs: 20,
   catchUps: 3,
   updatesForBytes: 40_000,
@@ -30,14 +30,14 @@ export const FULL: Plan = {
 /** To see that the bench works; its figures say little. */
 export const QUICK: Plan = {
   name: 'quick',
-  sessions: 1_000,
+  sessions: 500,
   rounds: 1,
-  roundMs: 100,
+  roundMs: 60,
   warmUpMs: 20,
   probes: 40,
   probeEveryMs: 10,
   catchUps: 1,
-  updatesForBytes: 2_000,
+  updatesForBytes: 1_000,
   patienceSeconds: 0,
 }
 

@@ -31,6 +31,9 @@ const byOwner = (times: readonly SelfTime[]): string => {
   return sorted.map(([owner, share]) => `${owner} ${(share * 100).toFixed(0)} %`).join(', ')
 }
 
+/** At 64 at a time, so that the engine has compiled what there is to compile. */
+const WARM_UP_MS = 3_000
+
 const show = (title: string, times: readonly SelfTime[], top: number): void => {
   const busy = times.filter(({ where }) => where !== '(idle)').reduce((sum, { ms }) => sum + ms, 0)
   process.stdout.write(`\n${title}: busy for ${busy.toFixed(0)} ms\n${byOwner(times)}\n`)
@@ -62,7 +65,7 @@ const main = async (): Promise<void> => {
     await openAll(regions)
     await writer.call('seed', FULL.sessions)
     await writer.call('renewAll')
-    await writer.call('run', operation, Number(values.concurrency), 1_000)
+    await writer.call('run', operation, 64, WARM_UP_MS)
     await writer.call('settled')
     await Promise.all(watched.map(({ process }) => process.call('startProfile')))
     const { count, ms, cpuMs } = await writer.call(

@@ -2,7 +2,7 @@ import { cpus } from 'node:os'
 
 /** Of all cores, above which something else is at work. */
 const QUIET_SHARE = 0.15
-const GLANCE_MS = 150
+const GLANCE_MS = 100
 
 const cpuTimes = () => {
   let idle = 0
@@ -34,13 +34,16 @@ export class Quiet {
     this.#patienceMs = patienceMs
   }
 
-  async wait(): Promise<void> {
+  /** @returns how busy the machine still was, of all cores */
+  async wait(): Promise<number | undefined> {
+    if (this.#patienceMs === 0) return undefined
     const start = performance.now()
     let share = await busyShare()
     const waited = () => performance.now() - start - GLANCE_MS
     while (share > QUIET_SHARE && this.#waitedMs + waited() < this.#patienceMs) share = await busyShare()
     this.#waitedMs += Math.max(0, waited())
     this.#shares.push(share)
+    return share
   }
 
   /** How quiet it was, for who reads the figures later. */

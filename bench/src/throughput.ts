@@ -53,11 +53,18 @@ const ORDER: readonly { name: RowName; operation: OperationName; prepare?: (each
   { name: 'create', operation: 'create', prepare: (each) => each.reopen() },
 ]
 
+interface QuietRound extends Round {
+  readonly busy: number | undefined
+}
+
+const WARM_UP_CONCURRENCY = 64
+
 const perSecond = ({ count, ms }: Round, moreMs = 0): number => (count / (ms + moreMs)) * 1_000
 
-const speedOf = (rounds: readonly Round[]): Speed => ({
+const speedOf = (rounds: readonly QuietRound[]): Speed => ({
   perSecond: median(rounds.map((round) => perSecond(round))),
   rounds: rounds.map((round) => perSecond(round)),
+  busyBefore: rounds.flatMap(({ busy }) => busy ?? []),
   cpuUsPerOperation: median(rounds.map(({ cpuMs, count }) => (cpuMs / count) * 1_000)),
 })
 
@@ -69,15 +76,16 @@ const measure = async (
 ): Promise<Row> => {
   const present = [redis, alone, linked].filter((each) => each !== undefined)
   for (const each of present) {
-    await each.run(operation, concurrency, plan.warmUpMs)
+    // Many at a time, so that the engine has compiled what there is to compile, also where one at a time comes first.
+    await each.run(operation, WARM_UP_CONCURRENCY, plan.warmUpMs)
     await each.settle()
   }
-  const rounds = new Map<Contestant, Round[]>(present.map((each) => [each, []]))
+  const rounds = new Map<Contestant, QuietRound[]>(present.map((each) => [each, []]))
   const settleMs: number[] = []
   for (let round = 0; round < plan.rounds; round++)
     for (const each of present) {
-      await quiet.wait()
-      rounds.get(each)!.push(await each.run(operation, concurrency, plan.roundMs))
+      const busy = await quiet.wait()
+      rounds.get(each)!.push({ ...(await each.run(operation, concurrency, plan.roundMs)), busy })
       const ms = await each.settle()
       if (each === linked) settleMs.push(ms)
     }

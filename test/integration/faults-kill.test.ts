@@ -73,17 +73,14 @@ describe('kill -9', () => {
       const acknowledged = nothingAcknowledged()
       const region = await openRegionProcess(a, acknowledged)
       await region.load({ workers: WORKERS, write: round === 1 ? 'majority' : 'local', ids: alive(byAll).slice(-8) })
-      const loaded = until(() => acknowledged.counts.size > 80, 'load')
-      let isLoaded = false
-      void loaded.then(() => {
-        isLoaded = true
-      })
-      while (!isLoaded) {
-        await b.increment(shared, '/n')
-        byB.set(shared, byB.get(shared)! + 1)
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      await loaded
+      await until(
+        async () => {
+          await b.increment(shared, '/n')
+          byB.set(shared, byB.get(shared)! + 1)
+          return acknowledged.counts.size > 80
+        },
+        () => `load in round ${round}: ${acknowledged.counts.size} sessions`,
+      )
       await region.kill()
       if (round === 1) {
         // What a majority acknowledged is with b or c already, although a is dead.
@@ -117,14 +114,13 @@ describe('kill -9', () => {
 })
 
 describe('catching up', () => {
-  const SESSIONS = Number(process.env.N ?? 20_000)
+  const SESSIONS = 20_000
 
   test('[CATCH-1] [CATCH-2] 20,000 sessions changed while a region was down; then ten more', async () => {
     const common = { secret: SECRET, links: LINKS }
     await using b = await openReplica({
       ...common,
       region: 'b',
-      limits: { maxUnackedBytes: 512 * 1024 },
       location: await temporary(),
       listen: { port: 0 },
       peers: { a: null },
@@ -134,7 +130,7 @@ describe('catching up', () => {
     // A cache of its own would hide what catching up costs.
     const limits = { maxCacheEntries: 1_000, maxRecentCommits: 1_000 }
     const a = { ...common, limits, region: 'a', location: await temporary(), peers: { b: proxy.url } }
-    const open = () => openRegionProcess(a, undefined, { maxHeapMb: Number(process.env.MAXH ?? 96) })
+    const open = () => openRegionProcess(a, undefined, { maxHeapMb: 128 })
     const inStep = async (region: Awaited<ReturnType<typeof open>>) => {
       const { vector, links } = await region.status()
       return links.b!.state === 'live' && (vector[b.status().replica] ?? 0) >= b.status().head
@@ -172,6 +168,7 @@ describe('catching up', () => {
     )
     expect(await second.contents()).toEqual(await contents(b))
     expect(heapUsed - idle.heapUsed).toBeLessThan(8 * MB)
+    // Garbage included, so not exact; that the process has but 128 MB is.
     expect(peakHeap - idle.heapUsed).toBeLessThan(64 * MB)
     await second.close()
 

@@ -177,6 +177,24 @@ describe('other shapes', () => {
     await expectEverywhere(regions.all, sessions)
   })
 
+  test('[CONV-4] what was under way when a link was lost cannot hold up what is sent again', async () => {
+    await using regions = await openRegions(['a', 'c'], { each: { a: { peers: { b: null, c: null } } } })
+    const b = await linkAs(regions.a, 'b')
+    await until(() => regions.a.status().links.b!.state === 'live', 'the link')
+    const stretch = { type: 'stretch', from: 0, through: 5, mode: 'live', holds: [], items: [] } as const
+    // Left out, because a gets it from c; but c is gone before it was sent.
+    const needs = [{ at: 1, feed: regions.c.status().replica, through: 1_000 }]
+    b.send({ ...stretch, epoch: 0, needs })
+    await regions.cut('a', 'c')
+    const { epoch, from } = await b.next('resume')
+    expect(from).toBe(0)
+    // This one had been sent before the resume came, and joins on all the same.
+    b.send({ ...stretch, epoch: 0, needs })
+    b.send({ ...stretch, epoch, needs: [] })
+    await until(() => regions.a.status().vector[b.feed] === 5, 'what was sent again to be held')
+    b.socket.terminate()
+  })
+
   test('[CONV-4] links are cut and healed at random under load', async () => {
     await using regions = await openRegions(['a', 'b', 'c'])
     const loads = regions.all.map((replica) => load(replica, 4))

@@ -1,11 +1,13 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type SessionKey, type SojournError, sessionKey } from '@sojourn/core'
-import type { Replica } from '@sojourn/replica'
+import { type SessionKey, sessionKey } from '@sojourn/core'
+import { openReplica, type Replica } from '@sojourn/replica'
 import { ClassicLevel } from 'classic-level'
-import { describe, expect, test } from 'vitest'
-import { contents, openRegions } from '../support/region.js'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { contents, openRegions, SECRET } from '../support/region.js'
+import { openRegionProcess, type RegionProcess } from '../support/region-process.js'
 import { seeded } from '../support/seeded.js'
 import { until } from '../support/until.js'
 
@@ -220,6 +222,28 @@ describe('a rotten record', () => {
   })
 })
 
+describe('a lot of rot', () => {
+  test('[ROT-2] more is lost than a link may buffer: digests mend it all the same', async () => {
+    const limits = { maxBufferedBytes: 64 * 1024, maxFrameBytes: 256 * 1024, maxRecordBytes: 128 * 1024 }
+    await using regions = await openRegions(['a', 'b'], { disk: true, limits })
+    const pad = 'x'.repeat(4_000)
+    await Promise.all(Array.from({ length: 1_500 }, (_, n) => regions.b.create({ n, pad })))
+    await regions.settled()
+    await regions.shut('a')
+    await rewrite(regions.location('a'), 'r', () => undefined)
+    await regions.reopen('a')
+    await until(() => regions.a.status().links.b!.state === 'live', 'the link')
+    await until(async () => {
+      // A link may be given up on the way; the next round goes on.
+      await regions.a.compareDigests()
+      await new Promise((resolve) => setImmediate(resolve))
+      return (await contents(regions.a)).sessions.length === 1_500
+    }, 'all to be mended')
+    expect(regions.a.status().totals.refused).toEqual({})
+    expect(regions.b.status().totals.refused).toEqual({})
+  })
+})
+
 describe('rows beside the records', () => {
   test.each([
     ['f', 'flipped'],
@@ -274,60 +298,72 @@ describe('rows beside the records', () => {
 })
 
 describe('bits of the files themselves', () => {
-  const TRIALS = 40
+  const TRIALS = 25
 
   test(`[ROT-3] ${TRIALS} trials: it opens or says why, and is whole with its peers`, async () => {
     const random = seeded(20_261_123)
-    await using regions = await openRegions(['a', 'b'], { disk: true })
-    const ids = await make(regions.a, 300)
-    await regions.settled()
+    const location = await mkdtemp(join(tmpdir(), 'sojourn-rot-'))
+    onTestFinished(() => rm(location, { recursive: true, force: true }))
+    const links = { heartbeat: 50, timeout: '1s', maxReconnectDelay: 100, digestInterval: '1h' } as const
+    const b = await openReplica({
+      region: 'b',
+      location: ':memory:',
+      listen: { port: 0 },
+      secret: SECRET,
+      links,
+      peers: { a: null },
+    })
+    onTestFinished(() => b.close())
+    // In a process of its own: LevelDB ends it where a compaction meets keys that are out of order.
+    const open = () =>
+      openRegionProcess({
+        region: 'a',
+        location,
+        secret: SECRET,
+        links,
+        peers: { b: `ws://127.0.0.1:${b.address!.port}` },
+      })
+    const whole = async (region: RegionProcess) => {
+      await until(async () => (await region.status()).links.b!.state === 'live', 'the link')
+      await region.compareDigests()
+      await until(
+        async () => isDeepStrictEqual((await region.contents()).sessions, (await contents(b)).sessions),
+        'all to be healed',
+      )
+    }
+    const ids = await make(b, 300)
     const outcomes = new Map<string, number>()
     for (let trial = 0; trial < TRIALS; trial++) {
-      // Some of it in a log, some in tables: a store that is opened writes the log to a table.
-      await Promise.all(ids.slice(trial, trial + 40).map((id) => regions.a.increment(id, '/n')))
-      await regions.settled('a', 'b').catch(() => {})
-      await regions.shut('a').catch(() => {})
-      const location = regions.location('a')
+      let outcome = 'healed'
+      let region: RegionProcess | undefined
+      try {
+        region = await open()
+        await whole(region)
+        // Some of it in a log, some in tables: a store that is opened writes its log to a table.
+        for (const id of ids.slice(trial, trial + 40)) await region.increment(id)
+        await region.close()
+      } catch (error) {
+        // LevelDB itself may not be able to go on: it says so. What an operator does then: away with the directory, and
+        // the region comes back from its peers.
+        outcome = /STORE_CORRUPT|STORE_FAILED|SIGABRT/.exec(String(error))?.[0] ?? expect.fail(String(error))
+        await region?.kill()
+        await rm(location, { recursive: true })
+        region = await open()
+        await whole(region)
+        await region.close()
+      }
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       const files = (await readdir(location)).filter((name) => /\.(ldb|log)$/.test(name))
-      const sizes = await Promise.all(files.map(async (name) => (await readFile(join(location, name))).length))
-      const candidates = files.filter((_, index) => sizes[index]! > 0)
-      const file = join(location, candidates[random.below(candidates.length)]!)
-      const bytes = await readFile(file)
+      const all = await Promise.all(files.map(async (name) => ({ name, bytes: await readFile(join(location, name)) })))
+      const candidates = all.filter(({ bytes }) => bytes.length > 0)
+      const { name, bytes } = candidates[random.below(candidates.length)]!
       for (let count = 1 + random.below(3); count > 0; count--) {
         const at = random.below(bytes.length)
         bytes[at] = bytes[at]! ^ (1 << random.below(8))
       }
-      await writeFile(file, bytes)
-      let outcome = 'healed'
-      const isWhole = async () => {
-        await until(
-          () => regions.a.status().links.b?.state === 'live' && regions.b.status().links.a?.state === 'live',
-          'the link',
-        )
-        const good = await contents(regions.b)
-        await regions.a.compareDigests()
-        await until(
-          async () => isDeepStrictEqual((await contents(regions.a)).sessions, good.sessions),
-          `all to be healed in trial ${trial}`,
-        )
-        expect(await contents(regions.b), `trial ${trial}`).toEqual(good)
-      }
-      try {
-        await regions.reopen('a')
-        await isWhole()
-      } catch (error) {
-        // LevelDB itself may refuse to read or write on: it must say so. What an operator does then: away with the
-        // directory, and the region comes back from its peers.
-        expect(error).toMatchObject({ code: expect.stringMatching(/^STORE_(CORRUPT|FAILED)$/) })
-        outcome = (error as SojournError).code
-        await regions.shut('a').catch(() => {})
-        await rm(location, { recursive: true })
-        await regions.reopen('a')
-        await isWhole()
-      }
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+      await writeFile(join(location, name), bytes)
     }
-    await regions.shut('a').catch(() => {})
-    console.info('flipped bits in files:', Object.fromEntries(outcomes))
+    console.info('bits flipped in files:', Object.fromEntries(outcomes))
+    expect(outcomes.get('healed')).toBeGreaterThan(TRIALS / 2)
   })
 })

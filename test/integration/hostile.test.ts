@@ -117,10 +117,10 @@ const MESSAGES: readonly Message[] = [
   { type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) },
   { type: 'accept', proof: hex(32) },
   helloOf(hex(16)),
-  { type: 'stretch', from: 0, through: 1, mode: 'live', needs: [], holds: [], items: [] },
+  { type: 'stretch', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items: [] },
   { type: 'acks', holdings: [] },
   { type: 'heartbeat', sentAt: 1, echo: 0, echoAge: 0, clock: 0, head: 0, vector: [], linked: [] },
-  { type: 'resume', from: 0, linked: [] },
+  { type: 'resume', epoch: 1, from: 0, linked: [] },
   { type: 'ask', request: 1, key: sessionKey(ID), version: undefined },
   { type: 'tell', request: 1, what: 'none', record: undefined },
   { type: 'want', keys: [sessionKey(ID)] },
@@ -403,7 +403,7 @@ describe('a peer that knows the secret', () => {
   afterEach(() => peer.socket.terminate())
 
   const stretch = (items: readonly Uint8Array[], more: Partial<Message & { type: 'stretch' }> = {}) =>
-    peer.send({ type: 'stretch', from: 0, through: 1, mode: 'live', needs: [], holds: [], items, ...more })
+    peer.send({ type: 'stretch', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items, ...more })
   const items = (...list: Item[]) => stretch(list.map(encodeItem))
 
   const liveRecord = (more: Partial<LiveRecord> = {}, now = Date.now()): LiveRecord => ({
@@ -689,6 +689,7 @@ describe('a peer that knows the secret', () => {
       if (!stranger.ended)
         stranger.send({
           type: 'stretch',
+          epoch: 0,
           from: 0,
           through: 1_000_000,
           mode: 'live',
@@ -757,8 +758,8 @@ describe('a peer that knows the secret', () => {
         for (let index = 0; index < 200_000; index++) peer.socket.ping(randomBytes(125))
       }))
     test('[HOST-12] from behind the head, and from the beginning again and again', async () => {
-      peer.send({ type: 'resume', from: MAX, linked: [] })
-      for (let round = 0; round < 500; round++) peer.send({ type: 'resume', from: 0, linked: [] })
+      peer.send({ type: 'resume', epoch: 1, from: MAX, linked: [] })
+      for (let round = 0; round < 500; round++) peer.send({ type: 'resume', epoch: 1, from: 0, linked: [] })
       await expectService()
       expect(a.status().links.b!.bufferedBytes).toBeLessThan(8 * MAX_BUFFERED)
       const from = peer.received.length
@@ -814,6 +815,7 @@ describe('a peer that knows the secret', () => {
       ...MESSAGES,
       {
         type: 'stretch',
+        epoch: 0,
         from: 0,
         through: 1,
         mode: 'live',
@@ -823,6 +825,7 @@ describe('a peer that knows the secret', () => {
       } as const,
       {
         type: 'stretch',
+        epoch: 0,
         from: 0,
         through: 1,
         mode: 'live',

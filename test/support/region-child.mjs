@@ -10,7 +10,7 @@ let peakHeap = 0
 let running = false
 let workers = Promise.resolve()
 
-/** Makes a session, or goes on with one that is there, and counts it up; ends every eighth, and begins another. */
+/** Makes a session, or goes on with one that is there, and counts it up; ends every other one, and begins the next. */
 const work = async (id, options) => {
   let n = 0
   for (let round = 1; running; round++) {
@@ -19,7 +19,7 @@ const work = async (id, options) => {
       n = 0
       acknowledge('count', id, n)
     }
-    for (let step = 0; running && step < 20; step++) {
+    for (let step = 0; running && step < 12; step++) {
       if (step % 4 === 3) {
         const { data } = await replica.update(id, { text: `${round}.${step}` }, options)
         n = data.n
@@ -27,11 +27,11 @@ const work = async (id, options) => {
       acknowledge('count', id, n)
     }
     if (!running) return
-    if (round % 8 === 0) {
+    if (round % 2 === 0) {
       await replica.end(id, options)
       acknowledge('end', id)
     }
-    if (round % 2 === 0) id = undefined
+    id = undefined
   }
 }
 
@@ -51,6 +51,8 @@ const commands = {
     running = false
     await workers
   },
+  increment: (id) => replica.increment(id, '/n'),
+  compareDigests: () => replica.compareDigests(),
   async contents() {
     const sessions = []
     for await (const session of replica.sessions()) sessions.push(session)

@@ -25,6 +25,8 @@ export interface RegionProcess {
   load(options: { readonly workers: number; readonly ids?: readonly string[]; readonly write?: Level }): Promise<void>
   /** Ends the load. Rejects where a write failed. */
   stop(): Promise<void>
+  increment(id: string): Promise<unknown>
+  compareDigests(): Promise<unknown>
   contents(): Promise<{ readonly sessions: readonly StoredSession[]; readonly tombstones: number }>
   /** Collects garbage. `peakHeap`: the most that was seen since the last call. */
   heap(): Promise<{ readonly heapUsed: number; readonly peakHeap: number }>
@@ -61,6 +63,8 @@ export const openRegionProcess = async (
       status: () => ask('status') as Promise<ReplicaStatus>,
       load: (load) => ask('load', load) as Promise<void>,
       stop: () => ask('stop') as Promise<void>,
+      increment: (id) => ask('increment', id),
+      compareDigests: () => ask('compareDigests'),
       contents: () => ask('contents') as ReturnType<RegionProcess['contents']>,
       heap: () => ask('heap') as ReturnType<RegionProcess['heap']>,
       async close() {

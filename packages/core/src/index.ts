@@ -79,6 +79,7 @@ export {
 export {
   decodeRecord,
   encodeRecord,
+  isEndedRecord,
   type RecordLimits,
   readEnd,
   readLease,

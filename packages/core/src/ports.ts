@@ -1,3 +1,5 @@
+import type { ErrorCode } from './errors.js'
+
 /**
  * The four ports: where the world plugs in. Everything else in Sojourn is a function of what comes through them, so a
  * simulator that supplies them decides every order of events. The real clock and randomness are in `system.ts`, the
@@ -67,8 +69,11 @@ export interface ConnectionHandler {
   received(frame: Uint8Array): void
   /** Some of what was buffered has left. */
   drained(): void
-  /** @param why for people: a reason that the other side gave, or what the system says */
-  closed(why: string): void
+  /**
+   * @param why for people: a reason that the other side gave, or what the system says
+   * @param code what this side found wrong with the connection itself
+   */
+  closed(why: string, code?: ErrorCode): void
 }
 
 /** An ordered stream of frames to one peer. */

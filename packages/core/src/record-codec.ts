@@ -35,6 +35,9 @@ export const encodeRecord = (record: SessionRecord): Uint8Array => {
   return writer.borrow()
 }
 
+/** Whether the bytes of a record are those of a tombstone. */
+export const isEndedRecord = (bytes: Uint8Array): boolean => bytes[0] === KIND.ended
+
 /** @throws `code` (RECORD_INVALID where not given), and nothing else, for bytes that are no record within the limits */
 export const decodeRecord = (
   bytes: Uint8Array,
@@ -55,9 +58,19 @@ export const decodeRecord = (
   return record
 }
 
+/** Every time that a `Date` can tell. Sums of two of them are exact. */
+const MAX_TIME = 8.64e15 / 2
+
+/** Of changes, operations and renewals: far above what a session sees, far below what could not be counted on from. */
+const MAX_COUNT = 2 ** 31
+
 const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter =>
   out.uint(stamp.time).uint(stamp.count).hex(stamp.actor)
-const readStamp = (from: ByteReader): Stamp => ({ time: from.uint(), count: from.uint(), actor: from.hex(16) })
+const readStamp = (from: ByteReader): Stamp => ({
+  time: from.uint(MAX_TIME),
+  count: from.uint(MAX_COUNT),
+  actor: from.hex(16),
+})
 
 export const writeLease = (out: ByteWriter, lease: Lease): ByteWriter =>
   writeStamp(out, lease.stamp)
@@ -65,16 +78,15 @@ export const writeLease = (out: ByteWriter, lease: Lease): ByteWriter =>
     .uint(lease.deadline)
     .uint(lease.horizon - lease.deadline)
 export const readLease = (from: ByteReader): Lease => {
-  const lease = { stamp: readStamp(from), idleTimeoutMs: from.uint(), deadline: from.uint() }
-  const horizon = lease.deadline + from.uint()
-  return Number.isSafeInteger(horizon) ? { ...lease, horizon } : from.fail('a horizon is beyond 2^53')
+  const lease = { stamp: readStamp(from), idleTimeoutMs: from.uint(MAX_TIME), deadline: from.uint(MAX_TIME) }
+  return { ...lease, horizon: lease.deadline + from.uint(MAX_TIME) }
 }
 
 export const writeEnd = (out: ByteWriter, end: End): ByteWriter =>
   writeStamp(out.u8(END_REASONS.indexOf(end.reason)), end.stamp).uint(end.horizon)
 export const readEnd = (from: ByteReader): End => {
   const reason = END_REASONS[from.u8()] ?? from.fail('an end has an unknown reason')
-  return { reason, stamp: readStamp(from), horizon: from.uint() }
+  return { reason, stamp: readStamp(from), horizon: from.uint(MAX_TIME) }
 }
 
 const writeFold = (out: ByteWriter, fold: Fold): void => {
@@ -99,7 +111,7 @@ const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
   for (let count = from.uint(from.left); count > 0; count--) {
     const actor = from.hex(16)
     actors.push(actor)
-    seen.set(actor, { seq: from.uint(), maxOp: from.uint() })
+    seen.set(actor, { seq: from.uint(MAX_COUNT), maxOp: from.uint(MAX_COUNT) })
   }
   if (seen.size !== actors.length) from.fail('an actor stands twice')
   const heads: Head[] = []

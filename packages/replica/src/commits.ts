@@ -51,7 +51,7 @@ export class Commits {
     if (!this.isRotten(key)) return
     const { store, settings, inquiries } = this.#runtime
     this.#runtime.rotten(key)
-    await inquiries.consult(key, settings.members, settings.timeoutMs)
+    await inquiries.consult(key, 'linked', settings.timeoutMs)
     store.read(key)
   }
 

@@ -176,6 +176,7 @@ export class Exchange {
       bytes = 0
     }
     for (const key of keys) {
+      if (link.isClosed) return
       const record = this.#held(key)
       if (record === undefined) absent.push(key)
       else {

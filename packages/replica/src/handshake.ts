@@ -1,5 +1,5 @@
 import type { Connection, ErrorCode, Random } from '@sojourn/core'
-import { isSojournError, SojournError } from '@sojourn/core'
+import { ERROR_CODES, isSojournError, SojournError } from '@sojourn/core'
 import {
   decodeMessage,
   encodeMessage,
@@ -142,6 +142,8 @@ export class Handshake {
   }
 }
 
-/** The code with which a reason begins, if it does. */
-export const codeOfReason = (why: string): ErrorCode | undefined =>
-  /^([A-Z]+_[A-Z_]+)\b/.exec(why)?.[1] as ErrorCode | undefined
+/** The code of ours with which a peer's reason begins, if it does. */
+export const codeOfReason = (why: string): ErrorCode | undefined => {
+  const code = /^[A-Z_]+/.exec(why)?.[0]
+  return code !== undefined && Object.hasOwn(ERROR_CODES, code) ? (code as ErrorCode) : undefined
+}

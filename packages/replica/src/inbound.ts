@@ -30,7 +30,7 @@ export interface InboundOptions {
   /** Commits the entries of a stretch; all or none. */
   readonly apply: (entries: readonly Entry[], origin: Origin) => Applied
   readonly want: (keys: readonly SessionKey[]) => void
-  readonly resume: (from: number) => void
+  readonly resume: (from: number, epoch: number) => void
   /** A checkpoint was claimed. */
   readonly claimed: (prompt: boolean) => void
   /** A commit failed; nothing behind it can be claimed. */
@@ -43,8 +43,8 @@ export class Inbound {
   /** The end of the last stretch that joined on. */
   #through: number
   #checkpoints: Checkpoint[] = []
-  /** The sender was asked to go on from `#through`; what it had sent before does not join on. */
-  #resuming = false
+  /** How often the sender was asked to start again. What it had sent before it heard that does not join on. */
+  #epoch = 0
 
   constructor(options: InboundOptions) {
     this.#options = options
@@ -57,15 +57,14 @@ export class Inbound {
     if (stretch.through < stretch.from) throw new SojournError('FRAME_INVALID', 'a stretch ends before it begins')
     if (this.#checkpoints.length >= maxPending)
       throw new SojournError('LINK_OVERLOADED', `${maxPending} stretches wait to be claimed`, { limit: maxPending })
-    const joins = stretch.from <= this.#through
     const entries = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
     const { writes, wants } = this.#options.apply(entries, { feed: peer.feed, sequence: stretch.through })
     if (wants.length > 0) this.#options.want(wants)
-    if (!joins) {
-      if (!this.#resuming) this.restart()
+    if (stretch.epoch !== this.#epoch) return
+    if (stretch.from > this.#through) {
+      this.restart()
       return
     }
-    this.#resuming = false
     this.#through = Math.max(this.#through, stretch.through)
     const last = this.#enqueue(stretch, wants)
     const written = () => {
@@ -124,7 +123,7 @@ export class Inbound {
   /** The peer says where its feed ends, and what it holds: who holds the feed to there holds that, too. */
   heard(head: number, vector: Stretch['holds']): void {
     const { knowledge, peer } = this.#options
-    if (this.#checkpoints.length > 0 || this.#resuming || this.#through < head) return
+    if (this.#checkpoints.length > 0 || this.#through < head) return
     for (const { feed, through } of vector) knowledge.claim(feed, through)
     knowledge.claim(peer.feed, head)
   }
@@ -133,7 +132,6 @@ export class Inbound {
   restart(): void {
     this.#checkpoints = []
     this.#through = Math.max(this.#options.from, this.#options.knowledge.through(this.#options.peer.feed))
-    this.#resuming = true
-    this.#options.resume(this.#through)
+    this.#options.resume(this.#through, ++this.#epoch)
   }
 }

@@ -39,23 +39,26 @@ export class Inquiries {
   }
 
   /**
-   * Asks every linked region, and resolves as soon as `need` regions, this one included, have answered and what they told is
+   * Asks every linked region, and resolves as soon as enough regions, this one included, have answered and what they told is
    * on the disk here; or when that cannot be any more; or after `timeoutMs`. The verdict is in the tally.
+   * @param level how many are enough; `linked`: all that can be asked
    * @throws OVERLOADED
    */
-  consult(key: SessionKey, need: number, timeoutMs: number): Promise<Tally> {
+  consult(key: SessionKey, level: number | 'linked', timeoutMs: number): Promise<Tally> {
     const { clock, region, peers, linkTo, maxPending } = this.#options
     if (this.#inquiries.size >= maxPending)
       throw new SojournError('OVERLOADED', `${maxPending} reads wait for other regions (limits.maxPendingQuorums)`, {
         limit: maxPending,
       })
-    let tally = startTally(need, peers.size + 1, region)
     const silent = new Set<Link>()
+    const away: string[] = []
     for (const peer of peers.keys()) {
       const link = linkTo(peer)
       if (link) silent.add(link)
-      else tally = fail(tally, peer)
+      else away.push(peer)
     }
+    const need = level === 'linked' ? silent.size + 1 : level
+    const tally = away.reduce(fail, startTally(need, peers.size + 1, region))
     if (verdict(tally) !== 'open') return Promise.resolve(tally)
     const request = ++this.#lastRequest
     return new Promise((resolve) => {
@@ -89,7 +92,12 @@ export class Inquiries {
     const { region } = link.peer
     if (tell.what === 'corrupt') this.#count(tell.request, inquiry, fail(inquiry.tally, region))
     else {
-      await this.#options.take(link, inquiry.key, tell)
+      try {
+        await this.#options.take(link, inquiry.key, tell)
+      } catch (error) {
+        this.#count(tell.request, inquiry, fail(inquiry.tally, region))
+        throw error
+      }
       this.#count(tell.request, inquiry, answer(inquiry.tally, region))
     }
   }

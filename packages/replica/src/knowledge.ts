@@ -56,8 +56,14 @@ export class Knowledge {
     this.#options.claimed(feed)
   }
 
-  /** A peer opened a link: what it says of itself replaces what was known of its region. */
+  /**
+   * A peer opened a link: what it says of itself replaces what was known of its region.
+   * @throws LINK_REGION where it calls another's feed its own
+   */
   introduce(region: string, holder: FeedId, vector: readonly Held[]): void {
+    const owner = holder === this.#options.feed ? this.#options.region : this.#holders.get(holder)?.region
+    if (owner !== undefined && owner !== region)
+      throw new SojournError('LINK_REGION', `${region} gives the feed of ${owner} for its own`)
     for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
     this.#holders.set(holder, { region, vector: new Map() })
     for (const { feed, through } of vector) this.learn({ region, holder, feed, through })

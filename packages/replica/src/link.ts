@@ -1,5 +1,5 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { resumeFrom, SojournError } from '@sojourn/core'
+import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
   type Acks,
@@ -70,6 +70,7 @@ export class Link {
   #rttMs: number | undefined
   #skewMs = 0
   #closed = false
+  #closedFor: SojournError | undefined
 
   constructor(host: LinkHost, connection: Connection, peer: { region: string; hello: Hello; dialled: boolean }) {
     const { hello } = peer
@@ -80,9 +81,9 @@ export class Link {
     this.#heardAt = host.clock.monotonic()
     this.#checkSkew(hello.clock - host.clock.now())
     const { store, knowledge, limits, clock, recent } = host
+    knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
     knowledge.claim(hello.feed, from)
-    knowledge.introduce(peer.region, hello.feed, hello.vector)
     this.#inbound = new Inbound({
       peer: this.peer,
       knowledge,
@@ -90,7 +91,7 @@ export class Link {
       maxPending: limits.maxPendingFrames,
       apply: (entries, origin) => host.apply(entries, origin, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
-      resume: (position) => this.send({ type: 'resume', from: position, linked: host.linked() }),
+      resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
       claimed: (prompt) => this.#owe(prompt),
       failed: (error) => this.#fail(error),
     })
@@ -124,6 +125,10 @@ export class Link {
     }
   }
 
+  get isClosed(): boolean {
+    return this.#closed
+  }
+
   get isLive(): boolean {
     return this.#outbound.state === 'live'
   }
@@ -142,8 +147,14 @@ export class Link {
     this.#outbound.pump()
   }
 
+  /** Sends something that the peer asked for, or should know. Who asks for more than it reads is not a peer. */
   send(message: Message): void {
-    if (!this.#closed) this.#connection.send(encodeMessage(message))
+    if (this.#closed) return
+    const { maxBufferedBytes, maxFrameBytes } = this.#host.limits
+    const limit = maxBufferedBytes + maxFrameBytes
+    if (this.#connection.bufferedBytes > limit)
+      this.close(new SojournError('LINK_OVERLOADED', `${limit} bytes wait for a peer that does not read`, { limit }))
+    else this.#connection.send(encodeMessage(message))
   }
 
   /** @throws what the connection must be closed for */
@@ -167,7 +178,7 @@ export class Link {
         break
       case 'resume':
         this.#setLinked(message.linked)
-        this.#outbound.resume(Math.min(message.from, host.store.committed))
+        this.#outbound.resume(Math.min(message.from, host.store.committed), message.epoch)
         break
       case 'ask':
         host.asked(this, message)
@@ -257,7 +268,7 @@ export class Link {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
     if (clock.monotonic() - this.#heardAt > linkTimeoutMs) {
-      this.close(`LINK_TIMEOUT: nothing heard for ${linkTimeoutMs} ms`)
+      this.close(new SojournError('LINK_TIMEOUT', `nothing heard for ${linkTimeoutMs} ms`))
       return
     }
     this.#sendHeartbeat()
@@ -305,18 +316,25 @@ export class Link {
   }
 
   #fail(error: unknown): void {
+    const known = isSojournError(error) ? error : new SojournError('FRAME_INVALID', String(error), { cause: error })
     this.#host.failed(error)
-    this.close(error instanceof Error ? error.message : String(error))
+    this.close(known)
   }
 
   drained(): void {
     this.#outbound.pump()
   }
 
-  close(why: string): void {
+  close(error: SojournError): void {
     if (this.#closed) return
+    this.#closedFor = error
     this.stop()
-    this.#connection.close(why)
+    this.#connection.close(error.message)
+  }
+
+  /** Why this side closed the link. */
+  get closedFor(): SojournError | undefined {
+    return this.#closedFor
   }
 
   /** The connection is gone, or about to be. */

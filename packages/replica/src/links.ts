@@ -118,7 +118,7 @@ export class Links {
   /** Closes every link and refuses new ones until {@link rejoin}. */
   isolate(): void {
     this.#isolated = true
-    this.#hangUp('LINK_CLOSED: the region isolates itself')
+    this.#hangUp(new SojournError('LINK_CLOSED', 'the region isolates itself'))
   }
 
   rejoin(): void {
@@ -127,18 +127,18 @@ export class Links {
     this.dialAll()
   }
 
-  #hangUp(why: string): void {
+  #hangUp(why: SojournError): void {
     for (const dialler of this.#diallers.values()) {
       dialler.timer?.cancel()
       dialler.timer = undefined
     }
-    for (const connection of this.#strangers) connection.close(why)
+    for (const connection of this.#strangers) connection.close(why.message)
     for (const link of [...this.#links.values()]) link.close(why)
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#hangUp('LINK_CLOSED: the replica closes')
+    this.#hangUp(new SojournError('LINK_CLOSED', 'the replica closes'))
     await this.#listener?.close()
   }
 
@@ -218,12 +218,11 @@ export class Links {
       refuse(new SojournError('LINK_TIMEOUT', `no handshake within ${linkTimeoutMs} ms`)),
     )
     this.#strangers.add(connection)
-    const busy = this.#strangers.size > limits.maxHandshakes
     // A listener's connection is handed to its handler only after this returns.
-    if (dials === undefined && (this.#isolated || busy))
-      clock.soon(() =>
-        connection.close(busy ? 'OVERLOADED: too many handshakes' : 'LINK_CLOSED: the region is isolated'),
-      )
+    if (dials === undefined && this.#isolated)
+      clock.soon(() => refuse(new SojournError('LINK_CLOSED', 'the region is isolated')))
+    else if (dials === undefined && this.#strangers.size > limits.maxHandshakes)
+      clock.soon(() => refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)')))
     return {
       opened: () => handshake.opened(),
       received: (frame) => {
@@ -236,12 +235,14 @@ export class Links {
         }
       },
       drained: () => link?.drained(),
-      closed: (why) => {
+      closed: (why, fault) => {
         patience.cancel()
         this.#strangers.delete(connection)
-        const name = dials ?? handshake.peer
-        const code = refusal?.code ?? codeOfReason(why)
-        const told = { region: name, ...(code && { code }), why: refusal?.message ?? why }
+        // What a stranger gives for a reason counts for nothing; a peer, or whom we dialled, may tell us what is wrong with us.
+        const isKnown = link !== undefined || dials !== undefined
+        const ours = refusal ?? link?.closedFor
+        const code = ours?.code ?? fault ?? (isKnown ? codeOfReason(why) : undefined)
+        const told = { region: dials ?? handshake.peer, ...(code && { code }), why: ours?.message ?? why }
         if (link) this.#lost(link, told)
         else if (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE') changed({ state: 'refused', ...told })
       },
@@ -257,7 +258,11 @@ export class Links {
       const mine = this.#options.region < region
       if (rival && link.dialled !== mine)
         throw new SojournError('LINK_DUPLICATE', `a link with ${region} stands already`)
-      current.close(rival ? 'LINK_DUPLICATE: the other connection is kept' : 'LINK_REPLACED: a newer connection')
+      current.close(
+        rival
+          ? new SojournError('LINK_DUPLICATE', 'the other connection is kept')
+          : new SojournError('LINK_REPLACED', 'a newer connection'),
+      )
     }
     this.#links.set(region, link)
     const dialler = this.#diallers.get(region)

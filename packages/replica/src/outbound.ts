@@ -51,8 +51,10 @@ export class Outbound {
   #carried = new NeedList()
   #catchingUp = false
   #state: 'live' | 'behind' | undefined
-  /** Changes with each resume, so that a catch-up under way notices that it is stale. */
+  /** As the peer numbers its resumes. */
   #epoch = 0
+  /** As this side counts them, so that a catch-up under way notices that it is stale. */
+  #resumes = 0
   /** Stretches that the peer has not acknowledged, oldest first. */
   #unacked: { readonly through: number; readonly bytes: number }[] = []
   #unackedBytes = 0
@@ -88,8 +90,9 @@ export class Outbound {
   }
 
   /** The peer asks to go on from elsewhere. */
-  resume(from: number): void {
-    this.#epoch++
+  resume(from: number, epoch: number): void {
+    this.#resumes++
+    this.#epoch = epoch
     this.#position = this.#sentThrough = from
     this.#carried = new NeedList()
     this.#unacked = []
@@ -126,8 +129,8 @@ export class Outbound {
     this.#leaveWait()
   }
 
-  #mayCatchUp(epoch: number): boolean {
-    return !this.#closed && epoch === this.#epoch
+  #mayCatchUp(resumes: number): boolean {
+    return !this.#closed && resumes === this.#resumes
   }
 
   #isFull(): boolean {
@@ -198,7 +201,7 @@ export class Outbound {
 
   async #catchUp(): Promise<void> {
     const { store, failed } = this.#options
-    const epoch = this.#epoch
+    const resumes = this.#resumes
     this.#catchingUp = true
     this.#move('behind')
     // Everything through here is on the disk, so it is in what the walk below sees, or was purged.
@@ -208,7 +211,7 @@ export class Outbound {
       let bytes = 0
       for await (const rows of store.feed(this.#position)) {
         for (const row of rows) {
-          if (!this.#mayCatchUp(epoch)) return
+          if (!this.#mayCatchUp(resumes)) return
           this.#position = Math.max(this.#position, row.sequence)
           if (this.#leftOut(row.sequence, row.origin)) continue
           const item = this.#recordItem(row.key)
@@ -223,7 +226,7 @@ export class Outbound {
           if (this.#isFull()) await this.#room()
         }
       }
-      if (!this.#mayCatchUp(epoch)) return
+      if (!this.#mayCatchUp(resumes)) return
       this.#position = Math.max(this.#position, through)
       if (items.length > 0) this.#send(items, this.#position, 'catchup')
     } catch (error) {
@@ -264,6 +267,7 @@ export class Outbound {
     const complete = mode !== 'catchup' && through === store.committed
     const frame = encodeMessage({
       type: 'stretch',
+      epoch: this.#epoch,
       from: this.#sentThrough,
       through,
       mode,

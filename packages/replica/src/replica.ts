@@ -231,7 +231,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     let unheard = false
     if (store.readSound(key) === undefined) {
       // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
-      const tally = await this.#runtime.inquiries.consult(key, settings.members, settings.timeoutMs)
+      const tally = await this.#runtime.inquiries.consult(key, 'linked', settings.timeoutMs)
       unheard = tally.answered.length < settings.members
     }
     return this.#write(options, () => {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Clock, Connection, ConnectionHandler, Transport } from '@sojourn/core'
+import type { Clock, Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { WebSocket, WebSocketServer } from 'ws'
@@ -17,7 +17,7 @@ const attach = (
   clock: Clock,
 ): { connection: Connection; handle: (to: ConnectionHandler) => void } => {
   let handler: ConnectionHandler | undefined
-  let failure: string | undefined
+  let failure: { readonly why: string; readonly code?: ErrorCode } | undefined
   const connection: Connection = {
     send(frame) {
       if (socket.readyState === WebSocket.OPEN) socket.send(frame, { binary: true }, () => handler?.drained())
@@ -37,7 +37,13 @@ const attach = (
     },
   }
   socket.on('error', (error: Error & { code?: string }) => {
-    failure ??= error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH' ? `FRAME_TOO_LARGE: ${error.message}` : error.message
+    const code =
+      error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+        ? 'FRAME_TOO_LARGE'
+        : error.code?.startsWith('WS_ERR_')
+          ? 'FRAME_INVALID'
+          : undefined
+    failure ??= { why: error.message, ...(code && { code }) }
   })
   return {
     connection,
@@ -46,11 +52,14 @@ const attach = (
       socket.on('open', () => to.opened())
       socket.on('message', (data: Buffer, isBinary: boolean) => {
         if (isBinary) to.received(data)
-        else connection.close('FRAME_INVALID: a text frame')
+        else {
+          failure ??= { why: 'a text frame', code: 'FRAME_INVALID' }
+          connection.close('FRAME_INVALID: a text frame')
+        }
       })
       socket.on('close', (_code: number, reason: Buffer) => {
         handler = undefined
-        to.closed(failure ?? reason.toString())
+        to.closed(failure?.why ?? reason.toString(), failure?.code)
       })
     },
   }
@@ -61,6 +70,8 @@ export const webSocketTransport = (clock: Clock): Transport => ({
   dial(url, handler, { maxFrameBytes, connectTimeoutMs }) {
     const socket = new WebSocket(url, LINK_PROTOCOL, {
       perMessageDeflate: false,
+      // Links have heartbeats of their own; answers to pings would queue without limit for a peer that does not read.
+      autoPong: false,
       maxPayload: maxFrameBytes,
       handshakeTimeout: connectTimeoutMs,
       followRedirects: false,
@@ -72,7 +83,11 @@ export const webSocketTransport = (clock: Clock): Transport => ({
 
   async listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs }) {
     const http = createServer(
-      { headersTimeout: connectTimeoutMs, requestTimeout: connectTimeoutMs },
+      {
+        headersTimeout: connectTimeoutMs,
+        requestTimeout: connectTimeoutMs,
+        connectionsCheckingInterval: Math.ceil(connectTimeoutMs / 2),
+      },
       (_request, response) => {
         response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' })
         response.end('This port takes links from Sojourn replicas (WebSocket).\n')
@@ -81,6 +96,8 @@ export const webSocketTransport = (clock: Clock): Transport => ({
     const server = new WebSocketServer({
       server: http,
       perMessageDeflate: false,
+      // Links have heartbeats of their own; answers to pings would queue without limit for a peer that does not read.
+      autoPong: false,
       maxPayload: maxFrameBytes,
       handleProtocols: (protocols) => (protocols.has(LINK_PROTOCOL) ? LINK_PROTOCOL : false),
     })

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { FeedId, RecordLimits, SessionKey, SessionRecord } from '@sojourn/core'
-import { ByteReader, ByteWriter, decodeRecord, KEY_BYTES, SojournError } from '@sojourn/core'
+import { ByteReader, ByteWriter, decodeRecord, isEndedRecord, KEY_BYTES, SojournError } from '@sojourn/core'
 
 /**
  * The rows of a store, each kind under a first byte of its own (SPEC, "Keyspace"):
@@ -40,16 +40,13 @@ const numbered = (space: number, value: number, tail = 0): Buffer => {
   return key
 }
 
-const bounds = (space: number) => ({ gte: Uint8Array.of(space), lt: Uint8Array.of(space + 1) })
-
 /** All rows of a kind, from a number on where one is given. */
 export const feedRange = (after = 0) => ({ gte: numbered(SPACE.feed, after + 1), lt: Uint8Array.of(SPACE.feed + 1) })
 export const expiryRange = (after: number, through: number) => ({
   gte: numbered(SPACE.expiry, Math.max(0, after + 1)),
   lt: numbered(SPACE.expiry, Math.max(0, through + 1)),
 })
-export const allExpiry = bounds(SPACE.expiry)
-export const allRecords = bounds(SPACE.record)
+export const allRecords = { gte: Uint8Array.of(SPACE.record), lt: Uint8Array.of(SPACE.record + 1) }
 
 /** The records whose keys start with a byte. */
 export const sliceRange = (slice: number) => ({
@@ -114,6 +111,15 @@ export interface RecordRow {
 /** @param rowKey the key of the row, see {@link recordKey} */
 export const encodeRecordRow = (rowKey: Uint8Array, sequence: number, record: Uint8Array): Uint8Array =>
   seal(rowKey, writer.uint(sequence).raw(record).borrow())
+
+/** What a row counts as: a sound one by its record's first byte, a rotten one as a live session, which it was most likely. */
+export const kindOfRecordRow = (rowKey: Uint8Array, row: Uint8Array): SessionRecord['kind'] => {
+  const body = unseal(rowKey, row)
+  if (body === undefined) return 'live'
+  const reader = new ByteReader(body, 'STORE_CORRUPT')
+  reader.uint()
+  return isEndedRecord(body.subarray(reader.offset)) ? 'ended' : 'live'
+}
 
 /** @throws STORE_CORRUPT */
 export const decodeRecordRow = (key: SessionKey, row: Uint8Array, limits: RecordLimits): RecordRow => {

@@ -12,6 +12,12 @@ type Level = AbstractLevel<Uint8Array | Buffer | string, Uint8Array, Uint8Array>
 const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const
 const ROWS_A_CHUNK = 256
 
+/**
+ * Sessions are small and live for hours: larger tables in memory mean fewer compactions of what is overwritten soon anyway, and
+ * compressing costs more than it saves (bench/README.md). Bytes; LevelDB holds two such tables at most.
+ */
+const TUNING = { compression: false, writeBufferSize: 16 * 1024 * 1024 } as const
+
 const codeOf = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code
 
 const translate = (error: unknown, doing: string): SojournError => {
@@ -23,10 +29,14 @@ const translate = (error: unknown, doing: string): SojournError => {
 }
 
 class LevelStorage implements Storage {
-  readonly #level: Level
+  #level: Level
+  /** Opens the store anew after a repair; undefined where there is nothing to repair. */
+  readonly #reopen: (() => Promise<Level>) | undefined
+  #isRepaired = false
 
-  constructor(level: Level) {
+  constructor(level: Level, reopen?: () => Promise<Level>) {
     this.#level = level
+    this.#reopen = reopen
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -39,16 +49,30 @@ class LevelStorage implements Storage {
 
   async write(writes: readonly StorageWrite[], sync: boolean): Promise<void> {
     try {
-      // A chained batch costs a quarter of an array: level copies and inspects every operation of those.
-      const batch = this.#level.batch()
-      for (const write of writes) {
-        if (write.type === 'put') batch.put(write.key, write.value)
-        else batch.del(write.key)
-      }
-      await batch.write({ sync } as object)
+      await this.#write(writes, sync)
     } catch (error) {
-      throw translate(error, 'writing a batch')
+      const failure = translate(error, 'writing a batch')
+      if (failure.code !== 'STORE_CORRUPT' || this.#reopen === undefined || this.#isRepaired) throw failure
+      // A compaction met a rotten table, and LevelDB takes no write any more until it is opened again. Once in an opening we mend it.
+      this.#isRepaired = true
+      try {
+        await this.#level.close()
+        this.#level = await this.#reopen()
+        await this.#write(writes, sync)
+      } catch (cause) {
+        throw translate(cause, 'writing a batch after a repair')
+      }
     }
+  }
+
+  async #write(writes: readonly StorageWrite[], sync: boolean): Promise<void> {
+    // A chained batch costs a quarter of an array: level copies and inspects every operation of those.
+    const batch = this.#level.batch()
+    for (const write of writes) {
+      if (write.type === 'put') batch.put(write.key, write.value)
+      else batch.del(write.key)
+    }
+    await batch.write({ sync } as object)
   }
 
   async *scan(range: StorageRange): AsyncIterable<readonly StorageRow[]> {
@@ -80,25 +104,24 @@ export const levelEngine: StorageEngine = {
       await memory.open()
       return new LevelStorage(memory as unknown as Level)
     }
-    const open = async () => {
-      const level = new ClassicLevel<Uint8Array, Uint8Array>(location, {
-        ...ENCODINGS,
-        compression: false,
-        writeBufferSize: 16 * 1024 * 1024,
-      })
+    const open = async (): Promise<Level> => {
+      const level = new ClassicLevel<Uint8Array, Uint8Array>(location, { ...ENCODINGS, ...TUNING })
       await level.open()
-      return new LevelStorage(level as unknown as Level)
+      return level as unknown as Level
+    }
+    // A damaged manifest or table loses no more rows than rotted: LevelDB can rebuild from what is left. Those come back from the peers.
+    const reopen = async () => {
+      await ClassicLevel.repair(location)
+      return open()
     }
     try {
-      return await open()
+      return new LevelStorage(await open(), reopen)
     } catch (error) {
       const failure = translate(error, `opening ${location}`)
       if (failure.code !== 'STORE_CORRUPT') throw failure
     }
-    // A damaged manifest loses no rows: LevelDB can rebuild it from the tables. What is lost comes back from the peers.
     try {
-      await ClassicLevel.repair(location)
-      return await open()
+      return new LevelStorage(await reopen(), reopen)
     } catch (error) {
       throw translate(error, `opening ${location} after a repair`)
     }

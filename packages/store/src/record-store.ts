@@ -18,7 +18,6 @@ import { Cache } from './cache.js'
 import { CommitQueue } from './commit-queue.js'
 import type { ExpiryKind, ExpiryRow, FeedRow, Origin } from './keyspace.js'
 import {
-  allExpiry,
   allRecords,
   decodeExpiryRow,
   decodeFeedRow,
@@ -31,6 +30,7 @@ import {
   feedKey,
   feedRange,
   keyOfRecordRow,
+  kindOfRecordRow,
   recordKey,
   STATE_KEY,
   sliceRange,
@@ -100,6 +100,8 @@ export class RecordStore {
   #committed: number
   #live = 0
   #ended = 0
+  /** How often they were counted anew. */
+  #counts = 0
   /** Live records whose deadline was noticed: counted out of the sessions, but not yet purged. */
   readonly #expired = new Set<SessionKey>()
   #expiredThrough: number
@@ -147,14 +149,36 @@ export class RecordStore {
     }
   }
 
+  /**
+   * Counts the records on the disk; commits that come meanwhile add to that, since the scan sees the rows as they are when it
+   * begins. A later count takes the place of one under way.
+   */
   async #countRows(): Promise<void> {
-    for await (const rows of this.#storage.scan(allExpiry))
+    const turn = ++this.#counts
+    this.#live = this.#ended = 0
+    this.#expired.clear()
+    for await (const rows of this.#storage.scan(allRecords)) {
+      if (turn !== this.#counts) return
       for (const [key, value] of rows) {
-        const row = decodeExpiryRow(key, value)
-        if (row.kind === 'expiry') continue
-        this.#count(row.key, row.kind, 1)
-        if (row.kind === 'live' && row.at <= this.#expiredThrough) this.#expired.add(row.key)
+        if (kindOfRecordRow(key, value) === 'ended') this.#ended++
+        else this.#live++
       }
+    }
+    for await (const rows of this.due(-1, this.#expiredThrough)) {
+      if (turn !== this.#counts) return
+      for (const { key, kind, at } of rows) {
+        const record = kind === 'ended' ? undefined : this.readSound(key)?.record
+        if (record?.kind === 'live' && expiresAt(record) === at) this.#expired.add(key)
+      }
+    }
+  }
+
+  /** A row that does not pass is about to be replaced or removed. */
+  #uncountRotten(key: SessionKey): void {
+    if (this.#unwritten.has(key)) return
+    const rowKey = recordKey(key)
+    const row = this.#storage.get(rowKey)
+    if (row) this.#count(key, kindOfRecordRow(rowKey, row), -1)
   }
 
   #count(key: SessionKey, kind: SessionRecord['kind'], by: 1 | -1): void {
@@ -245,6 +269,8 @@ export class RecordStore {
     }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
   ): { readonly sequence: number; readonly entry: Entry; readonly done: Promise<void> } {
     const before = this.readSound(key)
+    if (before) this.#count(key, before.record.kind, -1)
+    else this.#uncountRotten(key)
     const sequence = ++this.#head
     const ours = this.#inherit(before, origin)
     const row = recordKey(key)
@@ -253,10 +279,7 @@ export class RecordStore {
       { type: 'put', key: row, value: encodeRecordRow(row, sequence, encoded) },
       { type: 'put', key: place, value: encodeFeedValue(place, key, ours) },
     ]
-    if (before) {
-      writes.push({ type: 'del', key: feedKey(before.sequence) })
-      this.#count(key, before.record.kind, -1)
-    }
+    if (before) writes.push({ type: 'del', key: feedKey(before.sequence) })
     writes.push(...expiryWrites(key, before?.record, record))
     this.#count(key, record.kind, 1)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
@@ -301,12 +324,12 @@ export class RecordStore {
    * @param rotten whether to remove what is left of the record, too
    */
   async dropExpiryRow(row: ExpiryRow, rotten: boolean): Promise<void> {
+    if (rotten) this.#uncountRotten(row.key)
     const dead = [expiryKey(row.at, row.key), ...(rotten ? [recordKey(row.key)] : [])]
     await this.#storage.write(
       dead.map((key) => ({ type: 'del', key })),
       false,
     )
-    if (row.kind !== 'expiry') this.#count(row.key, row.kind, -1)
   }
 
   /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
@@ -371,8 +394,6 @@ export class RecordStore {
       this.#cache.delete(key)
     }
     this.#options.failed(error)
-    this.#live = this.#ended = 0
-    this.#expired.clear()
     void this.#countRows().catch((reason: unknown) => this.#options.failed(reason))
   }
 

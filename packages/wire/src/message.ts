@@ -60,6 +60,8 @@ export interface Need extends Held {
 /** A stretch of the sender's feed. */
 export interface Stretch {
   readonly type: 'stretch'
+  /** The receiver's last {@link Resume}; 0 before the first. A stretch of an earlier epoch was sent before it was heard. */
+  readonly epoch: number
   /** The last sequence before the stretch. */
   readonly from: number
   readonly through: number
@@ -106,6 +108,8 @@ export interface Heartbeat {
 /** "Start again after `from`: I lost something, or a link over which I got what you left out." */
 export interface Resume {
   readonly type: 'resume'
+  /** One more with each. */
+  readonly epoch: number
   readonly from: number
   readonly linked: readonly FeedId[]
 }
@@ -199,6 +203,7 @@ const message: Shape<Message> = union<Message>({
   stretch: [
     5,
     struct<Body<Stretch>>({
+      epoch: uint,
       from: uint,
       through: uint,
       mode: word(STRETCH_MODES),
@@ -215,7 +220,7 @@ const message: Shape<Message> = union<Message>({
     7,
     struct<Body<Heartbeat>>({ sentAt: uint, echo: uint, echoAge: uint, clock: uint, head: uint, vector, linked }),
   ],
-  resume: [8, struct<Body<Resume>>({ from: uint, linked })],
+  resume: [8, struct<Body<Resume>>({ epoch: uint, from: uint, linked })],
   ask: [9, struct<Body<Ask>>({ request: uint, key, version: optional(version) })],
   tell: [10, struct<Body<Tell>>({ request: uint, what: word(TELLS), record: optional(bytes) })],
   want: [11, struct<Body<Want>>({ keys: list(key) })],
