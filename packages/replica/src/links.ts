@@ -159,9 +159,9 @@ export class Links {
       dialler.url,
       {
         ...handler,
-        closed: (why) => {
+        closed: (why, fault) => {
           dialler.connection = undefined
-          handler.closed(why)
+          handler.closed(why, fault)
           this.#redial(dialler)
         },
       },
