@@ -91,6 +91,7 @@ describe('records are joined', () => {
       ...otherStamps.map((other): SessionRecord => ({ kind: 'ended', end: { ...end, stamp: other } })),
     ]
     expect(new Set(all.map(recordVersion)).size).toBe(all.length)
+    for (const one of all) for (const other of all) expect(sameRecord(one, other)).toBe(one === other)
   })
 })
 

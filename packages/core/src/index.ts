@@ -75,6 +75,8 @@ export {
   type LiveRecord,
   recordVersion,
   type SessionRecord,
+  sameHeads,
+  sameRecord,
 } from './record.js'
 export {
   decodeRecord,

@@ -44,7 +44,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxFrameBytes: 4 * 1024 * 1024,
   targetFrameBytes: 64 * 1024,
   maxBufferedBytes: 1024 * 1024,
-  maxUnackedBytes: 4 * 1024 * 1024,
+  maxUnackedBytes: 1024 * 1024,
   maxPendingCommits: 20_000,
   maxPendingQuorums: 20_000,
   maxPendingFrames: 1_024,

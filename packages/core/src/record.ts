@@ -3,6 +3,7 @@ import type { Fold } from './document/fold.js'
 import { joinFolds } from './document/fold.js'
 import type { End, Lease, Limit } from './lifetime.js'
 import { joinEnds, joinLeases, joinLimits } from './lifetime.js'
+import { compareStamps } from './stamp.js'
 
 /** A session that nobody has ended; it may have expired. */
 export interface LiveRecord {
@@ -72,5 +73,30 @@ export const recordVersion = (record: SessionRecord): string => {
         ].join(' ')
   return hash('sha256', text, 'hex').slice(0, 32)
 }
+
+/** Whether two records are the same state: as {@link recordVersion} tells, without the hashing. */
+export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
+  if (a.kind === 'ended')
+    return (
+      b.kind === 'ended' && a.end.horizon === b.end.horizon && a.end.reason === b.end.reason && sameStamp(a.end, b.end)
+    )
+  return (
+    b.kind === 'live' &&
+    sameHeads(a.document, b.document) &&
+    sameStamp(a.lease, b.lease) &&
+    a.lease.idleTimeoutMs === b.lease.idleTimeoutMs &&
+    a.lease.deadline === b.lease.deadline &&
+    a.lease.horizon === b.lease.horizon &&
+    a.limit.createdAt === b.limit.createdAt &&
+    a.limit.deadline === b.limit.deadline &&
+    a.limit.horizon === b.limit.horizon
+  )
+}
+
+/** Whether two folds have seen the same changes: their heads, which are in order, name all of them. */
+export const sameHeads = (a: Fold, b: Fold): boolean =>
+  a.heads.length === b.heads.length && a.heads.every((head, index) => head.hash === b.heads[index]!.hash)
+
+const sameStamp = (a: Lease | End, b: Lease | End): boolean => compareStamps(a.stamp, b.stamp) === 0
 
 const stampText = ({ stamp }: Lease | End): string => `${stamp.time}.${stamp.count}.${stamp.actor}`

@@ -1,5 +1,5 @@
 import type { Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, isSojournError, isVisible, recordVersion } from '@sojourn/core'
+import { decodeRecord, encodeRecord, isSojournError, isVisible, recordVersion, sameHeads } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { type Ask, encodeItem, type Item, type Records, type Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'
@@ -213,11 +213,7 @@ const eventOf = (
   if (after.kind === 'ended')
     return before?.kind === 'ended' ? undefined : { name: 'ended', body: { key, origin, reason: after.end.reason } }
   if (before?.kind !== 'live') return { name: 'created', body: { key, origin } }
-  return after.document === before.document || sameHeads(before, after)
+  return after.document === before.document || sameHeads(before.document, after.document)
     ? undefined
     : { name: 'updated', body: { key, origin } }
 }
-
-const sameHeads = (a: SessionRecord & { kind: 'live' }, b: SessionRecord & { kind: 'live' }): boolean =>
-  a.document.heads.length === b.document.heads.length &&
-  a.document.heads.every((head, index) => head.hash === b.document.heads[index]!.hash)

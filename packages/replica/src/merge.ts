@@ -10,8 +10,8 @@ import {
   type Op,
   pointerFault,
   readiness,
-  recordVersion,
   SojournError,
+  sameRecord,
   scalarFault,
 } from '@sojourn/core'
 import type { Item } from '@sojourn/wire'
@@ -64,7 +64,7 @@ export const mergeRecord = (
   // Also one that is long due: to claim its feed and not to hold it would keep others from ever sending it. The reaper has it soon.
   if (current === undefined) return { kind: 'merged', record: theirs }
   const record = joinRecords(current, theirs)
-  return recordVersion(record) === recordVersion(current) ? KNOWN : { kind: 'merged', record }
+  return sameRecord(record, current) ? KNOWN : { kind: 'merged', record }
 }
 
 const checkLease = (lease: Lease, now: number): void => {

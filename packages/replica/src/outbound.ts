@@ -1,5 +1,4 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { encodeRecord } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { encodeItem, encodeMessage, type Need } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
@@ -241,8 +240,8 @@ export class Outbound {
   #recordItem(key: SessionKey): Uint8Array | undefined {
     const { store } = this.#options
     try {
-      const entry = store.peek(key)
-      return entry && encodeItem({ type: 'record', key, record: encodeRecord(entry.record) })
+      const record = store.encoded(key)
+      return record && encodeItem({ type: 'record', key, record })
     } catch (error) {
       this.#options.failed(error)
       return undefined

@@ -121,14 +121,19 @@ export const kindOfRecordRow = (rowKey: Uint8Array, row: Uint8Array): SessionRec
   return isEndedRecord(body.subarray(reader.offset)) ? 'ended' : 'live'
 }
 
-/** @throws STORE_CORRUPT */
-export const decodeRecordRow = (key: SessionKey, row: Uint8Array, limits: RecordLimits): RecordRow => {
+/** A record row's sequence, and the bytes of its record. @throws STORE_CORRUPT */
+export const openRecordRow = (key: SessionKey, row: Uint8Array): { sequence: number; encoded: Uint8Array } => {
   const body = unseal(recordKey(key), row)
   if (body === undefined) throw new SojournError('STORE_CORRUPT', `the stored record ${key} fails its checksum`)
   const reader = new ByteReader(body, 'STORE_CORRUPT')
   const sequence = reader.uint()
-  const record = body.subarray(reader.offset)
-  return { sequence, record: decodeRecord(record, limits, 'STORE_CORRUPT'), size: record.length }
+  return { sequence, encoded: body.subarray(reader.offset) }
+}
+
+/** @throws STORE_CORRUPT */
+export const decodeRecordRow = (key: SessionKey, row: Uint8Array, limits: RecordLimits): RecordRow => {
+  const { sequence, encoded } = openRecordRow(key, row)
+  return { sequence, record: decodeRecord(encoded, limits, 'STORE_CORRUPT'), size: encoded.length }
 }
 
 export const encodeFeedValue = (rowKey: Uint8Array, key: SessionKey, origin: Origin | undefined): Uint8Array => {

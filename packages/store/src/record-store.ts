@@ -31,6 +31,7 @@ import {
   feedRange,
   keyOfRecordRow,
   kindOfRecordRow,
+  openRecordRow,
   recordKey,
   STATE_KEY,
   sliceRange,
@@ -227,6 +228,15 @@ export class RecordStore {
   peek(key: SessionKey): Entry | undefined {
     const unwritten = this.#unwritten.get(key)
     return unwritten ? unwritten.entry : (this.#cache.get(key) ?? this.#load(key))
+  }
+
+  /** The bytes of a record, for whoever only passes it on. @throws STORE_CORRUPT */
+  encoded(key: SessionKey): Uint8Array | undefined {
+    const unwritten = this.#unwritten.get(key)
+    const entry = unwritten ? unwritten.entry : this.#cache.get(key)
+    if (entry) return encodeRecord(entry.record)
+    const row = unwritten ? undefined : this.#storage.get(recordKey(key))
+    return row && openRecordRow(key, row).encoded
   }
 
   /** Like {@link read}, but a rotten record is as good as none. */
