@@ -168,6 +168,7 @@ describe('hostile bytes', () => {
     actor,
     counter,
     value: 'x',
+    increments: undefined,
     ...more,
   })
   const sound: Fold = {
@@ -244,7 +245,17 @@ describe('hostile bytes', () => {
         seen: new Map([['0a'.repeat(16), { seq: 1, maxOp: 1 }]]),
         heads: [],
         registers: new Map([
-          ['/a', [{ counter: 1, actor: '0a'.repeat(16), value: Buffer.concat([Uint8Array.of(1), array]) }]],
+          [
+            '/a',
+            [
+              {
+                counter: 1,
+                actor: '0a'.repeat(16),
+                value: Buffer.concat([Uint8Array.of(1), array]),
+                increments: undefined,
+              },
+            ],
+          ],
         ]),
       },
     }

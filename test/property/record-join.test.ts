@@ -1,5 +1,5 @@
 import type { End, Lease, LiveRecord, SessionRecord, Stamp } from '@sojourn/core'
-import { isVisible, joinRecords, recordVersion } from '@sojourn/core'
+import { isVisible, joinRecords, recordVersion, sameRecord } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, type Records, records } from '../support/records.js'

@@ -14,7 +14,7 @@ export interface Limits {
   readonly targetFrameBytes: number
   /** Bytes handed to a link's socket and not yet taken by it, above which the sender pauses. */
   readonly maxBufferedBytes: number
-  /** Bytes of a feed that a link may be sent before the peer has acknowledged them. */
+  /** Bytes of a feed that a link may be sent before the peer has acknowledged them; each item weighs 2,048 more, for what it is in memory. */
   readonly maxUnackedBytes: number
   /** Commits waiting for the disk; one more is refused with OVERLOADED. */
   readonly maxPendingCommits: number
@@ -44,7 +44,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxFrameBytes: 4 * 1024 * 1024,
   targetFrameBytes: 64 * 1024,
   maxBufferedBytes: 1024 * 1024,
-  maxUnackedBytes: 1024 * 1024,
+  maxUnackedBytes: 4 * 1024 * 1024,
   maxPendingCommits: 20_000,
   maxPendingQuorums: 20_000,
   maxPendingFrames: 1_024,

@@ -10,6 +10,9 @@ import type { RecentCommits } from './recent.js'
  */
 const MIN_GAP_MS = 4
 
+/** What an item weighs with the peer, over its bytes, until it is on the disk there: decoded, a record is many objects. */
+const RECEIVED_ITEM_BYTES = 2_048
+
 /** What one link's sender and receiver know of the peer. */
 export interface Peer {
   readonly region: string
@@ -276,8 +279,9 @@ export class Outbound {
     })
     if (complete) this.#holdsDue = false
     this.#sentThrough = through
-    this.#unacked.push({ through, bytes: frame.length })
-    this.#unackedBytes += frame.length
+    const bytes = frame.length + items.length * RECEIVED_ITEM_BYTES
+    this.#unacked.push({ through, bytes })
+    this.#unackedBytes += bytes
     connection.send(frame)
   }
 

@@ -13,10 +13,12 @@ import type {
   Timer,
   View,
 } from '@sojourn/core'
-import { dueAt, encodeRecord, expiresAt, isSojournError, materialize, SojournError } from '@sojourn/core'
+import { encodeRecord, expiresAt, isSojournError, materialize, SojournError } from '@sojourn/core'
 import { Cache } from './cache.js'
+import { Census } from './census.js'
 import { CommitQueue } from './commit-queue.js'
-import type { ExpiryKind, ExpiryRow, FeedRow, Origin } from './keyspace.js'
+import { expiryWrites } from './expiry.js'
+import type { ExpiryRow, FeedRow, Origin } from './keyspace.js'
 import {
   allRecords,
   decodeExpiryRow,
@@ -26,11 +28,9 @@ import {
   encodeRecordRow,
   expiryKey,
   expiryRange,
-  expiryValue,
   feedKey,
   feedRange,
   keyOfRecordRow,
-  kindOfRecordRow,
   openRecordRow,
   recordKey,
   STATE_KEY,
@@ -91,6 +91,7 @@ export class RecordStore {
   readonly #storage: Storage
   readonly #queue: CommitQueue<Commit>
   readonly #cache: Cache<Entry>
+  readonly #census: Census
   /** Entries that are newer than the disk; `undefined` stands for a purge. They outrank the cache and the disk. */
   readonly #unwritten = new Map<SessionKey, Commit>()
   /** When the newest of them is on the disk. */
@@ -99,12 +100,6 @@ export class RecordStore {
   #head: number
   /** All through here is on the disk. */
   #committed: number
-  #live = 0
-  #ended = 0
-  /** How often they were counted anew. */
-  #counts = 0
-  /** Live records whose deadline was noticed: counted out of the sessions, but not yet purged. */
-  readonly #expired = new Set<SessionKey>()
   #expiredThrough: number
   #dirty = false
   #stateTimer: Timer | undefined
@@ -119,6 +114,7 @@ export class RecordStore {
     this.#head = state.head
     this.#committed = state.head
     this.#expiredThrough = state.expiredThrough
+    this.#census = new Census(storage)
     this.#cache = new Cache(options.limits.maxCacheEntries, options.limits.maxCacheBytes)
     this.#queue = new CommitQueue({
       storage,
@@ -141,7 +137,7 @@ export class RecordStore {
       const state = nextOpening(row && decodeState(row), lastSequence, actor)
       await storage.write([{ type: 'put', key: STATE_KEY, value: encodeState(state) }], options.fsync !== 'never')
       const store = new RecordStore(options, storage, state)
-      await store.#countRows()
+      await store.#census.take(() => store.#noticed())
       store.#scheduleState()
       return store
     } catch (error) {
@@ -150,42 +146,13 @@ export class RecordStore {
     }
   }
 
-  /**
-   * Counts the records on the disk; commits that come meanwhile add to that, since the scan sees the rows as they are when it
-   * begins. A later count takes the place of one under way.
-   */
-  async #countRows(): Promise<void> {
-    const turn = ++this.#counts
-    this.#live = this.#ended = 0
-    this.#expired.clear()
-    for await (const rows of this.#storage.scan(allRecords)) {
-      if (turn !== this.#counts) return
-      for (const [key, value] of rows) {
-        if (kindOfRecordRow(key, value) === 'ended') this.#ended++
-        else this.#live++
-      }
-    }
-    for await (const rows of this.due(-1, this.#expiredThrough)) {
-      if (turn !== this.#counts) return
+  /** Live sessions whose deadline was noticed before, by the index. */
+  async *#noticed(): AsyncIterable<SessionKey> {
+    for await (const rows of this.due(-1, this.#expiredThrough))
       for (const { key, kind, at } of rows) {
         const record = kind === 'ended' ? undefined : this.readSound(key)?.record
-        if (record?.kind === 'live' && expiresAt(record) === at) this.#expired.add(key)
+        if (record?.kind === 'live' && expiresAt(record) === at) yield key
       }
-    }
-  }
-
-  /** A row that does not pass is about to be replaced or removed. */
-  #uncountRotten(key: SessionKey): void {
-    if (this.#unwritten.has(key)) return
-    const rowKey = recordKey(key)
-    const row = this.#storage.get(rowKey)
-    if (row) this.#count(key, kindOfRecordRow(rowKey, row), -1)
-  }
-
-  #count(key: SessionKey, kind: SessionRecord['kind'], by: 1 | -1): void {
-    if (kind === 'ended') this.#ended += by
-    else this.#live += by
-    this.#expired.delete(key)
   }
 
   get head(): number {
@@ -197,7 +164,7 @@ export class RecordStore {
   }
 
   get counts() {
-    return { sessions: this.#live - this.#expired.size, expired: this.#expired.size, tombstones: this.#ended }
+    return this.#census.counts
   }
 
   get cached() {
@@ -279,8 +246,8 @@ export class RecordStore {
     }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
   ): { readonly sequence: number; readonly entry: Entry; readonly done: Promise<void> } {
     const before = this.readSound(key)
-    if (before) this.#count(key, before.record.kind, -1)
-    else this.#uncountRotten(key)
+    if (before) this.#census.removed(key, before.record.kind)
+    else if (!this.#unwritten.has(key)) this.#census.removedUnread(key)
     const sequence = ++this.#head
     const ours = this.#inherit(before, origin)
     const row = recordKey(key)
@@ -291,7 +258,7 @@ export class RecordStore {
     ]
     if (before) writes.push({ type: 'del', key: feedKey(before.sequence) })
     writes.push(...expiryWrites(key, before?.record, record))
-    this.#count(key, record.kind, 1)
+    this.#census.added(key, record.kind)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
     const commit: Commit = { key, sequence, entry, origin, note }
     this.#unwritten.set(key, commit)
@@ -321,7 +288,7 @@ export class RecordStore {
 
   /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
   purge(key: SessionKey, entry: Entry): Promise<void> {
-    this.#count(key, entry.record.kind, -1)
+    this.#census.removed(key, entry.record.kind)
     const commit: Commit = { key, sequence: entry.sequence, entry: undefined, origin: undefined, note: undefined }
     this.#unwritten.set(key, commit)
     this.#dirty = true
@@ -334,7 +301,7 @@ export class RecordStore {
    * @param rotten whether to remove what is left of the record, too
    */
   async dropExpiryRow(row: ExpiryRow, rotten: boolean): Promise<void> {
-    if (rotten) this.#uncountRotten(row.key)
+    if (rotten && !this.#unwritten.has(row.key)) this.#census.removedUnread(row.key)
     const dead = [expiryKey(row.at, row.key), ...(rotten ? [recordKey(row.key)] : [])]
     await this.#storage.write(
       dead.map((key) => ({ type: 'del', key })),
@@ -374,7 +341,7 @@ export class RecordStore {
 
   /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. */
   noteExpired(key: SessionKey): void {
-    this.#expired.add(key)
+    this.#census.expired(key)
   }
 
   /** All sessions due by `time` were noted. */
@@ -404,7 +371,7 @@ export class RecordStore {
       this.#cache.delete(key)
     }
     this.#options.failed(error)
-    void this.#countRows().catch((reason: unknown) => this.#options.failed(reason))
+    void this.#census.take(() => this.#noticed()).catch((reason: unknown) => this.#options.failed(reason))
   }
 
   #scheduleState(): void {
@@ -453,28 +420,4 @@ export class RecordStore {
       await this.#storage.close()
     }
   }
-}
-
-/** The times at which a record stands in the expiry index, and as what. */
-const expiryTimes = (record: SessionRecord | undefined): Map<number, ExpiryKind> => {
-  const times = new Map<number, ExpiryKind>()
-  if (record?.kind === 'live') times.set(expiresAt(record), 'expiry')
-  // Where both are at one time, which is the rule, this row serves for both.
-  if (record) times.set(dueAt(record), record.kind)
-  return times
-}
-
-/** What moves a record in the expiry index. */
-const expiryWrites = (
-  key: SessionKey,
-  before: SessionRecord | undefined,
-  after: SessionRecord | undefined,
-): StorageWrite[] => {
-  const writes: StorageWrite[] = []
-  const was = expiryTimes(before)
-  const is = expiryTimes(after)
-  for (const at of was.keys()) if (!is.has(at)) writes.push({ type: 'del', key: expiryKey(at, key) })
-  for (const [at, kind] of is)
-    if (was.get(at) !== kind) writes.push({ type: 'put', key: expiryKey(at, key), value: expiryValue(kind) })
-  return writes
 }
