@@ -42,15 +42,25 @@ export const drive = async (
 
 const PACE_STEP_MS = 2
 
-/** So many calls a second, whether or not earlier ones were answered. */
-const pace = async (operation: () => Promise<unknown>, rate: number, stopped: () => boolean): Promise<Round> => {
+/** So many calls a second, but never more than `concurrency` unanswered: a machine that falls behind is not buried. */
+const pace = async (
+  operation: () => Promise<unknown>,
+  concurrency: number,
+  rate: number,
+  stopped: () => boolean,
+): Promise<Round> => {
   const cpuBefore = cpuMs()
   const start = performance.now()
   const waiting = new Set<Promise<unknown>>()
   let count = 0
+  let skipped = 0
   while (!stopped()) {
     const due = ((performance.now() - start) / 1_000) * rate
-    for (; count < due; count++) {
+    for (; count + skipped < due; count++) {
+      if (waiting.size >= concurrency) {
+        skipped = due - count
+        break
+      }
       const call = operation().finally(() => waiting.delete(call))
       waiting.add(call)
     }
@@ -68,7 +78,8 @@ export class BackgroundLoad {
   /** @param rate calls a second; undefined: as many as `concurrency` callers get answered */
   constructor(operation: () => Promise<unknown>, concurrency: number, rate: number | undefined) {
     const stopped = () => this.#stopped
-    this.#round = rate === undefined ? drive(operation, concurrency, stopped) : pace(operation, rate, stopped)
+    this.#round =
+      rate === undefined ? drive(operation, concurrency, stopped) : pace(operation, concurrency, rate, stopped)
   }
 
   stop(): Promise<Round> {

@@ -7,6 +7,7 @@ import { Events } from './events.js'
 import { type CommitNote, Exchange, type RepairCause } from './exchange.js'
 import { Inquiries } from './inquiries.js'
 import { Knowledge } from './knowledge.js'
+import type { Link } from './link.js'
 import { type LinkChange, Links } from './links.js'
 import type { Settings } from './options.js'
 import { Reaper } from './reaper.js'
@@ -38,7 +39,7 @@ export class Runtime {
     catchUps: 0,
     rotten: 0,
   }
-  /** Rotten keys for which peers were asked, and have not answered: asked once, not for every read. */
+  /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
   readonly #healing = new Set<SessionKey>()
   #closing = false
 
@@ -134,7 +135,10 @@ export class Runtime {
         versioned: (link, versions) => this.digests.compared(link, versions),
         failed,
       },
-      replaced: (old, link) => this.inquiries.replaced(old, link),
+      replaced: (old, link) => {
+        this.inquiries.replaced(old, link)
+        this.#askToHeal([link], [...this.#healing])
+      },
       changed: (change) => this.#linkChanged(change),
     })
   }
@@ -174,6 +178,7 @@ export class Runtime {
     for (const { key, sequence, entry, origin, note } of commits) {
       if (entry === undefined) {
         this.actors.removed(key)
+        this.#healing.delete(key)
         continue
       }
       this.totals.commits++
@@ -200,7 +205,11 @@ export class Runtime {
     this.totals.rotten++
     this.totals.repaired.rot++
     this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} fails its checksum` })
-    for (const link of this.links) link.send({ type: 'want', keys: [key] })
+    this.#askToHeal(this.links, [key])
+  }
+
+  #askToHeal(links: Iterable<Link>, keys: readonly SessionKey[]): void {
+    if (keys.length > 0) for (const link of links) link.send({ type: 'want', keys })
   }
 
   /** Commits that a region has not acknowledged, as far as is known while it is away. */
@@ -212,10 +221,10 @@ export class Runtime {
     const { refused } = this.totals
     if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1
     if (change.state === 'behind') this.totals.catchUps++
+    const link = change.state === 'up' ? this.links.get(change.region) : undefined
+    if (link) this.#askToHeal([link], [...this.#healing])
     if (change.state === 'down') {
       this.inquiries.lost(change.region)
-      // A peer that was asked and went away has not answered; whoever comes next is asked again.
-      this.#healing.clear()
     }
     // Whoever closes the replica knows that its links go down.
     if (!this.#closing) this.events.emit('link', change)
