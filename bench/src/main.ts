@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -35,6 +36,18 @@ const suitesOf = (only: string | undefined): SuiteName[] => {
   const unknown = names.find((name) => !(name in SUITES))
   if (unknown !== undefined) throw new Error(`--only ${unknown}: the suites are ${Object.keys(SUITES).join(', ')}`)
   return names as SuiteName[]
+}
+
+/** What was measured; undefined outside a repository. */
+const commit = (): string | undefined => {
+  try {
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    const hash = git('rev-parse', '--short', 'HEAD')
+    return git('status', '--porcelain', 'packages') === '' ? hash : `${hash} and changes`
+  } catch {
+    return undefined
+  }
 }
 
 const machine = () => ({
@@ -80,6 +93,8 @@ const main = async (): Promise<void> => {
   const noise = quiet.report
   const about = {
     date: new Date().toISOString(),
+    commit: commit(),
+    arguments: process.argv.slice(2),
     machine: machine(),
     load,
     noise,

@@ -4,13 +4,13 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { SelfTime } from './cpu-profile.js'
 import { FULL } from './plan.js'
-import { endAll, linkedRegions, lonelyRegion, openAll, THREE } from './regions.js'
+import { endAll, linkedRegions, lonelyRegion, openAll, Region, THREE } from './regions.js'
 import { OPERATIONS, type OperationName } from './subject.js'
 
 const HELP = `Where the time of an operation goes: the functions with the most self time, in the region that writes
 and in one that receives.
 
-  node bench/dist/profile.js [--operation update] [--concurrency 64] [--regions 3] [--seconds 4] [--top 25] [--out DIR]
+  node bench/dist/profile.js [--operation update|…|catch-up] [--concurrency 64] [--regions 3] [--seconds 4] [--top 25] [--out DIR]
 `
 
 /** Whose code it is: a package, Node's own, or the engine. */
@@ -41,6 +41,56 @@ const show = (title: string, times: readonly SelfTime[], top: number): void => {
     process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${ms.toFixed(0).padStart(6)} ms  ${where}\n`)
 }
 
+interface Wish {
+  readonly operation: string
+  readonly concurrency: number
+  readonly seconds: number
+  readonly top: number
+  readonly out: string
+}
+
+const report = async ({ process }: Region, role: string, { operation, concurrency, top, out }: Wish): Promise<void> => {
+  const path = resolve(out, `${operation}-c${concurrency}-${role}.cpuprofile`)
+  show(`${role} (${path})`, await process.call('stopProfile', path), top)
+}
+
+const profileOperation = async (regions: readonly Region[], wish: Wish): Promise<void> => {
+  const operation = wish.operation as OperationName
+  if (!OPERATIONS.includes(operation)) throw new Error(`--operation: one of ${OPERATIONS.join(', ')}, catch-up`)
+  const writer = regions[0]!.process
+  const watched = regions.slice(0, 2)
+  await writer.call('renewAll')
+  await writer.call('run', operation, 64, WARM_UP_MS)
+  await writer.call('settled')
+  for (const { process } of watched) await process.call('startProfile')
+  const { count, ms, cpuMs } = await writer.call('run', operation, wish.concurrency, wish.seconds * 1_000)
+  const settleMs = await writer.call('settled')
+  process.stdout.write(
+    `${operation}, c=${wish.concurrency}, ${regions.length} regions, profiled: ${Math.round((count / ms) * 1_000)}/s; ` +
+      `${((cpuMs / count) * 1_000).toFixed(1)} µs of CPU each in the writer, all its threads; ` +
+      `all hold it ${settleMs.toFixed(0)} ms later\n`,
+  )
+  for (const [index, region] of watched.entries()) await report(region, index === 0 ? 'writer' : 'receiver', wish)
+}
+
+/** The last region is away while the first changes every session; then it is started again, in a new process. */
+const profileCatchUp = async (regions: Region[], wish: Wish): Promise<void> => {
+  const last = regions.pop()!
+  await last.process.call('close')
+  await last.process.end()
+  const late = new Region(last.options())
+  const [writer] = regions
+  regions.push(late)
+  await writer!.process.call('updateAll')
+  for (const { process } of [writer!, late]) await process.call('startProfile')
+  const { ms, openMs } = await late.process.call('catchUp', late.options(), await writer!.process.call('position'))
+  process.stdout.write(
+    `catch-up of ${FULL.sessions} changed sessions, profiled: ${ms.toFixed(0)} ms, ${openMs.toFixed(0)} ms of it to open the store\n`,
+  )
+  await report(writer!, 'sender', wish)
+  await report(late, 'receiver', wish)
+}
+
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
@@ -54,37 +104,17 @@ const main = async (): Promise<void> => {
     },
   })
   if (values.help) return void process.stdout.write(HELP)
-  const operation = values.operation as OperationName
-  if (!OPERATIONS.includes(operation)) throw new Error(`--operation: one of ${OPERATIONS.join(', ')}`)
+  const { operation, out, concurrency, seconds, top } = values
+  const wish = { operation, out, concurrency: Number(concurrency), seconds: Number(seconds), top: Number(top) }
   const directory = mkdtempSync(join(tmpdir(), 'sojourn-profile-'))
   const names = THREE.slice(0, Number(values.regions))
   const regions = names.length === 1 ? [lonelyRegion(directory)] : await linkedRegions(directory, names)
-  const writer = regions[0]!.process
-  const watched = regions.slice(0, 2)
   try {
     await openAll(regions)
-    await writer.call('seed', FULL.sessions)
-    await writer.call('renewAll')
-    await writer.call('run', operation, 64, WARM_UP_MS)
-    await writer.call('settled')
-    await Promise.all(watched.map(({ process }) => process.call('startProfile')))
-    const { count, ms, cpuMs } = await writer.call(
-      'run',
-      operation,
-      Number(values.concurrency),
-      Number(values.seconds) * 1_000,
-    )
-    const settleMs = await writer.call('settled')
-    process.stdout.write(
-      `${operation}, c=${values.concurrency}, ${names.length} regions, profiled: ${Math.round((count / ms) * 1_000)}/s; ` +
-        `${((cpuMs / count) * 1_000).toFixed(1)} µs of CPU each in the writer, all its threads; ` +
-        `all hold it ${settleMs.toFixed(0)} ms later\n`,
-    )
-    for (const [index, { process: watchedProcess }] of watched.entries()) {
-      const role = index === 0 ? 'writer' : 'receiver'
-      const path = resolve(values.out, `${operation}-c${values.concurrency}-${role}.cpuprofile`)
-      show(`${role} (${path})`, await watchedProcess.call('stopProfile', path), Number(values.top))
-    }
+    await regions[0]!.process.call('seed', FULL.sessions)
+    await regions[0]!.process.call('settled')
+    if (operation === 'catch-up') await profileCatchUp(regions, wish)
+    else await profileOperation(regions, wish)
   } finally {
     await endAll(regions)
     rmSync(directory, { recursive: true, force: true })

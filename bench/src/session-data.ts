@@ -19,7 +19,7 @@ export const sessionData = (number: number): SessionData => ({
   views: 12,
   cart: { count: 2, total: 4_950 },
   lastPath: '/products/1234',
-  csrf: `k7Qd0b${String(number).padStart(10, '0')}`,
+  csrf: String(number).padStart(6, '0'),
 })
 
 /** The one field that an update changes: another value each time, of the same length. */

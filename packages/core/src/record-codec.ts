@@ -4,7 +4,7 @@ import { liveOp } from './document/fold.js'
 import type { ActorId, Scalar } from './document/op.js'
 import { compareOpIds, isInteger } from './document/op.js'
 import type { Pointer } from './document/pointer.js'
-import { pointerFault } from './document/pointer.js'
+import { internPointer, pointerFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
 import type { ErrorCode } from './errors.js'
 import type { End, Lease, Limit } from './lifetime.js'
@@ -123,9 +123,9 @@ const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
   }
   const registers = new Map<Pointer, Register>()
   for (let count = from.uint(from.left); count > 0; count--) {
-    const path = from.text(limits.maxKeyBytes)
-    const fault = registers.has(path) ? 'a field stands twice' : pointerFault(path)
-    if (fault) from.fail(fault)
+    const text = from.text(limits.maxKeyBytes)
+    const path = internPointer(text) ?? from.fail(pointerFault(text)!)
+    if (registers.has(path)) from.fail('a field stands twice')
     registers.set(path, readRegister(from, actors, seen))
   }
   return { seen, heads, registers }

@@ -25,13 +25,17 @@ export type SessionRecord = LiveRecord | EndedRecord
 export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord => {
   if (a.kind === 'ended') return { kind: 'ended', end: b.kind === 'ended' ? joinEnds(a.end, b.end) : outlive(a.end, b) }
   if (b.kind === 'ended') return { kind: 'ended', end: outlive(b.end, a) }
-  return {
-    kind: 'live',
-    document: joinFolds(a.document, b.document),
-    lease: joinLeases(a.lease, b.lease),
-    limit: joinLimits(a.limit, b.limit),
-  }
+  const document = joinFolds(a.document, b.document)
+  const lease = joinLeases(a.lease, b.lease)
+  const limit = joinLimits(a.limit, b.limit)
+  // The very record where one adds nothing to the other, so that nothing need be encoded again.
+  for (const part of [b, a])
+    if (part.document === document && part.lease === lease && sameLimit(part.limit, limit)) return part
+  return { kind: 'live', document, lease, limit }
 }
+
+const sameLimit = (a: Limit, b: Limit): boolean =>
+  a.createdAt === b.createdAt && a.deadline === b.deadline && a.horizon === b.horizon
 
 const outlive = (end: End, live: LiveRecord): End =>
   end.horizon >= live.limit.horizon ? end : { ...end, horizon: live.limit.horizon }
@@ -87,9 +91,7 @@ export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
     a.lease.idleTimeoutMs === b.lease.idleTimeoutMs &&
     a.lease.deadline === b.lease.deadline &&
     a.lease.horizon === b.lease.horizon &&
-    a.limit.createdAt === b.limit.createdAt &&
-    a.limit.deadline === b.limit.deadline &&
-    a.limit.horizon === b.limit.horizon
+    sameLimit(a.limit, b.limit)
   )
 }
 

@@ -1,6 +1,6 @@
 import type { Limits, SessionKey, SessionRecord } from '@sojourn/core'
 import { decodeRecord, encodeRecord, isSojournError, isVisible, recordVersion, sameHeads } from '@sojourn/core'
-import type { Origin, RecordStore } from '@sojourn/store'
+import type { Origin, RecordStore, Entry as StoreEntry } from '@sojourn/store'
 import { type Ask, encodeItem, type Item, type Records, type Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'
 import type { CommitEvent } from './events.js'
@@ -42,8 +42,13 @@ export interface Applied {
 
 interface Merged {
   readonly key: SessionKey
+  /** What the store holds, where that is `before`. */
+  readonly held?: StoreEntry | undefined
   readonly before: SessionRecord | undefined
   readonly after: SessionRecord
+  /** Of `after`, where they are there already. */
+  readonly encoded?: Uint8Array | undefined
+  /** The item as it came. */
   readonly bytes?: Uint8Array
 }
 
@@ -61,9 +66,10 @@ export class Exchange {
   }
 
   /** The record held here; a rotten one counts as none, and is reported. */
-  #held(key: SessionKey): SessionRecord | undefined {
+  #held(key: SessionKey, passing = false): StoreEntry | undefined {
+    const { store } = this.#options
     try {
-      return this.#options.store.read(key)?.record
+      return passing ? store.peek(key) : store.read(key)
     } catch (error) {
       if (!isSojournError(error, 'STORE_CORRUPT')) throw error
       this.#options.rotten(key)
@@ -72,28 +78,30 @@ export class Exchange {
   }
 
   versionOf(key: SessionKey): string | undefined {
-    const record = this.#held(key)
-    return record && recordVersion(record)
+    const entry = this.#held(key)
+    return entry && recordVersion(entry.record)
   }
 
   /**
    * The entries of a stretch of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing.
    * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID
    */
-  apply(entries: readonly Entry[], origin: Origin, region: string): Applied {
+  apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied {
     const context = this.#mergeContext
     const latest = new Map<SessionKey, SessionRecord | undefined>()
     const wants = new Set<SessionKey>()
     const merged: Merged[] = []
     for (const { item, bytes } of entries) {
       const { key } = item
-      const before = latest.has(key) ? latest.get(key) : this.#held(key)
+      const held = latest.has(key) ? undefined : this.#held(key, isCatchUp)
+      const before = latest.get(key) ?? held?.record
       const merge = mergeItem(before, item, context)
       if (merge.kind === 'missing') wants.add(key)
-      if (merge.kind === 'merged') merged.push({ key, before, after: merge.record, bytes })
+      if (merge.kind === 'merged')
+        merged.push({ key, held, before, after: merge.record, encoded: merge.encoded, bytes })
       latest.set(key, merge.kind === 'merged' ? merge.record : before)
     }
-    for (const one of merged) this.#commit(one, region, origin)
+    for (const one of merged) this.#commit(one, region, origin, isCatchUp)
     // Also of what was known: it may have come over another link a moment ago, and not be on the disk yet.
     const writes = [...latest.keys()].flatMap((key) => this.#options.store.written(key) ?? [])
     return { writes, wants: [...wants] }
@@ -105,17 +113,22 @@ export class Exchange {
     const context = this.#mergeContext
     const decoded = records.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
     for (const { key, theirs } of decoded) {
-      const before = this.#held(key)
+      const held = this.#held(key)
+      const before = held?.record
       const merge = mergeRecord(before, theirs, context)
-      if (merge.kind === 'merged') this.#commit({ key, before, after: merge.record }, region)
+      if (merge.kind === 'merged') this.#commit({ key, held, before, after: merge.record }, region)
     }
     await Promise.all(decoded.map(({ key }) => store.written(key)))
   }
 
-  #commit({ key, before, after, bytes }: Merged, region: string, origin?: Origin): void {
+  #commit(
+    { key, held, before, after, bytes, encoded = encodeRecord(after) }: Merged,
+    region: string,
+    origin?: Origin,
+    passing = false,
+  ): void {
     const { store, actors, now } = this.#options
     if (before === undefined && after.kind === 'live') actors.arrived(key, after.document)
-    const encoded = encodeRecord(after)
     // Some region may have purged what expired, and with it what we hold and whoever renewed it does not, and yet have told the
     // renewer that it holds all of our feed. So what comes back to life goes to everybody, whole.
     const isRevived = before?.kind === 'live' && !isVisible(before, now()) && isVisible(after, now())
@@ -124,12 +137,18 @@ export class Exchange {
       item: bytes && !isRevived ? new Uint8Array(bytes) : encodeItem({ type: 'record', key, record: encoded }),
       event: isRevived ? { name: 'updated', body: { key, origin: region } } : eventOf(key, before, after, region),
     }
-    store.commit(key, after, { encoded, origin: isRevived ? undefined : origin, note })
+    store.commit(key, after, {
+      encoded,
+      origin: isRevived ? undefined : origin,
+      note,
+      passing,
+      ...(held && { before: held }),
+    })
   }
 
   /** A peer asks which version is held here. */
   asked(link: Link, { request, key, version }: Ask): void {
-    const record = this.#held(key)
+    const record = this.#held(key)?.record
     const answer = (what: Tell['what'], encoded?: Uint8Array) =>
       link.send({ type: 'tell', request, what, record: encoded })
     if (record === undefined) answer(this.#isRotten(key) ? 'corrupt' : 'none')
@@ -157,7 +176,7 @@ export class Exchange {
       await this.#join([{ key, record: tell.record }], region)
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
-    const record = this.#held(key)
+    const record = this.#held(key)?.record
     if (record === undefined || recordVersion(record) === theirs) return
     this.#options.repaired('read', 1)
     link.send({ type: 'records', records: [{ key, record: encodeRecord(record) }], absent: [] })
@@ -177,7 +196,7 @@ export class Exchange {
     }
     for (const key of keys) {
       if (link.isClosed) return
-      const record = this.#held(key)
+      const record = this.#held(key)?.record
       if (record === undefined) absent.push(key)
       else {
         const encoded = encodeRecord(record)

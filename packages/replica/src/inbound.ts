@@ -28,7 +28,7 @@ export interface InboundOptions {
   readonly from: number
   readonly maxPending: number
   /** Commits the entries of a stretch; all or none. */
-  readonly apply: (entries: readonly Entry[], origin: Origin) => Applied
+  readonly apply: (entries: readonly Entry[], origin: Origin, isCatchUp: boolean) => Applied
   readonly want: (keys: readonly SessionKey[]) => void
   readonly resume: (from: number, epoch: number) => void
   /** A checkpoint was claimed. */
@@ -58,7 +58,8 @@ export class Inbound {
     if (this.#checkpoints.length >= maxPending)
       throw new SojournError('LINK_OVERLOADED', `${maxPending} stretches wait to be claimed`, { limit: maxPending })
     const entries = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
-    const { writes, wants } = this.#options.apply(entries, { feed: peer.feed, sequence: stretch.through })
+    const origin = { feed: peer.feed, sequence: stretch.through }
+    const { writes, wants } = this.#options.apply(entries, origin, stretch.mode === 'catchup')
     if (wants.length > 0) this.#options.want(wants)
     if (stretch.epoch !== this.#epoch) return
     if (stretch.from > this.#through) {
@@ -80,7 +81,8 @@ export class Inbound {
   /** A stretch as checkpoints: one before each thing that must be there first, and one for the end. */
   #enqueue(stretch: Stretch, wants: readonly SessionKey[]): Checkpoint[] {
     const bare = { written: false, needs: undefined, wants: undefined, holds: [], prompt: false }
-    const prompt = stretch.mode === 'prompt'
+    // A catch-up waits for acks, too: it sends no more than so much ahead of them.
+    const prompt = stretch.mode !== 'live'
     const own: Checkpoint[] = []
     let waitsFor: Checkpoint['needs']
     for (const { at, feed, through } of stretch.needs) {

@@ -40,7 +40,7 @@ export interface LinkHost {
   /** A link brought news of what others hold. */
   learned(from: Link): void
   /** See {@link InboundOptions.apply}. */
-  apply(entries: readonly Entry[], origin: Origin, region: string): Applied
+  apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied
   asked(link: Link, ask: Ask): void
   told(link: Link, tell: Tell): Promise<void>
   wanted(link: Link, keys: readonly SessionKey[]): void
@@ -89,7 +89,7 @@ export class Link {
       knowledge,
       from,
       maxPending: limits.maxPendingFrames,
-      apply: (entries, origin) => host.apply(entries, origin, peer.region),
+      apply: (entries, origin, isCatchUp) => host.apply(entries, origin, isCatchUp, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
       resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
       claimed: (prompt) => this.#owe(prompt),

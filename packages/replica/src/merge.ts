@@ -19,7 +19,11 @@ import type { Item } from '@sojourn/wire'
 /** What an item from a peer does to a record: nothing new, a new record, or it builds on what is not here. */
 export type Merge =
   | { readonly kind: 'known' }
-  | { readonly kind: 'merged'; readonly record: SessionRecord }
+  | {
+      readonly kind: 'merged'
+      readonly record: SessionRecord /** The record's bytes, where they came with it. */
+      readonly encoded?: Uint8Array
+    }
   | { readonly kind: 'missing' }
 
 export interface MergeContext {
@@ -43,7 +47,11 @@ const MAX_DEPS = 1_024
  * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID for what no sound peer sends; nothing has changed then
  */
 export const mergeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Merge => {
-  if (item.type === 'record') return mergeRecord(current, decodeRecord(item.record, context.limits), context)
+  if (item.type === 'record') {
+    const theirs = decodeRecord(item.record, context.limits)
+    const merge = mergeRecord(current, theirs, context)
+    return merge.kind === 'merged' && merge.record === theirs ? { ...merge, encoded: item.record } : merge
+  }
   if (item.type === 'end') return mergeRecord(current, { kind: 'ended', end: item.end }, context)
   if (item.lease) checkLease(item.lease, context.now)
   if (current === undefined) return MISSING

@@ -126,7 +126,7 @@ export class Runtime {
         linkTimeoutMs: settings.linkTimeoutMs,
         maxClockSkewMs: settings.maxClockSkewMs,
         isAwaited: () => this.writes.pending > 0,
-        apply: (entries, origin, from) => exchange.apply(entries, origin, from),
+        apply: (entries, origin, isCatchUp, from) => exchange.apply(entries, origin, isCatchUp, from),
         asked: (link, ask) => exchange.asked(link, ask),
         told: (link, tell) => this.inquiries.told(link, tell),
         wanted: (link, keys) => exchange.wanted(link, keys),

@@ -19,6 +19,10 @@ export class Cache<V extends { readonly size: number }> {
     return this.#bytes
   }
 
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
   get(key: string): V | undefined {
     const value = this.#entries.get(key)
     if (value !== undefined && this.#entries.size * 2 > this.#maxEntries) {

@@ -65,6 +65,8 @@ export interface Commit {
   readonly origin: Origin | undefined
   /** What whoever committed it gave to go with it. */
   readonly note: unknown
+  /** Part of a walk over many records. */
+  readonly passing: boolean
 }
 
 export interface RecordStoreOptions {
@@ -235,6 +237,8 @@ export class RecordStore {
    * Makes `record` the state of `key`: in memory at once, on the disk when `done` resolves.
    * @param origin the feed and sequence by which it came from a peer
    * @param note handed to the listener with the commit
+   * @param passing part of a walk over many records, which leaves the cache as it is
+   * @param before what the key's record is now, where the caller has just read it
    */
   commit(
     key: SessionKey,
@@ -243,13 +247,19 @@ export class RecordStore {
       encoded = encodeRecord(record),
       origin,
       note,
-    }: { encoded?: Uint8Array; origin?: Origin | undefined; note?: unknown },
+      passing = false,
+      before = this.#current(key),
+    }: {
+      encoded?: Uint8Array
+      origin?: Origin | undefined
+      note?: unknown
+      passing?: boolean
+      before?: Entry | undefined
+    },
   ): { readonly sequence: number; readonly entry: Entry; readonly done: Promise<void> } {
-    const before = this.readSound(key)
     if (before) this.#census.removed(key, before.record.kind)
-    else if (!this.#unwritten.has(key)) this.#census.removedUnread(key)
     const sequence = ++this.#head
-    const ours = this.#inherit(before, origin)
+    const ours = passing && before?.origin === 'unread' ? undefined : this.#inherit(before, origin)
     const row = recordKey(key)
     const place = feedKey(sequence)
     const writes: StorageWrite[] = [
@@ -260,7 +270,7 @@ export class RecordStore {
     writes.push(...expiryWrites(key, before?.record, record))
     this.#census.added(key, record.kind)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
-    const commit: Commit = { key, sequence, entry, origin, note }
+    const commit: Commit = { key, sequence, entry, origin, note, passing }
     this.#unwritten.set(key, commit)
     this.#dirty = true
     const done = this.#queue.add(writes, commit)
@@ -271,6 +281,17 @@ export class RecordStore {
   /** Resolves when what {@link read} gives is on the disk; undefined where it is. */
   written(key: SessionKey): Promise<void> | undefined {
     return this.#writing.get(key)
+  }
+
+  /** What a commit takes the place of. Rot counts no more. */
+  #current(key: SessionKey): Entry | undefined {
+    try {
+      return this.peek(key)
+    } catch (error) {
+      if (!isSojournError(error, 'STORE_CORRUPT')) throw error
+      this.#census.removedUnread(key)
+      return undefined
+    }
   }
 
   /** A record may name an origin only if all that it holds came from there: else a peer that skips it would miss something. */
@@ -289,7 +310,14 @@ export class RecordStore {
   /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
   purge(key: SessionKey, entry: Entry): Promise<void> {
     this.#census.removed(key, entry.record.kind)
-    const commit: Commit = { key, sequence: entry.sequence, entry: undefined, origin: undefined, note: undefined }
+    const commit: Commit = {
+      key,
+      sequence: entry.sequence,
+      entry: undefined,
+      origin: undefined,
+      note: undefined,
+      passing: false,
+    }
     this.#unwritten.set(key, commit)
     this.#dirty = true
     const dead: StorageWrite[] = [recordKey(key), feedKey(entry.sequence)].map((row) => ({ type: 'del', key: row }))
@@ -354,7 +382,7 @@ export class RecordStore {
   #onCommitted(commits: readonly Commit[]): void {
     for (const commit of commits) {
       this.#committed = Math.max(this.#committed, commit.sequence)
-      if (commit.entry) this.#cache.set(commit.key, commit.entry)
+      if (commit.entry && (!commit.passing || this.#cache.has(commit.key))) this.#cache.set(commit.key, commit.entry)
       else this.#cache.delete(commit.key)
       if (this.#unwritten.get(commit.key) !== commit) continue
       this.#unwritten.delete(commit.key)

@@ -153,6 +153,9 @@ export const winner = (register: Register): LiveOp => register[register.length -
  * overwritten there (the observed-remove rule of Bieniusa et al., "An optimized conflict-free replicated set", 2012).
  */
 export const joinFolds = (a: Fold, b: Fold): Fold => {
+  // One that has seen all that the other has is the join: the usual case of a region that catches up.
+  if (covers(b, a)) return b
+  if (covers(a, b)) return a
   const seen = new Map(a.seen)
   for (const [actor, theirs] of b.seen) {
     const ours = seen.get(actor)
@@ -167,6 +170,12 @@ export const joinFolds = (a: Fold, b: Fold): Fold => {
     (other.seen.get(head.actor)?.seq ?? 0) < head.seq || other.heads.some((h) => h.hash === head.hash)
   const heads = new Map([...a.heads.filter(missedBy(b)), ...b.heads.filter(missedBy(a))].map((h) => [h.hash, h]))
   return { seen, registers, heads: sortHeads([...heads.values()]) }
+}
+
+/** Whether a fold has seen every change that another has. */
+const covers = (fold: Fold, other: Fold): boolean => {
+  for (const [actor, { seq }] of other.seen) if ((fold.seen.get(actor)?.seq ?? 0) < seq) return false
+  return true
 }
 
 const hasSeen = (fold: Fold, op: OpId): boolean => (fold.seen.get(op.actor)?.maxOp ?? 0) >= op.counter

@@ -39,6 +39,23 @@ export const pointerFault = (pointer: string): string | undefined => {
   return undefined
 }
 
+/** Pointers that were found sound, each once: sessions have the same fields, so one string can serve all records. */
+const sound = new Map<string, Pointer>()
+const MAX_SOUND = 4_096
+const MAX_SOUND_CHARS = 64
+
+/** The one string for a pointer that came from a disk or a socket; undefined where {@link pointerFault} finds fault with it. */
+export const internPointer = (text: string): Pointer | undefined => {
+  const known = sound.get(text)
+  if (known !== undefined) return known
+  if (pointerFault(text) !== undefined) return undefined
+  if (text.length <= MAX_SOUND_CHARS) {
+    if (sound.size >= MAX_SOUND) sound.clear()
+    sound.set(text, text)
+  }
+  return text
+}
+
 /** @throws INVALID_DATA */
 export const checkPointer = (pointer: string): Pointer => {
   const fault = typeof pointer === 'string' ? pointerFault(pointer) : 'a field is named by a string'
