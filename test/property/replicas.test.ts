@@ -1,12 +1,13 @@
-import { isSojournError, openReplica, type Replica } from '@sojourn/replica'
+import { isSojournError, type Replica } from '@sojourn/replica'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { runs } from '../support/runs.js'
-import { seededRandom, VirtualDisks, VirtualNetwork, VirtualProcess, VirtualTime } from '../support/virtual-world.js'
+import { Cluster, REGIONS } from '../support/virtual-cluster.js'
 
-const REGIONS = ['ap', 'eu', 'us'] as const
-const SECRET = 'a secret for tests only'
 const SESSIONS = 4
+
+/** Small, so that links fall behind and catch up. */
+const LIMITS = { limits: { maxRecentCommits: 6, targetFrameBytes: 400 } }
 
 interface Wait {
   do: 'wait'
@@ -35,69 +36,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart', 'kill'), at: region }) },
 )
-
-/** Three replicas, all of the real code, in a world whose every event is ordered by a seed. */
-class Cluster {
-  readonly #world
-  readonly #seed: number
-  #openings = 0
-  readonly processes = new Map<string, VirtualProcess>()
-  readonly replicas = new Map<string, Replica>()
-
-  constructor(seed: number) {
-    const time = new VirtualTime()
-    this.#seed = seed
-    this.#world = { time, network: new VirtualNetwork(time, seededRandom(seed)), disks: new VirtualDisks() }
-  }
-
-  get time() {
-    return this.#world.time
-  }
-
-  get network() {
-    return this.#world.network
-  }
-
-  async open(name: string): Promise<void> {
-    const process = new VirtualProcess(name, this.#world, seededRandom(this.#seed * 1_000 + ++this.#openings))
-    this.processes.set(name, process)
-    const { clock, random, storage, transport } = process
-    const opening = openReplica({
-      region: name,
-      location: name,
-      listen: { port: 1 },
-      peers: Object.fromEntries(REGIONS.filter((other) => other !== name).map((other) => [other, `ws://${other}`])),
-      secret: SECRET,
-      session: { idleTimeout: '60s', maxLifetime: '5m' },
-      purgeGrace: '5s',
-      links: { heartbeat: '2s', timeout: '5s', maxReconnectDelay: '1s', digestInterval: '1h' },
-      limits: { maxRecentCommits: 6, targetFrameBytes: 400 },
-      ports: { clock, random, storage, transport },
-    })
-    this.replicas.set(name, await this.during(opening))
-  }
-
-  async restart(name: string, how: 'restart' | 'kill'): Promise<void> {
-    if (how === 'kill') this.processes.get(name)!.kill(this.#world, name)
-    else await this.during(this.replicas.get(name)!.close())
-    await this.open(name)
-  }
-
-  /** Lets time pass until a promise settles. */
-  async during<T>(work: Promise<T>): Promise<T> {
-    let settled = false
-    const done = work.finally(() => {
-      settled = true
-    })
-    done.catch(() => {})
-    for (let waited = 0; !settled && waited < 10_000; waited += 5) await this.time.advance(5)
-    return done
-  }
-
-  async close(): Promise<void> {
-    for (const replica of this.replicas.values()) await this.during(replica.close())
-  }
-}
 
 /** What a client may rely on: fields and sums that were acknowledged, and ends. */
 interface Expectation {
@@ -190,7 +128,7 @@ describe('three replicas under random schedules', () => {
         fc.integer({ min: 1, max: 2 ** 20 }),
         fc.array(step, { minLength: 20, maxLength: 80 }),
         async (seed, steps) => {
-          const cluster = new Cluster(seed)
+          const cluster = new Cluster(seed, LIMITS)
           const expectations = await play(cluster, steps)
           cluster.network.healAll()
           await cluster.time.advance(8_000)
