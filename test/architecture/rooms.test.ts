@@ -48,9 +48,12 @@ describe('[ARCH-1] imports point one way', () => {
   })
 })
 
-/** Types need no package at run time; theirs come with development dependencies. */
-const isTypeOnly = (source: Source, target: string): boolean =>
-  [...source.code.matchAll(new RegExp(`import (type )?[^']*from '${target}'`, 'g'))].every(([, type]) => type)
+/** Types need no package at run time; theirs come with development dependencies. Our own rooms are rooms for types, too. */
+const isTypeOnly = (source: Source, target: string): boolean => {
+  if (target.startsWith('@sojourn/')) return false
+  const all = [...source.code.matchAll(new RegExp(`\\b(?:import|export)\\b[^']*'${target}'`, 'g'))]
+  return all.length > 0 && all.every(([statement]) => /^(import|export) type\b/.test(statement))
+}
 
 describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
   it('in every file but the one with the real ones', () => {
