@@ -114,6 +114,7 @@ describe('a rotten record', () => {
     expect((await contents(regions.a)).sessions).toHaveLength(1)
     expect((await regions.a.get(good))!.data.n).toBe(1)
     expect(corrupt(regions)).toHaveLength(1)
+    expect(regions.a.status().totals).toMatchObject({ rotten: 1, repaired: { rot: 0 } })
     await regions.a.end(bad)
     expect(await regions.a.get(bad)).toBeUndefined()
     await regions.reopen('a')
@@ -130,6 +131,8 @@ describe('a rotten record', () => {
     await regions.reopen('a')
     await until(() => regions.a.status().links.b!.state === 'live', 'the link')
     expect((await regions.a.get(id))!.data.n).toBe(0)
+    // Noticed once, and mended once.
+    expect(regions.a.status().totals).toMatchObject({ rotten: 1, repaired: { rot: 1 } })
   })
 
   test('[ROT-1] it is rotten in two regions: the third heals both', async () => {

@@ -740,7 +740,7 @@ describe('status', () => {
       totals: {
         commits: 3,
         refused: {},
-        repaired: { read: 0, digest: 0, rot: 0, missing: 0 },
+        repaired: { read: 0, digest: 0, rot: 0 },
         catchUps: expect.any(Number),
         rotten: 0,
       },

@@ -25,7 +25,7 @@ export interface ExchangeOptions {
   readonly repaired: (cause: RepairCause, count: number) => void
 }
 
-export type RepairCause = 'read' | 'digest' | 'rot' | 'missing'
+export type RepairCause = 'read' | 'digest' | 'rot'
 
 /** An entry of a feed: the item, and the bytes that it came as. */
 export interface Entry {

@@ -35,7 +35,7 @@ export class Runtime {
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
-    repaired: { read: 0, digest: 0, rot: 0, missing: 0 } as Record<RepairCause, number>,
+    repaired: { read: 0, digest: 0, rot: 0 } as Record<RepairCause, number>,
     catchUps: 0,
     rotten: 0,
   }
@@ -183,7 +183,7 @@ export class Runtime {
       }
       this.totals.commits++
       this.recent.push({ key, sequence, origin, committedAt, item: (note as CommitNote).item })
-      this.#healing.delete(key)
+      if (this.#healing.delete(key)) this.totals.repaired.rot++
       if (entry.record.kind === 'live') this.reaper.noticed(expiresAt(entry.record))
     }
     for (const link of this.links) link.pump()
@@ -203,7 +203,6 @@ export class Runtime {
     if (this.#healing.has(key) || this.#closing) return
     this.#healing.add(key)
     this.totals.rotten++
-    this.totals.repaired.rot++
     this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} fails its checksum` })
     this.#askToHeal(this.links, [key])
   }
@@ -223,9 +222,7 @@ export class Runtime {
     if (change.state === 'behind') this.totals.catchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
     if (link) this.#askToHeal([link], [...this.#healing])
-    if (change.state === 'down') {
-      this.inquiries.lost(change.region)
-    }
+    if (change.state === 'down') this.inquiries.lost(change.region)
     // Whoever closes the replica knows that its links go down.
     if (!this.#closing) this.events.emit('link', change)
   }
