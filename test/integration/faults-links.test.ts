@@ -195,6 +195,46 @@ describe('other shapes', () => {
     b.socket.terminate()
   })
 
+  test('[CONV-4] two peers that each leave out what the other sends do not wait for each other', async () => {
+    await using regions = await openRegions(['a'], { each: { a: { peers: { b: null, c: null } } } })
+    const [b, c] = [await linkAs(regions.a, 'b'), await linkAs(regions.a, 'c')]
+    const held = (peer: typeof b) => regions.a.status().vector[peer.feed]
+    const stretch = { type: 'stretch', epoch: 0, from: 0, through: 9, mode: 'live', holds: [], items: [] } as const
+    b.send({ ...stretch, needs: [{ at: 1, feed: c.feed, through: 5 }] })
+    // Nothing of c is here, so nothing of b can be claimed: it is on the disk, that is all.
+    expect(await b.next('received')).toMatchObject({ through: 9, epoch: 0 })
+    expect(held(b)).toBeUndefined()
+    c.send({ ...stretch, needs: [{ at: 3, feed: b.feed, through: 7 }] })
+    await until(() => held(b) === 9 && held(c) === 9, 'both to be held')
+    // Where the other has less than is needed, neither is held further than before that place.
+    b.send({ ...stretch, from: 9, through: 20, needs: [{ at: 15, feed: c.feed, through: 19 }] })
+    c.send({ ...stretch, from: 9, through: 18, needs: [{ at: 17, feed: b.feed, through: 20 }] })
+    expect(await c.next('received')).toMatchObject({ through: 18 })
+    expect([held(b), held(c)]).toEqual([14, 16])
+    for (const peer of [b, c]) peer.socket.terminate()
+  })
+
+  test('[QUO-5] what a walk over a feed has passed is not acknowledged before the walk is through', async () => {
+    await using regions = await openRegions(['a'], { each: { a: { peers: { b: null } } } })
+    let b = await linkAs(regions.a, 'b')
+    const stretch = { type: 'stretch', epoch: 0, from: 0, through: 9, needs: [], holds: [], items: [] } as const
+    // What stood at 5, and was written with a quorum, may have moved to 12 since.
+    b.send({ ...stretch, mode: 'catchup' })
+    expect(await b.next('received')).toMatchObject({ through: 9, epoch: 0 })
+    expect(regions.a.status().vector[b.feed]).toBeUndefined()
+    // Broken off: the walk goes on from there, and is still not through.
+    b.socket.terminate()
+    await until(() => regions.a.status().links.b!.state === 'down', 'the link to go')
+    b = await linkAs(regions.a, 'b', { feed: b.feed })
+    expect(b.hello).toMatchObject({ vector: [], walked: [{ feed: b.feed, through: 9 }] })
+    b.send({ ...stretch, from: 9, through: 12, mode: 'catchup' })
+    await b.next('received')
+    expect(regions.a.status().vector[b.feed]).toBeUndefined()
+    b.send({ ...stretch, from: 12, through: 14, mode: 'caughtup' })
+    await until(() => regions.a.status().vector[b.feed] === 14, 'all of it to be held')
+    b.socket.terminate()
+  })
+
   test('[CONV-4] links are cut and healed at random under load', async () => {
     await using regions = await openRegions(['a', 'b', 'c'])
     const loads = regions.all.map((replica) => load(replica, 4))

@@ -108,6 +108,7 @@ const helloOf = (feed: string): Message => ({
   lineage: [],
   clock: Date.now(),
   vector: [],
+  walked: [],
   linked: [],
 })
 
@@ -648,7 +649,7 @@ describe('a peer that knows the secret', () => {
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
       const stranger = await authenticate(a, 'b')
       const vector = [{ feed: a.status().replica, through }]
-      stranger.send({ type: 'hello', feed: hex(16), lineage: [], clock: Date.now(), vector, linked: [] })
+      stranger.send({ type: 'hello', feed: hex(16), lineage: [], clock: Date.now(), vector, walked: [], linked: [] })
       await until(() => stranger.ended, 'the hello to be refused')
       return stranger
     })
@@ -684,7 +685,7 @@ describe('a peer that knows the secret', () => {
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
       const feed = c.status().replica
       const stranger = await authenticate(a, 'b')
-      stranger.send({ type: 'hello', feed, lineage: [], clock: Date.now(), vector: [], linked: [] })
+      stranger.send({ type: 'hello', feed, lineage: [], clock: Date.now(), vector: [], walked: [], linked: [] })
       await until(() => stranger.ended || a.status().links.b!.state === 'live', 'an answer to the hello')
       if (!stranger.ended)
         stranger.send({

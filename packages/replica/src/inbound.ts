@@ -8,17 +8,19 @@ import type { Peer } from './outbound.js'
 
 /** "The feed is held through here, as soon as …": checkpoints are claimed in order. */
 interface Checkpoint {
-  readonly through: number
-  /** The commits of the stretch are on the disk. */
-  written: boolean
-  /** Another feed must be held first, for what the sender left out. */
-  readonly needs: { readonly feed: FeedId; readonly through: number } | undefined
+  through: number
+  /** Stretches whose commits are not on the disk yet. */
+  unwritten: number
+  /** Other feeds that must be held first, for what the sender left out. */
+  readonly needs: Map<FeedId, number>
   /** A delta builds on what is not here; the record was asked for. */
   wants: SessionKey | undefined
   /** What else is then held. */
   readonly holds: Stretch['holds']
   /** Whether the sender waits for the ack. */
   readonly prompt: boolean
+  /** Whether the feed is held through here then; else a walk has come so far. */
+  readonly whole: boolean
 }
 
 export interface InboundOptions {
@@ -31,6 +33,10 @@ export interface InboundOptions {
   readonly apply: (entries: readonly Entry[], origin: Origin, isCatchUp: boolean) => Applied
   readonly want: (keys: readonly SessionKey[]) => void
   readonly resume: (from: number, epoch: number) => void
+  /** A stretch is on the disk, and is not claimed. */
+  readonly received: (through: number, epoch: number) => void
+  /** Something may have become claimable, on any link: see {@link settleClaims}. */
+  readonly settle: () => void
   /** A checkpoint was claimed. */
   readonly claimed: (prompt: boolean) => void
   /** A commit failed; nothing behind it can be claimed. */
@@ -48,18 +54,19 @@ export class Inbound {
 
   constructor(options: InboundOptions) {
     this.#options = options
-    this.#through = options.from
+    this.#through = Math.max(options.from, options.knowledge.walkedThrough(options.peer.feed))
   }
 
   /** @throws FRAME_INVALID and other codes of malformed items; the link must be closed then */
   received(stretch: Stretch): void {
-    const { peer, maxPending, failed } = this.#options
+    const { peer, maxPending, failed, settle } = this.#options
     if (stretch.through < stretch.from) throw new SojournError('FRAME_INVALID', 'a stretch ends before it begins')
     if (this.#checkpoints.length >= maxPending)
       throw new SojournError('LINK_OVERLOADED', `${maxPending} stretches wait to be claimed`, { limit: maxPending })
     const entries = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
     const origin = { feed: peer.feed, sequence: stretch.through }
-    const { writes, wants } = this.#options.apply(entries, origin, stretch.mode === 'catchup')
+    const isCatchUp = stretch.mode === 'catchup' || stretch.mode === 'caughtup'
+    const { writes, wants } = this.#options.apply(entries, origin, isCatchUp)
     if (wants.length > 0) this.#options.want(wants)
     if (stretch.epoch !== this.#epoch) return
     if (stretch.from > this.#through) {
@@ -67,12 +74,12 @@ export class Inbound {
       return
     }
     this.#through = Math.max(this.#through, stretch.through)
-    const last = this.#enqueue(stretch, wants)
+    const own = this.#enqueue(stretch, wants)
     const written = () => {
-      last.forEach((checkpoint) => {
-        checkpoint.written = true
-      })
-      this.claim()
+      for (const checkpoint of own) checkpoint.unwritten--
+      settle()
+      if (this.#checkpoints.includes(own.at(-1)!) || stretch.mode === 'catchup')
+        this.#options.received(stretch.through, stretch.epoch)
     }
     if (writes.length === 0) written()
     else Promise.all(writes).then(written, failed)
@@ -80,60 +87,126 @@ export class Inbound {
 
   /** A stretch as checkpoints: one before each thing that must be there first, and one for the end. */
   #enqueue(stretch: Stretch, wants: readonly SessionKey[]): Checkpoint[] {
-    const bare = { written: false, needs: undefined, wants: undefined, holds: [], prompt: false }
     // A catch-up waits for acks, too: it sends no more than so much ahead of them.
     const prompt = stretch.mode !== 'live'
     const own: Checkpoint[] = []
-    let waitsFor: Checkpoint['needs']
-    for (const { at, feed, through } of stretch.needs) {
-      if (wants.length === 0) own.push({ ...bare, through: at - 1, needs: waitsFor, prompt })
-      else if (waitsFor) own.push({ ...bare, through: stretch.from, needs: waitsFor })
-      waitsFor = { feed, through }
+    const add = (more: Partial<Checkpoint> & { through: number }) =>
+      own.push({ unwritten: 1, needs: new Map(), wants: undefined, holds: [], prompt: false, whole: true, ...more })
+    if (stretch.mode === 'catchup') {
+      const last = this.#checkpoints.at(-1)
+      const needs = needsOf(stretch)
+      // A walk can be longer than the queue.
+      if (last && !last.whole && this.#checkpoints.length > this.#options.maxPending / 2) {
+        last.through = stretch.through
+        last.unwritten++
+        for (const [feed, through] of needs) last.needs.set(feed, Math.max(last.needs.get(feed) ?? 0, through))
+        return [last]
+      }
+      for (const key of wants) add({ through: stretch.from, wants: key, whole: false })
+      add({ through: stretch.through, needs, prompt, whole: false })
+    } else {
+      let waitsFor: Checkpoint['needs'] = new Map()
+      for (const { at, feed, through } of stretch.needs) {
+        if (wants.length === 0 && stretch.mode !== 'caughtup') add({ through: at - 1, needs: waitsFor, prompt })
+        else add({ through: stretch.from, needs: waitsFor, whole: stretch.mode !== 'caughtup' })
+        waitsFor = new Map([[feed, through]])
+      }
+      for (const key of wants) add({ through: stretch.from, wants: key, whole: stretch.mode !== 'caughtup' })
+      add({ through: stretch.through, needs: waitsFor, holds: stretch.holds, prompt })
     }
-    for (const key of wants) own.push({ ...bare, through: stretch.from, wants: key })
-    own.push({ ...bare, through: stretch.through, needs: waitsFor, holds: stretch.holds, prompt })
     this.#checkpoints.push(...own)
     return own
   }
 
-  /** Claims what can be claimed: called when commits are written, when another feed advanced, when a record came. */
-  claim(): void {
-    const { knowledge, peer, claimed } = this.#options
-    let count = 0
-    let prompt = false
-    for (const checkpoint of this.#checkpoints) {
-      const { needs } = checkpoint
-      if (!checkpoint.written || checkpoint.wants !== undefined) break
-      if (needs && knowledge.through(needs.feed) < needs.through) break
-      count++
-      prompt ||= checkpoint.prompt
-    }
-    if (count === 0) return
+  /** What could be claimed as far as this link goes, in order. */
+  get ready(): readonly Checkpoint[] {
+    const blocked = this.#checkpoints.findIndex(({ unwritten, wants }) => unwritten > 0 || wants !== undefined)
+    return blocked < 0 ? this.#checkpoints : this.#checkpoints.slice(0, blocked)
+  }
+
+  get feed(): FeedId {
+    return this.#options.peer.feed
+  }
+
+  get knowledge(): Knowledge {
+    return this.#options.knowledge
+  }
+
+  /** Claims the first checkpoints. */
+  claim(count: number): void {
+    const { knowledge, claimed } = this.#options
     const done = this.#checkpoints.splice(0, count)
-    knowledge.claim(peer.feed, done[count - 1]!.through)
+    for (const { through, whole } of done) {
+      if (whole) knowledge.claim(this.feed, through)
+      else knowledge.walked(this.feed, through)
+    }
     for (const { holds } of done) for (const { feed, through } of holds) knowledge.claim(feed, through)
-    claimed(prompt)
+    claimed(done.some(({ prompt }) => prompt))
   }
 
   /** A wanted record came, and is on the disk; or the sender has none. */
   supplied(keys: ReadonlySet<SessionKey>): void {
     for (const checkpoint of this.#checkpoints)
       if (checkpoint.wants !== undefined && keys.has(checkpoint.wants)) checkpoint.wants = undefined
-    this.claim()
+    this.#options.settle()
   }
 
   /** The peer says where its feed ends, and what it holds: who holds the feed to there holds that, too. */
   heard(head: number, vector: Stretch['holds']): void {
-    const { knowledge, peer } = this.#options
-    if (this.#checkpoints.length > 0 || this.#through < head) return
-    for (const { feed, through } of vector) knowledge.claim(feed, through)
-    knowledge.claim(peer.feed, head)
+    const { knowledge } = this.#options
+    if (this.#checkpoints.length === 0 && this.#through >= head) {
+      for (const { feed, through } of vector) knowledge.claim(feed, through)
+      knowledge.claim(this.feed, head)
+    }
+    this.#options.settle()
   }
 
   /** Starts again from what is claimed: a frame was lost, or a link over which left-out entries came. */
   restart(): void {
+    const { knowledge, from, resume } = this.#options
     this.#checkpoints = []
-    this.#through = Math.max(this.#options.from, this.#options.knowledge.through(this.#options.peer.feed))
-    this.#options.resume(this.#through, ++this.#epoch)
+    knowledge.forgetWalk(this.feed)
+    this.#through = Math.max(from, knowledge.through(this.feed))
+    resume(this.#through, ++this.#epoch)
   }
+}
+
+const needsOf = ({ needs }: Stretch): Map<FeedId, number> => {
+  const all = new Map<FeedId, number>()
+  for (const { feed, through } of needs) all.set(feed, Math.max(all.get(feed) ?? 0, through))
+  return all
+}
+
+/**
+ * Claims what can be claimed over all links together: the largest set of checkpoints whose needs are held, or are in the set.
+ *
+ * One link after the other would not do. Two peers each leave out what the receiver gets from the other, so that each feed can need a
+ * part of the other, and neither come first. Together they are complete: an entry is left out only where all of it came from
+ * the feed that is named, and came to that feed earlier still; the chain ends with somebody who sent it.
+ */
+export const settleClaims = (inbounds: readonly Inbound[]): void => {
+  const claims = inbounds.map((inbound) => ({ inbound, ready: inbound.ready, count: 0 }))
+  for (const claim of claims) claim.count = claim.ready.length
+  for (let settled = false; !settled; ) {
+    settled = true
+    const assumed = new Map<FeedId, number>()
+    const assume = (feed: FeedId, through: number) => assumed.set(feed, Math.max(assumed.get(feed) ?? 0, through))
+    for (const { inbound, ready, count } of claims)
+      for (const { through, whole, holds } of ready.slice(0, count)) {
+        if (whole) assume(inbound.feed, through)
+        for (const held of holds) assume(held.feed, held.through)
+      }
+    for (const claim of claims) {
+      const { knowledge } = claim.inbound
+      const unmet = claim.ready
+        .slice(0, claim.count)
+        .findIndex(({ needs }) =>
+          [...needs].some(([feed, through]) => Math.max(knowledge.through(feed), assumed.get(feed) ?? 0) < through),
+        )
+      if (unmet < 0) continue
+      claim.count = unmet
+      settled = false
+    }
+  }
+  for (const { inbound, count } of claims) if (count > 0) inbound.claim(count)
 }

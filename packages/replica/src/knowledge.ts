@@ -26,6 +26,8 @@ export class Knowledge {
   readonly #options: KnowledgeOptions
   /** What is held here of other feeds. Raised only when the commits are on the disk. */
   readonly #vector = new Map<FeedId, number>()
+  /** How far a walk over a feed has come that is not held yet; not stored, so a reopened replica walks again. */
+  readonly #walked = new Map<FeedId, number>()
   readonly #holders = new Map<FeedId, Holder>()
 
   constructor(options: KnowledgeOptions) {
@@ -53,7 +55,27 @@ export class Knowledge {
     if (feed === this.#options.feed || !raise(this.#vector, feed, through)) return
     const [oldest] = this.#vector.keys()
     if (this.#vector.size > this.#options.maxFeeds) this.#vector.delete(oldest!)
+    if ((this.#walked.get(feed) ?? 0) <= through) this.#walked.delete(feed)
     this.#options.claimed(feed)
+  }
+
+  /** Walks under way, or broken off. */
+  walks(): Held[] {
+    return [...this.#walked].map(([feed, through]) => ({ feed, through }))
+  }
+
+  /** All that the feed showed through here is held; what has moved to a later place may be missing. */
+  walked(feed: FeedId, through: number): void {
+    if (through <= this.through(feed) || !raise(this.#walked, feed, through)) return
+    if (this.#walked.size > this.#options.maxFeeds) this.#walked.delete([...this.#walked.keys()][0]!)
+  }
+
+  walkedThrough(feed: FeedId): number {
+    return Math.max(this.through(feed), this.#walked.get(feed) ?? 0)
+  }
+
+  forgetWalk(feed: FeedId): void {
+    this.#walked.delete(feed)
   }
 
   /**

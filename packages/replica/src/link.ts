@@ -39,6 +39,8 @@ export interface LinkHost {
   isAwaited(): boolean
   /** A link brought news of what others hold. */
   learned(from: Link): void
+  /** Claims what has become claimable, over all links. */
+  settle(): void
   /** See {@link InboundOptions.apply}. */
   apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied
   asked(link: Link, ask: Ask): void
@@ -60,7 +62,9 @@ export class Link {
   readonly #host: LinkHost
   readonly #connection: Connection
   readonly #outbound: Outbound
-  readonly #inbound: Inbound
+  readonly inbound: Inbound
+  /** As the peer's hello had it: our feed is held there through here. */
+  readonly #heldFrom: number
   /** What the peer was told of who holds what: `holder feed` → through. */
   readonly #told = new Map<string, number>()
   #ackTimer: Timer | undefined
@@ -84,7 +88,7 @@ export class Link {
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
     knowledge.claim(hello.feed, from)
-    this.#inbound = new Inbound({
+    this.inbound = new Inbound({
       peer: this.peer,
       knowledge,
       from,
@@ -92,10 +96,13 @@ export class Link {
       apply: (entries, origin, isCatchUp) => host.apply(entries, origin, isCatchUp, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
       resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
+      received: (through, epoch) => this.send({ type: 'received', through, epoch }),
+      settle: () => host.settle(),
       claimed: (prompt) => this.#owe(prompt),
       failed: (error) => this.#fail(error),
     })
     const theirVector = new Map(hello.vector.map(({ feed, through }) => [feed, through]))
+    this.#heldFrom = resumeFrom(theirVector, store.actor, store.lineage)
     this.#outbound = new Outbound({
       connection,
       peer: this.peer,
@@ -104,7 +111,8 @@ export class Link {
       knowledge,
       limits,
       clock,
-      from: resumeFrom(theirVector, store.actor, store.lineage),
+      from: this.#heldFrom,
+      walked: Math.min(hello.walked.find(({ feed }) => feed === store.actor)?.through ?? 0, store.committed),
       isAwaited: () => host.isAwaited(),
       moved: (state) => host.moved(this, state),
       failed: (error) => host.failed(error),
@@ -137,8 +145,7 @@ export class Link {
   start(): void {
     // What the hello says is held counts as acknowledged, under the present feed's name.
     const { store, knowledge } = this.#host
-    const from = this.#outbound.position
-    knowledge.learn({ region: this.peer.region, holder: this.peer.feed, feed: store.actor, through: from })
+    knowledge.learn({ region: this.peer.region, holder: this.peer.feed, feed: store.actor, through: this.#heldFrom })
     this.#outbound.pump()
     this.#beat()
   }
@@ -168,13 +175,16 @@ export class Link {
     const host = this.#host
     switch (message.type) {
       case 'stretch':
-        this.#inbound.received(message)
+        this.inbound.received(message)
         break
       case 'acks':
         this.#acked(message.holdings)
         break
       case 'heartbeat':
         this.#heartbeat(message)
+        break
+      case 'received':
+        this.#outbound.received(message.through, message.epoch)
         break
       case 'resume':
         this.#setLinked(message.linked)
@@ -212,7 +222,7 @@ export class Link {
 
   #supplied(message: Records): void {
     const keys = new Set([...message.records.map(({ key }) => key), ...message.absent])
-    this.#follow(this.#host.supplied(this, message).then(() => this.#inbound.supplied(keys)))
+    this.#follow(this.#host.supplied(this, message).then(() => this.inbound.supplied(keys)))
   }
 
   /** What a frame set going fails: the link is not to be trusted, or not to be served. */
@@ -223,7 +233,6 @@ export class Link {
   /** A feed is held further here: entries that others left out because of it can be claimed, and others may want to know. */
   claimed(feed: FeedId): void {
     if (feed !== this.peer.feed) {
-      this.#inbound.claim()
       this.#outbound.claimed(feed)
       if (!this.peer.linked.has(feed)) this.#owe(false)
     }
@@ -236,7 +245,7 @@ export class Link {
 
   /** This replica receives other feeds over links than before. */
   linksChanged(lost: boolean): void {
-    if (lost) this.#inbound.restart()
+    if (lost) this.inbound.restart()
     else this.#sendHeartbeat()
   }
 
@@ -302,7 +311,7 @@ export class Link {
     this.#setLinked(message.linked)
     for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
     this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
-    this.#inbound.heard(message.head, message.vector)
+    this.inbound.heard(message.head, message.vector)
   }
 
   #checkSkew(skewMs: number): void {

@@ -11,6 +11,7 @@ import type {
 import { isSojournError, SojournError } from '@sojourn/core'
 import type { Hello } from '@sojourn/wire'
 import { codeOfReason, Handshake } from './handshake.js'
+import { settleClaims } from './inbound.js'
 import { Link, type LinkHost } from './link.js'
 
 /** What became of a connection to a region; `code` says why, where it was refused or lost. */
@@ -30,7 +31,7 @@ export interface LinksOptions {
   readonly maxReconnectDelayMs: number
   readonly hello: () => Omit<Hello, 'linked'>
   /** Where a link asks for what it does not do itself. */
-  readonly host: Omit<LinkHost, 'linked' | 'moved' | 'learned'>
+  readonly host: Omit<LinkHost, 'linked' | 'moved' | 'learned' | 'settle'>
   /** A newer connection to the same region took a link's place. */
   readonly replaced: (old: Link, link: Link) => void
   readonly changed: (change: LinkChange) => void
@@ -64,6 +65,7 @@ export class Links {
     this.#host = {
       ...options.host,
       linked: () => this.linked,
+      settle: () => settleClaims([...this.#links.values()].map((link) => link.inbound)),
       learned: (from) => {
         for (const link of this.#links.values()) if (link !== from) link.learned()
       },

@@ -1,6 +1,6 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
-import { encodeItem, encodeMessage, type Need } from '@sojourn/wire'
+import { encodeItem, encodeMessage, type Need, type Stretch } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
 import type { RecentCommits } from './recent.js'
 
@@ -30,8 +30,10 @@ export interface OutboundOptions {
   readonly knowledge: Knowledge
   readonly limits: Limits
   readonly clock: Clock
-  /** The peer holds everything behind which this link must send. */
+  /** The peer holds everything through here. */
   readonly from: number
+  /** An earlier walk of the peer's came this far. */
+  readonly walked: number
   /** Whether a write waits for acks. */
   readonly isAwaited: () => boolean
   /** The link went from reading the feed on disk to sending commits as they come, or back. */
@@ -52,6 +54,11 @@ export class Outbound {
   /** Why the part that was left out is held by the peer all the same. */
   #carried = new NeedList()
   #catchingUp = false
+  /**
+   * The position was reached by a walk that is not through: what stood before it may have moved behind it, so the recent commits
+   * alone would not do.
+   */
+  #mustWalk: boolean
   #state: 'live' | 'behind' | undefined
   /** As the peer numbers its resumes. */
   #epoch = 0
@@ -71,8 +78,8 @@ export class Outbound {
 
   constructor(options: OutboundOptions) {
     this.#options = options
-    this.#position = options.from
-    this.#sentThrough = options.from
+    this.#position = this.#sentThrough = Math.max(options.from, options.walked)
+    this.#mustWalk = options.walked > options.from
   }
 
   /** Commits that are to be sent, or were sent and are not acknowledged; what the peer gets elsewhere does not count. */
@@ -80,11 +87,6 @@ export class Outbound {
     const { store, knowledge, peer } = this.#options
     const acked = knowledge.heldBy(peer.feed, store.actor)
     return store.committed - (acked >= this.#sentThrough ? Math.max(acked, this.#position) : acked)
-  }
-
-  /** All through here was sent, or needs no sending. */
-  get position(): number {
-    return this.#position
   }
 
   get state(): 'live' | 'behind' {
@@ -96,11 +98,17 @@ export class Outbound {
     this.#resumes++
     this.#epoch = epoch
     this.#position = this.#sentThrough = from
+    this.#mustWalk = false
     this.#carried = new NeedList()
     this.#unacked = []
     this.#unackedBytes = 0
     this.#leaveWait()
     this.pump()
+  }
+
+  /** The peer has stretches on its disk, and cannot claim them yet. */
+  received(through: number, epoch: number): void {
+    if (epoch === this.#epoch) this.acked(through)
   }
 
   /** The peer holds the feed through a sequence. */
@@ -145,11 +153,12 @@ export class Outbound {
     const { store, recent } = this.#options
     if (this.#wake && !this.#isFull()) this.#leaveWait()
     while (!this.#closed && !this.#catchingUp && this.#position < store.committed && !this.#isFull()) {
-      if (!recent.covers(this.#position)) void this.#catchUp()
+      if (this.#mustWalk || !recent.covers(this.#position)) void this.#catchUp()
       else if (this.#mayWait()) return
       else this.#sendRecent()
     }
     if (this.#position < store.committed || this.#catchingUp || this.#closed) return
+    this.#mustWalk = false
     this.#move('live')
     if (this.#holdsDue && !this.#isFull()) this.#send([], this.#position, 'live')
   }
@@ -206,6 +215,7 @@ export class Outbound {
     const resumes = this.#resumes
     this.#catchingUp = true
     this.#move('behind')
+    const start = this.#sentThrough
     // Everything through here is on the disk, so it is in what the walk below sees, or was purged.
     const through = store.committed
     try {
@@ -214,6 +224,7 @@ export class Outbound {
       for await (const rows of store.feed(this.#position)) {
         for (const row of rows) {
           if (!this.#mayCatchUp(resumes)) return
+          this.#mustWalk = true
           this.#position = Math.max(this.#position, row.sequence)
           if (this.#leftOut(row.sequence, row.origin)) continue
           const item = this.#recordItem(row.key)
@@ -230,7 +241,8 @@ export class Outbound {
       }
       if (!this.#mayCatchUp(resumes)) return
       this.#position = Math.max(this.#position, through)
-      if (items.length > 0) this.#send(items, this.#position, 'catchup')
+      this.#mustWalk = false
+      if (items.length > 0 || this.#sentThrough > start) this.#send(items, this.#position, 'caughtup')
     } catch (error) {
       failed(error)
     } finally {
@@ -263,10 +275,10 @@ export class Outbound {
     wake?.()
   }
 
-  #send(items: Uint8Array[], through: number, mode: 'live' | 'prompt' | 'catchup'): void {
+  #send(items: Uint8Array[], through: number, mode: Stretch['mode']): void {
     const { connection, knowledge, peer, store } = this.#options
     // Only who holds the feed to its present end holds all that is held here.
-    const complete = mode !== 'catchup' && through === store.committed
+    const complete = mode !== 'catchup' && mode !== 'caughtup' && through === store.committed
     const frame = encodeMessage({
       type: 'stretch',
       epoch: this.#epoch,
@@ -287,7 +299,8 @@ export class Outbound {
 
   /** Tells the peer of what was left out since the last stretch, so that it can claim it. Called with each heartbeat. */
   flushLeftOut(): void {
-    if (!this.#catchingUp && this.#position > this.#sentThrough) this.#send([], this.#position, 'live')
+    if (!this.#catchingUp && !this.#mustWalk && this.#position > this.#sentThrough)
+      this.#send([], this.#position, 'live')
   }
 }
 

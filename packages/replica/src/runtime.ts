@@ -114,6 +114,7 @@ export class Runtime {
         lineage: store.lineage,
         clock: clock.now(),
         vector: this.knowledge.held(),
+        walked: this.knowledge.walks(),
       }),
       host: {
         region,

@@ -46,11 +46,13 @@ export interface Hello {
   readonly lineage: readonly Ancestor[]
   readonly clock: number
   readonly vector: readonly Held[]
+  /** Catch-ups that were broken off: whose feed need not be walked again up to where. What is not held yet lies behind. */
+  readonly walked: readonly Held[]
   /** The feeds that the sender receives over links of its own, so nobody need relay them to it. */
   readonly linked: readonly FeedId[]
 }
 
-const STRETCH_MODES = ['live', 'prompt', 'catchup'] as const
+const STRETCH_MODES = ['live', 'prompt', 'catchup', 'caughtup'] as const
 
 /** "My feed from `at` on is held by who also holds `feed` through …": entries that come from there were left out. */
 export interface Need extends Held {
@@ -71,7 +73,10 @@ export interface Stretch {
   readonly needs: readonly Need[]
   /** What else one holds who holds the stretch: the sender's vector for feeds that the receiver is not linked to. */
   readonly holds: readonly Held[]
-  /** `live`: deltas as they were committed; `prompt`: the same, and somebody waits for the ack; `catchup`: records. */
+  /**
+   * `live`: deltas as they were committed; `prompt`: the same, and somebody waits for the ack. `catchup`: records, part of a walk
+   * over the feed; what it passes may have moved to a later place, so the feed is held only with the last part, `caughtup`.
+   */
   readonly mode: (typeof STRETCH_MODES)[number]
 }
 
@@ -87,6 +92,14 @@ export interface Holding {
 export interface Acks {
   readonly type: 'acks'
   readonly holdings: readonly Holding[]
+}
+
+/** "Your stretches through here are on my disk": there is room for more, though they are not claimed yet. */
+export interface Received {
+  readonly type: 'received'
+  /** Of the stretches. */
+  readonly epoch: number
+  readonly through: number
 }
 
 /** Now and then, also when nothing happens. */
@@ -180,6 +193,7 @@ export type Message =
   | Records
   | Digest
   | Versions
+  | Received
 
 /** A region's name, in bytes of UTF-8. */
 export const MAX_REGION_BYTES = 64
@@ -199,7 +213,7 @@ const message: Shape<Message> = union<Message>({
   greet: [1, struct<Body<Greet>>({ magic: uint, version: uint, region, nonce })],
   prove: [2, struct<Body<Prove>>({ region, nonce, proof })],
   accept: [3, struct<Body<Accept>>({ proof })],
-  hello: [4, struct<Body<Hello>>({ feed, lineage: list(held, 64), clock: uint, vector, linked })],
+  hello: [4, struct<Body<Hello>>({ feed, lineage: list(held, 64), clock: uint, vector, walked: vector, linked })],
   stretch: [
     5,
     struct<Body<Stretch>>({
@@ -236,6 +250,7 @@ const message: Shape<Message> = union<Message>({
       versions: list(struct({ key, version })),
     }),
   ],
+  received: [15, struct<Body<Received>>({ epoch: uint, through: uint })],
 })
 
 const writer = new ByteWriter(64 * 1024)
