@@ -1,0 +1,46 @@
+import { Deeds, isSeenByQuorum, isSeenLocally, looks, observerOf, violation } from '../expectations.js'
+import type { Checker } from '../history.js'
+
+/** Nothing shows at or past its deadline, by the clock of whoever shows it; and nothing is gone before, beyond what clocks may be off. */
+export const expiry: Checker = function* (history) {
+  for (const { op, seen } of looks(history)) {
+    if (seen.expiresAt <= op.wallLow)
+      yield violation(
+        'EXP-1',
+        `${op.kind} in ${op.region} at ${op.invokedAt.toFixed(0)} ms shows ${op.session.name} ${op.wallLow - seen.expiresAt} ms past its deadline`,
+      )
+    if (seen.expiresAt > seen.createdAt + history.maxLifetimeMs)
+      yield violation('EXP-2', `${op.session.name} would live past its limit: until ${seen.expiresAt}, made at ${seen.createdAt}`)
+  }
+  for (const { region, sessions, wall } of history.settled ?? [])
+    for (const [name, seen] of sessions)
+      if (seen.expiresAt <= wall - 1_000) yield violation('EXP-1', `${name} is listed in ${region} past its deadline`)
+  yield* goneEarly(history)
+}
+
+const goneEarly: Checker = function* (history) {
+  const { maxClockErrorMs } = history
+  for (const session of history.sessions) {
+    const deeds = new Deeds(history, session)
+    for (const op of deeds.all) {
+      if (op.outcome !== 'absent' || op.kind === 'create' || op.kind === 'end') continue
+      if (deeds.endsBegun(op.returnedAt!).length > 0) continue
+      const observer = observerOf(op)
+      const known = deeds.all.filter(
+        (other) =>
+          other.seen && (isSeenLocally(history, observer, other) || (op.kind === 'get' && isSeenByQuorum(history, observer, other))),
+      )
+      // Of two uses the one with the later stamp sets the deadline; a clock that is behind stamps it earlier than the other would.
+      const least = Math.min(...known.map(({ seen }) => seen!.expiresAt))
+      const last = known.reduce((max, { seen }) => Math.max(max, seen!.expiresAt), 0)
+      const others = deeds.all.filter((other) => other.seen && other.invokedAt <= op.returnedAt! && !known.includes(other))
+      const floor = Math.min(last, ...others.map(({ seen }) => seen!.expiresAt))
+      const deadline = Math.max(least, floor)
+      if (known.length > 0 && op.wallHigh < deadline - 2 * maxClockErrorMs)
+        yield violation(
+          'EXP-1',
+          `${op.kind} in ${op.region} at ${op.invokedAt.toFixed(0)} ms does not find ${session.name}, which had ${deadline - op.wallHigh} ms to live there`,
+        )
+    }
+  }
+}

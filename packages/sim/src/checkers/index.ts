@@ -1,0 +1,25 @@
+import type { Checker } from '../history.js'
+import { acknowledgedWrites } from './acknowledged-writes.js'
+import { boundedness } from './boundedness.js'
+import { convergence } from './convergence.js'
+import { expiry } from './expiry.js'
+import { majorityReads } from './majority-reads.js'
+import { merges } from './merges.js'
+import { nothingLeft } from './nothing-left.js'
+import { resurrection } from './resurrection.js'
+import { sessionGuarantees } from './session-guarantees.js'
+import { uniqueness } from './uniqueness.js'
+
+/** Everything that judges a history. None shares code with what it judges. */
+export const CHECKERS: readonly Checker[] = [
+  convergence,
+  acknowledgedWrites,
+  resurrection,
+  expiry,
+  majorityReads,
+  merges,
+  sessionGuarantees,
+  uniqueness,
+  boundedness,
+  nothingLeft,
+]

@@ -1,0 +1,31 @@
+import { Deeds, isKept, isSeenByQuorum, isSeenLocally, mustRemain, observerOf, violation } from '../expectations.js'
+import type { Checker, Operation } from '../history.js'
+
+/** What was ended never shows again where that is known, and at the end nowhere. An update never creates. */
+export const resurrection: Checker = function* (history) {
+  for (const session of history.sessions) {
+    const deeds = new Deeds(history, session)
+    const ends = deeds.endsKept(Number.POSITIVE_INFINITY)
+    for (const op of deeds.all) {
+      if (!showsLive(op)) continue
+      const observer = observerOf(op)
+      const end = ends.find(
+        (candidate) => isSeenLocally(history, observer, candidate) || (op.kind === 'get' && isSeenByQuorum(history, observer, candidate)),
+      )
+      if (end)
+        yield violation(
+          'END-1',
+          `${op.kind} by ${op.client} in ${op.region} at ${op.invokedAt.toFixed(0)} ms shows ${session.name}, which ${end.kind} had ended in ${end.region} at ${end.returnedAt!.toFixed(0)} ms`,
+        )
+    }
+    for (const { region, sessions } of history.settled ?? []) {
+      const end = sessions.has(session.name) ? ends.find((op) => mustRemain(history, op)) : undefined
+      if (end) yield violation('END-1', `${session.name} shows in ${region} at the end; it was ended in ${end.region} by ${end.kind}`)
+    }
+    const isMade = session.base !== undefined || deeds.all.some(({ kind, outcome }) => kind === 'create' && outcome !== 'refused')
+    const user = deeds.all.find((op) => op.kind !== 'create' && showsLive(op))
+    if (!isMade && user) yield violation('END-1', `${user.kind} in ${user.region} made ${session.name}`)
+  }
+}
+
+const showsLive = (op: Operation): boolean => op.seen !== undefined && isKept(op) && op.kind !== 'create'

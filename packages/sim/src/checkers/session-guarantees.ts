@@ -1,0 +1,43 @@
+import { Deeds, faultsOf, isSeenLocally, looks, mayBePurged, observerOf, possibleBy, violation } from '../expectations.js'
+import type { Checker, Operation } from '../history.js'
+
+/**
+ * Who stays in a region reads what was acknowledged there (also by others, also after a crash of the region), and what one process has
+ * shown it does not take back.
+ */
+export const sessionGuarantees: Checker = function* (history) {
+  for (const { op, seen } of looks(history)) {
+    const deeds = new Deeds(history, op.session)
+    const observer = observerOf(op)
+    const kept = deeds.writes.filter(
+      (write) => isSeenLocally(history, observer, write) && !mayBePurged(history, write, observer.wall),
+    )
+    for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
+      if (kind === 'lost')
+        yield violation('GUAR-1', `${op.kind} by ${op.client} in ${op.region} at ${op.invokedAt.toFixed(0)} ms: ${what}`)
+  }
+  yield* goingBack(history)
+}
+
+/** Sums never fall, and items that nobody drops never vanish, from one look of a process's clients to the next. */
+const goingBack: Checker = function* (history) {
+  const last = new Map<string, Operation>()
+  const inOrder = looks(history).sort((a, b) => a.op.returnedAt! - b.op.returnedAt!)
+  for (const { op, seen } of inOrder) {
+    const place = `${op.region} ${op.incarnation} ${op.session.name}`
+    const before = last.get(place)
+    last.set(place, op)
+    // Of two calls that overlap either may have looked first. A disk that refuses writes takes back what was on its way to it.
+    if (!before?.seen || before.returnedAt! > op.invokedAt || hasRefusals(history, op)) continue
+    // A purge in between would explain anything.
+    if (mayBePurged(history, before, op.wallHigh)) continue
+    const [was, is] = [before.seen.data.n ?? 0, seen.data.n ?? 0]
+    if (is < was)
+      yield violation('GUAR-1', `${op.session.name} in ${op.region}: n was ${was} at ${before.returnedAt!.toFixed(0)} ms, and is ${is} for ${op.client} at ${op.returnedAt!.toFixed(0)} ms`)
+  }
+}
+
+const hasRefusals = (history: History, op: Operation): boolean =>
+  history.operations.some((other) => other.region === op.region && other.code === 'STORE_FAILED')
+
+type History = Parameters<Checker>[0]

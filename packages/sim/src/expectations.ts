@@ -1,0 +1,217 @@
+import type { History, Loss, Operation, Seen, SessionData, SessionName, Violation } from './history.js'
+import { keyOf, showData } from './users.js'
+
+/**
+ * The reference model: what sessions may show, worked out from what clients did and were told. It knows nothing of changes, clocks of
+ * actors, feeds or vectors: only that a write that was kept cannot be undone by what it replaced.
+ */
+
+/** Whether a call changed something where it was made, and that is kept there. */
+export const isKept = ({ outcome }: Operation): boolean => outcome === 'ok' || outcome === 'unmet'
+
+const WRITES: ReadonlySet<string> = new Set(['create', 'set', 'save', 'add', 'drop', 'increment'])
+export const isWrite = ({ kind }: Operation): boolean => WRITES.has(kind)
+
+/** Regions that may have lost what a call wrote, by then. */
+const losers = (losses: readonly Loss[], op: Operation, by: number): Set<string> => {
+  const key = op.session.id && keyOf(op.session.id)
+  const covering = losses.filter(
+    (loss) =>
+      (loss.key === undefined || loss.key === key) &&
+      loss.at >= op.invokedAt &&
+      loss.at <= by &&
+      loss.from <= (op.returnedAt ?? loss.at),
+  )
+  return new Set(covering.map(({ region }) => region))
+}
+
+/** In how many regions an acknowledged write is known to be. */
+const keptIn = (op: Operation): number => (op.outcome === 'ok' ? op.need : 1)
+
+/** Whether a write that was acknowledged must be there when all regions have settled. */
+export const mustRemain = (history: History, op: Operation): boolean => {
+  if (!isKept(op)) return false
+  const lost = losers(history.losses, op, Number.POSITIVE_INFINITY)
+  return keptIn(op) === 1 ? !lost.has(op.region) : lost.size < keptIn(op)
+}
+
+export interface Observer {
+  readonly region: string
+  /** Regions that were asked. */
+  readonly need: number
+  readonly members: number
+  readonly at: number
+  /** The region's wall clock, at the latest. */
+  readonly wall: number
+}
+
+export const observerOf = (op: Operation): Observer => ({
+  region: op.region,
+  need: op.need,
+  members: op.members,
+  at: op.invokedAt,
+  wall: op.wallHigh,
+})
+
+/** Whether a write in the observer's own region must be seen: it was acknowledged there, and nothing on that disk was lost since. */
+export const isSeenLocally = (history: History, observer: Observer, op: Operation): boolean =>
+  isKept(op) &&
+  op.returnedAt! <= observer.at &&
+  op.region === observer.region &&
+  !losers(history.losses, op, observer.at).has(op.region)
+
+/** Whether the regions that were asked and those that hold the write must meet. */
+export const isSeenByQuorum = (history: History, observer: Observer, op: Operation): boolean =>
+  op.outcome === 'ok' &&
+  op.returnedAt! <= observer.at &&
+  op.need + observer.need > Math.max(op.members, observer.members) &&
+  losers(history.losses, op, observer.at).size === 0
+
+/**
+ * An edit of a session that idles out is purged with it, a grace later. Should another region renew the session after all, the edit is
+ * gone unless it had spread (ARCHITECTURE, "Purges and claims"). Until then it must be there.
+ */
+export const mayBePurged = (history: History, op: Operation, wall: number): boolean => {
+  const { maxClockErrorMs, purgeGraceMs } = history
+  return op.seen === undefined || wall >= op.seen.expiresAt + purgeGraceMs - 2 * maxClockErrorMs
+}
+
+/** What was done to a session, by the time that it is looked at. */
+export class Deeds {
+  readonly session: SessionName
+  readonly all: readonly Operation[]
+  readonly #byValue: ReadonlyMap<string, Operation>
+
+  constructor(history: History, session: SessionName) {
+    this.session = session
+    this.all = history.operations.filter((op) => op.session === session)
+    this.#byValue = new Map(
+      this.all.flatMap((op) => (op.value !== undefined && op.kind !== 'add' ? [[op.value, op] as const] : [])),
+    )
+  }
+
+  get writes(): Operation[] {
+    return this.all.filter(isWrite)
+  }
+
+  /** Calls that may have ended the session: an end or a rotation that was begun by then. */
+  endsBegun(by: number): Operation[] {
+    return this.all.filter(
+      (op) => (op.kind === 'end' || op.kind === 'rotate') && op.invokedAt <= by && op.outcome !== 'absent',
+    )
+  }
+
+  /** Calls that are known to have ended it by then. */
+  endsKept(by: number): Operation[] {
+    return this.all.filter(
+      (op) =>
+        ((op.kind === 'end' && op.wasAlive === true) || op.kind === 'rotate') && isKept(op) && op.returnedAt! <= by,
+    )
+  }
+
+  /** Values of a register that were replaced by one of these writes, and by what those replaced. */
+  replacedBy(writes: readonly Operation[], field: string): Set<unknown> {
+    const out = new Set<unknown>()
+    for (const write of writes) {
+      if (write.field !== field) continue
+      for (let found = write.found; found !== undefined && !out.has(found); ) {
+        out.add(found)
+        const earlier = this.#byValue.get(found as string)
+        found = earlier?.field === field ? earlier.found : undefined
+      }
+    }
+    return out
+  }
+}
+
+const FIELDS = ['f0', 'f1', 'f2'] as const
+
+/**
+ * What is wrong with data that somebody was shown.
+ * @param kept the writes that it must show
+ * @param possible the writes that it may show
+ */
+export const faultsOf = function* (
+  deeds: Deeds,
+  data: SessionData,
+  kept: readonly Operation[],
+  possible: readonly Operation[],
+): Iterable<{ readonly kind: 'lost' | 'invented' | 'sum'; readonly what: string }> {
+  const { name, base } = deeds.session
+  const shown = `${name} shows ${showData(data)}`
+  for (const field of FIELDS) {
+    const sets = possible.filter((op) => (op.kind === 'create' ? field === 'f0' : op.field === field))
+    const value = data[field]
+    const must = kept.filter((op) => (op.kind === 'create' ? field === 'f0' : op.field === field))
+    if (value === undefined) {
+      if (must.length > 0) yield { kind: 'lost', what: `${shown}: ${field} is missing, ${told(must[0]!)}` }
+      continue
+    }
+    if (base?.[field] !== value && !sets.some((op) => op.value === value))
+      yield { kind: 'invented', what: `${shown}: nobody wrote ${field} ${String(value)}` }
+    if (deeds.replacedBy(must, field).has(value)) {
+      const by = must.find((op) => deeds.replacedBy([op], field).has(value))!
+      yield { kind: 'lost', what: `${shown}: ${field} ${String(value)} was replaced, ${told(by)}` }
+    }
+  }
+  yield* cartFaults(deeds, data, kept, possible, shown)
+  yield* sumFaults(deeds, data, kept, possible, shown)
+}
+
+const itemOf = (op: Operation): string | undefined =>
+  op.kind === 'create' ? `i${op.n}` : op.kind === 'add' ? op.value : undefined
+
+const cartFaults = function* (
+  deeds: Deeds,
+  data: SessionData,
+  kept: readonly Operation[],
+  possible: readonly Operation[],
+  shown: string,
+): Iterable<{ readonly kind: 'lost' | 'invented'; readonly what: string }> {
+  const cart = new Set(Object.keys(data.cart ?? {}))
+  const base = Object.keys(deeds.session.base?.cart ?? {})
+  const added = new Set([...base, ...possible.flatMap((op) => itemOf(op) ?? [])])
+  for (const item of cart) if (!added.has(item)) yield { kind: 'invented', what: `${shown}: nobody added ${item}` }
+  const dropped = new Set(possible.filter(({ kind }) => kind === 'drop').map(({ found }) => found))
+  for (const item of base)
+    if (!cart.has(item) && !dropped.has(item)) yield { kind: 'lost', what: `${shown}: ${item} was there from the start` }
+  for (const op of kept) {
+    const item = itemOf(op)
+    if (item !== undefined && !cart.has(item) && !dropped.has(item))
+      yield { kind: 'lost', what: `${shown}: ${item} is missing, ${told(op)}` }
+    if (op.kind === 'drop' && op.found !== undefined && cart.has(op.found as string))
+      yield { kind: 'lost', what: `${shown}: ${String(op.found)} is back, ${told(op)}` }
+  }
+}
+
+const sumFaults = function* (
+  deeds: Deeds,
+  data: SessionData,
+  kept: readonly Operation[],
+  possible: readonly Operation[],
+  shown: string,
+): Iterable<{ readonly kind: 'sum' | 'lost'; readonly what: string }> {
+  const base = deeds.session.base?.n ?? 0
+  const sum = (ops: readonly Operation[]) => ops.reduce((total, op) => total + (op.kind === 'increment' ? op.by! : 0), base)
+  const [least, most] = [sum(kept), sum(possible)]
+  const n = data.n ?? 0
+  if (n < least) yield { kind: 'lost', what: `${shown}: n is ${n}, acknowledged increments make it ${least}` }
+  if (n > most) yield { kind: 'sum', what: `${shown}: n is ${n}, all increments together make ${most}` }
+}
+
+const told = (op: Operation): string =>
+  `and ${op.client} was told "${op.outcome}" for ${op.kind}${op.value ? ` ${op.value}` : ''} in ${op.region} at ${op.returnedAt!.toFixed(0)} ms (level ${op.level})`
+
+/** The writes that somebody may be shown who looked until `until`. */
+export const possibleBy = (deeds: Deeds, until: number, region: string): Operation[] =>
+  deeds.writes.filter((op) => {
+    if (op.invokedAt > until || op.outcome === 'absent') return false
+    // A write that was refused in the end was seen on its way to the disk, if at all, and only where it was made (ADR 6).
+    return op.outcome !== 'refused' || (op.region === region && op.returnedAt! >= until)
+  })
+
+/** Calls that returned a session as it was then: each is a look at it. */
+export const looks = (history: History): { readonly op: Operation; readonly seen: Seen }[] =>
+  history.operations.flatMap((op) => (op.seen && op.kind !== 'rotate' && op.returnedAt !== undefined ? [{ op, seen: op.seen }] : []))
+
+export const violation = (rule: string, what: string): Violation => ({ rule, what })

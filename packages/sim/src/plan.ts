@@ -1,0 +1,113 @@
+import type { Level } from '@sojourn/core'
+import type { ReplicaOptions } from '@sojourn/replica'
+import type { DiskSpeed } from './disk.js'
+import type { Wire } from './network.js'
+
+/** What a user does. `save` writes back what was read before, as a slow request does that knows nothing of others. */
+export const OPERATIONS = [
+  'create',
+  'get',
+  'set',
+  'save',
+  'add',
+  'drop',
+  'increment',
+  'touch',
+  'rotate',
+  'end',
+] as const
+export type OperationKind = (typeof OPERATIONS)[number]
+
+export interface OperationStep {
+  readonly do: OperationKind
+  /** Milliseconds since the world began. */
+  readonly at: number
+  /** Numbers the step; values that it writes carry the number, so that each is written once in a world. */
+  readonly n: number
+  readonly client: string
+  readonly region: string
+  /** Which of the sessions that clients share. */
+  readonly slot: number
+  readonly read?: Level
+  readonly write?: Level
+  readonly timeoutMs?: number
+  /** `set`, `save`: which register. */
+  readonly field?: string
+  /** `increment`: by how much, at least 1. */
+  readonly by?: number
+  /** `create`: the client makes the id, so that another region may take it at the same time. */
+  readonly ownId?: boolean
+  readonly idleMs?: number
+  readonly lifeMs?: number
+}
+
+/** What goes wrong. Each kind is drawn, or not, for a whole world (swarm testing: Groce and others, ISSTA 2012). */
+export const FAULTS = [
+  'partition',
+  'one-way',
+  'flapping',
+  'swizzle',
+  'disconnect',
+  'slow-reader',
+  'spike',
+  'loss',
+  'duplication',
+  'kill',
+  'crash-in-call',
+  'power',
+  'restart',
+  'reconfigure',
+  'pause',
+  'clock-step',
+  'clock-drift',
+  'clock-strobe',
+  'disk-full',
+  'disk-stall',
+  'rot',
+  'wipe',
+  'restore',
+  'membership',
+] as const
+export type FaultKind = (typeof FAULTS)[number]
+
+export interface FaultStep {
+  readonly do: 'fault'
+  readonly at: number
+  readonly fault: FaultKind
+  readonly region: string
+  /** How long it lasts, milliseconds. */
+  readonly ms: number
+  /** Directions that are blocked, `from>to`, for the kinds that block any. */
+  readonly ways?: readonly string[]
+  /** Whether connections are reset at once, rather than left to wait. */
+  readonly reset?: boolean
+  /** A number whose meaning depends on the kind: milliseconds of a clock step, calls until a crash, a probability, a rate. */
+  readonly amount?: number
+}
+
+export type Step = OperationStep | FaultStep
+
+/** What may differ from region to region, and from one start of a region to the next. */
+export type RegionOptions = Partial<
+  Pick<ReplicaOptions, 'fsync' | 'limits' | 'purgeGrace' | 'session' | 'consistency' | 'links' | 'maxClockSkew'>
+>
+
+/** A world and everything that happens in it, as data. The same plan makes the same history. */
+export interface Plan {
+  readonly seed: number
+  readonly regions: readonly string[]
+  readonly options: { readonly [region: string]: RegionOptions }
+  /** `from>to` */
+  readonly wires: { readonly [way: string]: Wire }
+  readonly disks: { readonly [region: string]: DiskSpeed }
+  /** How far each wall clock is off at the start, milliseconds. */
+  readonly clocks: { readonly [region: string]: number }
+  readonly faults: readonly FaultKind[]
+  readonly steps: readonly Step[]
+  /** When the safety phase ends, milliseconds. */
+  readonly endsAt: number
+}
+
+/** Clocks stay this close to true time, milliseconds, so that any two are within the skew that replicas allow each other. */
+export const MAX_CLOCK_ERROR_MS = 2_000
+export const MAX_CLOCK_SKEW_MS = 5_000

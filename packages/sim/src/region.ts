@@ -1,0 +1,122 @@
+import { openReplica, type Replica } from '@sojourn/replica'
+import type { RegionOptions } from './plan.js'
+import { type Machine, Process } from './process.js'
+import type { Prng } from './prng.js'
+import { MAX_CLOCK_SKEW_MS } from './plan.js'
+
+export type RegionState = 'down' | 'opening' | 'open' | 'closing'
+
+export interface RegionHost {
+  readonly random: Prng
+  /** The regions that belong to the store now. */
+  readonly members: ReadonlySet<string>
+  opened(region: Region): void
+  /** A process of the region is gone, however it went. */
+  gone(region: Region): void
+  failedToOpen(region: Region, error: unknown): void
+  linked(region: Region, change: { region: string; state: string; code?: string | undefined }): void
+  faulted(region: Region, fault: { code: string; message: string }): void
+}
+
+const SECRET = 'a secret for worlds only'
+
+/** One region: a machine, and the process that runs there, if one does. */
+export class Region {
+  readonly name: string
+  readonly machine: Machine
+  readonly #host: RegionHost
+  options: RegionOptions
+  #process: Process | undefined
+  #replica: Replica | undefined
+  #state: RegionState = 'down'
+  #incarnation = 0
+  /** As the running process was told. */
+  members: readonly string[] = []
+
+  constructor(machine: Machine, options: RegionOptions, host: RegionHost) {
+    this.name = machine.name
+    this.machine = machine
+    this.options = options
+    this.#host = host
+  }
+
+  get state(): RegionState {
+    return this.#state
+  }
+
+  get incarnation(): number {
+    return this.#incarnation
+  }
+
+  /** The replica, while it takes calls. */
+  get replica(): Replica | undefined {
+    return this.#state === 'open' ? this.#replica : undefined
+  }
+
+  get process(): Process | undefined {
+    return this.#process
+  }
+
+  start(): void {
+    if (this.#state !== 'down') return
+    this.#state = 'opening'
+    const incarnation = ++this.#incarnation
+    const process = new Process(this.machine, this.#host.random.fork(`${this.name}.${incarnation}`))
+    this.#process = process
+    this.members = [...this.#host.members].sort()
+    const peers = this.members.filter((name) => name !== this.name)
+    const opening = openReplica({
+      ...this.options,
+      region: this.name,
+      location: this.name,
+      listen: { host: this.name, port: 7_100 },
+      peers: Object.fromEntries(peers.map((name) => [name, `ws://${name}:7100`])),
+      secret: SECRET,
+      maxClockSkew: MAX_CLOCK_SKEW_MS,
+      ports: process.ports,
+    })
+    opening.then(
+      (replica) => {
+        if (this.#process !== process) return
+        this.#replica = replica
+        this.#state = 'open'
+        replica.on('link', (change) => process.isAlive() && this.#host.linked(this, change))
+        replica.on('fault', (fault) => process.isAlive() && this.#host.faulted(this, fault))
+        this.#host.opened(this)
+      },
+      (error: unknown) => {
+        if (this.#process !== process) return
+        this.#end(process)
+        this.#host.failedToOpen(this, error)
+      },
+    )
+  }
+
+  /** Closes the replica, as SIGTERM would, and ends the process. */
+  stop(): void {
+    const process = this.#process
+    const replica = this.#replica
+    if (this.#state !== 'open' || !process || !replica) return this.kill(true)
+    this.#state = 'closing'
+    process.deliver(() => {
+      const end = () => {
+        if (this.#process === process) this.#end(process)
+      }
+      replica.close().then(end, end)
+    })
+  }
+
+  kill(hasPower: boolean): void {
+    const process = this.#process
+    if (process === undefined) return
+    this.#end(process, hasPower)
+  }
+
+  #end(process: Process, hasPower = true): void {
+    process.kill(hasPower)
+    this.#process = undefined
+    this.#replica = undefined
+    this.#state = 'down'
+    this.#host.gone(this)
+  }
+}

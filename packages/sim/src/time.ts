@@ -1,0 +1,136 @@
+import type { Timer } from '@sojourn/core'
+
+interface Happening {
+  readonly at: number
+  readonly order: number
+  run: (() => void) | undefined
+}
+
+const EPOCH_MS = Date.UTC(2030, 0, 1)
+
+/** The one queue of what is to happen in a world. Two happenings of one moment run in the order in which they were asked for. */
+export class WorldTime {
+  /** Milliseconds since the world began. */
+  #now = 0
+  #order = 0
+  /** A binary heap, the next on top. */
+  readonly #heap: Happening[] = []
+
+  get now(): number {
+    return this.#now
+  }
+
+  /** True time, as a clock without any fault would show it: milliseconds since the Unix epoch. */
+  get wall(): number {
+    return EPOCH_MS + this.#now
+  }
+
+  schedule(delayMs: number, run: () => void): Timer {
+    const happening: Happening = { at: this.#now + Math.max(0, delayMs), order: this.#order++, run }
+    this.#push(happening)
+    return {
+      cancel: () => {
+        happening.run = undefined
+      },
+    }
+  }
+
+  /** Lets everything happen that is due within `ms`, or until somebody says that it is enough. */
+  async advance(ms: number, isEnough: () => boolean = () => false): Promise<void> {
+    const until = this.#now + ms
+    await settle()
+    while (this.#heap.length > 0 && this.#heap[0]!.at <= until && !isEnough()) {
+      const next = this.#pop()
+      if (next.run === undefined) continue
+      this.#now = next.at
+      next.run()
+      await settle()
+    }
+    if (!isEnough()) this.#now = until
+  }
+
+  #push(happening: Happening): void {
+    const heap = this.#heap
+    let at = heap.length
+    heap.push(happening)
+    while (at > 0) {
+      const parent = (at - 1) >> 1
+      if (!isBefore(happening, heap[parent]!)) break
+      heap[at] = heap[parent]!
+      at = parent
+    }
+    heap[at] = happening
+  }
+
+  #pop(): Happening {
+    const heap = this.#heap
+    const top = heap[0]!
+    const last = heap.pop()!
+    if (heap.length === 0) return top
+    let at = 0
+    for (;;) {
+      let child = 2 * at + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++
+      if (!isBefore(heap[child]!, last)) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = last
+    return top
+  }
+}
+
+const isBefore = (a: Happening, b: Happening): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
+
+/**
+ * Everything that promises lead to has run when this resolves: the replica awaits nothing but ports, and the ports of a world
+ * resolve only in happenings, so no promise is left that could move.
+ */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** A machine's clocks: they drift, and the wall clock steps. */
+export class MachineClock {
+  readonly #time: WorldTime
+  /** Where the monotonic clock and the world were when the rate last changed. */
+  #base = 0
+  #since: number
+  #rate = 1
+  /** What the wall clock shows beyond the monotonic one. */
+  #offset: number
+
+  constructor(time: WorldTime, offsetMs: number) {
+    this.#time = time
+    this.#since = time.now
+    this.#offset = time.wall + offsetMs
+  }
+
+  get monotonic(): number {
+    return this.#base + (this.#time.now - this.#since) * this.#rate
+  }
+
+  get wall(): number {
+    return Math.floor(this.#offset + this.monotonic)
+  }
+
+  /** How far the wall clock is ahead of true time. */
+  get error(): number {
+    return this.wall - this.#time.wall
+  }
+
+  step(byMs: number): void {
+    this.#offset += byMs
+  }
+
+  /** Seconds of this clock in a second of the world. */
+  drift(rate: number): void {
+    this.#base = this.monotonic
+    this.#since = this.#time.now
+    this.#rate = rate
+  }
+
+  /** How long something that takes so long by this clock takes in the world. */
+  toWorld(delayMs: number): number {
+    return delayMs / this.#rate
+  }
+}
