@@ -16,7 +16,7 @@ export interface DigestsOptions {
   readonly intervalMs: number
   readonly links: () => Iterable<Link>
   /** Sends our records of these keys to a peer, and asks for its own. */
-  readonly repair: (link: Link, keys: readonly SessionKey[]) => void
+  readonly repair: (link: Link, keys: readonly SessionKey[]) => Promise<void>
   readonly rotten: (key: SessionKey) => void
   readonly failed: (error: unknown) => void
 }
@@ -83,7 +83,7 @@ export class Digests {
       theirs.delete(key)
     }
     differing.push(...theirs.keys())
-    if (differing.length > 0) this.#options.repair(link, differing)
+    if (differing.length > 0) await this.#options.repair(link, differing)
   }
 
   /** Tombstones and sessions that are not due by `asOf`: what is due may be purged on one side and not yet on the other. */

@@ -146,8 +146,20 @@ export class Exchange {
     })
   }
 
+  /**
+   * What is on its way to the disk is told to nobody else before it is there: should the disk refuse it, it was never written (ADR 6).
+   */
+  async #written(key: SessionKey): Promise<void> {
+    try {
+      await this.#options.store.written(key)
+    } catch {
+      // Whoever wrote it was told; what is held now is what the disk has.
+    }
+  }
+
   /** A peer asks which version is held here. */
-  asked(link: Link, { request, key, version }: Ask): void {
+  async asked(link: Link, { request, key, version }: Ask): Promise<void> {
+    await this.#written(key)
     const record = this.#held(key)?.record
     const answer = (what: Tell['what'], encoded?: Uint8Array) =>
       link.send({ type: 'tell', request, what, record: encoded })
@@ -183,7 +195,7 @@ export class Exchange {
   }
 
   /** A peer asks for records: of deltas whose base it lacks, or of keys that differ. */
-  wanted(link: Link, keys: readonly SessionKey[]): void {
+  async wanted(link: Link, keys: readonly SessionKey[]): Promise<void> {
     const { limits } = this.#options
     let records: { key: SessionKey; record: Uint8Array }[] = []
     let absent: SessionKey[] = []
@@ -195,6 +207,7 @@ export class Exchange {
       bytes = 0
     }
     for (const key of keys) {
+      if (this.#options.store.written(key)) await this.#written(key)
       if (link.isClosed) return
       const record = this.#held(key)?.record
       if (record === undefined) absent.push(key)
@@ -213,10 +226,10 @@ export class Exchange {
   }
 
   /** Keys that differ between us and a peer: our records go there, and its own are asked for. */
-  repair(link: Link, keys: readonly SessionKey[]): void {
+  async repair(link: Link, keys: readonly SessionKey[]): Promise<void> {
     this.#options.repaired('digest', keys.length)
     link.send({ type: 'want', keys })
-    this.wanted(
+    await this.wanted(
       link,
       keys.filter((key) => this.#held(key) !== undefined),
     )

@@ -1,4 +1,4 @@
-import type { FeedId, Held, Vector } from '@sojourn/core'
+import type { Ancestor, FeedId, Held, Vector } from '@sojourn/core'
 import { heldThrough, raise, SojournError } from '@sojourn/core'
 import type { Holding } from '@sojourn/wire'
 
@@ -29,6 +29,10 @@ export class Knowledge {
   /** How far a walk over a feed has come that is not held yet; not stored, so a reopened replica walks again. */
   readonly #walked = new Map<FeedId, number>()
   readonly #holders = new Map<FeedId, Holder>()
+  /** The present feed of each region that has a link, or had one last. */
+  readonly #present = new Map<string, FeedId>()
+  /** Feeds that those regions will add nothing to, by region: earlier openings. */
+  readonly #retired = new Map<string, ReadonlySet<FeedId>>()
 
   constructor(options: KnowledgeOptions) {
     this.#options = options
@@ -52,9 +56,8 @@ export class Knowledge {
 
   /** Everything of `feed` through a sequence is held here, on the disk. */
   claim(feed: FeedId, through: number): void {
-    if (feed === this.#options.feed || !raise(this.#vector, feed, through)) return
-    const [oldest] = this.#vector.keys()
-    if (this.#vector.size > this.#options.maxFeeds) this.#vector.delete(oldest!)
+    if (feed === this.#options.feed || this.#isRetired(feed) || !raise(this.#vector, feed, through)) return
+    this.#trim(this.#vector)
     if ((this.#walked.get(feed) ?? 0) <= through) this.#walked.delete(feed)
     this.#options.claimed(feed)
   }
@@ -67,7 +70,7 @@ export class Knowledge {
   /** All that the feed showed through here is held; what has moved to a later place may be missing. */
   walked(feed: FeedId, through: number): void {
     if (through <= this.through(feed) || !raise(this.#walked, feed, through)) return
-    if (this.#walked.size > this.#options.maxFeeds) this.#walked.delete([...this.#walked.keys()][0]!)
+    this.#trim(this.#walked)
   }
 
   walkedThrough(feed: FeedId): number {
@@ -87,8 +90,58 @@ export class Knowledge {
     if (owner !== undefined && owner !== region)
       throw new SojournError('LINK_REGION', `${region} gives the feed of ${owner} for its own`)
     for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
+    if (this.#holders.size >= this.#options.maxFeeds) this.#forgetHolder()
     this.#holders.set(holder, { region, vector: new Map() })
     for (const { feed, through } of vector) this.learn({ region, holder, feed, through })
+  }
+
+  /**
+   * A region told which openings came before its present one. What was held of those is held of this, as far as it counts, so they are
+   * dropped, and not taken up again from others who have not heard: else the feeds of all openings ever made would fill the vectors.
+   */
+  retire(region: string, present: FeedId, lineage: readonly Ancestor[]): void {
+    const last = this.#present.get(region)
+    const retired = new Set(lineage.map(({ feed }) => feed))
+    if (last !== undefined && last !== present) retired.add(last)
+    for (const feed of this.#retired.get(region) ?? [])
+      if (feed !== present && retired.size < this.#options.maxFeeds) retired.add(feed)
+    // Nobody retires what another region writes.
+    for (const [other, feed] of this.#present) if (other !== region) retired.delete(feed)
+    retired.delete(this.#options.feed)
+    retired.delete(present)
+    this.#present.set(region, present)
+    this.#retired.set(region, retired)
+    for (const feed of retired) {
+      this.#vector.delete(feed)
+      this.#walked.delete(feed)
+      this.#holders.delete(feed)
+      for (const { vector } of this.#holders.values()) vector.delete(feed)
+    }
+  }
+
+  #isRetired(feed: FeedId): boolean {
+    for (const feeds of this.#retired.values()) if (feeds.has(feed)) return true
+    return false
+  }
+
+  /** Forgets the feed that has not moved for longest, but never one that a region writes now. */
+  #trim(vector: Map<FeedId, number>): void {
+    if (vector.size <= this.#options.maxFeeds) return
+    const present = new Set([this.#options.feed, ...this.#present.values()])
+    for (const feed of vector.keys())
+      if (!present.has(feed)) {
+        vector.delete(feed)
+        return
+      }
+  }
+
+  #forgetHolder(): void {
+    const present = new Set(this.#present.values())
+    for (const holder of this.#holders.keys())
+      if (!present.has(holder)) {
+        this.#holders.delete(holder)
+        return
+      }
   }
 
   /**
@@ -96,17 +149,18 @@ export class Knowledge {
    * @throws FRAME_INVALID for an acknowledgement of what was never sent: a quorum must not rest on it
    */
   learn({ region, holder, feed, through }: Holding): boolean {
-    if (holder === this.#options.feed) return false
+    if (holder === this.#options.feed || this.#isRetired(holder) || this.#isRetired(feed)) return false
     if (feed === this.#options.feed && through > this.#options.committed())
       throw new SojournError('FRAME_INVALID', `sequence ${through} was acknowledged and never sent`)
     let known = this.#holders.get(holder)
     if (known === undefined) {
+      if (this.#holders.size >= this.#options.maxFeeds) this.#forgetHolder()
       if (this.#holders.size >= this.#options.maxFeeds) return false
       known = { region, vector: new Map() }
       this.#holders.set(holder, known)
     }
     if (!raise(known.vector, feed, through)) return false
-    if (known.vector.size > this.#options.maxFeeds) known.vector.delete([...known.vector.keys()][0]!)
+    this.#trim(known.vector)
     if (feed === this.#options.feed) this.#options.acked(region, through)
     return true
   }

@@ -43,9 +43,9 @@ export interface LinkHost {
   settle(): void
   /** See {@link InboundOptions.apply}. */
   apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied
-  asked(link: Link, ask: Ask): void
+  asked(link: Link, ask: Ask): Promise<void>
   told(link: Link, tell: Tell): Promise<void>
-  wanted(link: Link, keys: readonly SessionKey[]): void
+  wanted(link: Link, keys: readonly SessionKey[]): Promise<void>
   /** Records outside the feed's order. Resolves when they are on the disk. */
   supplied(link: Link, records: Records): Promise<void>
   digested(link: Link, digest: Digest): Promise<void>
@@ -69,6 +69,7 @@ export class Link {
   readonly #told = new Map<string, number>()
   #ackTimer: Timer | undefined
   #heartbeatTimer: Timer | undefined
+  readonly #openedAt: number
   #heardAt: number
   #lastHeartbeat: { sentAt: number; at: number } | undefined
   #rttMs: number | undefined
@@ -82,12 +83,13 @@ export class Link {
     this.#connection = connection
     this.dialled = peer.dialled
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
-    this.#heardAt = host.clock.monotonic()
+    this.#openedAt = this.#heardAt = host.clock.monotonic()
     this.#checkSkew(hello.clock - host.clock.now())
     const { store, knowledge, limits, clock, recent } = host
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
     knowledge.claim(hello.feed, from)
+    knowledge.retire(peer.region, hello.feed, hello.lineage)
     this.inbound = new Inbound({
       peer: this.peer,
       knowledge,
@@ -131,6 +133,11 @@ export class Link {
       skewMs: this.#skewMs,
       bufferedBytes: this.#connection.bufferedBytes,
     }
+  }
+
+  /** How long the link has stood. */
+  get ageMs(): number {
+    return this.#host.clock.monotonic() - this.#openedAt
   }
 
   get isClosed(): boolean {
@@ -191,13 +198,13 @@ export class Link {
         this.#outbound.resume(Math.min(message.from, host.store.committed), message.epoch)
         break
       case 'ask':
-        host.asked(this, message)
+        this.#follow(host.asked(this, message))
         break
       case 'tell':
         this.#follow(host.told(this, message))
         break
       case 'want':
-        host.wanted(this, message.keys)
+        this.#follow(host.wanted(this, message.keys))
         break
       case 'records':
         this.#supplied(message)

@@ -267,8 +267,6 @@ export class Links {
       )
     }
     this.#links.set(region, link)
-    const dialler = this.#diallers.get(region)
-    if (dialler) dialler.delayMs = MIN_RECONNECT_DELAY_MS
     if (!current) this.#options.changed({ region, state: 'up' })
     link.start()
     if (current) this.#options.replaced(current, link)
@@ -286,6 +284,9 @@ export class Links {
     for (const other of this.#links.values()) other.linksChanged(true)
     this.#options.changed({ state: 'down', ...told })
     const dialler = this.#diallers.get(region)
-    if (dialler) this.#redial(dialler)
+    if (dialler === undefined) return
+    // A link that is lost as soon as it stands (a disk that refuses everything) is not dialled faster than one that never stood.
+    if (link.ageMs >= this.#host.linkTimeoutMs) dialler.delayMs = MIN_RECONNECT_DELAY_MS
+    this.#redial(dialler)
   }
 }

@@ -227,6 +227,12 @@ export class Outbound {
           this.#mustWalk = true
           this.#position = Math.max(this.#position, row.sequence)
           if (this.#leftOut(row.sequence, row.origin)) continue
+          // Nobody is sent what the disk may yet refuse.
+          const written = store.written(row.key)
+          if (written) {
+            await written.catch(() => {})
+            if (!this.#mayCatchUp(resumes)) return
+          }
           const item = this.#recordItem(row.key)
           if (item === undefined) continue
           this.#carried.seal()

@@ -70,6 +70,7 @@ export class Reaper {
     const now = clock.now()
     await this.#tell(now)
     await this.#purge(now - purgeGraceMs)
+    await store.dropOrphans()
     const nextPurge = ((await store.nextDue(-1)) ?? Number.POSITIVE_INFINITY) + purgeGraceMs
     const nextExpiry = (await store.nextDue(store.expiredThrough)) ?? Number.POSITIVE_INFINITY
     return Math.min(nextPurge + 1, nextExpiry)
@@ -77,13 +78,13 @@ export class Reaper {
 
   async #tell(now: number): Promise<void> {
     const { store, expired } = this.#options
-    for await (const rows of store.due(store.expiredThrough, now)) {
+    // Where the wall clock stepped back, what is due in between is due once more.
+    for await (const rows of store.due(Math.min(store.expiredThrough, now), now)) {
       if (this.#closed) return
       for (const row of rows) {
-        const record = row.kind === 'ended' ? undefined : store.readSound(row.key)?.record
+        const record = store.readSound(row.key)?.record
         if (record?.kind !== 'live' || expiresAt(record) !== row.at) continue
-        store.noteExpired(row.key)
-        expired(row.key, row.at === record.limit.deadline ? 'absolute' : 'idle')
+        if (store.noteExpired(row.key)) expired(row.key, row.at === record.limit.deadline ? 'absolute' : 'idle')
       }
     }
     store.advanceExpired(now)
@@ -101,7 +102,8 @@ export class Reaper {
     const { store } = this.#options
     const entry = store.readSound(row.key)
     if (entry === undefined) return store.dropExpiryRow(row, row.kind !== 'expiry')
-    if (row.kind !== 'expiry' && dueAt(entry.record) === row.at) return store.purge(row.key, entry)
+    // Whatever the row says of itself: that could be rot, and the record would stay for ever.
+    if (dueAt(entry.record) === row.at) return store.purge(row.key, entry)
     // The row has served, or its deletion is being written, or it was left when a rotten record was replaced.
     return store.written(row.key) === undefined ? store.dropExpiryRow(row, false) : undefined
   }

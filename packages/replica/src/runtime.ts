@@ -82,7 +82,8 @@ export class Runtime {
       peers,
       maxPending: limits.maxPendingQuorums,
       linkTo: (name) => this.links.get(name),
-      versionOf: (key) => exchange.versionOf(key),
+      // Of what is on its way to the disk nobody can say yet whether it is held.
+      versionOf: (key) => (store.written(key) ? undefined : exchange.versionOf(key)),
       take: (link, key, tell) => exchange.take(link, key, tell),
     })
     this.digests = new Digests({

@@ -169,6 +169,7 @@ export class World {
         if (link.state !== 'live') return `the link from ${one.name} to ${other.name} is ${link.state}`
         if (link.behind > 0) return `${one.name} owes ${other.name} ${link.behind} commits`
         const held = theirs.vector[mine.replica] ?? 0
+        if (mine.pending.commits > 0) return `${one.name} has commits under way`
         if (held < mine.head) return `${other.name} holds ${held} of ${mine.head} commits of ${one.name}`
       }
     return undefined
@@ -195,6 +196,7 @@ export class World {
       const sessions = new Map<string, Seen>()
       const strangers: string[] = []
       const replica = region.replica!
+      for (let wait = 0; wait < 50 && replica.status().pending.commits > 0; wait++) await this.time.advance(100)
       const walk = async () => {
         for await (const { key, data, createdAt, expiresAt } of replica.sessions()) {
           const name = names.get(key)

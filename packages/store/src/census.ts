@@ -62,8 +62,10 @@ export class Census {
     this.#expired.delete(key)
   }
 
-  /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. */
-  expired(key: SessionKey): void {
+  /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. Whether that is news. */
+  expired(key: SessionKey): boolean {
+    const isNews = !this.#expired.has(key)
     this.#expired.add(key)
+    return isNews
   }
 }

@@ -37,6 +37,7 @@ import {
   sliceRange,
 } from './keyspace.js'
 import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
+import { dropOrphans, hasOrphans } from './orphans.js'
 
 /** In Redis's words: every commit waits for the disk; the disk is told once a second; the system decides. */
 export type Fsync = 'always' | 'everysec' | 'never'
@@ -103,7 +104,11 @@ export class RecordStore {
   /** All through here is on the disk. */
   #committed: number
   #expiredThrough: number
+  /** Noticed since: by whoever walks on from there, and is not through. */
+  readonly #telling = new Set<SessionKey>()
   #dirty = false
+  /** Whether a rotten record was replaced or removed, whose place in the feed could not be read. */
+  #hasOrphans = false
   #stateTimer: Timer | undefined
   #closed = false
 
@@ -140,6 +145,8 @@ export class RecordStore {
       await storage.write([{ type: 'put', key: STATE_KEY, value: encodeState(state) }], options.fsync !== 'never')
       const store = new RecordStore(options, storage, state)
       await store.#census.take(() => store.#noticed())
+      const { sessions, expired, tombstones } = store.counts
+      store.#hasOrphans = await hasOrphans(storage, sessions + expired + tombstones)
       store.#scheduleState()
       return store
     } catch (error) {
@@ -148,11 +155,15 @@ export class RecordStore {
     }
   }
 
-  /** Live sessions whose deadline was noticed before, by the index. */
+  /** Live sessions whose deadline was noticed before, by the index, and by a walk under way. */
   async *#noticed(): AsyncIterable<SessionKey> {
+    for (const key of this.#telling) {
+      const record = this.readSound(key)?.record
+      if (record?.kind === 'live' && expiresAt(record) <= this.#options.clock.now()) yield key
+    }
     for await (const rows of this.due(-1, this.#expiredThrough))
-      for (const { key, kind, at } of rows) {
-        const record = kind === 'ended' ? undefined : this.readSound(key)?.record
+      for (const { key, at } of rows) {
+        const record = this.readSound(key)?.record
         if (record?.kind === 'live' && expiresAt(record) === at) yield key
       }
   }
@@ -269,6 +280,9 @@ export class RecordStore {
     if (before) writes.push({ type: 'del', key: feedKey(before.sequence) })
     writes.push(...expiryWrites(key, before?.record, record))
     this.#census.added(key, record.kind)
+    // What comes when it is over was never a session here, and nobody will notice that its deadline passes.
+    if (record.kind === 'live' && expiresAt(record) <= Math.min(this.#expiredThrough, this.#options.clock.now()))
+      this.#census.expired(key)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
     const commit: Commit = { key, sequence, entry, origin, note, passing }
     this.#unwritten.set(key, commit)
@@ -290,6 +304,7 @@ export class RecordStore {
     } catch (error) {
       if (!isSojournError(error, 'STORE_CORRUPT')) throw error
       this.#census.removedUnread(key)
+      this.#hasOrphans = true
       return undefined
     }
   }
@@ -330,11 +345,21 @@ export class RecordStore {
    */
   async dropExpiryRow(row: ExpiryRow, rotten: boolean): Promise<void> {
     if (rotten && !this.#unwritten.has(row.key)) this.#census.removedUnread(row.key)
+    this.#hasOrphans ||= rotten
     const dead = [expiryKey(row.at, row.key), ...(rotten ? [recordKey(row.key)] : [])]
     await this.#storage.write(
       dead.map((key) => ({ type: 'del', key })),
       false,
     )
+  }
+
+  /** Removes what rotten records left in the feed, if any did. */
+  async dropOrphans(): Promise<void> {
+    if (!this.#hasOrphans) return
+    this.#hasOrphans = false
+    await dropOrphans(this.#storage, (key) => this.#unwritten.has(key))
+    // Nor could anybody read of what kind they were when they were counted out.
+    await this.#census.take(() => this.#noticed())
   }
 
   /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
@@ -367,14 +392,16 @@ export class RecordStore {
     return this.#expiredThrough
   }
 
-  /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. */
-  noteExpired(key: SessionKey): void {
-    this.#census.expired(key)
+  /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. Whether that is news. */
+  noteExpired(key: SessionKey): boolean {
+    this.#telling.add(key)
+    return this.#census.expired(key)
   }
 
   /** All sessions due by `time` were noted. */
   advanceExpired(time: number): void {
-    if (time <= this.#expiredThrough) return
+    this.#telling.clear()
+    if (time === this.#expiredThrough) return
     this.#expiredThrough = time
     this.#dirty = true
   }
