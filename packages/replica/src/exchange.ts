@@ -188,6 +188,7 @@ export class Exchange {
       await this.#join([{ key, record: tell.record }], region)
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
+    await this.#written(key)
     const record = this.#held(key)?.record
     if (record === undefined || recordVersion(record) === theirs) return
     this.#options.repaired('read', 1)

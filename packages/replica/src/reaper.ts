@@ -1,9 +1,12 @@
-import type { Clock, SessionKey, Timer } from '@sojourn/core'
+import type { Clock, LiveRecord, SessionKey, Timer } from '@sojourn/core'
 import { dueAt, expiresAt } from '@sojourn/core'
 import type { ExpiryRow, RecordStore } from '@sojourn/store'
 
 /** However far the next deadline is: the wall clock may have stepped. */
-const MAX_SLEEP_MS = 60_000
+const MAX_SLEEP_MS = 10_000
+
+/** How soon to look again where a collection failed, because the disk was full, say. */
+const RETRY_MS = 1_000
 
 export interface ReaperOptions {
   readonly store: RecordStore
@@ -33,8 +36,22 @@ export class Reaper {
     this.#run()
   }
 
-  /** A record is due earlier than anything known: wake up in time to tell. */
-  noticed(due: number): void {
+  /** A live record came to the disk: wakes up in time to tell that its deadline passes, or tells it now, where it was too late for that. */
+  noticed(key: SessionKey, record: LiveRecord): void {
+    const { store, clock } = this.#options
+    const due = expiresAt(record)
+    if (due <= Math.min(store.expiredThrough, clock.now())) this.#told(key, due)
+    else this.#wakeBy(due)
+  }
+
+  #told(key: SessionKey, due: number): void {
+    const { store, expired } = this.#options
+    const record = store.readSound(key)?.record
+    if (record?.kind !== 'live' || expiresAt(record) !== due) return
+    if (store.noteExpired(key)) expired(key, due === record.limit.deadline ? 'absolute' : 'idle')
+  }
+
+  #wakeBy(due: number): void {
     if (due >= this.#wakesAt) return
     // A collection under way has looked at the index already, or will: it sleeps no longer than to here.
     if (this.#running) this.#wakesAt = due
@@ -56,7 +73,7 @@ export class Reaper {
     this.#running = this.#collect()
       .catch((error: unknown) => {
         this.#options.failed(error)
-        return this.#options.clock.now() + MAX_SLEEP_MS
+        return this.#options.clock.now() + RETRY_MS
       })
       .then((next) => {
         this.#running = undefined
@@ -77,15 +94,11 @@ export class Reaper {
   }
 
   async #tell(now: number): Promise<void> {
-    const { store, expired } = this.#options
+    const { store } = this.#options
     // Where the wall clock stepped back, what is due in between is due once more.
     for await (const rows of store.due(Math.min(store.expiredThrough, now), now)) {
       if (this.#closed) return
-      for (const row of rows) {
-        const record = store.readSound(row.key)?.record
-        if (record?.kind !== 'live' || expiresAt(record) !== row.at) continue
-        if (store.noteExpired(row.key)) expired(row.key, row.at === record.limit.deadline ? 'absolute' : 'idle')
-      }
+      for (const row of rows) this.#told(row.key, row.at)
     }
     store.advanceExpired(now)
   }

@@ -1,5 +1,5 @@
 import type { SessionKey } from '@sojourn/core'
-import { expiresAt, isSojournError } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
@@ -186,7 +186,7 @@ export class Runtime {
       this.totals.commits++
       this.recent.push({ key, sequence, origin, committedAt, item: (note as CommitNote).item })
       if (this.#healing.delete(key)) this.totals.repaired.rot++
-      if (entry.record.kind === 'live') this.reaper.noticed(expiresAt(entry.record))
+      if (entry.record.kind === 'live') this.reaper.noticed(key, entry.record)
     }
     for (const link of this.links) link.pump()
     for (const { note } of commits) {

@@ -62,6 +62,7 @@ export class Faults {
       disk.stalledUntil = 0
       clock.drift(1)
       this.#bound(region)
+      region.process?.defuse()
       if (region.process?.isPaused) region.process.resume()
     }
     // Whoever starts what died also starts what closes at the moment.

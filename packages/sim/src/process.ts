@@ -117,6 +117,11 @@ export class Process implements Host {
     this.#fuse = { calls, blow }
   }
 
+  /** Nothing will make it die by itself. */
+  defuse(): void {
+    this.#fuse = undefined
+  }
+
   #burn(): void {
     if (!this.#alive || this.#fuse === undefined || --this.#fuse.calls > 0) return
     const { blow } = this.#fuse

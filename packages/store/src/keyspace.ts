@@ -136,6 +136,10 @@ export const decodeRecordRow = (key: SessionKey, row: Uint8Array, limits: Record
   return { sequence, record: decodeRecord(encoded, limits, 'STORE_CORRUPT'), size: encoded.length }
 }
 
+/** A feed row's place, which its key tells also where its value is rotten. */
+export const sequenceOfFeedRow = (key: Uint8Array): number =>
+  Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(1))
+
 export const encodeFeedValue = (rowKey: Uint8Array, key: SessionKey, origin: Origin | undefined): Uint8Array => {
   writer.hex(key)
   if (origin) writer.hex(origin.feed).uint(origin.sequence)
@@ -148,7 +152,7 @@ export const decodeFeedRow = (key: Uint8Array, value: Uint8Array): FeedRow | und
   if (body === undefined) return undefined
   const reader = new ByteReader(body, 'STORE_CORRUPT')
   return {
-    sequence: Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(1)),
+    sequence: sequenceOfFeedRow(key),
     key: reader.hex(KEY_BYTES),
     origin: reader.left > 0 ? { feed: reader.hex(16), sequence: reader.uint() } : undefined,
   }

@@ -1,6 +1,15 @@
 import type { SessionKey, Storage } from '@sojourn/core'
 import { isSojournError } from '@sojourn/core'
-import { decodeFeedRow, feedRange, openRecordRow, recordKey } from './keyspace.js'
+import {
+  allRecords,
+  decodeFeedRow,
+  feedKey,
+  feedRange,
+  keyOfRecordRow,
+  openRecordRow,
+  recordKey,
+  sequenceOfFeedRow,
+} from './keyspace.js'
 
 /**
  * Removes feed rows that belong to no record. A record that rots takes its place in the feed with it: whoever replaces or removes it
@@ -8,17 +17,28 @@ import { decodeFeedRow, feedRange, openRecordRow, recordKey } from './keyspace.j
  * @param isUnwritten whether a key's record is newer than the disk: its old place may count again, if the disk refuses the new one
  */
 export const dropOrphans = async (storage: Storage, isUnwritten: (key: SessionKey) => boolean): Promise<void> => {
+  /** Places whose rows do not say whose they are. */
+  const unreadable = new Set<number>()
   for await (const rows of storage.scan(feedRange())) {
-    const dead = rows.filter(([rowKey, value]) => {
+    const dead = rows.flatMap(([rowKey, value]) => {
       const row = decodeFeedRow(rowKey, value)
-      return row !== undefined && !isUnwritten(row.key) && placeOf(storage, row.key) !== row.sequence
+      if (row === undefined) unreadable.add(sequenceOfFeedRow(rowKey))
+      return row && !isUnwritten(row.key) && placeOf(storage, row.key) !== row.sequence ? [row.sequence] : []
     })
-    if (dead.length > 0)
-      await storage.write(
-        dead.map(([key]) => ({ type: 'del', key })),
-        false,
-      )
+    await drop(storage, dead)
   }
+  if (unreadable.size === 0) return
+  for await (const rows of storage.scan(allRecords))
+    for (const [rowKey] of rows) unreadable.delete(placeOf(storage, keyOfRecordRow(rowKey)) ?? 0)
+  await drop(storage, [...unreadable])
+}
+
+const drop = async (storage: Storage, places: readonly number[]): Promise<void> => {
+  if (places.length === 0) return
+  await storage.write(
+    places.map((sequence) => ({ type: 'del', key: feedKey(sequence) })),
+    false,
+  )
 }
 
 /** Whether there are more places than records. Only while nothing is written. */

@@ -280,9 +280,6 @@ export class RecordStore {
     if (before) writes.push({ type: 'del', key: feedKey(before.sequence) })
     writes.push(...expiryWrites(key, before?.record, record))
     this.#census.added(key, record.kind)
-    // What comes when it is over was never a session here, and nobody will notice that its deadline passes.
-    if (record.kind === 'live' && expiresAt(record) <= Math.min(this.#expiredThrough, this.#options.clock.now()))
-      this.#census.expired(key)
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
     const commit: Commit = { key, sequence, entry, origin, note, passing }
     this.#unwritten.set(key, commit)

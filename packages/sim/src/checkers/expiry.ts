@@ -28,7 +28,8 @@ const goneEarly: Checker = function* (history) {
       const observer = observerOf(op)
       const known = deeds.all.filter(
         (other) =>
-          other.seen && (isSeenLocally(history, observer, other) || (op.kind === 'get' && isSeenByQuorum(history, observer, other))),
+          // What a read saw may have been on its way to a disk that refused it (ADR 6).
+          other.seen && other.kind !== 'get' && (isSeenLocally(history, observer, other) || (op.kind === 'get' && isSeenByQuorum(history, observer, other))),
       )
       // Of two uses the one with the later stamp sets the deadline; a clock that is behind stamps it earlier than the other would.
       const least = Math.min(...known.map(({ seen }) => seen!.expiresAt))
