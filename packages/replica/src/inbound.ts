@@ -182,7 +182,8 @@ const needsOf = ({ needs }: Stretch): Map<FeedId, number> => {
  *
  * One link after the other would not do. Two peers each leave out what the receiver gets from the other, so that each feed can need a
  * part of the other, and neither come first. Together they are complete: an entry is left out only where all of it came from
- * the feed that is named, and came to that feed earlier still; the chain ends with somebody who sent it.
+ * the feed that is named, and came to that feed earlier still; the chain ends with somebody who sent it. Only what was sent over a link
+ * counts for that: what a stretch says is held besides (`holds`) rests on the stretch, so it must not bear out what the stretch left out.
  */
 export const settleClaims = (inbounds: readonly Inbound[]): void => {
   const claims = inbounds.map((inbound) => ({ inbound, ready: inbound.ready, count: 0 }))
@@ -192,10 +193,7 @@ export const settleClaims = (inbounds: readonly Inbound[]): void => {
     const assumed = new Map<FeedId, number>()
     const assume = (feed: FeedId, through: number) => assumed.set(feed, Math.max(assumed.get(feed) ?? 0, through))
     for (const { inbound, ready, count } of claims)
-      for (const { through, whole, holds } of ready.slice(0, count)) {
-        if (whole) assume(inbound.feed, through)
-        for (const held of holds) assume(held.feed, held.through)
-      }
+      for (const { through, whole } of ready.slice(0, count)) if (whole) assume(inbound.feed, through)
     for (const claim of claims) {
       const { knowledge } = claim.inbound
       const unmet = claim.ready

@@ -26,7 +26,7 @@ export class Faults {
   /** What is to be taken back, and when. */
   readonly #active = new Map<Timer, () => void>()
   readonly injected = new Map<FaultKind, number>()
-  membersChanged = false
+  clocksStepped = false
 
   constructor(options: FaultsOptions) {
     this.#options = options
@@ -87,6 +87,7 @@ export class Faults {
   #step(region: Region, byMs: number): void {
     this.#options.clockMoved(region)
     region.machine.clock.step(byMs)
+    this.clocksStepped = true
     this.#options.clockMoved(region)
   }
 
@@ -272,7 +273,6 @@ export class Faults {
   #leave(region: Region, ms: number): boolean {
     const { members, regions } = this.#options
     if (members.size < 3 || !members.has(region.name)) return false
-    this.membersChanged = true
     members.delete(region.name)
     region.stop()
     this.#lost(region, Number.NEGATIVE_INFINITY, 'membership')

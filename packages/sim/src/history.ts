@@ -145,8 +145,8 @@ export interface History {
   /** The least of all regions: how long a record stays on the disk after it expired. */
   readonly purgeGraceMs: number
   readonly maxLifetimeMs: number
-  /** Whether members came or went. */
-  readonly membersChanged: boolean
+  /** Whether a wall clock stepped: what was due then is noticed a little later. */
+  readonly clocksStepped: boolean
 }
 
 /** A rule that a history breaks. */

@@ -22,7 +22,7 @@ export const resurrection: Checker = function* (history) {
       const end = sessions.has(session.name) ? ends.find((op) => mustRemain(history, op)) : undefined
       if (end) yield violation('END-1', `${session.name} shows in ${region} at the end; it was ended in ${end.region} by ${end.kind}`)
     }
-    const isMade = session.base !== undefined || deeds.all.some(({ kind, outcome }) => kind === 'create' && outcome !== 'refused')
+    const isMade = session.base !== undefined || deeds.all.some(({ kind }) => kind === 'create')
     const user = deeds.all.find((op) => op.kind !== 'create' && showsLive(op))
     if (!isMade && user) yield violation('END-1', `${user.kind} in ${user.region} made ${session.name}`)
   }
