@@ -10,10 +10,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ['core'],
   replica: ['core', 'wire', 'store'],
   express: ['core'],
+  sim: ['core', 'replica'],
+}
+
+/** What is no part of the product, and has several doors. */
+const TOOLS: Record<string, readonly string[]> = {
+  sim: ['index', 'main', 'mutant', 'mutation-loader', 'mutation-hooks'],
 }
 
 /** The one file with the real clock, timers and entropy. */
 const SYSTEM = 'packages/core/src/system.ts'
+
+/** The simulator lets promises settle between two happenings, and says how fast it was. */
+const OUTSIDE = ['packages/sim/src/time.ts', 'packages/sim/src/main.ts']
 
 const BANNED: readonly [pattern: RegExp, what: string][] = [
   [/\bDate\.now\b|\bnew Date\(\s*\)/, 'the wall clock'],
@@ -28,6 +37,7 @@ const MAX_LINES = 480
 const packages = Object.keys(MAY_IMPORT)
 const sourcesOf = (name: string): Source[] => filesBelow(`packages/${name}/src`, '.ts').map(readSource)
 const all = packages.flatMap(sourcesOf)
+const product = packages.filter((name) => !(name in TOOLS)).flatMap(sourcesOf)
 
 describe('[ARCH-1] imports point one way', () => {
   it.each(packages)('of @sojourn/%s', (name) => {
@@ -58,7 +68,7 @@ const isTypeOnly = (source: Source, target: string): boolean => {
 describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
   it('in every file but the one with the real ones', () => {
     const strays = all
-      .filter(({ path }) => path !== SYSTEM)
+      .filter(({ path }) => path !== SYSTEM && !OUTSIDE.includes(path))
       .flatMap(({ path, code }) =>
         BANNED.filter(([pattern]) => pattern.test(code)).map(([, what]) => `${path}: ${what}`),
       )
@@ -82,7 +92,7 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
       'node:fs': [],
     }
     for (const [module, paths] of Object.entries(doors))
-      expect(all.filter(({ imports }) => imports.includes(module)).map(({ path }) => path)).toEqual(paths)
+      expect(product.filter(({ imports }) => imports.includes(module)).map(({ path }) => path)).toEqual(paths)
   })
 })
 
@@ -96,7 +106,7 @@ describe('[ARCH-3] nothing is dead', () => {
       reached.add(path)
       for (const target of source.imports) if (target.startsWith('.')) visit(resolveImport(source, target))
     }
-    visit(`packages/${name}/src/index.ts`)
+    for (const door of TOOLS[name] ?? ['index']) visit(`packages/${name}/src/${door}.ts`)
     expect([...byPath.keys()].filter((path) => !reached.has(path))).toEqual([])
   })
 
@@ -108,7 +118,8 @@ describe('[ARCH-3] nothing is dead', () => {
     ]
     const unused: string[] = []
     for (const source of all) {
-      if (source.path.endsWith('/index.ts')) continue
+      // Node calls what loader hooks export.
+      if (source.path.endsWith('/index.ts') || source.path.endsWith('-hooks.ts')) continue
       for (const [, kind, name] of source.code.matchAll(/^export (const|class|interface|type|function) (\w+)/gm)) {
         const uses = (user: Source) => user.code.match(new RegExp(`\\b${name}\\b`, 'g'))?.length ?? 0
         // A type may serve its own file only: it is exported for the readers of the declarations.
@@ -139,7 +150,7 @@ describe('[ARCH-4] errors have a code from the one table', () => {
   })
 
   it('nothing else is thrown', () => {
-    const strays = all.flatMap(({ path, code }) =>
+    const strays = product.flatMap(({ path, code }) =>
       [...code.matchAll(/throw new (\w+)/g)]
         .filter(([, name]) => name !== 'SojournError')
         .map(([text]) => `${path}: ${text}`),

@@ -10,7 +10,7 @@ import { keyOf, showData } from './users.js'
 export const isKept = ({ outcome }: Operation): boolean => outcome === 'ok' || outcome === 'unmet'
 
 const WRITES: ReadonlySet<string> = new Set(['create', 'set', 'save', 'add', 'drop', 'increment'])
-export const isWrite = ({ kind }: Operation): boolean => WRITES.has(kind)
+const isWrite = ({ kind }: Operation): boolean => WRITES.has(kind)
 
 /** Regions that may have lost what a call wrote, by then. */
 const losers = (losses: readonly Loss[], op: Operation, by: number): Set<string> => {
@@ -174,7 +174,8 @@ const cartFaults = function* (
   for (const item of cart) if (!added.has(item)) yield { kind: 'invented', what: `${shown}: nobody added ${item}` }
   const dropped = new Set(possible.filter(({ kind }) => kind === 'drop').map(({ found }) => found))
   for (const item of base)
-    if (!cart.has(item) && !dropped.has(item)) yield { kind: 'lost', what: `${shown}: ${item} was there from the start` }
+    if (!cart.has(item) && !dropped.has(item))
+      yield { kind: 'lost', what: `${shown}: ${item} was there from the start` }
   for (const op of kept) {
     const item = itemOf(op)
     if (item !== undefined && !cart.has(item) && !dropped.has(item))
@@ -192,7 +193,8 @@ const sumFaults = function* (
   shown: string,
 ): Iterable<{ readonly kind: 'sum' | 'lost'; readonly what: string }> {
   const base = deeds.session.base?.n ?? 0
-  const sum = (ops: readonly Operation[]) => ops.reduce((total, op) => total + (op.kind === 'increment' ? op.by! : 0), base)
+  const sum = (ops: readonly Operation[]) =>
+    ops.reduce((total, op) => total + (op.kind === 'increment' ? op.by! : 0), base)
   const [least, most] = [sum(kept), sum(possible)]
   const n = data.n ?? 0
   if (n < least) yield { kind: 'lost', what: `${shown}: n is ${n}, acknowledged increments make it ${least}` }
@@ -212,6 +214,8 @@ export const possibleBy = (deeds: Deeds, until: number, region: string): Operati
 
 /** Calls that returned a session as it was then: each is a look at it. */
 export const looks = (history: History): { readonly op: Operation; readonly seen: Seen }[] =>
-  history.operations.flatMap((op) => (op.seen && op.kind !== 'rotate' && op.returnedAt !== undefined ? [{ op, seen: op.seen }] : []))
+  history.operations.flatMap((op) =>
+    op.seen && op.kind !== 'rotate' && op.returnedAt !== undefined ? [{ op, seen: op.seen }] : [],
+  )
 
 export const violation = (rule: string, what: string): Violation => ({ rule, what })

@@ -1,3 +1,6 @@
+export { tryMutation } from './mutants.js'
+export { MUTATIONS } from './mutations.js'
 export type { FaultKind, Plan, Step } from './plan.js'
 export { type RunResult, runPlan } from './run.js'
+export { runScenario, ScenarioError } from './scenario.js'
 export { planOf } from './swarm.js'

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { tryMutations } from './mutants.js'
 import type { Step } from './plan.js'
 import { type RunResult, runPlan } from './run.js'
 import { shrink } from './shrink.js'
@@ -24,6 +25,7 @@ const USAGE = `Runs the real replicas in simulated worlds, and judges what they 
   --keep-going   do not stop at the first failure
   --no-shrink    show a failure as it was found
   --table        print the totals as a Markdown table at the end
+  --mutations    break the product in every way of packages/sim/src/mutations.ts, and see who notices: a table
   --help         this
 
 Ends with 0 if no world broke a rule, with 1 if one did, with 2 if the arguments are wrong.
@@ -38,6 +40,7 @@ const OPTIONS = {
   'keep-going': { type: 'boolean' },
   'no-shrink': { type: 'boolean' },
   table: { type: 'boolean' },
+  mutations: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const
 
@@ -64,6 +67,7 @@ const main = async (): Promise<number> => {
     return 0
   }
   const from = count(values.from, 'from', values.soak ? 1 + (Math.floor(performance.timeOrigin) % 1e9) : 1)
+  if (values.mutations) return mutate(count(values.jobs, 'jobs', availableParallelism()))
   if (values.seed !== undefined) return replay(count(values.seed, 'seed', 1))
   const seeds = values.soak ? Number.POSITIVE_INFINITY : count(values.seeds, 'seeds', 1_000)
   const jobs = Math.min(count(values.jobs, 'jobs', availableParallelism()), seeds)
@@ -101,7 +105,9 @@ const runAll = async (
   const failed: number[] = []
   await new Promise<void>((resolve, reject) => {
     const workers = Array.from({ length: jobs }, (_, job) => {
-      const worker = new Worker(new URL(import.meta.url), { workerData: { first: from + job, step: jobs, end: from + seeds } })
+      const worker = new Worker(new URL(import.meta.url), {
+        workerData: { first: from + job, step: jobs, end: from + seeds },
+      })
       worker.on('message', (report: Report) => {
         addTotals(totals, report)
         if (report.failed) failed.push(report.seed)
@@ -118,6 +124,16 @@ const runAll = async (
       })
   })
   return failed
+}
+
+const mutate = async (jobs: number): Promise<number> => {
+  const { table, allCaught } = await tryMutations(jobs, ({ name, within }, caught) =>
+    process.stderr.write(
+      `${name}: ${caught ? `${caught.rule} after ${caught.seeds}: ${caught.what}` : `not noticed within ${within} seeds`}\n`,
+    ),
+  )
+  process.stdout.write(`${table}\n`)
+  return allCaught ? 0 : 1
 }
 
 const replay = async (seed: number): Promise<number> => {
@@ -143,15 +159,19 @@ const explain = async (seed: number, asFound: boolean): Promise<void> => {
 }
 
 const verdict = ({ violations }: RunResult): string =>
-  violations.slice(0, 5).map(({ rule, what }) => `[${rule}] ${what}`).join('\n') +
-  (violations.length > 5 ? `\nand ${violations.length - 5} more` : '')
+  violations
+    .slice(0, 5)
+    .map(({ rule, what }) => `[${rule}] ${what}`)
+    .join('\n') + (violations.length > 5 ? `\nand ${violations.length - 5} more` : '')
 
 const showStep = ({ at, do: what, ...rest }: Step): string => `${seconds(at)} ${what} ${JSON.stringify(rest)}`
 
 if (isMainThread) {
   process.exitCode = await main().catch((error: unknown) => {
     const code = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1
-    process.stderr.write(`${code === 2 ? (error as Error).message : (error as Error).stack}\n${code === 2 ? `\n${USAGE}` : ''}`)
+    process.stderr.write(
+      `${code === 2 ? (error as Error).message : (error as Error).stack}\n${code === 2 ? `\n${USAGE}` : ''}`,
+    )
     return code
   })
 } else {

@@ -11,9 +11,13 @@ export const initialize: InitializeHook<{ name: string }> = ({ name }) => {
 /** Hands out the mutated file in place of the real one, which stays as it is. */
 export const load: LoadHook = async (url, context, next) => {
   const loaded = await next(url, context)
-  if (active === undefined || !url.endsWith(`/packages/${active.file}`)) return loaded
-  const source = Buffer.from(loaded.source as Uint8Array).toString('utf8')
-  if (!source.includes(active.find))
-    throw new Error(`the mutation ${active.name} no longer applies: ${active.file} has no ${JSON.stringify(active.find)}`)
-  return { ...loaded, source: source.replaceAll(active.find, active.replace) }
+  const edits = active?.edits.filter(({ file }) => url.endsWith(`/packages/${file}`)) ?? []
+  if (edits.length === 0) return loaded
+  let source = Buffer.from(loaded.source as Uint8Array).toString('utf8')
+  for (const { file, find, replace } of edits) {
+    if (!source.includes(find))
+      throw new Error(`the mutation ${active!.name} no longer applies: ${file} has no ${JSON.stringify(find)}`)
+    source = source.replaceAll(find, replace)
+  }
+  return { ...loaded, source }
 }

@@ -1,13 +1,17 @@
-/** A bug, put into the product on purpose. */
-export interface Mutation {
-  readonly name: string
-  /** What goes wrong, in the words of who would have made the mistake. */
-  readonly what: string
+export interface Edit {
   /** A compiled file of the product, from `packages/`. */
   readonly file: string
   /** Replaced wherever it stands; it must stand somewhere. */
   readonly find: string
   readonly replace: string
+}
+
+/** A bug, put into the product on purpose. */
+export interface Mutation {
+  readonly name: string
+  /** What goes wrong, in the words of who would have made the mistake. */
+  readonly what: string
+  readonly edits: readonly Edit[]
   /** The seeds within which some checker must notice. */
   readonly within: number
 }
@@ -19,7 +23,7 @@ const mutation = (
   find: string,
   replace: string,
   within: number,
-): Mutation => ({ name, what, file, find, replace, within })
+): Mutation => ({ name, what, edits: [{ file, find, replace }], within })
 
 /** One bug at a time, and a checker must see each: a simulator that finds nothing has to prove that it could. */
 export const MUTATIONS: readonly Mutation[] = [
@@ -135,14 +139,29 @@ export const MUTATIONS: readonly Mutation[] = [
     'if (false)',
     200,
   ),
-  mutation(
-    'count-an-ack-twice',
-    'two acknowledgements of one region make a quorum',
-    'core/dist/quorum.js',
-    'tally.answered.includes(region)\n    ? tally\n    : { ...tally, answered',
-    'false\n    ? tally\n    : { ...tally, answered',
-    1_000,
-  ),
+  {
+    name: 'count-an-ack-twice',
+    what: 'two acknowledgements of one region make a quorum',
+    edits: [
+      {
+        file: 'core/dist/quorum.js',
+        find: 'tally.answered.includes(region)\n    ? tally\n    : { ...tally, answered',
+        replace: 'false\n    ? tally\n    : { ...tally, answered',
+      },
+      // Two guards keep it from happening; both must fall.
+      {
+        file: 'replica/dist/write-quorum.js',
+        find: 'if (through <= (this.#acked.get(region) ?? 0))',
+        replace: 'if (false)',
+      },
+      {
+        file: 'replica/dist/knowledge.js',
+        find: 'if (!raise(known.vector, feed, through))\n            return false;',
+        replace: 'raise(known.vector, feed, through);',
+      },
+    ],
+    within: 1_000,
+  },
   mutation(
     'a-majority-of-half',
     'half of the regions are a majority',
@@ -165,7 +184,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'core/dist/document/fold.js',
     "if (change.seq > seq + 1)\n        return 'missing';\n    return context.every((dep) => (fold.seen.get(dep.actor)?.seq ?? 0) >= dep.seq) ? 'ready' : 'missing';",
     "return 'ready';",
-    100,
+    2_000,
   ),
   mutation(
     'lose-the-feed-row-of-an-update',

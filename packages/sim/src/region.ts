@@ -1,8 +1,8 @@
 import { openReplica, type Replica } from '@sojourn/replica'
 import type { RegionOptions } from './plan.js'
-import { type Machine, Process } from './process.js'
-import type { Prng } from './prng.js'
 import { MAX_CLOCK_SKEW_MS } from './plan.js'
+import type { Prng } from './prng.js'
+import { type Machine, Process } from './process.js'
 
 export type RegionState = 'down' | 'opening' | 'open' | 'closing'
 
@@ -96,7 +96,10 @@ export class Region {
   stop(): void {
     const process = this.#process
     const replica = this.#replica
-    if (this.#state !== 'open' || !process || !replica) return this.kill(true)
+    if (this.#state !== 'open' || !process || !replica) {
+      this.kill(true)
+      return
+    }
     this.#state = 'closing'
     process.deliver(() => {
       const end = () => {

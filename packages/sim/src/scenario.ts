@@ -43,7 +43,8 @@ export const runScenario = async (text: string): Promise<string> => {
     } else if (line === '' || line.startsWith('#')) {
       out.push(line)
       wasOutput = false
-    } else if (!wasOutput) throw new ScenarioError(`line ${index + 1}: neither a command, a comment nor output: ${line}`)
+    } else if (!wasOutput)
+      throw new ScenarioError(`line ${index + 1}: neither a command, a comment nor output: ${line}`)
   }
   return out.join('\n')
 }
@@ -268,7 +269,10 @@ const changed = (data: Data, pointer: string, value: unknown): Data => {
   const last = path.pop()
   if (last === undefined) throw new ScenarioError(`${pointer} is no pointer such as /cart/x`)
   let parent: Data = copy
-  for (const name of path) parent = (parent[name] ??= {}) as Data
+  for (const name of path) {
+    parent[name] ??= {}
+    parent = parent[name] as Data
+  }
   if (value === undefined) delete parent[last]
   else parent[last] = value
   return copy

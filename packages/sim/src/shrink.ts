@@ -27,7 +27,8 @@ export const shrink = async (failed: RunResult, { maxRuns, progress }: ShrinkOpt
     for (let at = 0; at < best.plan.steps.length && runs < maxRuns; ) {
       const { steps } = best.plan
       const left: readonly Step[] = [...steps.slice(0, at), ...steps.slice(at + size)]
-      if (left.length === 0 || !(await attempt({ ...best.plan, steps: left, faults: faultsIn(left, best.plan) }))) at += size
+      if (left.length === 0 || !(await attempt({ ...best.plan, steps: left, faults: faultsIn(left, best.plan) })))
+        at += size
     }
   }
   return best

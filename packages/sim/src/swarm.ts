@@ -104,20 +104,21 @@ const drawWires = (random: Prng, regions: readonly string[]): Record<string, Wir
   return wires
 }
 
-const drawDisk = (random: Prng): DiskSpeed => random.pick([
-  { writeMs: 0.1, syncMs: 0.5 },
-  { writeMs: 1, syncMs: 5 },
-  { writeMs: 5, syncMs: 30 },
-])
+const drawDisk = (random: Prng): DiskSpeed =>
+  random.pick([
+    { writeMs: 0.1, syncMs: 0.5 },
+    { writeMs: 1, syncMs: 5 },
+    { writeMs: 5, syncMs: 30 },
+  ])
 
 const waysOf = (regions: readonly string[]): string[] =>
   regions.flatMap((from) => regions.filter((to) => to !== from).map((to) => `${from}>${to}`))
 
 /** Mostly reads and edits; how much of each differs from world to world. */
 const drawOperations = (random: Prng, regions: readonly string[], shared: Shared, endsAt: number): OperationStep[] => {
-  const weights = Object.fromEntries(
-    OPERATIONS.map((kind) => [kind, random.between(0.2, 1) * USUAL[kind]]),
-  ) as { [kind in OperationKind]: number }
+  const weights = Object.fromEntries(OPERATIONS.map((kind) => [kind, random.between(0.2, 1) * USUAL[kind]])) as {
+    [kind in OperationKind]: number
+  }
   const levels: { [level in Level & string]?: number } = random.pick([
     { local: 1 },
     { majority: 1 },
@@ -189,7 +190,12 @@ const drawFaultSteps = (random: Prng, { regions, faults, endsAt }: Plan): FaultS
   return out
 }
 
-const drawDetails = (random: Prng, fault: FaultKind, region: string, regions: readonly string[]): Partial<FaultStep> => {
+const drawDetails = (
+  random: Prng,
+  fault: FaultKind,
+  region: string,
+  regions: readonly string[],
+): Partial<FaultStep> => {
   const ways = waysOf(regions)
   const touching = ways.filter((way) => way.split('>').includes(region))
   const reset = random.chance(0.5)

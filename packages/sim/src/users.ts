@@ -156,7 +156,12 @@ export class Users {
       members,
       field: kind === 'set' || kind === 'save' ? step.field : undefined,
       by: kind === 'increment' ? step.by : undefined,
-      value: kind === 'set' || kind === 'save' || kind === 'create' ? `v${step.n}` : kind === 'add' ? `i${step.n}` : undefined,
+      value:
+        kind === 'set' || kind === 'save' || kind === 'create'
+          ? `v${step.n}`
+          : kind === 'add'
+            ? `i${step.n}`
+            : undefined,
       idleMs: step.idleMs,
       invokedAt: time.now,
       returnedAt: undefined,

@@ -9,7 +9,12 @@ export const acknowledgedWrites: Checker = function* (history) {
       if (seen === undefined) continue
       const deeds = new Deeds(history, session)
       const kept = deeds.writes.filter((op) => mustRemain(history, op) && !mayBePurged(history, op, wall))
-      for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, Number.POSITIVE_INFINITY, region)))
+      for (const { kind, what } of faultsOf(
+        deeds,
+        seen.data,
+        kept,
+        possibleBy(deeds, Number.POSITIVE_INFINITY, region),
+      ))
         if (kind === 'lost') yield violation('KEEP-1', `in ${region}, at the end, ${what}`)
     }
   yield* absences(history)
@@ -29,7 +34,12 @@ const absences: Checker = function* (history) {
           op.kind !== 'get' &&
           wall < op.seen.expiresAt - 2 * history.maxClockErrorMs &&
           // A later use elsewhere may have been stamped by a clock that is behind.
-          deeds.all.every((other) => !other.seen || other.seen.expiresAt > wall + 2 * history.maxClockErrorMs || other.invokedAt <= op.invokedAt),
+          deeds.all.every(
+            (other) =>
+              !other.seen ||
+              other.seen.expiresAt > wall + 2 * history.maxClockErrorMs ||
+              other.invokedAt <= op.invokedAt,
+          ),
       )
       if (alive)
         yield violation(

@@ -12,9 +12,12 @@ export const boundedness: Checker = function* ({ samples, settled, bounds, losse
       ['bytes for a socket', sample.bufferedBytes, bounds.maxBufferedBytes],
     ] as const
     for (const [what, value, bound] of measured)
-      if (value > bound) yield violation('BOUND-2', `${sample.region} at ${sample.at} ms: ${value} ${what}, ${bound} are allowed`)
+      if (value > bound)
+        yield violation('BOUND-2', `${sample.region} at ${sample.at} ms: ${value} ${what}, ${bound} are allowed`)
     // A record that rots takes its place in the feed with it; what is left there is swept up later.
-    const rotten = losses.filter(({ what, region, at }) => what === 'rot' && region === sample.region && at <= sample.at).length
+    const rotten = losses.filter(
+      ({ what, region, at }) => what === 'rot' && region === sample.region && at <= sample.at,
+    ).length
     yield* rowFaults(sample.region, sample.diskRows, rotten)
   }
   for (const { region, diskRows, status, sessions } of settled ?? []) {

@@ -29,7 +29,10 @@ export const convergence: Checker = function* ({ settled, unsettled, operations,
   ).length
   for (const { region, strangers } of settled ?? [])
     if (strangers.length > unheard)
-      yield violation('CONV-5', `${region} holds ${strangers.length} sessions that nobody made, ${unheard} can be explained`)
+      yield violation(
+        'CONV-5',
+        `${region} holds ${strangers.length} sessions that nobody made, ${unheard} can be explained`,
+      )
 }
 
 const isBetween = (at: number, a: number, b: number): boolean =>

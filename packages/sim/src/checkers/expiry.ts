@@ -10,7 +10,10 @@ export const expiry: Checker = function* (history) {
         `${op.kind} in ${op.region} at ${op.invokedAt.toFixed(0)} ms shows ${op.session.name} ${op.wallLow - seen.expiresAt} ms past its deadline`,
       )
     if (seen.expiresAt > seen.createdAt + history.maxLifetimeMs)
-      yield violation('EXP-2', `${op.session.name} would live past its limit: until ${seen.expiresAt}, made at ${seen.createdAt}`)
+      yield violation(
+        'EXP-2',
+        `${op.session.name} would live past its limit: until ${seen.expiresAt}, made at ${seen.createdAt}`,
+      )
   }
   for (const { region, sessions, wall } of history.settled ?? [])
     for (const [name, seen] of sessions)
@@ -29,12 +32,16 @@ const goneEarly: Checker = function* (history) {
       const known = deeds.all.filter(
         (other) =>
           // What a read saw may have been on its way to a disk that refused it (ADR 6).
-          other.seen && other.kind !== 'get' && (isSeenLocally(history, observer, other) || (op.kind === 'get' && isSeenByQuorum(history, observer, other))),
+          other.seen &&
+          other.kind !== 'get' &&
+          (isSeenLocally(history, observer, other) || (op.kind === 'get' && isSeenByQuorum(history, observer, other))),
       )
       // Of two uses the one with the later stamp sets the deadline; a clock that is behind stamps it earlier than the other would.
       const least = Math.min(...known.map(({ seen }) => seen!.expiresAt))
       const last = known.reduce((max, { seen }) => Math.max(max, seen!.expiresAt), 0)
-      const others = deeds.all.filter((other) => other.seen && other.invokedAt <= op.returnedAt! && !known.includes(other))
+      const others = deeds.all.filter(
+        (other) => other.seen && other.invokedAt <= op.returnedAt! && !known.includes(other),
+      )
       const floor = Math.min(last, ...others.map(({ seen }) => seen!.expiresAt))
       const deadline = Math.max(least, floor)
       if (known.length > 0 && op.wallHigh < deadline - 2 * maxClockErrorMs)

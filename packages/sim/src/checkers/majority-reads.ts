@@ -1,4 +1,13 @@
-import { Deeds, faultsOf, isSeenByQuorum, looks, mayBePurged, observerOf, possibleBy, violation } from '../expectations.js'
+import {
+  Deeds,
+  faultsOf,
+  isSeenByQuorum,
+  looks,
+  mayBePurged,
+  observerOf,
+  possibleBy,
+  violation,
+} from '../expectations.js'
 import type { Checker } from '../history.js'
 
 /** A read whose regions must meet those of a write sees it, if it began after the write was acknowledged. */
@@ -11,6 +20,7 @@ export const majorityReads: Checker = function* (history) {
       (write) => isSeenByQuorum(history, observer, write) && !mayBePurged(history, write, observer.wall),
     )
     for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
-      if (kind === 'lost') yield violation('QUO-3', `read at ${op.level} in ${op.region} at ${op.invokedAt.toFixed(0)} ms: ${what}`)
+      if (kind === 'lost')
+        yield violation('QUO-3', `read at ${op.level} in ${op.region} at ${op.invokedAt.toFixed(0)} ms: ${what}`)
   }
 }

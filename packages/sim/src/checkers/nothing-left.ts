@@ -5,7 +5,10 @@ import type { Checker } from '../history.js'
 export const nothingLeft: Checker = function* ({ afterwards }) {
   for (const { region, sessions, status, diskRows } of afterwards ?? []) {
     if (sessions.size > 0) yield violation('EXP-4', `${region} still shows ${[...sessions.keys()].join(', ')}`)
-    const left = { ...status, ...Object.fromEntries(['r', 'f', 'x'].map((kind) => [`${kind} rows`, diskRows[kind] ?? 0])) }
+    const left = {
+      ...status,
+      ...Object.fromEntries(['r', 'f', 'x'].map((kind) => [`${kind} rows`, diskRows[kind] ?? 0])),
+    }
     for (const [what, count] of Object.entries(left))
       if (count > 0) yield violation('EXP-4', `${region} is left with ${count} ${what}`)
   }

@@ -10,7 +10,9 @@ export const resurrection: Checker = function* (history) {
       if (!showsLive(op)) continue
       const observer = observerOf(op)
       const end = ends.find(
-        (candidate) => isSeenLocally(history, observer, candidate) || (op.kind === 'get' && isSeenByQuorum(history, observer, candidate)),
+        (candidate) =>
+          isSeenLocally(history, observer, candidate) ||
+          (op.kind === 'get' && isSeenByQuorum(history, observer, candidate)),
       )
       if (end)
         yield violation(
@@ -20,7 +22,11 @@ export const resurrection: Checker = function* (history) {
     }
     for (const { region, sessions } of history.settled ?? []) {
       const end = sessions.has(session.name) ? ends.find((op) => mustRemain(history, op)) : undefined
-      if (end) yield violation('END-1', `${session.name} shows in ${region} at the end; it was ended in ${end.region} by ${end.kind}`)
+      if (end)
+        yield violation(
+          'END-1',
+          `${session.name} shows in ${region} at the end; it was ended in ${end.region} by ${end.kind}`,
+        )
     }
     const isMade = session.base !== undefined || deeds.all.some(({ kind }) => kind === 'create')
     const user = deeds.all.find((op) => op.kind !== 'create' && showsLive(op))

@@ -1,4 +1,13 @@
-import { Deeds, faultsOf, isSeenLocally, looks, mayBePurged, observerOf, possibleBy, violation } from '../expectations.js'
+import {
+  Deeds,
+  faultsOf,
+  isSeenLocally,
+  looks,
+  mayBePurged,
+  observerOf,
+  possibleBy,
+  violation,
+} from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 
 /**
@@ -14,7 +23,10 @@ export const sessionGuarantees: Checker = function* (history) {
     )
     for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
       if (kind === 'lost')
-        yield violation('GUAR-1', `${op.kind} by ${op.client} in ${op.region} at ${op.invokedAt.toFixed(0)} ms: ${what}`)
+        yield violation(
+          'GUAR-1',
+          `${op.kind} by ${op.client} in ${op.region} at ${op.invokedAt.toFixed(0)} ms: ${what}`,
+        )
   }
   yield* goingBack(history)
 }
@@ -33,7 +45,10 @@ const goingBack: Checker = function* (history) {
     if (mayBePurged(history, before, op.wallHigh)) continue
     const [was, is] = [before.seen.data.n ?? 0, seen.data.n ?? 0]
     if (is < was)
-      yield violation('GUAR-1', `${op.session.name} in ${op.region}: n was ${was} at ${before.returnedAt!.toFixed(0)} ms, and is ${is} for ${op.client} at ${op.returnedAt!.toFixed(0)} ms`)
+      yield violation(
+        'GUAR-1',
+        `${op.session.name} in ${op.region}: n was ${was} at ${before.returnedAt!.toFixed(0)} ms, and is ${is} for ${op.client} at ${op.returnedAt!.toFixed(0)} ms`,
+      )
   }
 }
 

@@ -1,0 +1,22 @@
+import { MUTATIONS, tryMutation } from '@sojourn/sim'
+import { describe, expect, it } from 'vitest'
+
+/** Those that need many worlds take minutes: SOJOURN_MUTATIONS=all runs them, too. */
+const QUICK = 60
+
+describe('a simulator that finds nothing must be able to', () => {
+  it('[SIM-4] there are at least twenty ways to break the product', () => {
+    expect(MUTATIONS.length).toBeGreaterThanOrEqual(20)
+    expect(new Set(MUTATIONS.map(({ name }) => name)).size).toBe(MUTATIONS.length)
+  })
+
+  it.concurrent.each(
+    MUTATIONS.filter(({ within }) => process.env.SOJOURN_MUTATIONS === 'all' || within <= QUICK).map(
+      (each) => [each.name, each] as const,
+    ),
+  )('[SIM-4] %s is noticed', { timeout: 900_000 }, async (_, mutation) => {
+    const caught = await tryMutation(mutation)
+    expect(caught, `${mutation.what}: no checker noticed within ${mutation.within} seeds`).toBeDefined()
+    expect(caught!.seeds).toBeLessThanOrEqual(mutation.within)
+  })
+})
