@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ['core'],
   replica: ['core', 'wire', 'store'],
   express: ['core'],
+  server: ['core', 'wire', 'store', 'replica'],
 }
 
 /** The one file with the real clock, timers and entropy. */
