@@ -71,15 +71,40 @@ export class Links {
         if (this.#links.get(link.peer.region) === link) options.changed({ region: link.peer.region, state })
       },
     }
-    for (const [region, url] of options.peers)
-      if (url !== null)
-        this.#diallers.set(region, {
-          region,
-          url,
-          delayMs: MIN_RECONNECT_DELAY_MS,
-          timer: undefined,
-          connection: undefined,
-        })
+    for (const [region, url] of options.peers) this.#addDialler(region, url)
+  }
+
+  #addDialler(region: string, url: string | null): void {
+    if (url === null) return
+    this.#diallers.set(region, {
+      region,
+      url,
+      delayMs: MIN_RECONNECT_DELAY_MS,
+      timer: undefined,
+      connection: undefined,
+    })
+  }
+
+  /** A region became a member, or has another address. A link that stands is kept. */
+  add(region: string, url: string | null): void {
+    this.#dropDialler(region)
+    this.#addDialler(region, url)
+    const dialler = this.#diallers.get(region)
+    if (dialler) this.#dial(dialler)
+  }
+
+  /** A region is no member any more. */
+  remove(region: string): void {
+    this.#dropDialler(region)
+    this.#links.get(region)?.close(new SojournError('LINK_REGION', `${region} was removed from the regions`))
+  }
+
+  #dropDialler(region: string): void {
+    const dialler = this.#diallers.get(region)
+    this.#diallers.delete(region)
+    dialler?.timer?.cancel()
+    // A connection that became the link is the link's.
+    if (dialler?.connection && !this.#links.has(region)) dialler.connection.close('LINK_REGION: the address changed')
   }
 
   get linked(): FeedId[] {
@@ -171,7 +196,7 @@ export class Links {
   }
 
   #redial(dialler: Dialler): void {
-    if (this.#closed || this.#isolated || dialler.timer) return
+    if (this.#closed || this.#isolated || dialler.timer || this.#diallers.get(dialler.region) !== dialler) return
     const { maxReconnectDelayMs, random } = this.#options
     // Full jitter: regions that lost each other at one time must not dial in step for ever.
     const [byte = 0] = random.bytes(1)
@@ -252,6 +277,8 @@ export class Links {
   /** Two regions may dial each other at one time: both sides keep the connection of the region whose name sorts first. */
   #admit(link: Link): Link {
     const { region } = link.peer
+    // It may have been removed while it was shaking hands.
+    if (!this.#options.peers.has(region)) throw new SojournError('LINK_REGION', `${region} is no member any more`)
     const current = this.#links.get(region)
     if (current) {
       const rival = current.peer.feed === link.peer.feed && current.dialled !== link.dialled

@@ -49,6 +49,7 @@ import { exportDocument } from './automerge-export.js'
 import { Commits, type Made } from './commits.js'
 import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
+import { checkPeer, checkRemoval } from './options.js'
 import type { Runtime } from './runtime.js'
 import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
@@ -336,6 +337,31 @@ export class Replica implements SessionApi, AsyncDisposable {
   /** Compares all keys with every peer in step, rather than a slice now and then, and has what differs repaired. */
   async compareDigests(): Promise<void> {
     await this.#open().digests.compareAll()
+  }
+
+  /**
+   * Makes a region a member: it is dialled at `url` (`null`: it dials us), and counts in majorities from now on. With another address for
+   * a member, dials that one from the next time on. Not remembered: whoever opens the replica again names it in `peers`.
+   *
+   * One region at a time: majorities of before and after meet in a region only where they differ by one.
+   * @throws INVALID_OPTION
+   */
+  addPeer(region: string, url: string | null): void {
+    const runtime = this.#open()
+    checkPeer(runtime.settings, region, url)
+    runtime.addPeer(region, url)
+  }
+
+  /**
+   * A region is no member any more: its link is closed, it is refused, and it counts in no majority. Returns whether it was one.
+   * @throws INVALID_OPTION where `consistency` asks for more regions than would be left
+   */
+  removePeer(region: string): boolean {
+    const runtime = this.#open()
+    if (!runtime.settings.peers.has(region)) return false
+    checkRemoval(runtime.settings)
+    runtime.removePeer(region)
+    return true
   }
 
   /** Writes what waits, sends it to the peers in step, closes the links, then the store. */

@@ -44,13 +44,18 @@ export class Runtime {
   #closing = false
 
   private constructor(settings: Settings, store: RecordStore) {
-    const { ports, limits, region, members, peers } = settings
+    const { ports, limits, region, peers } = settings
     const { clock, random, transport } = ports
     this.settings = settings
     this.store = store
     this.actors = new Actors(store.actor)
     this.events = new Events(clock)
-    this.writes = new WriteQuorum({ clock, region, members, maxPending: limits.maxPendingQuorums })
+    this.writes = new WriteQuorum({
+      clock,
+      region,
+      members: () => settings.members,
+      maxPending: limits.maxPendingQuorums,
+    })
     this.recent = new RecentCommits(limits, store.head)
     this.knowledge = new Knowledge({
       region,
@@ -62,7 +67,9 @@ export class Runtime {
         store.touchState()
         for (const link of this.links) link.claimed(feed)
       },
-      acked: (by, through) => this.writes.acked(by, through),
+      acked: (by, through) => {
+        if (peers.has(by)) this.writes.acked(by, through)
+      },
     })
     const failed = (error: unknown) => this.failed(error)
     this.exchange = new Exchange({
@@ -170,6 +177,20 @@ export class Runtime {
     runtime.digests.start()
     runtime.links.dialAll()
     return runtime
+  }
+
+  addPeer(region: string, url: string | null): void {
+    const { peers } = this.settings
+    if (peers.has(region) && peers.get(region) === url) return
+    peers.set(region, url)
+    this.links.add(region, url)
+  }
+
+  removePeer(region: string): void {
+    // First the member goes, so that nothing which comes over the closing link counts.
+    this.settings.peers.delete(region)
+    this.writes.forget(region)
+    this.links.remove(region)
   }
 
   /** Commits are on the disk: now, and not before, others hear of them. */
