@@ -19,6 +19,8 @@ export interface LinkChange {
   readonly state: 'up' | 'live' | 'behind' | 'down' | 'refused'
   readonly code?: ErrorCode
   readonly why?: string
+  /** `behind`: whether the whole feed is read, because nothing of it is known to be held. */
+  readonly whole?: boolean
 }
 
 export interface LinksOptions {
@@ -53,6 +55,8 @@ export class Links {
   readonly #host: LinkHost
   readonly #links = new Map<string, Link>()
   readonly #diallers = new Map<string, Dialler>()
+  /** Bytes of frames that crossed links with each member, since the replica was opened. */
+  readonly #traffic = new Map<string, { sent: number; received: number }>()
   /** Connections whose other side is not known yet. */
   readonly #strangers = new Set<Connection>()
   #listener: Listener | undefined
@@ -68,7 +72,10 @@ export class Links {
         for (const link of this.#links.values()) if (link !== from) link.learned()
       },
       moved: (link, state) => {
-        if (this.#links.get(link.peer.region) === link) options.changed({ region: link.peer.region, state })
+        if (this.#links.get(link.peer.region) === link) {
+          const whole = state === 'behind' && { whole: link.position === 0 }
+          options.changed({ region: link.peer.region, state, ...whole })
+        }
       },
     }
     for (const [region, url] of options.peers) this.#addDialler(region, url)
@@ -96,6 +103,7 @@ export class Links {
   /** A region is no member any more. */
   remove(region: string): void {
     this.#dropDialler(region)
+    this.#traffic.delete(region)
     this.#links.get(region)?.close(new SojournError('LINK_REGION', `${region} was removed from the regions`))
   }
 
@@ -121,6 +129,10 @@ export class Links {
 
   get address(): Listener['address'] | undefined {
     return this.#listener?.address
+  }
+
+  trafficWith(region: string): { readonly sent: number; readonly received: number } {
+    return this.#traffic.get(region) ?? { sent: 0, received: 0 }
   }
 
   get isIsolated(): boolean {
@@ -230,7 +242,7 @@ export class Links {
       ready: (peer) => {
         patience.cancel()
         this.#strangers.delete(connection)
-        link = this.#admit(new Link(this.#host, connection, peer))
+        link = this.#admit(new Link(this.#host, this.#counted(connection, peer.region), peer))
       },
     })
     const refuse = (error: unknown) => {
@@ -253,8 +265,10 @@ export class Links {
       received: (frame) => {
         if (refusal) return
         try {
-          if (link) link.received(frame)
-          else if (this.#strangers.has(connection)) handshake.received(frame)
+          if (link) {
+            this.#trafficOf(link.peer.region).received += frame.length
+            link.received(frame)
+          } else if (this.#strangers.has(connection)) handshake.received(frame)
         } catch (error) {
           refuse(error)
         }
@@ -271,6 +285,28 @@ export class Links {
         if (link) this.#lost(link, told)
         else if (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE') changed({ state: 'refused', ...told })
       },
+    }
+  }
+
+  #trafficOf(region: string): { sent: number; received: number } {
+    let traffic = this.#traffic.get(region)
+    if (traffic === undefined) {
+      traffic = { sent: 0, received: 0 }
+      this.#traffic.set(region, traffic)
+    }
+    return traffic
+  }
+
+  #counted(connection: Connection, region: string): Connection {
+    return {
+      send: (frame) => {
+        this.#trafficOf(region).sent += frame.length
+        connection.send(frame)
+      },
+      get bufferedBytes() {
+        return connection.bufferedBytes
+      },
+      close: (why) => connection.close(why),
     }
   }
 

@@ -75,6 +75,11 @@ export class Replica implements SessionApi, AsyncDisposable {
     return this.#runtime.links.address
   }
 
+  /** The level of reads that name none. */
+  get readLevel(): Level {
+    return this.#runtime.settings.read
+  }
+
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
     const { store, settings } = this.#open()
     const id = options.id ?? newSessionId(settings.ports.random)

@@ -37,6 +37,7 @@ export class Runtime {
     refused: {} as Record<string, number>,
     repaired: { read: 0, digest: 0, rot: 0 } as Record<RepairCause, number>,
     catchUps: 0,
+    fullCatchUps: 0,
     rotten: 0,
   }
   /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
@@ -208,6 +209,11 @@ export class Runtime {
       if (entry.record.kind === 'live') this.reaper.noticed(expiresAt(entry.record))
     }
     for (const link of this.links) link.pump()
+    if (this.events.has('committed'))
+      this.events.emit(
+        'committed',
+        commits.map(({ key }) => key),
+      )
     for (const { note } of commits) {
       const event = (note as CommitNote | undefined)?.event
       if (event) this.events.emit(event.name, event.body as never)
@@ -241,6 +247,7 @@ export class Runtime {
     const { refused } = this.totals
     if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1
     if (change.state === 'behind') this.totals.catchUps++
+    if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
     if (link) this.#askToHeal([link], [...this.#healing])
     if (change.state === 'down') this.inquiries.lost(change.region)

@@ -103,6 +103,8 @@ export class RecordStore {
   /** All through here is on the disk. */
   #committed: number
   #expiredThrough: number
+  #hits = 0
+  #misses = 0
   #dirty = false
   #stateTimer: Timer | undefined
   #closed = false
@@ -170,19 +172,25 @@ export class RecordStore {
   }
 
   get cached() {
-    return { entries: this.#cache.count, bytes: this.#cache.bytes }
+    return { entries: this.#cache.count, bytes: this.#cache.bytes, hits: this.#hits, misses: this.#misses }
   }
 
   get pendingCommits(): number {
     return this.#queue.pending
   }
 
-  /** @throws STORE_CORRUPT, STORE_FAILED */
-  read(key: SessionKey): Entry | undefined {
+  /**
+   * @param counts whether the read counts as a hit or a miss of the cache: a call reads its record more than once
+   * @throws STORE_CORRUPT, STORE_FAILED
+   */
+  read(key: SessionKey, counts = false): Entry | undefined {
     const unwritten = this.#unwritten.get(key)
-    if (unwritten) return unwritten.entry
-    const cached = this.#cache.get(key)
-    if (cached) return cached
+    const known = unwritten ? unwritten.entry : this.#cache.get(key)
+    if (unwritten || known) {
+      if (counts) this.#hits++
+      return known
+    }
+    if (counts) this.#misses++
     const entry = this.#load(key)
     if (entry) this.#cache.set(key, entry)
     return entry
