@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   store: ['core'],
   replica: ['core', 'wire', 'store'],
   express: ['core'],
+  client: ['core', 'wire'],
   server: ['core', 'wire', 'store', 'replica'],
 }
 

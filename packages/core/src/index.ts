@@ -25,7 +25,7 @@ export { type Data, isPlainObject, sameValue, scalarFault, thaw, type Value } fr
 export { materialize, type View } from './document/view.js'
 export { type Duration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
-export { KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
 export {
   END_REASONS,
   type End,

@@ -2,3 +2,7 @@
 export const main = (argv: readonly string[]): void => {
   process.stdout.write(`${argv.length}\n`)
 }
+
+export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
+export { type ClientListener, type ClientsStatus, type ListenForClientsOptions, listenForClients } from './clients/listener.js'
+export { allows, type Bearer, type Scope, type TokenBook } from './tokens.js'
