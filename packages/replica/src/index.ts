@@ -34,6 +34,7 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
+export { SLICES as DIGEST_SLICES } from './digests.js'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
 export type { LinkChange } from './links.js'
 export type { Ports, ReplicaOptions } from './options.js'

@@ -13,6 +13,7 @@ import type {
   SessionApi,
   SessionKey,
   SessionRecord,
+  StorageRow,
   StoredSession,
   TouchOptions,
   Update,
@@ -342,6 +343,28 @@ export class Replica implements SessionApi, AsyncDisposable {
   /** Compares all keys with every peer in step, rather than a slice now and then, and has what differs repaired. */
   async compareDigests(): Promise<void> {
     await this.#open().digests.compareAll()
+  }
+
+  /**
+   * What is held of a slice of the keys (those whose first byte is `slice`, 0 to 255), for comparing regions from outside: the same in two
+   * regions if and only if they hold the same records there.
+   * @param asOf leave out what is due by then (milliseconds since the epoch), which some may have purged
+   */
+  async digest(slice: number, asOf: number): Promise<{ readonly records: number; readonly digest: string }> {
+    return this.#open().digests.digestOf(slice, asOf)
+  }
+
+  /** The records behind {@link digest}: their keys, and the versions of their state. No ids, no data. */
+  async versions(
+    slice: number,
+    asOf: number,
+  ): Promise<readonly { readonly key: SessionKey; readonly version: string }[]> {
+    return this.#open().digests.versions(slice, asOf)
+  }
+
+  /** A copy of the store's rows as they are at the first step, while the replica goes on: for `fillStore` of @sojourn/store. */
+  rows(): AsyncIterable<readonly StorageRow[]> {
+    return this.#open().store.rows()
   }
 
   /**

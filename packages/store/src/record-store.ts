@@ -9,6 +9,7 @@ import type {
   SessionRecord,
   Storage,
   StorageEngine,
+  StorageRow,
   StorageWrite,
   Timer,
   View,
@@ -35,6 +36,7 @@ import {
   recordKey,
   STATE_KEY,
   sliceRange,
+  wholeKeyspace,
 } from './keyspace.js'
 import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
 
@@ -369,6 +371,11 @@ export class RecordStore {
   async *keys(slice?: number): AsyncIterable<readonly SessionKey[]> {
     for await (const rows of this.#storage.scan(slice === undefined ? allRecords : sliceRange(slice)))
       yield rows.map(([key]) => keyOfRecordRow(key))
+  }
+
+  /** Every row of the store, as they are on the disk at the first step: a copy of it, for {@link fillStore}. */
+  rows(): AsyncIterable<readonly StorageRow[]> {
+    return this.#storage.scan(wholeKeyspace)
   }
 
   get expiredThrough(): number {
