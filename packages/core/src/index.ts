@@ -103,5 +103,5 @@ export type {
   WriteOptions,
 } from './session.js'
 export { compareStamps, nextStamp, type Stamp } from './stamp.js'
-export { systemClock, systemRandom } from './system.js'
+export { systemClock, systemPause, systemRandom } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'

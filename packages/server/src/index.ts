@@ -1,8 +1,12 @@
-/** The command line. @param argv as `process.argv` */
-export const main = (argv: readonly string[]): void => {
-  process.stdout.write(`${argv.length}\n`)
-}
-
+export { main } from './cli/main.js'
 export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
-export { type ClientListener, type ClientsStatus, type ListenForClientsOptions, listenForClients } from './clients/listener.js'
-export { allows, type Bearer, type Scope, type TokenBook } from './tokens.js'
+export {
+  type ClientListener,
+  type ClientsStatus,
+  type ListenForClientsOptions,
+  listenForClients,
+} from './clients/listener.js'
+export { type Config, type ConfigInput, loadConfig } from './config/load.js'
+export { openLog } from './log.js'
+export { type Running, type ServeOptions, serve } from './serve.js'
+export { allows, type Bearer, parseTokens, type Scope, type TokenBook, Tokens } from './tokens.js'
