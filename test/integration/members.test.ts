@@ -1,6 +1,6 @@
 import { isSojournError, openReplica, type Replica } from '@sojourn/replica'
 import { describe, expect, test } from 'vitest'
-import { contents, openRegions, SECRET } from '../support/region.js'
+import { contents, openRegions, SECRET, steppedClock } from '../support/region.js'
 import { until } from '../support/until.js'
 
 const alone = (region: string, peers: Record<string, string | null>): Promise<Replica> =>
@@ -63,6 +63,21 @@ describe('[MEM-1] a region is added while the others run', () => {
       )
     expect(a.status().links).toEqual({})
   })
+})
+
+test('[API-1] the lag of a peer that is away grows', async () => {
+  const clock = steppedClock()
+  const monotonic = () => clock.now()
+  await using regions = await openRegions(['eu', 'us'], { ports: { clock: { ...clock, monotonic } } })
+  await regions.settled()
+  await regions.cut('eu', 'us')
+  expect(regions.eu.status().links.us!.lag).toBe(0)
+  await regions.eu.create({})
+  clock.advance(60_000)
+  expect(regions.eu.status().links.us!.lag).toBeGreaterThanOrEqual(60_000)
+  regions.healAll()
+  await until(() => regions.eu.status().links.us!.state === 'live', 'the link')
+  await until(() => regions.eu.status().links.us!.lag === 0, 'the acks')
 })
 
 describe('[MEM-2] a region is removed while the others run', () => {

@@ -243,6 +243,12 @@ export class Runtime {
     return this.store.committed - Math.min(this.store.committed, this.writes.ackedBy(region))
   }
 
+  /** Age of the oldest of them, milliseconds, as far as it is known. */
+  lagOf(region: string): number {
+    const since = this.recent.firstAfter(this.writes.ackedBy(region))
+    return since === undefined ? 0 : this.settings.ports.clock.monotonic() - since
+  }
+
   #linkChanged(change: LinkChange): void {
     const { refused } = this.totals
     if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1

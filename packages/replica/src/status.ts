@@ -58,8 +58,6 @@ export interface ReplicaStatus {
 
 const DOWN = {
   state: 'down',
-  behind: 0,
-  lag: 0,
   rtt: undefined,
   skew: 0,
   bufferedBytes: 0,
@@ -71,7 +69,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const bytes = { ...links.trafficWith(region) }
-    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), bytes }
+    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), bytes }
     const { state, behind, lagMs, rttMs, skewMs, bufferedBytes, toReceive } = link.status
     return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, bytes }
   }

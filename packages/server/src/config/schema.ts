@@ -19,7 +19,7 @@ import {
   textOr,
 } from './setting.js'
 
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export const MIN_SECRET_CHARS = 16
 
 const FILE = 'the path of a file that this process can read'

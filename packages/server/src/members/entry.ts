@@ -3,7 +3,7 @@ import { MAX_REGION_BYTES } from '@sojourn/wire'
 import { z } from 'zod'
 
 /** How many regions may have been added or removed, ever. */
-export const MAX_MEMBERS = 64
+const MAX_MEMBERS = 64
 const MAX_URL_CHARS = 256
 
 const url = (protocols: RegExp) =>
