@@ -7,6 +7,7 @@ export {
   listenForClients,
 } from './clients/listener.js'
 export { type Config, type ConfigInput, loadConfig } from './config/load.js'
+export { settingsTable } from './config/reference.js'
 export { openLog } from './log.js'
 export { type Running, type ServeOptions, serve } from './serve.js'
 export { allows, type Bearer, parseTokens, type Scope, type TokenBook, Tokens } from './tokens.js'

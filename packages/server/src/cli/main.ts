@@ -1,6 +1,7 @@
 import { isSojournError, parseDuration, SojournError, systemClock, systemPause } from '@sojourn/core'
 import { Command, CommanderError } from 'commander'
 import { loadPart } from '../config/load.js'
+import { settingsTable } from '../config/reference.js'
 import { EXIT } from '../exit-codes.js'
 import { VERSION } from '../version.js'
 import { type AdminFlags, adminClients, DEFAULT_ADMIN_URL } from './admin-client.js'
@@ -123,6 +124,11 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
       const target = loadPart({ file: given.config ?? (env.SOJOURN_CONFIG || undefined), env, flags })
       done(await restore(file, target, given.json === true, out))
     })
+
+  root
+    .command('settings')
+    .description('list every setting of serve, as a table in Markdown')
+    .action(() => out.text(settingsTable()))
 
   const region = root.command('region').description('add and remove regions while the others run, one at a time')
   asking(region, 'add', 'make a region a member, everywhere')

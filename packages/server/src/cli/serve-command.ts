@@ -56,11 +56,15 @@ Exit codes:
   130, 143   left at once on a second SIGINT, SIGTERM
 `
 
+/** The system calls by which listening fails. */
+const LISTENING = ['listen', 'getaddrinfo']
+
 /** What a failure to start, or of a command, ends the process with. */
 export const exitOf = (error: unknown): number => {
   if (!isSojournError(error)) return EXIT.bug
-  if (error.code === 'INVALID_OPTION' || error.code === 'INVALID_DATA')
-    return error.option === 'listen' ? EXIT.listen : EXIT.usage
+  // Listeners name the setting, too, but nobody can tell from a setting that somebody else has the port.
+  if (LISTENING.includes((error.cause as NodeJS.ErrnoException | undefined)?.syscall ?? '')) return EXIT.listen
+  if (error.code === 'INVALID_OPTION' || error.code === 'INVALID_DATA') return EXIT.usage
   return error.code.startsWith('STORE_') ? EXIT.store : EXIT.unreachable
 }
 
