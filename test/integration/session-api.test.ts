@@ -14,6 +14,7 @@ import {
 } from '@sojourn/replica'
 import { levelEngine } from '@sojourn/store'
 import { afterEach, describe, expect, it } from 'vitest'
+import { door, isEmbedded } from '../support/door.js'
 import { openRegions, SECRET, type SteppedClock, steppedClock } from '../support/region.js'
 import { until } from '../support/until.js'
 
@@ -27,7 +28,7 @@ afterEach(async () => {
 })
 
 const open = async (options: Partial<ReplicaOptions> = {}): Promise<Replica> => {
-  const replica = await openReplica({ region: 'eu', location: ':memory:', ...options })
+  const replica = await door(await openReplica({ region: 'eu', location: ':memory:', ...options }))
   opened.push(() => replica.close())
   return replica
 }
@@ -1072,7 +1073,7 @@ describe('the disk', () => {
   })
 })
 
-describe('closing', () => {
+describe.runIf(isEmbedded())('closing', () => {
   it('[API-1] every call on a closed replica is refused', async () => {
     const eu = await open()
     const { id } = await eu.create({})
@@ -1142,7 +1143,7 @@ describe('bounds', () => {
   })
 })
 
-describe('openReplica', () => {
+describe.runIf(isEmbedded())('openReplica', () => {
   const base = { region: 'eu', location: ':memory:' }
   const linked = { ...base, secret: SECRET }
   const BAD_OPTIONS: readonly (readonly [option: string, options: object])[] = [
