@@ -79,10 +79,17 @@ export class TlsFiles {
       return path === undefined ? undefined : readText(path, `${option}.${name}`)
     }
     const [cert, key, ca] = [file('certFile'), file('keyFile'), file('caFile')]
-    const credentials = { ...(cert && { cert }), ...(key && { key }), ...(ca && { ca }) }
+    const credentials = {
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      ...(ca !== undefined && { ca }),
+    }
     try {
+      // Node takes an empty text for none: the listener would go on without a key.
+      for (const [name, pem] of Object.entries(credentials))
+        if (!pem.includes('-----BEGIN')) throw new SojournError('INVALID_OPTION', `${name} is no PEM`)
       createSecureContext(credentials)
-      if (cert) new X509Certificate(cert)
+      if (cert !== undefined) new X509Certificate(cert)
     } catch (cause) {
       throw new SojournError(
         'INVALID_OPTION',

@@ -62,9 +62,11 @@ const LISTENING = ['listen', 'getaddrinfo']
 /** What a failure to start, or of a command, ends the process with. */
 export const exitOf = (error: unknown): number => {
   if (!isSojournError(error)) return EXIT.bug
-  // Listeners name the setting, too, but nobody can tell from a setting that somebody else has the port.
-  if (LISTENING.includes((error.cause as NodeJS.ErrnoException | undefined)?.syscall ?? '')) return EXIT.listen
-  if (error.code === 'INVALID_OPTION' || error.code === 'INVALID_DATA') return EXIT.usage
+  if (error.code === 'INVALID_OPTION' || error.code === 'INVALID_DATA') {
+    // An address that is taken is named by its setting, but nothing is wrong with that.
+    const { syscall } = (error.cause ?? {}) as NodeJS.ErrnoException
+    return LISTENING.includes(syscall ?? '') ? EXIT.listen : EXIT.usage
+  }
   return error.code.startsWith('STORE_') ? EXIT.store : EXIT.unreachable
 }
 
