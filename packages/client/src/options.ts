@@ -95,6 +95,7 @@ export interface Settings {
   readonly dial: Dial
 }
 
+const MAX_TOKEN_BYTES = 1_024
 const duration = z.union([z.number(), z.string()])
 const count = z.int().min(1)
 const isAddress = (url: string): boolean => {
@@ -108,7 +109,10 @@ const address = z.string().refine(isAddress, {
 const schema = z.strictObject({
   url: address.optional(),
   urls: z.array(address).min(1).optional(),
-  token: z.string().optional(),
+  token: z
+    .string()
+    .refine((token) => Buffer.byteLength(token) <= MAX_TOKEN_BYTES, `at most ${MAX_TOKEN_BYTES} bytes`)
+    .optional(),
   timeout: duration.optional(),
   nearCache: z
     .union([
