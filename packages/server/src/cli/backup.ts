@@ -21,9 +21,10 @@ export const backUp = async (client: AdminClient, file: string, isJson: boolean,
     throw new SojournError('INVALID_OPTION', `${file} is there already; give another name`, { option: 'file' })
   const draft = `${file}.part`
   // Sessions are in it, though no ids: it is for its owner alone.
+  const from = await client.open('GET', '/backup')
   const to = createWriteStream(draft, { mode: 0o600, flush: true })
   try {
-    await pipeline(await client.open('GET', '/backup'), to).catch(failed(`${draft} cannot be written`))
+    await pipeline(from, to).catch(failed(`${draft} cannot be written`))
     const { header, rows } = await checkBackup(createReadStream(draft)).catch(failed(`${draft} cannot be read back`))
     renameSync(draft, file)
     syncDirectory(dirname(file))

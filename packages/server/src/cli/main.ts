@@ -171,16 +171,21 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     process.exitCode = code
   })
   throwInstead(root)
+  const fail = (error: unknown): void => {
+    out.aside(
+      `sojourn: ${isSojournError(error) ? error.message : error instanceof Error ? error.stack : String(error)}`,
+    )
+    process.exitCode = exitOf(error)
+  }
+  process.on('uncaughtException', (error) => {
+    fail(error)
+    process.exit()
+  })
   try {
     await root.parseAsync(argv)
   } catch (error) {
     // Commander has said what is wrong, or has shown the help that was asked for.
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    else {
-      out.aside(
-        `sojourn: ${isSojournError(error) ? error.message : error instanceof Error ? error.stack : String(error)}`,
-      )
-      process.exitCode = exitOf(error)
-    }
+    else fail(error)
   }
 }

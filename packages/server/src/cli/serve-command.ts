@@ -4,8 +4,7 @@ import { SETTINGS, type Setting } from '../config/catalogue.js'
 import { loadConfig } from '../config/load.js'
 import { strangeVariables } from '../config/sources.js'
 import { EXIT, exitOfSignal } from '../exit-codes.js'
-import { openLog } from '../log.js'
-import { type Running, serve } from '../serve.js'
+import type { Running } from '../serve.js'
 
 /** Variables with our prefix that are no settings. */
 const OTHER_VARIABLES = ['SOJOURN_CONFIG', 'SOJOURN_TOKEN', 'SOJOURN_ADMIN_URL']
@@ -93,12 +92,16 @@ export const serveCommand = (env: NodeJS.ProcessEnv): Command => {
 const run = async (input: Parameters<typeof loadConfig>[0]): Promise<void> => {
   const config = loadConfig(input)
   const { settings } = config
+  // Only here: the other commands start in half the time without it.
+  const [{ openLog }, { serve }] = await Promise.all([import('../log.js'), import('../serve.js')])
   const log = openLog(settings.log.level, settings.region)
   const leave = (code: number): never => process.exit(code)
   const bug = (error: unknown): never => {
     log.fatal({ err: error }, 'unexpected')
     return leave(EXIT.bug)
   }
+  // In the place of what a command does with it: this is to be in the log.
+  process.removeAllListeners('uncaughtException')
   process.on('uncaughtException', bug)
   process.on('unhandledRejection', bug)
   for (const name of strangeVariables(input.env, OTHER_VARIABLES)) log.warn({ name }, 'no setting has this variable')

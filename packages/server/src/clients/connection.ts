@@ -55,6 +55,9 @@ export interface ConnectionHost {
   readonly failed: (error: unknown) => void
 }
 
+/** Messages of one client that are heard before the next turn. */
+const MAX_PER_TURN = 256
+
 /** For answers that are kept as well as sent. */
 const scratch = new ByteWriter(4_096)
 
@@ -76,6 +79,8 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   #isPaused = false
   #isEnded = false
   #changed: SessionKey[] = []
+  /** What has come and is not heard yet: the frames of which something is left. */
+  #unread: Iterator<FromClient>[] = []
 
   constructor(host: ConnectionHost, socket: ClientSocket) {
     this.#host = host
@@ -96,16 +101,45 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const { clock, limits, totals } = this.#host
     this.heardAt = clock.monotonic()
     totals.bytesIn += frame.length
+    const maxBytes = this.#bearer ? limits.maxFrameBytes : MAX_GREETING_BYTES
+    this.#unread.push(readFromClient(frame, maxBytes))
+    if (!this.#isPaused) this.#read()
+  }
+
+  /** Hears what has come; not all at once, so that it is seen in between whether the client reads its answers. */
+  #read(): void {
+    let left = MAX_PER_TURN
     try {
-      const maxBytes = this.#bearer ? limits.maxFrameBytes : MAX_GREETING_BYTES
-      for (const message of readFromClient(frame, maxBytes)) {
-        if (this.#isEnded) return
-        this.#heard(message)
+      for (let frame = this.#unread[0]; frame !== undefined && !this.#isEnded; ) {
+        const { done, value } = frame.next()
+        if (done) {
+          this.#unread.shift()
+          frame = this.#unread[0]
+          continue
+        }
+        this.#heard(value)
+        if (--left > 0) continue
+        this.#pause()
+        this.#host.clock.soon(() => this.#resume())
+        return
       }
     } catch (error) {
       if (!isSojournError(error)) this.#host.failed(error)
       this.refuse(isSojournError(error) ? error : new SojournError('FRAME_INVALID', 'the frame could not be served'))
     }
+  }
+
+  #pause(): void {
+    if (!this.#isPaused) this.#socket.pause()
+    this.#isPaused = true
+  }
+
+  /** Goes on, where the client has taken most of what it was told. */
+  #resume(): void {
+    if (!this.#isPaused || this.#isEnded || this.#socket.bufferedBytes > this.#host.limits.maxBufferedBytes / 2) return
+    this.#isPaused = false
+    this.#read()
+    if (!this.#isPaused) this.#socket.resume()
   }
 
   #heard(message: FromClient): void {
@@ -176,7 +210,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
       return
     }
     this.#inFlight++
-    if (isRead) this.#read(request)
+    if (isRead) this.#answer(request)
     else this.#write(request as PlainRequest, memory)
   }
 
@@ -190,7 +224,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     })
   }
 
-  #read(request: ClientRequest): void {
+  #answer(request: ClientRequest): void {
     this.#answerOf(request).then(
       (answer) => {
         this.#inFlight--
@@ -204,7 +238,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     )
   }
 
-  #answerOf(request: ClientRequest): Promise<FromServer> {
+  async #answerOf(request: ClientRequest): Promise<FromServer> {
     const { sessions, watches, readLevel } = this.#host
     if (request.type === 'walk') return this.#walks.begin(request.number)
     if (request.type === 'step') return this.#walks.step(request.walk, request.number)
@@ -282,15 +316,11 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const frame = this.#out.borrow()
     this.#host.totals.bytesOut += frame.length
     this.#socket.send(frame)
-    if (this.#isPaused || this.#socket.bufferedBytes <= this.#host.limits.maxBufferedBytes) return
-    this.#isPaused = true
-    this.#socket.pause()
+    if (this.#socket.bufferedBytes > this.#host.limits.maxBufferedBytes) this.#pause()
   }
 
   drained(): void {
-    if (!this.#isPaused || this.#socket.bufferedBytes > this.#host.limits.maxBufferedBytes / 2) return
-    this.#isPaused = false
-    this.#socket.resume()
+    this.#resume()
   }
 
   /** The server is about to end. */
@@ -334,6 +364,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   #end(): void {
     if (this.#isEnded) return
     this.#isEnded = true
+    this.#unread = []
     this.#patience.cancel()
     this.#walks.leaveAll()
     this.#host.watches.forget(this)

@@ -114,17 +114,14 @@ export class Members {
       this.#apply(old, this.peers)
       this.#save()
     } catch (error) {
+      // The replica may have been told of whatever either list names.
+      const tried = { ...old, ...this.peers }
       this.#entries = before
-      this.#apply(this.#applied(old), old)
+      this.#apply(tried, old)
       throw error
     }
     this.#options.changed([...joined.values()].filter((entry) => before.get(entry.region) !== entry))
     return true
-  }
-
-  /** What the replica may have been told of before something failed: whatever either list names. */
-  #applied(old: MembersOptions['peers']): MembersOptions['peers'] {
-    return { ...old, ...this.peers }
   }
 
   #apply(from: MembersOptions['peers'], to: MembersOptions['peers']): void {
