@@ -148,9 +148,8 @@ export class Client implements SessionApi, AsyncDisposable {
   ): Promise<Told | undefined> {
     const cache = read === undefined || read === 'local' || read === 1 ? this.#cache : undefined
     const key = cache && sessionKey(id)
-    const channel = this.#route.current
-    if (cache && key !== undefined && channel && this.#isFresh(channel)) {
-      const kept = cache.get(key, read === undefined, channel.latestServerTime)
+    if (cache && key !== undefined) {
+      const kept = cache.get(key, read === undefined, this.#latestTime())
       if (kept) return kept
     }
     let told: Told | undefined
@@ -164,9 +163,12 @@ export class Client implements SessionApi, AsyncDisposable {
     return told
   }
 
-  #isFresh(channel: Channel): boolean {
+  /** For the near cache: the server's clock is not later than this. Later than all where nothing that is kept can be relied on. */
+  #latestTime(): number {
     const { clock, nearCache } = this.#settings
-    return clock.monotonic() - channel.freshAt <= nearCache!.maxStaleMs
+    const channel = this.#route.current
+    const isFresh = channel !== undefined && clock.monotonic() - channel.freshAt <= nearCache!.maxStaleMs
+    return isFresh ? channel.latestServerTime : Number.POSITIVE_INFINITY
   }
 
   /**

@@ -401,16 +401,17 @@ export const writeFromServer = (out: ByteWriter, said: FromServer): void => from
  * The messages of a frame, one after the other, each checked as it is taken.
  * @throws FRAME_TOO_LARGE, FRAME_INVALID, and nothing else
  */
-export const readFromClient = (frame: Uint8Array, maxFrameBytes: number): Iterable<FromClient> =>
+export const readFromClient = (frame: Uint8Array, maxFrameBytes: number): Generator<FromClient, undefined> =>
   readAll(fromClient, frame, maxFrameBytes)
-export const readFromServer = (frame: Uint8Array, maxFrameBytes: number): Iterable<FromServer> =>
+export const readFromServer = (frame: Uint8Array, maxFrameBytes: number): Generator<FromServer, undefined> =>
   readAll(fromServer, frame, maxFrameBytes)
 
-function* readAll<T>(shape: Shape<T>, frame: Uint8Array, maxFrameBytes: number): Iterable<T> {
+function* readAll<T>(shape: Shape<T>, frame: Uint8Array, maxFrameBytes: number): Generator<T, undefined> {
   if (frame.length > maxFrameBytes)
     throw new SojournError('FRAME_TOO_LARGE', `a frame has ${frame.length} bytes, ${maxFrameBytes} are allowed`, {
       limit: maxFrameBytes,
     })
   const reader = new ByteReader(frame, 'FRAME_INVALID')
   while (reader.left > 0) yield shape.read(reader)
+  return undefined
 }

@@ -55,7 +55,7 @@ export interface ConnectionHost {
   readonly failed: (error: unknown) => void
 }
 
-/** Messages of one client that are heard before the next turn. */
+/** Messages of one client that are heard before there is a moment to answer. */
 const MAX_PER_TURN = 256
 
 /** For answers that are kept as well as sent. */
@@ -81,6 +81,8 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   #changed: SessionKey[] = []
   /** What has come and is not heard yet: the frames of which something is left. */
   #unread: Iterator<FromClient>[] = []
+  /** Messages heard since there was a moment to answer. */
+  #heardInTurn = 0
 
   constructor(host: ConnectionHost, socket: ClientSocket) {
     this.#host = host
@@ -108,7 +110,6 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
 
   /** Hears what has come; not all at once, so that it is seen in between whether the client reads its answers. */
   #read(): void {
-    let left = MAX_PER_TURN
     try {
       for (let frame = this.#unread[0]; frame !== undefined && !this.#isEnded; ) {
         const { done, value } = frame.next()
@@ -118,9 +119,12 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
           continue
         }
         this.#heard(value)
-        if (--left > 0) continue
+        if (++this.#heardInTurn < MAX_PER_TURN) continue
         this.#pause()
-        this.#host.clock.soon(() => this.#resume())
+        this.#host.clock.soon(() => {
+          this.#heardInTurn = 0
+          this.#resume()
+        })
         return
       }
     } catch (error) {
@@ -306,6 +310,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#isFlushing = true
     process.nextTick(() => {
       this.#isFlushing = false
+      this.#heardInTurn = 0
       if (!this.#isEnded) this.#flush()
     })
   }
