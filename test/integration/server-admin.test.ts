@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
 import { describe, expect, it } from 'vitest'
 import { openServers, type Server, startServer, TOKENS } from '../support/servers.js'
+import { ROOT } from '../support/sources.js'
 import { until } from '../support/until.js'
 
 const clientOf = (server: Server) => connect({ url: server.url('clients'), token: TOKENS.write })
@@ -115,6 +116,16 @@ describe('[ADM-2] the admin listener', () => {
     await server.stop()
   })
 
+  it('answers no web page, whoever it lets in', async () => {
+    const server = await startServer('eu', ':memory:', { flags: { 'admin.dangerouslyAllowAnyone': 'true' } })
+    const headers = { origin: 'http://evil.example.net' }
+    expect((await fetch(`${server.url('admin')}/status`, { headers })).status).toBe(403)
+    const body = JSON.stringify({ call: 'remove', region: 'us' })
+    expect((await fetch(`${server.url('admin')}/members`, { method: 'POST', body, headers })).status).toBe(403)
+    expect((await fetch(`${server.url('admin')}/members`, { method: 'POST', body })).status).toBe(200)
+    await server.stop()
+  })
+
   it('refuses what is no call of it, with a code, and goes on', async () => {
     const server = await startServer('eu', ':memory:')
     const token = TOKENS.admin
@@ -192,6 +203,15 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   await until(async () => (await scrape(server)).get('sojourn_sessions_expired_total{cause="idle"}'), 'the expiry')
 
   const samples = await scrape(server)
+  const readme = await readFile(join(ROOT, 'packages/server/README.md'), 'utf8')
+  const names = [...(await (await server.ask('/metrics')).text()).matchAll(/^# TYPE (sojourn_\w+)/gm)].map(
+    ([, name]) => name!,
+  )
+  expect(names.length).toBeGreaterThan(40)
+  expect(names.filter((name) => !readme.includes(`\`${name}\``))).toEqual([])
+  expect(
+    [...readme.matchAll(/`(sojourn_\w+)`/g)].map(([, name]) => name!).filter((name) => !names.includes(name)),
+  ).toEqual([])
   const value = (name: string) => samples.get(name)
   // How fast.
   expect(value('sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}')).toBe(4)

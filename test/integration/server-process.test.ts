@@ -22,10 +22,14 @@ const directory = async (): Promise<string> => {
   return path
 }
 
-const start = async (data: string, more: readonly string[] = []): Promise<ServerProcess> => {
+const start = async (
+  data: string,
+  more: readonly string[] = [],
+  env: NodeJS.ProcessEnv = { SOJOURN_TOKENS: `ops:admin:${ADMIN},app:write:${APP}` },
+): Promise<ServerProcess> => {
   const child = await startServerProcess(
     ['--region', 'eu', '--data', data, '--clients-port', '0', '--admin-port', '0', ...more],
-    { SOJOURN_TOKENS: `ops:admin:${ADMIN},app:write:${APP}` },
+    env,
   )
   undo.push(() => {
     child.kill('SIGKILL')
@@ -78,6 +82,20 @@ describe('[SRV-1] sojourn serve', () => {
 })
 
 describe('[SRV-2] a signal', () => {
+  it('SIGHUP reads tokens anew, and nothing ends', async () => {
+    const data = await directory()
+    const file = join(data, 'tokens')
+    await writeFile(file, `app:write:${APP}`)
+    const server = await start(data, ['--tokens-file', file], {})
+    const client = await connectTo(server)
+    const { id } = await client.create({})
+    await writeFile(file, `app:read:${APP}`)
+    server.kill('SIGHUP')
+    await until(() => server.stdout.includes('"tokens reloaded"'), 'the tokens')
+    await expect(client.touch(id)).rejects.toThrow(/SCOPE_REFUSED/)
+    await client.close()
+  })
+
   it('answers what is in flight, and ends with 0', async () => {
     const data = await directory()
     const server = await start(data, ['--peers', 'us=null', '--links-port', '0', '--ready-peer-wait', '1ms']).catch(

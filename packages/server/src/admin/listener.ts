@@ -15,7 +15,7 @@ export type Answer =
 
 export interface Route {
   readonly method: 'GET' | 'POST'
-  /** `open`: for anyone, because a probe has no token; it must tell nothing. */
+  /** `open`: for anyone, because a probe has no token; it tells whether, and why not. */
   readonly scope: Scope | 'open'
   /** Whether somebody on this machine may ask without a token. */
   readonly openOnLoopback?: boolean
@@ -101,6 +101,8 @@ const serve = (options: AdminOptions, failed: AdminOptions['failed']): RequestLi
     const route = Object.hasOwn(options.routes, url.pathname) ? options.routes[url.pathname] : undefined
     if (route === undefined || (request.method === 'HEAD' ? 'GET' : request.method) !== route.method)
       return { status: 404, json: { error: { code: 'NOT_FOUND', message: 'there is nothing here' } } }
+    // A page that somebody's browser shows can reach what the browser can. Browsers say so; the command line and scrapers are none.
+    if (request.headers.origin !== undefined) throw new SojournError('SCOPE_REFUSED', 'this is not for web pages')
     admit(route, options, request.headers.authorization)
     const body = route.method === 'POST' ? parseBody(await readBody(request)) : undefined
     return route.answer({ query: url.searchParams, body })
