@@ -275,6 +275,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
 
   answer(encoded: Uint8Array): void {
     if (this.#isEnded) return
+    this.#tellChanges()
     this.#out.raw(encoded)
     this.#flushSoon()
   }
