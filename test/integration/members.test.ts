@@ -104,6 +104,29 @@ describe('[MEM-2] a region is removed while the others run', () => {
     expect(regions.a.status().links.c).toBeUndefined()
   })
 
+  test('also where others, who have not heard of it, tell that it holds a write', async () => {
+    await using regions = await openRegions(['a', 'b', 'c', 'd'])
+    const { id } = await regions.a.create({ n: 1 })
+    await regions.settled()
+    await regions.cutOff('b')
+    regions.a.removePeer('c')
+    await until(() => regions.c.status().links.a!.state === 'down', 'the link to go')
+    // d hands it on to c, and tells a so.
+    const write = regions.a.increment(id, '/n', 1, { write: 3, timeout: 500 })
+    await expect(write).rejects.toMatchObject({ code: 'QUORUM_UNMET', need: 3, regions: ['a', 'd'] })
+    expect((await regions.c.get(id))!.data.n).toBe(2)
+  })
+
+  test('and what it held counts for nothing when it is a member again: its disk may be another', async () => {
+    await using regions = await openRegions(['a', 'b'])
+    const { id } = await regions.a.create({})
+    await regions.a.touch(id, { write: 'all', timeout: '10s' })
+    await regions.shut('b')
+    regions.a.removePeer('b')
+    regions.a.addPeer('b', null)
+    await expect(regions.a.touch(id, { write: 'all', timeout: 50 })).rejects.toMatchObject({ regions: ['a'] })
+  })
+
   test('a link that stands is closed', async () => {
     await using regions = await openRegions(['a', 'b'])
     regions.a.removePeer('b')

@@ -9,5 +9,6 @@ export {
 export { type Config, type ConfigInput, loadConfig } from './config/load.js'
 export { settingsTable } from './config/reference.js'
 export { openLog } from './log.js'
+export { Readiness, type ReadinessOptions } from './readiness.js'
 export { type Running, type ServeOptions, serve } from './serve.js'
 export { allows, type Bearer, parseTokens, type Scope, type TokenBook, Tokens } from './tokens.js'
