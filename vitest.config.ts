@@ -6,7 +6,9 @@ const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/i
 export default defineConfig({
   resolve: {
     // Tests run the sources, so that a stale build can never pass for the code.
-    alias: Object.fromEntries(['core', 'wire', 'store', 'replica', 'express', 'client', 'server'].map((n) => [`@sojourn/${n}`, source(n)])),
+    alias: Object.fromEntries(
+      ['core', 'wire', 'store', 'replica', 'express', 'client', 'server'].map((n) => [`@sojourn/${n}`, source(n)]),
+    ),
   },
   test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 },
 })
