@@ -15,7 +15,7 @@ export interface Run {
   readonly say: (text: string) => void
 }
 
-export type RowName = Exclude<OperationName, 'get'> | 'getHot' | 'getCold'
+export type RowName = Exclude<OperationName, 'get' | 'patch'> | 'getHot' | 'getCold'
 
 /** Operations a second of one store: the median, and what it is the median of. */
 export interface Speed {
@@ -38,6 +38,14 @@ export interface Row {
   readonly linkedUntilHeld: number
 }
 
+/** One operation at one concurrency, over the network: `@sojourn/client` and a server of one region. */
+export interface RemoteRow {
+  readonly name: OperationName | 'getNear'
+  readonly concurrency: number
+  readonly redis: Speed | undefined
+  readonly remote: Speed
+}
+
 /** A figure that is not operations a second. */
 export interface Measure {
   readonly name: string
@@ -49,5 +57,6 @@ export interface Measure {
 
 export interface Findings {
   readonly rows: readonly Row[]
+  readonly remoteRows?: readonly RemoteRow[]
   readonly measures: readonly Measure[]
 }

@@ -12,12 +12,13 @@ import { memory } from './memory.js'
 import { FULL, QUICK } from './plan.js'
 import { Quiet } from './quiet.js'
 import { redisVersion } from './redis-server.js'
+import { remote } from './remote.js'
 import { SESSION_BYTES } from './session-data.js'
 import { render } from './table.js'
 import { judge } from './targets.js'
 import { throughput } from './throughput.js'
 
-const SUITES = { throughput, lag, 'catch-up': catchUp, bytes, memory } as const
+const SUITES = { throughput, remote, lag, 'catch-up': catchUp, bytes, memory } as const
 type SuiteName = keyof typeof SUITES
 
 const HELP = `Measures Sojourn, and Redis beside it where redis-server is on the PATH.
@@ -81,8 +82,12 @@ const main = async (): Promise<void> => {
   let findings: Findings = { rows: [], measures: [] }
   try {
     for (const name of suites) {
-      const { rows, measures } = await SUITES[name](run)
-      findings = { rows: [...findings.rows, ...rows], measures: [...findings.measures, ...measures] }
+      const { rows, remoteRows = [], measures } = await SUITES[name](run)
+      findings = {
+        rows: [...findings.rows, ...rows],
+        remoteRows: [...(findings.remoteRows ?? []), ...remoteRows],
+        measures: [...findings.measures, ...measures],
+      }
     }
   } finally {
     rmSync(directory, { recursive: true, force: true })

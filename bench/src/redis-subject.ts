@@ -74,6 +74,7 @@ export class RedisSubject implements Subject {
       touch: () => this.#touch(this.#pick()),
       touchWritten: () => this.#touch(this.#pick()),
       update: () => this.#update(this.#pick()),
+      patch: () => this.#update(this.#pick()),
       increment: () => this.#increment(this.#pick()),
       create: () => this.#write(newId(), sessionData(this.#number++)),
     }

@@ -1,16 +1,16 @@
-import type { Replica } from '@sojourn/replica'
+import type { SessionApi } from '@sojourn/core'
 import { IDLE_TIMEOUT_MS, lastPath, type SessionData, sessionData } from './session-data.js'
 import { forEachOf, mixOf, type Subject } from './subject.js'
 
 const SEED_CONCURRENCY = 256
 
-/** A replica, embedded in the process that uses it. */
+/** A replica, embedded in the process that uses it; or a client of one, which has the same API. */
 export class ReplicaSubject implements Subject {
-  readonly #replica: Replica
+  readonly #replica: SessionApi
   #ids: readonly string[] = []
   #number = 0
 
-  constructor(replica: Replica) {
+  constructor(replica: SessionApi) {
     this.#replica = replica
   }
 
@@ -51,6 +51,11 @@ export class ReplicaSubject implements Subject {
     })
   }
 
+  /** The same by a merge patch, which needs no look at the session first. */
+  #patch(id: string): Promise<unknown> {
+    return this.#replica.update(id, { lastPath: lastPath(this.#number++) })
+  }
+
   readonly operations = (() => {
     const base = {
       get: () => this.#replica.get(this.#pick()),
@@ -59,6 +64,7 @@ export class ReplicaSubject implements Subject {
       touchWritten: () =>
         this.#replica.touch(this.#pick(), { idleTimeout: IDLE_TIMEOUT_MS + (this.#number++ % 60_000) }),
       update: () => this.#update(this.#pick()),
+      patch: () => this.#patch(this.#pick()),
       increment: () => this.#replica.increment(this.#pick(), '/views'),
       create: () => this.#replica.create(sessionData(this.#number++)),
     }

@@ -1,5 +1,5 @@
 /** What is measured, in each store alike. */
-export const OPERATIONS = ['get', 'touch', 'touchWritten', 'update', 'increment', 'create', 'mix'] as const
+export const OPERATIONS = ['get', 'touch', 'touchWritten', 'update', 'patch', 'increment', 'create', 'mix'] as const
 export type OperationName = (typeof OPERATIONS)[number]
 
 /** A session store under load, as seen from the process that uses it. */

@@ -1,4 +1,4 @@
-import type { Findings, Row, RowName, Speed } from './findings.js'
+import type { Findings, RemoteRow, Row, RowName, Speed } from './findings.js'
 import { ratio, type Verdict } from './targets.js'
 
 const LABELS: { readonly [name in RowName]: string } = {
@@ -10,6 +10,14 @@ const LABELS: { readonly [name in RowName]: string } = {
   increment: 'increment',
   create: 'create',
   mix: 'mix 80/15/5',
+}
+
+const REMOTE_LABELS: { readonly [name in RemoteRow['name']]?: string } = {
+  ...LABELS,
+  get: 'get',
+  getNear: 'get, near cache',
+  update: 'update by a draft',
+  patch: 'update by a merge patch',
 }
 
 const thousands = (value: number): string => Math.round(value).toLocaleString('en-US')
@@ -43,6 +51,18 @@ const rowLine = (row: Row): string[] => [
   row.name.startsWith('get') || row.name === 'touch' ? '' : thousands(row.linkedUntilHeld),
 ]
 
+const REMOTE_HEAD = ['over the network, operations/s', 'c', 'ioredis', 'client', 'ratio', 'CPU, µs: ioredis', 'client']
+
+const remoteLine = (row: RemoteRow): string[] => [
+  REMOTE_LABELS[row.name] ?? row.name,
+  String(row.concurrency),
+  speed(row.redis),
+  speed(row.remote),
+  times(ratio(row, row.remote)),
+  row.redis ? row.redis.cpuUsPerOperation.toFixed(1) : '–',
+  row.remote.cpuUsPerOperation.toFixed(1),
+]
+
 const number = (value: number): string =>
   Math.abs(value) >= 100 ? thousands(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1)
 
@@ -60,11 +80,12 @@ const verdictLine = (verdict: Verdict): string[] => {
 }
 
 /** What the terminal shows. */
-export const render = ({ rows, measures }: Findings, verdicts: readonly Verdict[]): string => {
+export const render = ({ rows, remoteRows = [], measures }: Findings, verdicts: readonly Verdict[]): string => {
   const order = Object.keys(LABELS)
   const sorted = [...rows].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   const blocks: string[][] = []
   if (sorted.length > 0) blocks.push(align([HEAD, ...sorted.map(rowLine)], 1))
+  if (remoteRows.length > 0) blocks.push(align([REMOTE_HEAD, ...remoteRows.map(remoteLine)], 1))
   if (measures.length > 0)
     blocks.push(
       align(

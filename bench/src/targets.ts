@@ -1,4 +1,5 @@
-import type { Findings, Row, RowName } from './findings.js'
+import type { Findings, RemoteRow, Row, RowName } from './findings.js'
+import { CONCURRENCIES } from './plan.js'
 
 /** Something to reach, and whether it was. */
 export interface Verdict {
@@ -10,7 +11,7 @@ export interface Verdict {
   readonly reached: boolean | undefined
 }
 
-export const ratio = ({ redis }: Row, speed: Row['alone']): number | undefined =>
+export const ratio = ({ redis }: { readonly redis: Row['redis'] }, speed: Row['alone']): number | undefined =>
   redis && speed.perSecond / redis.perSecond
 
 const atLeast = (target: string, measured: number | undefined, wanted: number): Verdict => ({
@@ -30,10 +31,14 @@ const atMost = (target: string, measured: number | undefined, wanted: number): V
 })
 
 /** What the project wants to reach. Where it does not say with how many regions, each must reach it. */
-export const judge = ({ rows, measures }: Findings, sessions: number): Verdict[] => {
+export const judge = ({ rows, remoteRows = [], measures }: Findings, sessions: number): Verdict[] => {
   const times = (name: RowName, concurrency: number, which: 'alone' | 'linked') => {
     const row = rows.find((row) => row.name === name && row.concurrency === concurrency)
     return row && ratio(row, row[which])
+  }
+  const remotely = (name: RemoteRow['name'], concurrency: number) => {
+    const row = remoteRows.find((row) => row.name === name && row.concurrency === concurrency)
+    return row && ratio(row, row.remote)
   }
   const value = (name: string) => measures.find((measure) => measure.name === name)?.value
   return [
@@ -45,6 +50,9 @@ export const judge = ({ rows, measures }: Findings, sessions: number): Verdict[]
     atLeast('touch, c=64, three regions', times('touch', 64, 'linked'), 3),
     atLeast('update, c=1, three regions', times('update', 1, 'linked'), 1),
     atLeast('update, c=64, three regions', times('update', 64, 'linked'), 1),
+    ...(['get', 'touch', 'update'] as const).flatMap((name) =>
+      CONCURRENCIES.map((concurrency) => atLeast(`remote ${name}, c=${concurrency}`, remotely(name, concurrency), 1)),
+    ),
     atMost('idle lag, p50', value('lag, idle, p50'), 2),
     atMost('catch-up', value(`catch-up of ${sessions} changed sessions`), 2_000),
   ]

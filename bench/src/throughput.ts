@@ -53,7 +53,7 @@ const ORDER: readonly { name: RowName; operation: OperationName; prepare?: (each
   { name: 'create', operation: 'create', prepare: (each) => each.reopen() },
 ]
 
-interface QuietRound extends Round {
+export interface QuietRound extends Round {
   readonly busy: number | undefined
 }
 
@@ -61,7 +61,7 @@ const WARM_UP_CONCURRENCY = 64
 
 const perSecond = ({ count, ms }: Round, moreMs = 0): number => (count / (ms + moreMs)) * 1_000
 
-const speedOf = (rounds: readonly QuietRound[]): Speed => ({
+export const speedOf = (rounds: readonly QuietRound[]): Speed => ({
   perSecond: median(rounds.map((round) => perSecond(round))),
   rounds: rounds.map((round) => perSecond(round)),
   busyBefore: rounds.flatMap(({ busy }) => busy ?? []),

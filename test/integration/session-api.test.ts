@@ -14,6 +14,7 @@ import {
 } from '@sojourn/replica'
 import { levelEngine } from '@sojourn/store'
 import { afterEach, describe, expect, it } from 'vitest'
+import { door, isEmbedded } from '../support/door.js'
 import { openRegions, SECRET, type SteppedClock, steppedClock } from '../support/region.js'
 import { until } from '../support/until.js'
 
@@ -27,7 +28,7 @@ afterEach(async () => {
 })
 
 const open = async (options: Partial<ReplicaOptions> = {}): Promise<Replica> => {
-  const replica = await openReplica({ region: 'eu', location: ':memory:', ...options })
+  const replica = await door(await openReplica({ region: 'eu', location: ':memory:', ...options }))
   opened.push(() => replica.close())
   return replica
 }
@@ -732,9 +733,11 @@ describe('status', () => {
           rtt: expect.any(Number),
           skew: expect.any(Number),
           bufferedBytes: expect.any(Number),
+          toReceive: 0,
+          bytes: { sent: expect.any(Number), received: expect.any(Number) },
         },
       },
-      cache: { entries: 2, bytes: expect.any(Number) },
+      cache: { entries: 2, bytes: expect.any(Number), hits: expect.any(Number), misses: 0 },
       recentBytes: expect.any(Number),
       pending: { commits: 0, writes: 0, reads: 0 },
       totals: {
@@ -742,6 +745,7 @@ describe('status', () => {
         refused: {},
         repaired: { read: 0, digest: 0, rot: 0 },
         catchUps: expect.any(Number),
+        fullCatchUps: 0,
         rotten: 0,
       },
     })
@@ -758,6 +762,36 @@ describe('status', () => {
     regions.healAll()
     await regions.settled()
     await until(() => eu.status().links.us!.behind === 0, 'the acks')
+  })
+
+  it('[API-1] counts bytes, hits and misses, and whether a catch-up read the whole feed', async () => {
+    await using regions = await openRegions(['eu', 'us'], { limits: { maxRecentCommits: 2, maxCacheEntries: 1 } })
+    const { eu } = regions
+    const ids: string[] = []
+    for (let n = 0; n < 10; n++) ids.push((await eu.create({ n, text: 'x'.repeat(100) })).id)
+    await regions.settled()
+    const before = eu.status()
+    const heard = regions.us.status().links.eu!.bytes.received
+    await eu.get(ids[9]!)
+    await eu.get(ids[0]!)
+    expect(eu.status().cache).toMatchObject({ hits: before.cache.hits + 1, misses: before.cache.misses + 1 })
+
+    await regions.cut('eu', 'us')
+    for (let n = 0; n < 10; n++) await eu.create({ n, text: 'x'.repeat(100) })
+    regions.healAll()
+    await regions.settled()
+    const partial = eu.status()
+    expect(partial.totals.catchUps).toBeGreaterThan(before.totals.catchUps)
+    expect(partial.totals.fullCatchUps).toBe(before.totals.fullCatchUps)
+    expect(partial.links.us!.bytes.sent).toBeGreaterThan(before.links.us!.bytes.sent + 1_000)
+    expect(regions.us.status().links.eu!.bytes.received).toBeGreaterThan(heard + 1_000)
+
+    // Its store was in memory.
+    await regions.reopen('us')
+    expect(await regions.us.get(ids[0]!)).toBeUndefined()
+    await regions.settled()
+    await until(() => regions.us.status().links.eu!.toReceive === 0, 'us to have it all')
+    expect(eu.status().totals.fullCatchUps).toBe(before.totals.fullCatchUps + 1)
   })
 
   it('[API-1] a region can be isolated and rejoin', async () => {
@@ -1039,7 +1073,7 @@ describe('the disk', () => {
   })
 })
 
-describe('closing', () => {
+describe.runIf(isEmbedded())('closing', () => {
   it('[API-1] every call on a closed replica is refused', async () => {
     const eu = await open()
     const { id } = await eu.create({})
@@ -1109,7 +1143,7 @@ describe('bounds', () => {
   })
 })
 
-describe('openReplica', () => {
+describe.runIf(isEmbedded())('openReplica', () => {
   const base = { region: 'eu', location: ':memory:' }
   const linked = { ...base, secret: SECRET }
   const BAD_OPTIONS: readonly (readonly [option: string, options: object])[] = [

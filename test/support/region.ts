@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Clock, systemClock } from '@sojourn/core'
 import { type Fault, openReplica, type Replica, type ReplicaOptions, type StoredSession } from '@sojourn/replica'
+import { door } from './door.js'
 import { openProxy, type TcpProxy } from './proxy.js'
 import { until } from './until.js'
 
@@ -102,18 +103,20 @@ export const openRegions = async <const N extends string>(
   const start = async (name: N, more: Partial<ReplicaOptions> = {}): Promise<Replica> => {
     const others = names.filter((other) => other !== name)
     const peers = Object.fromEntries(others.map((to) => [to, isPair(name, to) ? proxy(name, to).url : null]))
-    const replica = await openReplica({
-      // A test that means digests asks for them, so that they never mend what another one should have.
-      links: { heartbeat: 50, timeout: '1s', maxReconnectDelay: 100, digestInterval: '1h', ...common.links },
-      ...withoutLinks(common),
-      region: name,
-      location: locations.get(name)!,
-      listen: { port: 0 },
-      peers,
-      secret: SECRET,
-      ...(each as Partial<Record<N, Partial<ReplicaOptions>>>)[name],
-      ...more,
-    })
+    const replica = await door(
+      await openReplica({
+        // A test that means digests asks for them, so that they never mend what another one should have.
+        links: { heartbeat: 50, timeout: '1s', maxReconnectDelay: 100, digestInterval: '1h', ...common.links },
+        ...withoutLinks(common),
+        region: name,
+        location: locations.get(name)!,
+        listen: { port: 0 },
+        peers,
+        secret: SECRET,
+        ...(each as Partial<Record<N, Partial<ReplicaOptions>>>)[name],
+        ...more,
+      }),
+    )
     replica.on('fault', (fault) => faults.push({ region: name, ...fault }))
     open.set(name, replica)
     return replica

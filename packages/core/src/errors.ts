@@ -10,8 +10,13 @@ export const ERROR_CODES = {
   INVALID_OPTION: 'An option is missing, misspelt or out of range.',
   QUORUM_UNMET: 'Fewer regions answered in time than the level asks for. A write is durable here and will spread.',
   OVERLOADED: 'A queue reached its limit; nothing was written. Try again later.',
-  TIMEOUT: 'The store did not answer within the time that its adapter allows.',
+  TIMEOUT: 'No answer came within the time that the adapter, or the client, allows. A write may have been applied.',
   REPLICA_CLOSED: 'The replica was closed.',
+  CLIENT_CLOSED: 'The client was closed.',
+  UNAVAILABLE: 'No server could be reached in time; nothing was sent, so nothing was written.',
+  CONNECTION_LOST: 'The connection ended before the answer came. A write may have been applied.',
+  TOKEN_REFUSED: 'The server does not know the token.',
+  SCOPE_REFUSED: 'The scope of the token does not allow the call; nothing was written.',
   STORE_LOCKED: 'Another process, or another replica in this one, has the directory open.',
   STORE_CORRUPT: 'Stored bytes fail their checksum or shape, and no peer could supply a good copy.',
   STORE_FAILED: 'The storage engine refused the operation (disk full, I/O error); what it says is in the cause.',
@@ -25,6 +30,7 @@ export const ERROR_CODES = {
   LINK_SECRET: 'The peer could not prove that it knows the secret.',
   LINK_REGION: 'The peer names a region that is not a member here, or that is this region itself.',
   LINK_SKEW: 'The clocks of the two regions differ by more than maxClockSkew.',
+  LINK_TLS: 'The TLS handshake failed: a certificate is not trusted, has expired, names another host, or is missing.',
   LINK_TIMEOUT: 'The peer was silent for too long.',
   LINK_DUPLICATE: 'A second connection to the same region; the other one is kept.',
   LINK_REPLACED: 'The peer opened a newer connection.',
@@ -46,7 +52,10 @@ export interface ErrorDetails {
   readonly got?: number
   /** QUORUM_UNMET: the regions that answered. */
   readonly regions?: readonly string[]
-  /** QUORUM_UNMET of a write: it is durable here and will spread, so repeating it may apply it twice. */
+  /**
+   * Of a write that may have been applied, so that repeating it may apply it twice. QUORUM_UNMET: it is durable here and will spread;
+   * CONNECTION_LOST, TIMEOUT: the server has it, or never got it.
+   */
   readonly mayHaveApplied?: boolean
   /** SESSION_TOO_LARGE, FRAME_TOO_LARGE, OVERLOADED: the limit that was met, in its own unit. */
   readonly limit?: number

@@ -25,7 +25,7 @@ export { type Data, isPlainObject, sameValue, scalarFault, thaw, type Value } fr
 export { materialize, type View } from './document/view.js'
 export { type Duration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
-export { KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
 export {
   END_REASONS,
   type End,
@@ -103,5 +103,5 @@ export type {
   WriteOptions,
 } from './session.js'
 export { compareStamps, nextStamp, type Stamp } from './stamp.js'
-export { systemClock, systemRandom } from './system.js'
+export { systemClock, systemPause, systemRandom } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'

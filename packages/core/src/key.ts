@@ -8,10 +8,16 @@ export type SessionKey = string
 export const KEY_BYTES = 16
 const MAX_ID_CHARS = 512
 
-/** The key of an id. The id is a bearer secret; the key is not, and cannot be turned back into it. */
-export const sessionKey = (id: string): SessionKey => {
+/** @throws INVALID_OPTION for what can be the id of no session */
+export const checkId = (id: string): string => {
   if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID_CHARS)
     throw new SojournError('INVALID_OPTION', `id must be a string of 1 to ${MAX_ID_CHARS} characters`, { option: 'id' })
+  return id
+}
+
+/** The key of an id. The id is a bearer secret; the key is not, and cannot be turned back into it. */
+export const sessionKey = (id: string): SessionKey => {
+  checkId(id)
   return hash('sha256', id, 'hex').slice(0, KEY_BYTES * 2)
 }
 

@@ -14,6 +14,9 @@ export const systemClock: Clock = {
   soon: (callback) => void setImmediate(callback),
 }
 
+/** Waits, and keeps the process alive meanwhile, as timers of the clock do not: for command lines. */
+export const systemPause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms))
+
 /** Asking the system costs microseconds, whatever the count, so it is asked for some ids' worth at a time. */
 const POOL_BYTES = 4_096
 let pool = Buffer.alloc(0)

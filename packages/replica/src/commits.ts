@@ -35,10 +35,10 @@ export class Commits {
     return entry as Entry & { record: LiveRecord }
   }
 
-  isRotten(key: SessionKey): boolean {
+  isRotten(key: SessionKey, counts = false): boolean {
     const { store } = this.#runtime
     try {
-      store.read(key)
+      store.read(key, counts)
       return false
     } catch (error) {
       if (isSojournError(error, 'STORE_CORRUPT')) return true
@@ -48,7 +48,7 @@ export class Commits {
 
   /** Heals a record that is rotten here from the peers. @throws STORE_CORRUPT where none has it */
   async sound(key: SessionKey): Promise<void> {
-    if (!this.isRotten(key)) return
+    if (!this.isRotten(key, true)) return
     const { store, settings, inquiries } = this.#runtime
     this.#runtime.rotten(key)
     await inquiries.consult(key, 'linked', settings.timeoutMs)

@@ -5,7 +5,8 @@ import type { RecordStore } from '@sojourn/store'
 import type { Digest, Versions } from '@sojourn/wire'
 import type { Link } from './link.js'
 
-const SLICES = 256
+/** Keys are compared in slices, by their first byte. */
+export const SLICES = 256
 const VERSIONS_A_MESSAGE = 8_192
 const FIRST_KEY = '00'.repeat(16)
 const LAST_KEY = 'ff'.repeat(16)
@@ -56,13 +57,13 @@ export class Digests {
     const live = [...this.#options.links()].filter((link) => link.isLive)
     const asOf = this.#options.clock.now()
     // Walked also without peers: it finds rot.
-    const digest = this.#digest(await this.#versions(slice, asOf))
+    const digest = this.#digest(await this.versions(slice, asOf))
     for (const link of live) link.send({ type: 'digest', slice, asOf, digest })
   }
 
   /** A peer sent its digest: answers with our versions where ours is another. */
   async received(link: Link, { slice, asOf, digest }: Digest): Promise<void> {
-    const ours = await this.#versions(slice, asOf)
+    const ours = await this.versions(slice, asOf)
     if (!link.isLive || this.#digest(ours) === digest) return
     let after = FIRST_KEY
     for (let start = 0; start === 0 || start < ours.length; start += VERSIONS_A_MESSAGE) {
@@ -77,7 +78,7 @@ export class Digests {
   async compared(link: Link, { slice, asOf, after, upTo, versions }: Versions): Promise<void> {
     const theirs = new Map(versions.map(({ key, version }) => [key, version]))
     const differing: SessionKey[] = []
-    for (const { key, version } of await this.#versions(slice, asOf)) {
+    for (const { key, version } of await this.versions(slice, asOf)) {
       if (key > upTo || (key <= after && after !== FIRST_KEY)) continue
       if (theirs.get(key) !== version) differing.push(key)
       theirs.delete(key)
@@ -87,7 +88,7 @@ export class Digests {
   }
 
   /** Tombstones and sessions that are not due by `asOf`: what is due may be purged on one side and not yet on the other. */
-  async #versions(slice: number, asOf: number): Promise<KeyVersion[]> {
+  async versions(slice: number, asOf: number): Promise<KeyVersion[]> {
     const { store, rotten } = this.#options
     const out: KeyVersion[] = []
     for await (const keys of store.keys(slice & 0xff))
@@ -101,6 +102,11 @@ export class Digests {
         }
       }
     return out
+  }
+
+  async digestOf(slice: number, asOf: number): Promise<{ readonly records: number; readonly digest: string }> {
+    const versions = await this.versions(slice, asOf)
+    return { records: versions.length, digest: this.#digest(versions) }
   }
 
   #digest(versions: readonly KeyVersion[]): string {

@@ -23,6 +23,8 @@ export interface ReplicaEvents {
   ended: [SessionEvent & { readonly reason: EndReason }]
   /** A deadline passed. A renewal that is still under way can bring an idle session back; it is `updated` then. */
   expired: [SessionEvent & { readonly cause: 'idle' | 'absolute' }]
+  /** Which sessions some commits were of, whatever they did: renewals are told here, too. For who keeps copies of sessions. */
+  committed: [readonly SessionKey[]]
   link: [LinkChange]
   fault: [Fault]
 }
@@ -47,6 +49,10 @@ export class Events {
 
   off<K extends keyof ReplicaEvents>(name: K, listener: (...event: ReplicaEvents[K]) => void): void {
     this.#emitter.off(name, listener as never)
+  }
+
+  has(name: keyof ReplicaEvents): boolean {
+    return this.#emitter.listenerCount(name) > 0
   }
 
   emit<K extends keyof ReplicaEvents>(name: K, body: ReplicaEvents[K][0]): void {

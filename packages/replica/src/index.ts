@@ -34,9 +34,10 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
+export { SLICES as DIGEST_SLICES } from './digests.js'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
 export type { LinkChange } from './links.js'
 export type { Ports, ReplicaOptions } from './options.js'
 export { Replica } from './replica.js'
 export type { LinkStatus, ReplicaStatus } from './status.js'
-export { webSocketTransport } from './websocket.js'
+export { type WebSocketOptions, webSocketTransport } from './websocket.js'

@@ -74,6 +74,8 @@ export class Link {
   #lastHeartbeat: { sentAt: number; at: number } | undefined
   #rttMs: number | undefined
   #skewMs = 0
+  /** Where the peer's feed ended when it last said so. */
+  #peerHead: number | undefined
   #closed = false
   #closedFor: SojournError | undefined
 
@@ -132,6 +134,8 @@ export class Link {
       rttMs: this.#rttMs,
       skewMs: this.#skewMs,
       bufferedBytes: this.#connection.bufferedBytes,
+      toReceive:
+        this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
     }
   }
 
@@ -146,6 +150,11 @@ export class Link {
 
   get isLive(): boolean {
     return this.#outbound.state === 'live'
+  }
+
+  /** All through here was sent. */
+  get position(): number {
+    return this.#outbound.position
   }
 
   /** Starts to send. Called once the host counts the link among its own. */
@@ -318,6 +327,7 @@ export class Link {
     this.#setLinked(message.linked)
     for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
     this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
+    this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
   }
 

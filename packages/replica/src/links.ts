@@ -20,6 +20,8 @@ export interface LinkChange {
   readonly state: 'up' | 'live' | 'behind' | 'down' | 'refused'
   readonly code?: ErrorCode
   readonly why?: string
+  /** `behind`: whether the whole feed is read, because nothing of it is known to be held. */
+  readonly whole?: boolean
 }
 
 export interface LinksOptions {
@@ -54,6 +56,8 @@ export class Links {
   readonly #host: LinkHost
   readonly #links = new Map<string, Link>()
   readonly #diallers = new Map<string, Dialler>()
+  /** Bytes of frames that crossed links with each member, since the replica was opened. */
+  readonly #traffic = new Map<string, { sent: number; received: number }>()
   /** Connections whose other side is not known yet. */
   readonly #strangers = new Set<Connection>()
   #listener: Listener | undefined
@@ -70,18 +74,47 @@ export class Links {
         for (const link of this.#links.values()) if (link !== from) link.learned()
       },
       moved: (link, state) => {
-        if (this.#links.get(link.peer.region) === link) options.changed({ region: link.peer.region, state })
+        if (this.#links.get(link.peer.region) === link) {
+          const whole = state === 'behind' && { whole: link.position === 0 }
+          options.changed({ region: link.peer.region, state, ...whole })
+        }
       },
     }
-    for (const [region, url] of options.peers)
-      if (url !== null)
-        this.#diallers.set(region, {
-          region,
-          url,
-          delayMs: MIN_RECONNECT_DELAY_MS,
-          timer: undefined,
-          connection: undefined,
-        })
+    for (const [region, url] of options.peers) this.#addDialler(region, url)
+  }
+
+  #addDialler(region: string, url: string | null): void {
+    if (url === null) return
+    this.#diallers.set(region, {
+      region,
+      url,
+      delayMs: MIN_RECONNECT_DELAY_MS,
+      timer: undefined,
+      connection: undefined,
+    })
+  }
+
+  /** A region became a member, or has another address. A link that stands is kept. */
+  add(region: string, url: string | null): void {
+    this.#dropDialler(region)
+    this.#addDialler(region, url)
+    const dialler = this.#diallers.get(region)
+    if (dialler) this.#dial(dialler)
+  }
+
+  /** A region is no member any more. */
+  remove(region: string): void {
+    this.#dropDialler(region)
+    this.#traffic.delete(region)
+    this.#links.get(region)?.close(new SojournError('LINK_REGION', `${region} was removed from the regions`))
+  }
+
+  #dropDialler(region: string): void {
+    const dialler = this.#diallers.get(region)
+    this.#diallers.delete(region)
+    dialler?.timer?.cancel()
+    // A connection that became the link is the link's.
+    if (dialler?.connection && !this.#links.has(region)) dialler.connection.close('LINK_REGION: the address changed')
   }
 
   get linked(): FeedId[] {
@@ -98,6 +131,10 @@ export class Links {
 
   get address(): Listener['address'] | undefined {
     return this.#listener?.address
+  }
+
+  trafficWith(region: string): { readonly sent: number; readonly received: number } {
+    return this.#traffic.get(region) ?? { sent: 0, received: 0 }
   }
 
   get isIsolated(): boolean {
@@ -173,7 +210,7 @@ export class Links {
   }
 
   #redial(dialler: Dialler): void {
-    if (this.#closed || this.#isolated || dialler.timer) return
+    if (this.#closed || this.#isolated || dialler.timer || this.#diallers.get(dialler.region) !== dialler) return
     const { maxReconnectDelayMs, random } = this.#options
     // Full jitter: regions that lost each other at one time must not dial in step for ever.
     const [byte = 0] = random.bytes(1)
@@ -207,7 +244,7 @@ export class Links {
       ready: (peer) => {
         patience.cancel()
         this.#strangers.delete(connection)
-        link = this.#admit(new Link(this.#host, connection, peer))
+        link = this.#admit(new Link(this.#host, this.#counted(connection, peer.region), peer))
       },
     })
     const refuse = (error: unknown) => {
@@ -230,8 +267,10 @@ export class Links {
       received: (frame) => {
         if (refusal) return
         try {
-          if (link) link.received(frame)
-          else if (this.#strangers.has(connection)) handshake.received(frame)
+          if (link) {
+            this.#trafficOf(link.peer.region).received += frame.length
+            link.received(frame)
+          } else if (this.#strangers.has(connection)) handshake.received(frame)
         } catch (error) {
           refuse(error)
         }
@@ -251,9 +290,33 @@ export class Links {
     }
   }
 
+  #trafficOf(region: string): { sent: number; received: number } {
+    let traffic = this.#traffic.get(region)
+    if (traffic === undefined) {
+      traffic = { sent: 0, received: 0 }
+      this.#traffic.set(region, traffic)
+    }
+    return traffic
+  }
+
+  #counted(connection: Connection, region: string): Connection {
+    return {
+      send: (frame) => {
+        this.#trafficOf(region).sent += frame.length
+        connection.send(frame)
+      },
+      get bufferedBytes() {
+        return connection.bufferedBytes
+      },
+      close: (why) => connection.close(why),
+    }
+  }
+
   /** Two regions may dial each other at one time: both sides keep the connection of the region whose name sorts first. */
   #admit(link: Link): Link {
     const { region } = link.peer
+    // It may have been removed while it was shaking hands.
+    if (!this.#options.peers.has(region)) throw new SojournError('LINK_REGION', `${region} is no member any more`)
     const current = this.#links.get(region)
     if (current) {
       const rival = current.peer.feed === link.peer.feed && current.dialled !== link.dialled

@@ -73,7 +73,8 @@ export interface Settings {
   readonly region: string
   readonly location: string
   readonly listen: { readonly host: string; readonly port: number } | undefined
-  readonly peers: ReadonlyMap<string, string | null>
+  /** Changes when a region is added or removed. */
+  readonly peers: Map<string, string | null>
   /** All regions, this one included. */
   readonly members: number
   readonly secret: string
@@ -137,6 +138,20 @@ const refuse = (option: string, what: string): never => {
   throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
 }
 
+/** @throws INVALID_OPTION where a region cannot be added under this name and address */
+export const checkPeer = (settings: Settings, region: string, url: string | null): void => {
+  const parsed = z.strictObject({ region: regionName, url: z.union([linkUrl, z.null()]) }).safeParse({ region, url })
+  if (!parsed.success) refuse(`peers.${region}`, parsed.error.issues[0]!.message)
+  if (region === settings.region) refuse(`peers.${region}`, 'a region is not its own peer')
+  if (settings.secret === '') refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters`)
+}
+
+/** @throws INVALID_OPTION where the levels that are set as defaults ask for more regions than would be left */
+export const checkRemoval = ({ members, read, write }: Settings): void => {
+  regionsNeeded(read, members - 1, 'consistency.read')
+  regionsNeeded(write, members - 1, 'consistency.write')
+}
+
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (options: ReplicaOptions): Settings => {
   const parsed = schema.safeParse(options)
@@ -160,7 +175,9 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     location,
     listen: listen && { host: listen.host ?? '127.0.0.1', port: listen.port },
     peers,
-    members,
+    get members() {
+      return peers.size + 1
+    },
     secret: options.secret ?? '',
     idleTimeoutMs: parseDuration(session.idleTimeout ?? '30m', 'session.idleTimeout'),
     maxLifetimeMs: parseDuration(session.maxLifetime ?? '12h', 'session.maxLifetime'),

@@ -89,6 +89,11 @@ export class Outbound {
     return store.committed - (acked >= this.#sentThrough ? Math.max(acked, this.#position) : acked)
   }
 
+  /** All through here was sent, or needs no sending. */
+  get position(): number {
+    return this.#position
+  }
+
   get state(): 'live' | 'behind' {
     return this.#state ?? 'behind'
   }

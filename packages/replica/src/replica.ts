@@ -13,6 +13,7 @@ import type {
   SessionApi,
   SessionKey,
   SessionRecord,
+  StorageRow,
   StoredSession,
   TouchOptions,
   Update,
@@ -49,6 +50,7 @@ import { exportDocument } from './automerge-export.js'
 import { Commits, type Made } from './commits.js'
 import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
+import { checkPeer, checkRemoval } from './options.js'
 import type { Runtime } from './runtime.js'
 import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
@@ -72,6 +74,11 @@ export class Replica implements SessionApi, AsyncDisposable {
   /** Where links are accepted; undefined where `listen` was not given. */
   get address(): { readonly host: string; readonly port: number } | undefined {
     return this.#runtime.links.address
+  }
+
+  /** The level of reads that name none. */
+  get readLevel(): Level {
+    return this.#runtime.settings.read
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
@@ -336,6 +343,53 @@ export class Replica implements SessionApi, AsyncDisposable {
   /** Compares all keys with every peer in step, rather than a slice now and then, and has what differs repaired. */
   async compareDigests(): Promise<void> {
     await this.#open().digests.compareAll()
+  }
+
+  /**
+   * What is held of a slice of the keys (those whose first byte is `slice`, 0 to 255), for comparing regions from outside: the same in two
+   * regions if and only if they hold the same records there.
+   * @param asOf leave out what is due by then (milliseconds since the epoch), which some may have purged
+   */
+  async digest(slice: number, asOf: number): Promise<{ readonly records: number; readonly digest: string }> {
+    return this.#open().digests.digestOf(slice, asOf)
+  }
+
+  /** The records behind {@link digest}: their keys, and the versions of their state. No ids, no data. */
+  async versions(
+    slice: number,
+    asOf: number,
+  ): Promise<readonly { readonly key: SessionKey; readonly version: string }[]> {
+    return this.#open().digests.versions(slice, asOf)
+  }
+
+  /** A copy of the store's rows as they are at the first step, while the replica goes on: for `fillStore` of @sojourn/store. */
+  rows(): AsyncIterable<readonly StorageRow[]> {
+    return this.#open().store.rows()
+  }
+
+  /**
+   * Makes a region a member: it is dialled at `url` (`null`: it dials us), and counts in majorities from now on. With another address for
+   * a member, dials that one from the next time on. Not remembered: whoever opens the replica again names it in `peers`.
+   *
+   * One region at a time: majorities of before and after meet in a region only where they differ by one.
+   * @throws INVALID_OPTION
+   */
+  addPeer(region: string, url: string | null): void {
+    const runtime = this.#open()
+    checkPeer(runtime.settings, region, url)
+    runtime.addPeer(region, url)
+  }
+
+  /**
+   * A region is no member any more: its link is closed, it is refused, and it counts in no majority. Returns whether it was one.
+   * @throws INVALID_OPTION where `consistency` asks for more regions than would be left
+   */
+  removePeer(region: string): boolean {
+    const runtime = this.#open()
+    if (!runtime.settings.peers.has(region)) return false
+    checkRemoval(runtime.settings)
+    runtime.removePeer(region)
+    return true
   }
 
   /** Writes what waits, sends it to the peers in step, closes the links, then the store. */

@@ -37,6 +37,7 @@ export class Runtime {
     refused: {} as Record<string, number>,
     repaired: { read: 0, digest: 0, rot: 0 } as Record<RepairCause, number>,
     catchUps: 0,
+    fullCatchUps: 0,
     rotten: 0,
   }
   /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
@@ -44,13 +45,18 @@ export class Runtime {
   #closing = false
 
   private constructor(settings: Settings, store: RecordStore) {
-    const { ports, limits, region, members, peers } = settings
+    const { ports, limits, region, peers } = settings
     const { clock, random, transport } = ports
     this.settings = settings
     this.store = store
     this.actors = new Actors(store.actor)
     this.events = new Events(clock)
-    this.writes = new WriteQuorum({ clock, region, members, maxPending: limits.maxPendingQuorums })
+    this.writes = new WriteQuorum({
+      clock,
+      region,
+      members: () => settings.members,
+      maxPending: limits.maxPendingQuorums,
+    })
     this.recent = new RecentCommits(limits, store.head)
     this.knowledge = new Knowledge({
       region,
@@ -62,7 +68,9 @@ export class Runtime {
         store.touchState()
         for (const link of this.links) link.claimed(feed)
       },
-      acked: (by, through) => this.writes.acked(by, through),
+      acked: (by, through) => {
+        if (peers.has(by)) this.writes.acked(by, through)
+      },
     })
     const failed = (error: unknown) => this.failed(error)
     this.exchange = new Exchange({
@@ -174,6 +182,20 @@ export class Runtime {
     return runtime
   }
 
+  addPeer(region: string, url: string | null): void {
+    const { peers } = this.settings
+    if (peers.has(region) && peers.get(region) === url) return
+    peers.set(region, url)
+    this.links.add(region, url)
+  }
+
+  removePeer(region: string): void {
+    // First the member goes, so that nothing which comes over the closing link counts.
+    this.settings.peers.delete(region)
+    this.writes.forget(region)
+    this.links.remove(region)
+  }
+
   /** Commits are on the disk: now, and not before, others hear of them. */
   committed(commits: readonly Commit[]): void {
     const committedAt = this.settings.ports.clock.monotonic()
@@ -189,6 +211,11 @@ export class Runtime {
       if (entry.record.kind === 'live') this.reaper.noticed(key, entry.record)
     }
     for (const link of this.links) link.pump()
+    if (this.events.has('committed'))
+      this.events.emit(
+        'committed',
+        commits.map(({ key }) => key),
+      )
     for (const { note } of commits) {
       const event = (note as CommitNote | undefined)?.event
       if (event) this.events.emit(event.name, event.body as never)
@@ -218,10 +245,17 @@ export class Runtime {
     return this.store.committed - Math.min(this.store.committed, this.writes.ackedBy(region))
   }
 
+  /** Age of the oldest of them, milliseconds, as far as it is known. */
+  lagOf(region: string): number {
+    const since = this.recent.firstAfter(this.writes.ackedBy(region))
+    return since === undefined ? 0 : this.settings.ports.clock.monotonic() - since
+  }
+
   #linkChanged(change: LinkChange): void {
     const { refused } = this.totals
     if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1
     if (change.state === 'behind') this.totals.catchUps++
+    if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
     if (link) this.#askToHeal([link], [...this.#healing])
     if (change.state === 'down') this.inquiries.lost(change.region)

@@ -14,6 +14,10 @@ export interface LinkStatus {
   readonly skew: number
   /** Bytes that wait for the socket. */
   readonly bufferedBytes: number
+  /** Commits that the peer says it has and that are not held here; undefined before it has said so. */
+  readonly toReceive: number | undefined
+  /** Bytes of frames, since the replica was opened. */
+  readonly bytes: { readonly sent: number; readonly received: number }
 }
 
 export interface ReplicaStatus {
@@ -31,7 +35,8 @@ export interface ReplicaStatus {
   /** How far the feeds of other replicas are held here: feed → sequence. */
   readonly vector: { readonly [feed: string]: number }
   readonly links: { readonly [region: string]: LinkStatus }
-  readonly cache: { readonly entries: number; readonly bytes: number }
+  /** `hits`: calls that found their record in memory; `misses`: calls that did not. Since the replica was opened. */
+  readonly cache: { readonly entries: number; readonly bytes: number; readonly hits: number; readonly misses: number }
   readonly recentBytes: number
   /** What waits: commits for the disk, writes and reads for other regions. */
   readonly pending: { readonly commits: number; readonly writes: number; readonly reads: number }
@@ -44,20 +49,29 @@ export interface ReplicaStatus {
     readonly repaired: { readonly [cause in RepairCause]: number }
     /** Times that a link fell back to reading the feed from the disk. */
     readonly catchUps: number
+    /** Those of them that read all of it. */
+    readonly fullCatchUps: number
     /** Records that failed their checksum. */
     readonly rotten: number
   }
 }
 
-const DOWN: LinkStatus = { state: 'down', behind: 0, lag: 0, rtt: undefined, skew: 0, bufferedBytes: 0 }
+const DOWN = {
+  state: 'down',
+  rtt: undefined,
+  skew: 0,
+  bufferedBytes: 0,
+  toReceive: undefined,
+} as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
   const { settings, store, knowledge, links, recent, writes, inquiries, totals } = runtime
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
-    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region) }
-    const { state, behind, lagMs, rttMs, skewMs, bufferedBytes } = link.status
-    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes }
+    const bytes = { ...links.trafficWith(region) }
+    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), bytes }
+    const { state, behind, lagMs, rttMs, skewMs, bufferedBytes, toReceive } = link.status
+    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, bytes }
   }
   return {
     region: settings.region,

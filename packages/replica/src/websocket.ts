@@ -1,14 +1,16 @@
-import { createServer } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Clock, Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import { LINK_PROTOCOL } from '@sojourn/wire'
-import { WebSocket, WebSocketServer } from 'ws'
+import { type ClientOptions, WebSocket, WebSocketServer } from 'ws'
 
 /** How long the other side may take to answer a close before the socket is torn down. */
 const CLOSE_TIMEOUT_MS = 1_000
 /** A close code of RFC 6455's private range; the reason carries our own. */
 const CLOSE_CODE = 4_000
+/** How Node's codes of TLS and certificate faults begin. */
+const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/
 /** RFC 6455 allows 123 bytes of reason. */
 const MAX_REASON_BYTES = 123
 
@@ -42,7 +44,9 @@ const attach = (
         ? 'FRAME_TOO_LARGE'
         : error.code?.startsWith('WS_ERR_')
           ? 'FRAME_INVALID'
-          : undefined
+          : error.code !== undefined && TLS_FAULT.test(error.code)
+            ? 'LINK_TLS'
+            : undefined
     failure ??= { why: error.message, ...(code && { code }) }
   })
   return {
@@ -65,10 +69,22 @@ const attach = (
   }
 }
 
+/** What a process puts under the links: TLS, above all. */
+export interface WebSocketOptions {
+  /** Makes the server that takes links. Default: `createServer` of `node:http`, which is plain. */
+  readonly createServer?: (options: ServerOptions, handler: RequestListener) => Server
+  /** What a dialled connection gives `tls.connect`; asked for at each dial, so that a new certificate serves the next one. */
+  readonly dialOptions?: () => Pick<ClientOptions, 'ca' | 'cert' | 'key'>
+}
+
 /** Links as WebSockets, through ws. Messages are not compressed: they are small, and compression costs memory for each link. */
-export const webSocketTransport = (clock: Clock): Transport => ({
+export const webSocketTransport = (
+  clock: Clock,
+  { createServer: create = createServer, dialOptions }: WebSocketOptions = {},
+): Transport => ({
   dial(url, handler, { maxFrameBytes, connectTimeoutMs }) {
     const socket = new WebSocket(url, LINK_PROTOCOL, {
+      ...dialOptions?.(),
       perMessageDeflate: false,
       // Links have heartbeats of their own; answers to pings would queue without limit for a peer that does not read.
       autoPong: false,
@@ -82,7 +98,7 @@ export const webSocketTransport = (clock: Clock): Transport => ({
   },
 
   async listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs }) {
-    const http = createServer(
+    const http = create(
       {
         headersTimeout: connectTimeoutMs,
         requestTimeout: connectTimeoutMs,

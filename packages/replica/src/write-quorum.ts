@@ -15,7 +15,7 @@ interface Waiting {
 export class WriteQuorum {
   readonly #clock: Clock
   readonly #region: string
-  readonly #members: number
+  readonly #members: () => number
   readonly #maxPending: number
   /** How far each region holds this replica's feed. */
   readonly #acked = new Map<string, number>()
@@ -23,7 +23,7 @@ export class WriteQuorum {
   readonly #waiting = new Set<Waiting>()
   #pending = 0
 
-  constructor(options: { clock: Clock; region: string; members: number; maxPending: number }) {
+  constructor(options: { clock: Clock; region: string; members: () => number; maxPending: number }) {
     this.#clock = options.clock
     this.#region = options.region
     this.#members = options.members
@@ -61,7 +61,7 @@ export class WriteQuorum {
   }
 
   #wait(sequence: number, need: number, timeoutMs: number, made: unknown): Promise<void> {
-    let tally = startTally(need, this.#members, this.#region)
+    let tally = startTally(need, this.#members(), this.#region)
     for (const [region, through] of this.#acked) if (through >= sequence) tally = answer(tally, region)
     if (verdict(tally) === 'met') return Promise.resolve()
     return new Promise((resolve, reject) => {
@@ -74,6 +74,11 @@ export class WriteQuorum {
   /** How far a region is known to hold this replica's feed, also while it is away. */
   ackedBy(region: string): number {
     return this.#acked.get(region) ?? 0
+  }
+
+  /** A region is no member any more: what it holds counts for nothing. */
+  forget(region: string): void {
+    this.#acked.delete(region)
   }
 
   /** A region holds this replica's feed through a sequence. */

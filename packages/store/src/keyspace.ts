@@ -46,6 +46,17 @@ export const expiryRange = (after: number, through: number) => ({
   gte: numbered(SPACE.expiry, Math.max(0, after + 1)),
   lt: numbered(SPACE.expiry, Math.max(0, through + 1)),
 })
+/** Every row of every kind. */
+export const wholeKeyspace = { gte: Uint8Array.of(SPACE.feed), lt: Uint8Array.of(SPACE.expiry + 1) }
+
+/** Whether a key could be that of a row. */
+export const isRowKey = (key: Uint8Array): boolean => {
+  if (key[0] === SPACE.record) return key.length === 1 + KEY_BYTES
+  if (key[0] === SPACE.feed) return key.length === 9
+  if (key[0] === SPACE.expiry) return key.length === 9 + KEY_BYTES
+  return Buffer.compare(key, STATE_KEY) === 0
+}
+
 export const allRecords = { gte: Uint8Array.of(SPACE.record), lt: Uint8Array.of(SPACE.record + 1) }
 
 /** The records whose keys start with a byte. */

@@ -9,6 +9,7 @@ import type {
   SessionRecord,
   Storage,
   StorageEngine,
+  StorageRow,
   StorageWrite,
   Timer,
   View,
@@ -35,6 +36,7 @@ import {
   recordKey,
   STATE_KEY,
   sliceRange,
+  wholeKeyspace,
 } from './keyspace.js'
 import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
 import { dropOrphans, hasOrphans } from './orphans.js'
@@ -106,6 +108,8 @@ export class RecordStore {
   #expiredThrough: number
   /** Noticed since: by whoever walks on from there, and is not through. */
   readonly #telling = new Set<SessionKey>()
+  #hits = 0
+  #misses = 0
   #dirty = false
   /** Whether a rotten record was replaced or removed, whose place in the feed could not be read. */
   #hasOrphans = false
@@ -181,19 +185,25 @@ export class RecordStore {
   }
 
   get cached() {
-    return { entries: this.#cache.count, bytes: this.#cache.bytes }
+    return { entries: this.#cache.count, bytes: this.#cache.bytes, hits: this.#hits, misses: this.#misses }
   }
 
   get pendingCommits(): number {
     return this.#queue.pending
   }
 
-  /** @throws STORE_CORRUPT, STORE_FAILED */
-  read(key: SessionKey): Entry | undefined {
+  /**
+   * @param counts whether the read counts as a hit or a miss of the cache: a call reads its record more than once
+   * @throws STORE_CORRUPT, STORE_FAILED
+   */
+  read(key: SessionKey, counts = false): Entry | undefined {
     const unwritten = this.#unwritten.get(key)
-    if (unwritten) return unwritten.entry
-    const cached = this.#cache.get(key)
-    if (cached) return cached
+    const known = unwritten ? unwritten.entry : this.#cache.get(key)
+    if (unwritten || known) {
+      if (counts) this.#hits++
+      return known
+    }
+    if (counts) this.#misses++
     const entry = this.#load(key)
     if (entry) this.#cache.set(key, entry)
     return entry
@@ -383,6 +393,11 @@ export class RecordStore {
   async *keys(slice?: number): AsyncIterable<readonly SessionKey[]> {
     for await (const rows of this.#storage.scan(slice === undefined ? allRecords : sliceRange(slice)))
       yield rows.map(([key]) => keyOfRecordRow(key))
+  }
+
+  /** Every row of the store, as they are on the disk at the first step: a copy of it, for {@link fillStore}. */
+  rows(): AsyncIterable<readonly StorageRow[]> {
+    return this.#storage.scan(wholeKeyspace)
   }
 
   get expiredThrough(): number {

@@ -1,3 +1,26 @@
+export { decodeData, encodeData } from './client-data.js'
+export {
+  type Answer,
+  CLIENT_MAGIC,
+  CLIENT_PROTOCOL,
+  CLIENT_VERSION,
+  type ClientRequest,
+  type FailedAnswer,
+  type Found,
+  type FromClient,
+  type FromServer,
+  type Join,
+  MAX_GREETING_BYTES,
+  type MadeAnswer,
+  type PageAnswer,
+  readFromClient,
+  readFromServer,
+  type UpdateChoices,
+  type Welcome,
+  type WriteChoices,
+  writeFromClient,
+  writeFromServer,
+} from './client-message.js'
 export { decodeItem, encodeItem, type Item } from './item.js'
 export {
   type Acks,

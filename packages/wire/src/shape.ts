@@ -50,6 +50,16 @@ export const list = <T>(item: Shape<T>, max = Number.MAX_SAFE_INTEGER): Shape<re
   },
 })
 
+/** One byte. */
+export const flag: Shape<boolean> = {
+  write: (out, value) => void out.u8(value ? 1 : 0),
+  read(from) {
+    const value = from.u8()
+    if (value > 1) from.fail('a flag is neither 0 nor 1')
+    return value === 1
+  },
+}
+
 export const optional = <T>(inner: Shape<T>): Shape<T | undefined> => ({
   write(out, value) {
     out.u8(value === undefined ? 0 : 1)
@@ -74,6 +84,36 @@ export const struct = <T extends object>(fields: Fields<T>): Shape<Readonly<T>> 
     read(from) {
       const value = {} as T
       for (const name of names) value[name] = fields[name].read(from)
+      return value
+    },
+  }
+}
+
+/** Fields most of which are left out: a mask of those that are there, and then they, in the order of the declaration. */
+export const sparse = <T extends object>(
+  fields: {
+    readonly [K in keyof T]-?: Shape<Exclude<T[K], undefined>>
+  },
+): Shape<Readonly<T>> => {
+  const names = Object.keys(fields) as (keyof T)[]
+  const all = 2 ** names.length - 1
+  const none = Object.freeze({}) as Readonly<T>
+  return {
+    write(out, value) {
+      let mask = 0
+      for (const [index, name] of names.entries()) if (value[name] !== undefined) mask |= 1 << index
+      out.uint(mask)
+      if (mask === 0) return
+      for (const name of names) {
+        const field = value[name]
+        if (field !== undefined) fields[name].write(out, field as Exclude<T[keyof T], undefined>)
+      }
+    },
+    read(from) {
+      const mask = from.uint(all)
+      if (mask === 0) return none
+      const value = {} as T
+      for (const [index, name] of names.entries()) if (mask & (1 << index)) value[name] = fields[name].read(from)
       return value
     },
   }

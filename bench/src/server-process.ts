@@ -1,0 +1,19 @@
+import { openReplica, type ReplicaOptions } from '@sojourn/replica'
+import { listenForClients } from '@sojourn/server'
+import { answerCalls } from './calls.js'
+
+/** A region that serves clients, in a process of its own, as `sojourn serve` does. */
+const methods = {
+  /** Returns where clients connect. */
+  async open(options: ReplicaOptions): Promise<string> {
+    const replica = await openReplica(options)
+    replica.on('fault', ({ code, message }) => process.stderr.write(`${options.region}: ${code}: ${message}\n`))
+    const tokens = { check: () => ({ name: 'bench', scope: 'write' as const }) }
+    const { address } = await listenForClients({ replica, tokens, listen: { port: 0 } })
+    return `ws://${address.host}:${address.port}`
+  },
+}
+
+export type ServerMethods = typeof methods
+
+answerCalls(methods)

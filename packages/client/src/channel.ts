@@ -1,0 +1,207 @@
+import type { Clock, Connection, SessionKey, Timer } from '@sojourn/core'
+import { ByteWriter, isSojournError, SojournError } from '@sojourn/core'
+import {
+  type Answer,
+  CLIENT_MAGIC,
+  CLIENT_VERSION,
+  type FromClient,
+  type FromServer,
+  readFromServer,
+  type Welcome,
+  writeFromClient,
+} from '@sojourn/wire'
+import type { Settings } from './options.js'
+
+/** What a channel tells its owner. `closed` comes exactly once, and nothing after it. */
+export interface ChannelHandler {
+  /** The server has let the client in. */
+  welcomed(channel: Channel): void
+  /** The server answered its first ping: it works. */
+  proven(channel: Channel): void
+  answered(channel: Channel, answer: Answer): void
+  changed(channel: Channel, keys: readonly SessionKey[]): void
+  /** The server wants to be asked nothing more. */
+  farewell(channel: Channel): void
+  /** The number of the oldest call that waits, which every frame tells. */
+  settled(): number
+  closed(channel: Channel, why: string): void
+}
+
+/** What a request has beside its texts, at most. */
+const HEADROOM_BYTES = 8 * 1024
+
+/** One connection to one server, from the first word to the last. */
+export class Channel {
+  readonly url: string
+  /** How many calls wait for an answer from here. */
+  waiting = 0
+  readonly #settings: Settings
+  readonly #clock: Clock
+  readonly #handler: ChannelHandler
+  readonly #connection: Connection
+  readonly #out = new ByteWriter(16 * 1024)
+  #welcome: Welcome | undefined
+  #timer: Timer | undefined
+  #isFlushing = false
+  #isClosed = false
+  #isProven = false
+  #settled = 0
+  #heardAt: number
+  #pings = 0
+  /** When the pings were sent that are not answered yet, from `#answered` + 1 on. */
+  #pingTimes: number[] = []
+  #freshAt = Number.NEGATIVE_INFINITY
+  /** The server's clock minus ours (monotonic), at most. */
+  #ahead = Number.POSITIVE_INFINITY
+
+  constructor(url: string, client: string, settings: Settings, handler: ChannelHandler) {
+    const { clock, dial, limits, silenceMs, token, tls } = settings
+    this.url = url
+    this.#settings = settings
+    this.#clock = clock
+    this.#handler = handler
+    this.#heardAt = clock.monotonic()
+    this.#connection = dial(
+      url,
+      {
+        opened: () => this.send({ type: 'join', magic: CLIENT_MAGIC, version: CLIENT_VERSION, client, token }),
+        received: (frame) => this.#received(frame),
+        drained: () => {},
+        closed: (why) => this.#ended(why),
+      },
+      { maxFrameBytes: limits.maxFrameBytes, connectTimeoutMs: silenceMs, tls },
+    )
+    this.#watch()
+  }
+
+  /** @throws never before `welcomed` */
+  get welcome(): Welcome {
+    return this.#welcome!
+  }
+
+  /** When the last ping was sent that has been answered: whatever changed before it is known here. Monotonic. */
+  get freshAt(): number {
+    return this.#freshAt
+  }
+
+  /** The server's wall clock is not later than this. */
+  get latestServerTime(): number {
+    return this.#clock.monotonic() + this.#ahead
+  }
+
+  /** Bytes of the texts of one request that fit into a frame, whatever is in it already. */
+  get maxTextBytes(): number {
+    return Math.max(0, this.welcome.maxFrameBytes - this.#settings.limits.targetFrameBytes - HEADROOM_BYTES)
+  }
+
+  get bufferedBytes(): number {
+    return this.#connection.bufferedBytes + this.#out.length
+  }
+
+  send(message: FromClient): void {
+    if (this.#isClosed) return
+    writeFromClient(this.#out, message)
+    if (this.#out.length >= this.#settings.limits.targetFrameBytes) {
+      this.#flush()
+      return
+    }
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    // All that is asked in one turn goes in one frame.
+    process.nextTick(() => {
+      this.#isFlushing = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#out.length === 0) return
+    const settled = this.#handler.settled()
+    if (this.#welcome && settled > this.#settled) {
+      this.#settled = settled
+      writeFromClient(this.#out, { type: 'settled', below: settled })
+    }
+    this.#connection.send(this.#out.borrow())
+  }
+
+  #received(frame: Uint8Array): void {
+    if (this.#isClosed) return
+    this.#heardAt = this.#clock.monotonic()
+    try {
+      for (const message of readFromServer(frame, this.#settings.limits.maxFrameBytes)) {
+        if (this.#isClosed) return
+        this.#heard(message)
+      }
+    } catch (error) {
+      this.close(isSojournError(error) ? error.message : `FRAME_INVALID: ${String(error)}`)
+    }
+  }
+
+  #heard(message: FromServer): void {
+    if (message.type === 'welcome') this.#welcomed(message)
+    else if (this.#welcome === undefined)
+      throw new SojournError('FRAME_UNEXPECTED', 'a server begins by letting the client in')
+    else if (message.type === 'pong') this.#ponged(message.number, message.clock)
+    else if (message.type === 'changed') this.#handler.changed(this, message.keys)
+    else if (message.type === 'farewell') this.#handler.farewell(this)
+    else this.#handler.answered(this, message)
+  }
+
+  #welcomed(welcome: Welcome): void {
+    if (this.#welcome) throw new SojournError('FRAME_UNEXPECTED', 'the server has let the client in before')
+    if (welcome.version !== CLIENT_VERSION)
+      throw new SojournError(
+        'LINK_VERSION',
+        `the server speaks version ${welcome.version}, this client ${CLIENT_VERSION}`,
+      )
+    this.#welcome = welcome
+    this.#ping()
+    this.#handler.welcomed(this)
+  }
+
+  #ping(): void {
+    this.#pingTimes.push(this.#clock.monotonic())
+    this.send({ type: 'ping', number: ++this.#pings })
+  }
+
+  #ponged(number: number, clock: number): void {
+    const first = this.#pings - this.#pingTimes.length + 1
+    const sentAt = this.#pingTimes[number - first]
+    if (sentAt === undefined) throw new SojournError('FRAME_UNEXPECTED', 'the answer to a ping that was not sent')
+    this.#pingTimes.splice(0, number - first + 1)
+    this.#freshAt = sentAt
+    // It said what its clock shows at some moment after the ping was sent.
+    this.#ahead = clock - sentAt
+    if (this.#isProven) return
+    this.#isProven = true
+    this.#handler.proven(this)
+  }
+
+  /** Pings now and then, and gives a server up that is silent for too long. */
+  #watch(): void {
+    const { heartbeatMs, silenceMs } = this.#settings
+    this.#timer = this.#clock.after(heartbeatMs, () => {
+      if (this.#welcome) this.#ping()
+      this.#watch()
+      // What came while this process was busy is heard first.
+      if (this.#clock.monotonic() - this.#heardAt > silenceMs)
+        this.#clock.soon(() => {
+          if (this.#clock.monotonic() - this.#heardAt > silenceMs)
+            this.close(`LINK_TIMEOUT: the server was silent for ${silenceMs} ms`)
+        })
+    })
+  }
+
+  close(why: string): void {
+    if (this.#isClosed) return
+    this.#connection.close(why)
+    this.#ended(why)
+  }
+
+  #ended(why: string): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#handler.closed(this, why)
+  }
+}

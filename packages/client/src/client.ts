@@ -1,0 +1,421 @@
+import type {
+  AnyData,
+  CreateOptions,
+  Data,
+  Duration,
+  EndOptions,
+  Level,
+  ReadOptions,
+  ReplaceOptions,
+  Session,
+  SessionApi,
+  StoredSession,
+  TouchOptions,
+  Update,
+  UpdateOptions,
+  WriteOptions,
+} from '@sojourn/core'
+import {
+  checkId,
+  checkPointer,
+  END_REASONS,
+  isInteger,
+  isPlainObject,
+  parseDuration,
+  regionsNeeded,
+  SojournError,
+  sessionKey,
+  thaw,
+} from '@sojourn/core'
+import { type Answer, encodeData, type FailedAnswer, type UpdateChoices, type WriteChoices } from '@sojourn/wire'
+import { Calls, type Heard, type Repeat, type Unnumbered } from './calls.js'
+import type { Channel } from './channel.js'
+import { checkData, difference } from './difference.js'
+import { type CacheStatus, NearCache } from './near-cache.js'
+import type { Settings } from './options.js'
+import { Route } from './route.js'
+import { Told } from './told.js'
+
+export interface ClientStatus {
+  /** The server that is asked now; undefined while there is none. */
+  readonly url: string | undefined
+  readonly region: string | undefined
+  /** Calls that wait for an answer, or for a connection. */
+  readonly inFlight: number
+  /** Bytes that wait for the connection. */
+  readonly bufferedBytes: number
+  readonly nearCache: CacheStatus | undefined
+  readonly totals: {
+    /** Connections that stood. */
+    readonly connections: number
+    /** Calls that were asked again after a connection had ended. */
+    readonly repeated: number
+  }
+}
+
+/** The session API, answered by a server over the network. */
+export class Client implements SessionApi, AsyncDisposable {
+  readonly #settings: Settings
+  readonly #calls: Calls
+  readonly #cache: NearCache | undefined
+  readonly #route: Route
+  #connections = 0
+  /** Whoever waits for the first connection. */
+  #onOpened: (() => void) | undefined
+  #onRefused: ((error: SojournError) => void) | undefined
+  #isClosed = false
+
+  /** @internal Use `connect`. */
+  constructor(settings: Settings) {
+    this.#settings = settings
+    this.#calls = new Calls(settings.clock)
+    this.#cache = settings.nearCache && new NearCache(settings.nearCache)
+    this.#route = new Route(Buffer.from(settings.random.bytes(16)).toString('hex'), settings, {
+      opened: (channel) => {
+        this.#connections++
+        // What another connection's server told, nobody takes back any more.
+        this.#cache?.clear()
+        this.#calls.resume(channel)
+        this.#onOpened?.()
+      },
+      answered: (channel, answer) => this.#calls.answered(channel, answer),
+      changed: (_channel, keys) => {
+        for (const key of keys) this.#cache?.delete(key)
+      },
+      settled: () => this.#calls.settled,
+      lost: (channel, why) => {
+        this.#calls.lost(channel, why)
+        const { current } = this.#route
+        if (current) this.#calls.resume(current)
+        else this.#cache?.clear()
+      },
+      refused: (error) => {
+        this.#calls.refuse(error)
+        this.#onRefused?.(error)
+      },
+    })
+  }
+
+  /** @internal Resolves when a server has let the client in. @throws UNAVAILABLE, TOKEN_REFUSED, LINK_VERSION */
+  async ready(): Promise<void> {
+    const { clock, timeoutMs } = this.#settings
+    const opened = new Promise<void>((resolve, reject) => {
+      this.#onOpened = resolve
+      this.#onRefused = reject
+    })
+    const timer = clock.after(timeoutMs, () => this.#onRefused?.(this.#unavailable()))
+    try {
+      await opened
+    } finally {
+      timer.cancel()
+      this.#onOpened = undefined
+      this.#onRefused = undefined
+    }
+  }
+
+  #unavailable(): SojournError {
+    const cause = this.#route.lastRefusal
+    return new SojournError('UNAVAILABLE', `no server could be reached within ${this.#settings.timeoutMs} ms`, {
+      cause,
+    })
+  }
+
+  async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
+    const id = options.id === undefined ? undefined : checkId(options.id)
+    const choices = {
+      ...writeChoices(options),
+      id,
+      idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout'),
+      maxLifetimeMs: durationMs(options.maxLifetime, 'maxLifetime'),
+    }
+    const text = encodeData(checkData(data))
+    return this.#made<T>({ type: 'create', data: text, choices }, choices.timeoutMs, id)
+  }
+
+  async get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
+    checkId(id)
+    const read = level(options.read, 'read')
+    const timeoutMs = durationMs(options.timeout, 'timeout')
+    const told = await this.#read(id, read, timeoutMs, this.#deadline(timeoutMs))
+    return told?.session<T>(id)
+  }
+
+  async #read(
+    id: string,
+    read: Level | undefined,
+    timeoutMs: number | undefined,
+    deadline: number,
+  ): Promise<Told | undefined> {
+    const cache = read === undefined || read === 'local' || read === 1 ? this.#cache : undefined
+    const key = cache && sessionKey(id)
+    if (cache && key !== undefined) {
+      const kept = cache.get(key, read === undefined, this.#latestTime())
+      if (kept) return kept
+    }
+    let told: Told | undefined
+    const request: Unnumbered = { type: 'get', id, watch: cache !== undefined, choices: { read, timeoutMs } }
+    await this.#call(request, 'anywhere', deadline, (answer, from) => {
+      if (answer.type !== 'found') return
+      told = new Told(answer)
+      if (cache && key !== undefined && answer.watched && from === this.#route.current)
+        cache.set(key, told, read === undefined)
+    })
+    return told
+  }
+
+  /** For the near cache: the server's clock is not later than this. Later than all where nothing that is kept can be relied on. */
+  #latestTime(): number {
+    const { clock, nearCache } = this.#settings
+    const channel = this.#route.current
+    const isFresh = channel !== undefined && clock.monotonic() - channel.freshAt <= nearCache!.maxStaleMs
+    return isFresh ? channel.latestServerTime : Number.POSITIVE_INFINITY
+  }
+
+  /**
+   * A draft function is run here, on what the server holds, and what it changed is sent with what it was changed from: fields that
+   * others write meanwhile stay. Unlike in an embedded replica others can write between the two, so what a function makes of a field's
+   * value it may make of an old one: count with `increment`.
+   */
+  async update<T extends object = AnyData>(
+    id: string,
+    update: Update<T>,
+    options: UpdateOptions = {},
+  ): Promise<Session<T>> {
+    checkId(id)
+    const choices = updateChoices(options)
+    const deadline = this.#deadline(choices.timeoutMs)
+    if (typeof update !== 'function') {
+      const patch = encodeData(checkData(checkTop(update)))
+      return this.#found<T>(id, { type: 'patch', id, patch, choices }, deadline)
+    }
+    const read = await this.#read(id, 'local', undefined, deadline)
+    if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
+    const draft = thaw(read.data) as T
+    const result: unknown = update(draft)
+    if (result instanceof Promise)
+      throw new SojournError(
+        'INVALID_OPTION',
+        'update: the draft function must not be async; read first, then update',
+        {
+          option: 'update',
+        },
+      )
+    return this.#replace<T>(id, read.data, checkTop(result === undefined ? draft : result), [], choices, deadline)
+  }
+
+  async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+    checkId(id)
+    const counters = (options.counters ?? []).map(checkPointer)
+    if (counters.length > MAX_COUNTERS)
+      throw new SojournError('INVALID_OPTION', `counters: at most ${MAX_COUNTERS}`, { option: 'counters' })
+    const choices = updateChoices(options)
+    const deadline = this.#deadline(choices.timeoutMs)
+    return this.#replace<T>(id, options.base, checkTop(next), counters, choices, deadline)
+  }
+
+  #replace<T extends object>(
+    id: string,
+    base: unknown,
+    next: object,
+    counters: readonly string[],
+    choices: UpdateChoices,
+    deadline: number,
+  ): Promise<Session<T>> {
+    const written = base === undefined || base === null ? { next: checkData(next) } : difference(base, next)
+    return this.#found<T>(
+      id,
+      {
+        type: 'replace',
+        id,
+        base: 'base' in written ? encodeData(written.base) : undefined,
+        next: encodeData(written.next),
+        counters,
+        choices,
+      },
+      deadline,
+    )
+  }
+
+  async increment<T extends object = AnyData>(
+    id: string,
+    path: string,
+    by = 1,
+    options: UpdateOptions = {},
+  ): Promise<Session<T>> {
+    checkId(id)
+    checkPointer(path)
+    if (!isInteger(by))
+      throw new SojournError('INVALID_OPTION', `by is ${String(by)}; give an integer below 2^53`, { option: 'by' })
+    const choices = updateChoices(options)
+    return this.#found<T>(id, { type: 'increment', id, path, by, choices }, this.#deadline(choices.timeoutMs))
+  }
+
+  async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
+    checkId(id)
+    const choices = { ...writeChoices(options), idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout') }
+    const answer = await this.#call({ type: 'touch', id, choices }, 'anywhere', this.#deadline(choices.timeoutMs))
+    return answer.type === 'found' ? new Told(answer).session<T>(id) : undefined
+  }
+
+  async end(id: string, options: EndOptions = {}): Promise<boolean> {
+    checkId(id)
+    const choices = { ...writeChoices(options), reason: checkReason(options.reason) }
+    const answer = await this.#call({ type: 'end', id, choices }, 'anywhere', this.#deadline(choices.timeoutMs))
+    return expected(answer, 'counted').count === 1
+  }
+
+  async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
+    checkId(id)
+    const choices = writeChoices(options)
+    return this.#made<T>({ type: 'rotate', id, choices }, choices.timeoutMs)
+  }
+
+  async *sessions(): AsyncIterable<StoredSession> {
+    let on: Channel | undefined
+    const first = await this.#call({ type: 'walk' }, 'never', this.#deadline(), (_answer, from) => {
+      on = from
+    })
+    const { number: walk } = first
+    let page = expected(first, 'page')
+    try {
+      for (;;) {
+        for (const { key, createdAt, expiresAt, data } of page.sessions)
+          yield { key, data: new Told({ data, createdAt, expiresAt }).data, createdAt, expiresAt }
+        if (page.isLast) return
+        if (this.#route.current !== on)
+          throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this walk has ended; begin again')
+        page = expected(await this.#call({ type: 'step', walk }, 'never', this.#deadline()), 'page')
+      }
+    } finally {
+      if (!page.isLast) on?.send({ type: 'leave', walk })
+    }
+  }
+
+  async count(): Promise<number> {
+    return expected(await this.#call({ type: 'count' }, 'anywhere', this.#deadline()), 'counted').count
+  }
+
+  async endAll(options: EndOptions = {}): Promise<number> {
+    const choices = { ...writeChoices(options), reason: checkReason(options.reason) }
+    const answer = await this.#call({ type: 'endAll', choices }, 'same server', this.#deadline(choices.timeoutMs))
+    return expected(answer, 'counted').count
+  }
+
+  status(): ClientStatus {
+    const { current } = this.#route
+    return {
+      url: current?.url,
+      region: current?.welcome.region,
+      inFlight: this.#calls.size,
+      bufferedBytes: current?.bufferedBytes ?? 0,
+      nearCache: this.#cache?.status,
+      totals: { connections: this.#connections, repeated: this.#calls.repeated },
+    }
+  }
+
+  async #found<T extends object>(id: string, request: Unnumbered, deadline: number): Promise<Session<T>> {
+    return new Told(expected(await this.#call(request, 'same server', deadline), 'found')).session<T>(id)
+  }
+
+  async #made<T extends object>(request: Unnumbered, timeoutMs: number | undefined, id?: string): Promise<Session<T>> {
+    const made = expected(await this.#call(request, 'same server', this.#deadline(timeoutMs)), 'made')
+    return new Told(made).session<T>(id ?? made.id)
+  }
+
+  #deadline(timeoutMs = 0): number {
+    return this.#settings.clock.monotonic() + this.#settings.timeoutMs + timeoutMs
+  }
+
+  /** @throws what the server says, and CLIENT_CLOSED, OVERLOADED, UNAVAILABLE, CONNECTION_LOST, TIMEOUT */
+  async #call(request: Unnumbered, repeat: Repeat, deadline: number, heard?: Heard): Promise<Answer> {
+    if (this.#isClosed) throw new SojournError('CLIENT_CLOSED', 'the client was closed')
+    const channel = this.#route.current
+    this.#admit(channel)
+    const answer = await this.#calls.begin(request, { repeat, deadline, heard }, channel)
+    if (answer.type === 'failed') throw errorOf(answer)
+    return answer
+  }
+
+  /** @throws OVERLOADED, TOKEN_REFUSED, LINK_VERSION */
+  #admit(channel: Channel | undefined): void {
+    const { maxInFlight, maxBufferedBytes } = this.#settings.limits
+    const limit = Math.min(maxInFlight, channel?.welcome.maxInFlight ?? maxInFlight)
+    if (this.#calls.size >= limit)
+      throw new SojournError('OVERLOADED', `${limit} calls wait for an answer (limits.maxInFlight)`, { limit })
+    if (channel && channel.bufferedBytes >= maxBufferedBytes)
+      throw new SojournError(
+        'OVERLOADED',
+        `${maxBufferedBytes} bytes wait for the connection (limits.maxBufferedBytes)`,
+        {
+          limit: maxBufferedBytes,
+        },
+      )
+  }
+
+  /** Ends the connection. Calls that wait for an answer are refused with CLIENT_CLOSED, or, where they may have been done, CONNECTION_LOST. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#calls.close(new SojournError('CLIENT_CLOSED', 'the client was closed'))
+    this.#route.close()
+    this.#cache?.clear()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+const MAX_COUNTERS = 1_024
+
+/** @throws INVALID_OPTION */
+const durationMs = (value: Duration | undefined, option: string): number | undefined =>
+  value === undefined ? undefined : parseDuration(value, option)
+
+/** How many regions there are, the server knows. @throws INVALID_OPTION */
+const level = (value: Level | undefined, option: string): Level | undefined => {
+  if (value !== undefined) regionsNeeded(value, Number.MAX_SAFE_INTEGER, option)
+  return value
+}
+
+const writeChoices = ({ write, timeout }: WriteOptions): WriteChoices => ({
+  write: level(write, 'write'),
+  timeoutMs: durationMs(timeout, 'timeout'),
+})
+
+const updateChoices = (options: UpdateOptions): UpdateChoices => ({
+  ...writeChoices(options),
+  touch: options.touch === false ? false : undefined,
+  idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout'),
+})
+
+/** @throws INVALID_OPTION */
+const checkReason = (reason: EndOptions['reason']): EndOptions['reason'] => {
+  if (reason === undefined || END_REASONS.includes(reason)) return reason
+  throw new SojournError('INVALID_OPTION', `reason is ${String(reason)}; give one of ${END_REASONS.join(', ')}`, {
+    option: 'reason',
+  })
+}
+
+/** @throws INVALID_DATA */
+const checkTop = (data: unknown): Record<string, unknown> => {
+  if (!isPlainObject(data))
+    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
+  return data
+}
+
+/** @throws FRAME_UNEXPECTED */
+const expected = <K extends Answer['type']>(answer: Answer, type: K): Answer & { type: K } => {
+  if (answer.type === type) return answer as Answer & { type: K }
+  throw new SojournError('FRAME_UNEXPECTED', `the server answered ${answer.type} where ${type} was expected`)
+}
+
+/** The server's error, as if it had been thrown here. */
+const errorOf = ({ code, message, details }: FailedAnswer): SojournError => {
+  const { session, ...rest } = details
+  const known = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return new SojournError(code, message, {
+    ...known,
+    ...(session && { session: new Told(session).session(session.id) }),
+  })
+}

@@ -1,0 +1,24 @@
+import { Client } from './client.js'
+import type { ClientOptions } from './options.js'
+import { resolveOptions } from './options.js'
+
+/**
+ * Connects to a server, the nearest that can be reached, and offers the session API over the connection; where it ends, another takes its
+ * place by itself.
+ * @throws INVALID_OPTION, TOKEN_REFUSED, LINK_VERSION, UNAVAILABLE (no server let the client in within `timeout`)
+ */
+export const connect = async (options: ClientOptions): Promise<Client> => {
+  const client = new Client(resolveOptions(options))
+  try {
+    await client.ready()
+    return client
+  } catch (error) {
+    await client.close()
+    throw error
+  }
+}
+
+export { ERROR_CODES, type ErrorCode, isSojournError, type Session, type SessionApi, SojournError } from '@sojourn/core'
+export { Client, type ClientStatus } from './client.js'
+export type { ClientLimits, ClientOptions, LinkChange, NearCacheOptions } from './options.js'
+export type { Dial, DialOptions, TlsOptions } from './websocket.js'

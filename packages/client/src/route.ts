@@ -1,0 +1,205 @@
+import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
+import { ERROR_CODES, SojournError } from '@sojourn/core'
+import type { Answer } from '@sojourn/wire'
+import { Channel, type ChannelHandler } from './channel.js'
+import type { Settings } from './options.js'
+
+/** What the route tells whoever asks over it. */
+export interface RouteHandler {
+  /** From now on this is the channel to ask on. */
+  opened(channel: Channel): void
+  answered(channel: Channel, answer: Answer): void
+  changed(channel: Channel, keys: readonly SessionKey[]): void
+  settled(): number
+  /** What was asked on the channel and is not answered will not be. */
+  lost(channel: Channel, why: string): void
+  /** No server lets the client in. */
+  refused(error: SojournError): void
+}
+
+/** A first further try; each one after it waits up to twice as long. */
+const MIN_DELAY_MS = 50
+
+/** Refusals that another try does not change. */
+const FINAL: readonly ErrorCode[] = ['TOKEN_REFUSED', 'LINK_VERSION']
+
+/** Keeps one channel to the nearest server that can be reached: dials, waits, fails over, and goes back. */
+export class Route {
+  readonly #client: string
+  readonly #settings: Settings
+  readonly #handler: RouteHandler
+  #current: Channel | undefined
+  /** Channels on which answers are still awaited, but nothing is asked any more. */
+  readonly #retired = new Set<Channel>()
+  /** Being dialled: to have a channel, or a nearer one. */
+  #attempt: Channel | undefined
+  #timer: Timer | undefined
+  #delayMs = MIN_DELAY_MS
+  #lastRefusal: SojournError | undefined
+  #isClosed = false
+
+  constructor(client: string, settings: Settings, handler: RouteHandler) {
+    this.#client = client
+    this.#settings = settings
+    this.#handler = handler
+    this.#search(settings.urls)
+  }
+
+  get current(): Channel | undefined {
+    return this.#current
+  }
+
+  /** Why there is no channel, as far as is known. */
+  get lastRefusal(): SojournError | undefined {
+    return this.#lastRefusal
+  }
+
+  /** Tries these addresses one after the other; where none can be reached, all of them again after a while. */
+  #search(urls: readonly string[]): void {
+    const [url, ...rest] = urls
+    if (this.#isClosed) return
+    if (url === undefined) this.#rest()
+    else this.#dial(url, () => this.#search(rest))
+  }
+
+  #rest(): void {
+    const refusal = this.#lastRefusal
+    if (refusal && FINAL.includes(refusal.code)) this.#handler.refused(refusal)
+    const delayMs = this.#jittered(this.#delayMs)
+    this.#delayMs = Math.min(this.#delayMs * 2, this.#settings.maxReconnectDelayMs)
+    this.#timer = this.#settings.clock.after(delayMs, () => this.#search(this.#settings.urls))
+  }
+
+  /** Half of it at least: clients that lost one server must not all come at one moment. */
+  #jittered(ms: number): number {
+    const [byte = 0] = this.#settings.random.bytes(1)
+    return (ms * (1 + byte / 255)) / 2
+  }
+
+  /** Uses the server if it lets the client in, and else calls `failed`. */
+  #dial(url: string, failed: () => void): void {
+    let isIn = false
+    const handler: ChannelHandler = {
+      welcomed: (channel) => {
+        isIn = true
+        this.#attempt = undefined
+        this.#adopt(channel)
+      },
+      proven: (channel) => {
+        // A server that lets clients in and then fails is not to be stormed.
+        if (channel === this.#current) this.#delayMs = MIN_DELAY_MS
+      },
+      answered: (channel, answer) => {
+        this.#handler.answered(channel, answer)
+        if (channel.waiting === 0 && this.#retired.has(channel)) channel.close('nothing is asked here any more')
+      },
+      changed: (channel, keys) => {
+        if (channel === this.#current) this.#handler.changed(channel, keys)
+      },
+      farewell: (channel) => {
+        if (channel !== this.#current) return
+        this.#retire(channel)
+        this.#settings.linkChanged({
+          state: 'down',
+          url,
+          region: channel.welcome.region,
+          why: 'LINK_CLOSED: the server ends',
+        })
+        this.#seek([...this.#settings.urls.filter((other) => other !== url), url])
+      },
+      settled: () => this.#handler.settled(),
+      closed: (channel, why) => {
+        if (isIn) return this.#lost(channel, why)
+        this.#attempt = undefined
+        if (this.#isClosed) return
+        this.#lastRefusal = refusalOf(url, why)
+        this.#settings.linkChanged({ state: 'refused', url, why })
+        failed()
+      },
+    }
+    this.#attempt = new Channel(url, this.#client, this.#settings, handler)
+  }
+
+  #adopt(channel: Channel): void {
+    const before = this.#current
+    this.#current = channel
+    this.#lastRefusal = undefined
+    const { url, welcome } = channel
+    this.#settings.linkChanged({ state: 'up', url, region: welcome.region })
+    if (before) {
+      this.#settings.linkChanged({
+        state: 'down',
+        url: before.url,
+        region: before.welcome.region,
+        why: 'a nearer server is there again',
+      })
+      this.#retire(before)
+    }
+    this.#handler.opened(channel)
+    this.#lookNearerLater()
+  }
+
+  #retire(channel: Channel): void {
+    if (this.#current === channel) this.#current = undefined
+    if (channel.waiting > 0) this.#retired.add(channel)
+    // On a turn of its own: it may be the one that is being read from.
+    else this.#settings.clock.soon(() => channel.close('nothing is asked here any more'))
+  }
+
+  #lookNearerLater(): void {
+    this.#timer?.cancel()
+    const { urls, clock, failbackMs } = this.#settings
+    const at = this.#current ? urls.indexOf(this.#current.url) : 0
+    if (at <= 0) return
+    this.#timer = clock.after(this.#jittered(failbackMs), () => this.#lookNearer(urls.slice(0, at)))
+  }
+
+  #lookNearer(urls: readonly string[]): void {
+    const [url, ...rest] = urls
+    if (this.#isClosed || this.#current === undefined || this.#attempt) return
+    if (url === undefined) this.#lookNearerLater()
+    else this.#dial(url, () => this.#lookNearer(rest))
+  }
+
+  #lost(channel: Channel, why: string): void {
+    this.#retired.delete(channel)
+    const isCurrent = this.#current === channel
+    if (isCurrent) {
+      this.#current = undefined
+      this.#timer?.cancel()
+      this.#lastRefusal = refusalOf(channel.url, why)
+      this.#settings.linkChanged({ state: 'down', url: channel.url, region: channel.welcome.region, why })
+    }
+    this.#handler.lost(channel, why)
+    if (!isCurrent || this.#isClosed) return
+    // The same server first: it knows what it was asked.
+    this.#seek([channel.url, ...this.#settings.urls.filter((other) => other !== channel.url)])
+  }
+
+  /** Another channel is needed; at once, unless the last ones did not last. */
+  #seek(urls: readonly string[]): void {
+    this.#timer?.cancel()
+    // A nearer one was being tried: what comes of it is not waited for.
+    this.#attempt?.close('another server is needed at once')
+    const delayMs = this.#delayMs
+    this.#delayMs = Math.min(this.#delayMs * 2, this.#settings.maxReconnectDelayMs)
+    if (delayMs === MIN_DELAY_MS) this.#search(urls)
+    else this.#timer = this.#settings.clock.after(this.#jittered(delayMs), () => this.#search(urls))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#attempt?.close('the client closes')
+    for (const channel of [...this.#retired]) channel.close('the client closes')
+    this.#current?.close('the client closes')
+  }
+}
+
+/** @param why as the other side gave it, or the system: what begins with one of our codes keeps it */
+const refusalOf = (url: string, why: string): SojournError => {
+  const code = /^[A-Z_]+(?=: )/.exec(why)?.[0]
+  return code !== undefined && Object.hasOwn(ERROR_CODES, code)
+    ? new SojournError(code as ErrorCode, `${why.slice(code.length + 2)} (${url})`)
+    : new SojournError('UNAVAILABLE', `${why || 'the connection ended'} (${url})`)
+}

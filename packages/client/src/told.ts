@@ -1,0 +1,46 @@
+import type { Data, Session } from '@sojourn/core'
+import { isPlainObject } from '@sojourn/core'
+import { decodeData } from '@sojourn/wire'
+
+/** A session's data as a server told it: decoded when it is read, which many callers of a write never do. */
+export class Told {
+  readonly text: string
+  readonly createdAt: number
+  readonly expiresAt: number
+  #data: Data | undefined
+
+  constructor({ data, createdAt, expiresAt }: { data: string; createdAt: number; expiresAt: number }) {
+    this.text = data
+    this.createdAt = createdAt
+    this.expiresAt = expiresAt
+  }
+
+  /** Deep-frozen. What holds a Date or bytes, which cannot be frozen, is made anew each time. */
+  get data(): Data {
+    if (this.#data) return this.#data
+    const data = freeze(decodeData(this.text))
+    if (this.text.startsWith('{')) this.#data = data
+    return data
+  }
+
+  session<T extends object>(id: string): Session<T> {
+    const told = this
+    let own: Data | undefined
+    return {
+      id,
+      get data() {
+        own ??= told.data
+        return own as unknown as T
+      },
+      createdAt: told.createdAt,
+      expiresAt: told.expiresAt,
+    }
+  }
+}
+
+const freeze = <V>(value: V): V => {
+  if (typeof value !== 'object' || value === null) return value
+  if (!Array.isArray(value) && !isPlainObject(value)) return value
+  for (const part of Object.values(value)) freeze(part)
+  return Object.freeze(value)
+}

@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto'
+import { ByteReader, ByteWriter, SojournError, type StorageRow } from '@sojourn/core'
+import { z } from 'zod'
+
+/**
+ * A backup: a line that says what it is, a line of JSON that says whose, chunks of rows, each behind its length (4 bytes, big endian), and
+ * behind a length of 0 the number of rows (8 bytes) and SHA-256 over all that came before.
+ */
+const MAGIC = Buffer.from('sojourn-backup 1\n')
+const MAX_HEADER_BYTES = 4_096
+/** A chunk is ended when it has so many bytes. */
+const TARGET_CHUNK_BYTES = 1024 * 1024
+/** A row can make it longer: limits.maxRecordBytes can be set. */
+const MAX_CHUNK_BYTES = 256 * 1024 * 1024
+const DIGEST_BYTES = 32
+
+const header = z.object({ region: z.string(), takenAt: z.number(), version: z.string() })
+export type BackupHeader = Readonly<z.output<typeof header>>
+
+const be = (bytes: 4 | 8, value: number): Buffer => {
+  const out = Buffer.alloc(bytes)
+  if (bytes === 4) out.writeUInt32BE(value)
+  else out.writeBigUInt64BE(BigInt(value))
+  return out
+}
+
+export const encodeBackup = async function* (
+  head: BackupHeader,
+  rows: AsyncIterable<readonly StorageRow[]>,
+): AsyncGenerator<Buffer> {
+  const sum = createHash('sha256')
+  const out = (bytes: Buffer): Buffer => {
+    sum.update(bytes)
+    return bytes
+  }
+  yield out(Buffer.concat([MAGIC, Buffer.from(`${JSON.stringify(head)}\n`)]))
+  let count = 0
+  let chunk = new ByteWriter()
+  let bytes = 0
+  const flush = (): Buffer => {
+    const payload = chunk.finish()
+    chunk = new ByteWriter()
+    bytes = 0
+    return out(Buffer.concat([be(4, payload.length), payload]))
+  }
+  for await (const some of rows)
+    for (const [key, value] of some) {
+      chunk.bytes(key).bytes(value)
+      bytes += key.length + value.length
+      count++
+      if (bytes >= TARGET_CHUNK_BYTES) yield flush()
+    }
+  if (bytes > 0) yield flush()
+  yield out(Buffer.concat([be(4, 0), be(8, count)]))
+  yield sum.digest()
+}
+
+const damaged = (why: string): never => {
+  throw new SojournError('STORE_CORRUPT', `the backup is damaged: ${why}`)
+}
+
+/** Bytes of a stream, taken in pieces of known length. */
+class Taker {
+  readonly #stream: AsyncIterator<Uint8Array>
+  readonly #sum = createHash('sha256')
+  #rest = Buffer.alloc(0)
+
+  constructor(stream: AsyncIterable<Uint8Array>) {
+    this.#stream = stream[Symbol.asyncIterator]()
+  }
+
+  async take(count: number): Promise<Buffer> {
+    const parts = [this.#rest]
+    let have = this.#rest.length
+    while (have < count) {
+      const next = await this.#stream.next()
+      if (next.done) damaged('it breaks off')
+      parts.push(Buffer.from(next.value))
+      have += next.value.length
+    }
+    const all = Buffer.concat(parts)
+    this.#rest = all.subarray(count)
+    const taken = all.subarray(0, count)
+    this.#sum.update(taken)
+    return taken
+  }
+
+  async line(maxBytes: number): Promise<string> {
+    const bytes: number[] = []
+    for (;;) {
+      const [byte] = await this.take(1)
+      if (byte === 0x0a) return Buffer.from(bytes).toString('utf8')
+      bytes.push(byte!)
+      if (bytes.length > maxBytes) damaged('its header is too long')
+    }
+  }
+
+  digest(): Buffer {
+    return this.#sum.copy().digest()
+  }
+
+  /** Whether nothing is left. */
+  async isAtEnd(): Promise<boolean> {
+    return this.#rest.length === 0 && (await this.#stream.next()).done === true
+  }
+}
+
+/**
+ * Reads a backup. The rows are those of a whole one only if the walk ends without an error: the sum stands at its end.
+ * @throws STORE_CORRUPT, STORE_FORMAT
+ */
+export const decodeBackup = async (
+  stream: AsyncIterable<Uint8Array>,
+): Promise<{ readonly header: BackupHeader; readonly rows: AsyncGenerator<StorageRow[]> }> => {
+  const taker = new Taker(stream)
+  const magic = await taker.take(MAGIC.length)
+  if (!magic.equals(MAGIC))
+    throw new SojournError(
+      'STORE_FORMAT',
+      'the file is no backup of Sojourn, or one of a version that this one cannot read',
+    )
+  const parsed = header.safeParse(parseJson(await taker.line(MAX_HEADER_BYTES)))
+  return { header: parsed.data ?? damaged('its header is no header'), rows: rowsOf(taker) }
+}
+
+const rowsOf = async function* (taker: Taker): AsyncGenerator<StorageRow[]> {
+  let count = 0
+  for (;;) {
+    const length = (await taker.take(4)).readUInt32BE()
+    if (length === 0) break
+    if (length > MAX_CHUNK_BYTES) damaged('a chunk is too long')
+    const from = new ByteReader(await taker.take(length), 'STORE_CORRUPT')
+    const rows: StorageRow[] = []
+    while (from.left > 0) rows.push([from.bytes(from.left), from.bytes(from.left)])
+    count += rows.length
+    yield rows
+  }
+  if ((await taker.take(8)).readBigUInt64BE() !== BigInt(count)) damaged('it has lost rows')
+  const sum = taker.digest()
+  if (!(await taker.take(DIGEST_BYTES)).equals(sum)) damaged('its sum is another')
+  if (!(await taker.isAtEnd())) damaged('something follows its end')
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Reads all of it and keeps nothing. @throws STORE_CORRUPT, STORE_FORMAT */
+export const checkBackup = async (
+  stream: AsyncIterable<Uint8Array>,
+): Promise<{ readonly header: BackupHeader; readonly rows: number }> => {
+  const { header, rows } = await decodeBackup(stream)
+  let count = 0
+  for await (const some of rows) count += some.length
+  return { header, rows: count }
+}

@@ -1,0 +1,126 @@
+import type { ErrorCode, Session, SessionApi } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core'
+import {
+  type Answer,
+  type ClientRequest,
+  decodeData,
+  encodeData,
+  type FailedAnswer,
+  type UpdateChoices,
+  type WriteChoices,
+} from '@sojourn/wire'
+
+/** Requests that stand for themselves: walks have a place in `walks.ts`. */
+export type PlainRequest = Exclude<ClientRequest, { type: 'walk' | 'step' }>
+
+/** Those that change nothing, and may be answered as often as they come. */
+export const READS: ReadonlySet<ClientRequest['type']> = new Set(['get', 'count', 'walk', 'step'])
+
+/** Does what a request asks for. @throws what the session API throws, and FRAME_INVALID for data that is none */
+export const answerRequest = async (
+  sessions: SessionApi,
+  request: PlainRequest,
+  isWatched: () => boolean,
+): Promise<Answer> => {
+  const { number } = request
+  switch (request.type) {
+    case 'get': {
+      const { read, timeoutMs } = request.choices
+      const session = await sessions.get<object>(request.id, {
+        ...(read !== undefined && { read }),
+        ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+      })
+      return session ? found(number, session, isWatched()) : { type: 'none', number }
+    }
+    case 'touch': {
+      const session = await sessions.touch<object>(request.id, forUpdate(request.choices))
+      return session ? found(number, session, false) : { type: 'none', number }
+    }
+    case 'patch': {
+      const patch = decodeData(request.patch)
+      return found(number, await sessions.update<object>(request.id, patch, forUpdate(request.choices)), false)
+    }
+    case 'replace': {
+      const { id, base, next, counters, choices } = request
+      const options = { ...forUpdate(choices), counters, ...(base !== undefined && { base: decodeData(base) }) }
+      return found(number, await sessions.replace<object>(id, decodeData(next), options), false)
+    }
+    case 'increment': {
+      const { id, path, by, choices } = request
+      return found(number, await sessions.increment<object>(id, path, by, forUpdate(choices)), false)
+    }
+    case 'create': {
+      const { id, idleTimeoutMs, maxLifetimeMs } = request.choices
+      const session = await sessions.create<object>(decodeData(request.data), {
+        ...forWrite(request.choices),
+        ...(id !== undefined && { id }),
+        ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
+        ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
+      })
+      return { type: 'made', number, ...told(session) }
+    }
+    case 'rotate':
+      return { type: 'made', number, ...told(await sessions.rotate<object>(request.id, forWrite(request.choices))) }
+    case 'end': {
+      const { reason } = request.choices
+      const options = { ...forWrite(request.choices), ...(reason !== undefined && { reason }) }
+      return { type: 'counted', number, count: (await sessions.end(request.id, options)) ? 1 : 0 }
+    }
+    case 'endAll': {
+      const { reason } = request.choices
+      const options = { ...forWrite(request.choices), ...(reason !== undefined && { reason }) }
+      return { type: 'counted', number, count: await sessions.endAll(options) }
+    }
+    case 'count':
+      return { type: 'counted', number, count: await sessions.count() }
+  }
+}
+
+const forWrite = ({ write, timeoutMs }: WriteChoices) => ({
+  ...(write !== undefined && { write }),
+  ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+})
+
+const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices) => ({
+  ...(write !== undefined && { write }),
+  ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+  ...(touch !== undefined && { touch }),
+  ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
+})
+
+const told = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
+  id,
+  createdAt,
+  expiresAt,
+  data: encodeData(data),
+})
+
+const found = (number: number, { data, createdAt, expiresAt }: Session<object>, watched: boolean): Answer => ({
+  type: 'found',
+  number,
+  createdAt,
+  expiresAt,
+  data: encodeData(data),
+  watched,
+})
+
+/** What a client is told of an error. What is no SojournError is a bug: its text stays here. */
+export const failure = (number: number, error: unknown): FailedAnswer => {
+  if (!isSojournError(error)) return refusal(number, 'STORE_FAILED', 'the server failed; its log says how')
+  const { code, message, option, path, need, got, regions, mayHaveApplied, limit, state, session } = error
+  const details = { option, path, need, got, regions, mayHaveApplied, limit, state }
+  return {
+    type: 'failed',
+    number,
+    code,
+    message: message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message,
+    details: session === undefined ? details : { ...details, session: told(session as Session<object>) },
+  }
+}
+
+export const refusal = (
+  number: number,
+  code: ErrorCode,
+  message: string,
+  details: FailedAnswer['details'] = {},
+): FailedAnswer => ({ type: 'failed', number, code, message, details })

@@ -1,0 +1,169 @@
+import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
+import { SojournError, systemClock, systemRandom } from '@sojourn/core'
+import type { Replica } from '@sojourn/replica'
+import type { TokenBook } from '../tokens.js'
+import { ClientConnection, type ClientTotals, type ConnectionHost } from './connection.js'
+import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
+import { Memories } from './remembered.js'
+import { type CreateServer, listenForSockets } from './socket.js'
+import { Watches } from './watches.js'
+
+export interface ListenForClientsOptions {
+  readonly replica: Replica
+  /** What calls are served on: the replica, or it with something around. Default: the replica. */
+  readonly sessions?: SessionApi
+  /** Asked at each connection, and again at `recheck`. */
+  readonly tokens: TokenBook
+  /** Host 127.0.0.1 unless given; port 0 picks a free one. */
+  readonly listen: { readonly host?: string; readonly port: number }
+  /** Called as `http.createServer` is, which is the default. */
+  readonly createServer?: CreateServer
+  readonly limits?: Partial<ClientLimits>
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Something was thrown that ought not to be: a bug. Says nothing of a session. */
+  readonly failed?: (error: unknown) => void
+}
+
+export interface ClientsStatus {
+  readonly connections: number
+  /** Requests that wait for their answers. */
+  readonly inFlight: number
+  /** Answers to writes that are kept for when the write comes again. */
+  readonly remembered: number
+  /** Sessions that clients keep, counted once for each client. */
+  readonly watched: number
+  readonly totals: Readonly<ClientTotals>
+}
+
+export interface ClientListener {
+  readonly address: { readonly host: string; readonly port: number }
+  status(): ClientsStatus
+  /** The tokens are others now: ends the connections of those that are gone, and gives the rest the scope that theirs has now. */
+  recheck(): void
+  /** Takes nobody in any more, asks every client to leave, and after `drainMs` at the latest (default: at once) ends what is left. */
+  close(options?: { readonly drainMs?: number }): Promise<void>
+}
+
+/**
+ * Serves the session API to clients over WebSockets.
+ * @throws INVALID_OPTION where the address cannot be listened on
+ */
+export const listenForClients = async ({
+  replica,
+  sessions = replica,
+  tokens,
+  listen,
+  createServer,
+  limits: given = {},
+  clock = systemClock,
+  random = systemRandom,
+  failed = () => {},
+}: ListenForClientsOptions): Promise<ClientListener> => {
+  const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
+  const connections = new Set<ClientConnection>()
+  const strangers = new Set<ClientConnection>()
+  const memories = new Memories(limits)
+  const watches = new Watches(limits.maxWatched)
+  const totals: ClientTotals = {
+    accepted: 0,
+    refused: {},
+    requests: 0,
+    answeredFromMemory: 0,
+    invalidations: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+  }
+  let isFarewell = false
+  let empty = () => {}
+  const host: ConnectionHost = {
+    sessions,
+    clock,
+    limits,
+    tokens,
+    memories,
+    watches,
+    totals,
+    server: Buffer.from(random.bytes(16)).toString('hex'),
+    region: replica.region,
+    readLevel: replica.readLevel,
+    isFarewell: () => isFarewell,
+    known: (connection) => strangers.delete(connection),
+    ended: (connection) => {
+      strangers.delete(connection)
+      connections.delete(connection)
+      if (connections.size === 0) empty()
+    },
+    failed,
+  }
+  const sockets = await listenForSockets(
+    { host: listen.host ?? '127.0.0.1', port: listen.port },
+    (socket) => {
+      const connection = new ClientConnection(host, socket)
+      connections.add(connection)
+      strangers.add(connection)
+      const full =
+        connections.size > limits.maxConnections
+          ? 'maxConnections'
+          : strangers.size > limits.maxHandshakes
+            ? 'maxHandshakes'
+            : undefined
+      // The socket is handed its handler only after this returns.
+      if (full) clock.soon(() => connection.refuse(new SojournError('OVERLOADED', `too many connections (${full})`)))
+      return connection
+    },
+    { clock, maxFrameBytes: limits.maxFrameBytes, createServer },
+  )
+
+  let sweeping: Timer | undefined
+  const sweepLater = () => {
+    sweeping = clock.after(limits.maxSilenceMs / 4, () => {
+      const now = clock.monotonic()
+      memories.sweep(now)
+      for (const connection of connections)
+        if (now - connection.heardAt > limits.maxSilenceMs)
+          connection.refuse(new SojournError('LINK_TIMEOUT', `the client was silent for ${limits.maxSilenceMs} ms`))
+      sweepLater()
+    })
+  }
+  sweepLater()
+  const changed = (keys: readonly SessionKey[]) => watches.changed(keys)
+  replica.on('committed', changed)
+
+  let closing: Promise<void> | undefined
+  const close = async (drainMs: number): Promise<void> => {
+    isFarewell = true
+    sockets.stop()
+    for (const connection of connections) connection.farewell()
+    if (drainMs > 0 && connections.size > 0) {
+      let timer: Timer | undefined
+      await new Promise<void>((resolve) => {
+        empty = resolve
+        timer = clock.after(drainMs, resolve)
+      })
+      timer?.cancel()
+    }
+    for (const connection of connections) connection.destroy()
+    replica.off('committed', changed)
+    sweeping?.cancel()
+    await sockets.close()
+  }
+
+  return {
+    address: sockets.address,
+    status: () => ({
+      connections: connections.size,
+      inFlight: [...connections].reduce((sum, { inFlight }) => sum + inFlight, 0),
+      remembered: memories.size,
+      watched: watches.count,
+      totals: structuredClone(totals),
+    }),
+    recheck() {
+      for (const connection of connections) connection.recheck()
+    },
+    close: ({ drainMs = 0 } = {}) => {
+      closing ??= close(drainMs)
+      return closing
+    },
+  }
+}

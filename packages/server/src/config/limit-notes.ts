@@ -1,0 +1,39 @@
+import type { Limits } from '@sojourn/core'
+import type { ClientLimits } from '../clients/limits.js'
+
+/** What the reference says of each limit. */
+export const LIMIT_NOTES: { readonly [name in keyof Limits]: string } = {
+  maxSessionBytes: 'Encoded bytes of one session that a local write may reach',
+  maxRecordBytes: 'Encoded bytes of one session that may come from a peer',
+  maxKeyBytes: "Bytes of one field's JSON pointer",
+  maxDepth: 'Nesting of objects and arrays in a session',
+  maxFrameBytes: 'Bytes of one frame on a link',
+  targetFrameBytes: 'Bytes that a sender puts into one frame before it begins the next',
+  maxBufferedBytes: "Bytes handed to a link's socket, above which the sender pauses",
+  maxUnackedBytes: 'Bytes that a link may be sent before the peer has acknowledged them',
+  maxPendingCommits: 'Commits waiting for the disk',
+  maxPendingQuorums: 'Quorum calls waiting for regions',
+  maxPendingFrames: 'Received frames of one link that wait to be committed or claimed',
+  maxRecentCommits: 'Recent commits kept in memory for links in step',
+  maxRecentBytes: 'Bytes of those',
+  maxCacheEntries: 'Sessions kept in memory',
+  maxCacheBytes: 'Encoded bytes of those',
+  maxVectorFeeds: 'Feeds that a vector remembers',
+  maxHandshakes: 'Connections of peers being authenticated at one time',
+}
+
+export const CLIENT_LIMIT_NOTES: { readonly [name in keyof ClientLimits]: string } = {
+  maxConnections: 'Connections of clients at a time',
+  maxHandshakes: 'Connections at a time of which it is not known yet who it is',
+  maxSilenceMs: 'Milliseconds that a client may be silent',
+  maxInFlight: 'Unanswered requests of one connection',
+  maxFrameBytes: 'Bytes of one frame from a client',
+  targetFrameBytes: 'Bytes of answers that are put into one frame before the next is begun',
+  maxBufferedBytes: 'Bytes of answers that a client may leave unread before its requests are left unread, too',
+  maxRemembered: 'Answers to writes that are remembered of one client, for when a write comes again',
+  maxRememberedBytes: 'Bytes of those answers',
+  maxAwayClients: 'Clients without a connection of which answers are remembered',
+  maxAwayMs: 'Milliseconds that they are, after the connection ended',
+  maxWatched: 'Sessions of which one client is told that they changed',
+  maxWalks: 'Walks over all sessions at a time, of one connection',
+}

@@ -1,0 +1,181 @@
+import { readFileSync } from 'node:fs'
+import { SojournError } from '@sojourn/core'
+import { parseTokens, Tokens } from '../tokens.js'
+import { namesAt, SETTINGS, type Setting } from './catalogue.js'
+import { MIN_SECRET_CHARS, type Settings, schema } from './schema.js'
+import { fromEnvironment, fromFlags, fromYaml, type Given, type Source } from './sources.js'
+
+/** What `sojourn serve` runs with. */
+export interface Config {
+  readonly settings: Settings
+  /** What the peers know; undefined where nothing links. */
+  readonly secret: string | undefined
+  /** @throws INVALID_OPTION; reads the file anew */
+  readonly readTokens: () => ReturnType<typeof parseTokens>
+}
+
+export interface ConfigInput {
+  /** The path of sojourn.yaml; undefined: none. */
+  readonly file: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  /** Text by the path of its setting. */
+  readonly flags: ReadonlyMap<string, string>
+}
+
+const settingAt = (path: string): Setting | undefined =>
+  SETTINGS.find((setting) => path === setting.path || path.startsWith(`${setting.path}.`))
+
+/**
+ * Flags win over the environment, the environment over the file. What is wrong is told all at once, a line each.
+ * @throws INVALID_OPTION, naming each setting, its value, where that came from, and what is allowed
+ */
+export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
+  const faults: string[] = []
+  const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
+  for (const path of yaml?.strangers ?? []) faults.push(strangerFault(path, file!))
+  const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
+  const parsed = schema.safeParse(unflatten(given))
+  if (!parsed.success) for (const issue of parsed.error.issues) faults.push(faultOf(issue.path.map(String), given))
+  if (faults.length > 0) refuse(faults)
+  const settings = parsed.data!
+  faults.push(...contradictions(settings, given))
+  if (faults.length > 0) refuse(faults)
+  const readTokens = () =>
+    settings.tokensFile === undefined
+      ? parseTokens(settings.tokens ?? '')
+      : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
+  const config = { settings, secret: readSecret(settings), readTokens }
+  needTokens(settings, new Tokens(readTokens()).size)
+  return config
+}
+
+/**
+ * Some settings, for a command that needs no others.
+ * @throws INVALID_OPTION
+ */
+export const loadPart = ({ file, env, flags }: ConfigInput): Pick<Settings, 'region' | 'data'> => {
+  const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
+  const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
+  const { region, data } = unflatten(given) as { readonly region?: unknown; readonly data?: unknown }
+  const parsed = schema.pick({ region: true, data: true }).safeParse({ region, data })
+  if (!parsed.success) refuse(parsed.error.issues.map((issue) => faultOf(issue.path.map(String), given)))
+  return parsed.data!
+}
+
+const refuse = (faults: readonly string[]): never => {
+  const text = faults.length === 1 ? faults[0]! : `\n${faults.map((fault) => `  ${fault}`).join('\n')}`
+  throw new SojournError('INVALID_OPTION', text, { option: faults[0]!.split(' ')[0]! })
+}
+
+const merge = (...sources: readonly Source[]): Map<string, Given> => new Map(sources.flatMap((source) => [...source]))
+
+const unflatten = (given: Source): object => {
+  const root: Record<string, unknown> = {}
+  for (const [path, { value }] of given) {
+    const parts = path.split('.')
+    const last = parts.pop()!
+    let at = root
+    for (const part of parts) {
+      at[part] ??= {}
+      at = at[part] as Record<string, unknown>
+    }
+    at[last] = value
+  }
+  return root
+}
+
+const strangerFault = (path: string, file: string): string => {
+  const setting = settingAt(path)
+  if (setting?.secret)
+    return `${path} (${file}) is a secret: give it as ${setting.env}, or in the file that ${path}File names`
+  const parent = path.split('.').slice(0, -1).join('.')
+  if (SETTINGS.some((each) => each.path.startsWith(`${path}.`)))
+    return `${path} (${file}) is a group; below it there are ${namesAt(path).join(', ')}`
+  return `${path} (${file}) is no setting; ${parent === '' ? 'there are' : `in ${parent} there are`} ${namesAt(parent).join(', ')}`
+}
+
+const faultOf = (path: readonly string[], given: Source): string => {
+  const setting = settingAt(path.join('.'))!
+  const from = given.get(setting.path)
+  const ways = [setting.env, setting.flag].filter((way) => way !== undefined).join(' or ')
+  if (from === undefined) return `${setting.path} is not set; give ${setting.allowed}, in sojourn.yaml, ${ways}`
+  const inner = path.slice(setting.path.split('.').length)
+  const value = inner.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], from.value)
+  const shown = setting.secret ? 'not good' : show(value)
+  return `${path.join('.')} (${from.from}) is ${shown}; give ${setting.allowed}`
+}
+
+const MAX_SHOWN_CHARS = 200
+
+const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, MAX_SHOWN_CHARS)
+
+/** What each setting allows and the others do not. */
+const contradictions = (settings: Settings, given: Source): string[] => {
+  const faults: string[] = []
+  const { region, peers, links, clients, admin } = settings
+  const where = (path: string) => {
+    const from = given.get(path)?.from
+    return from === undefined ? path : `${path} (${from})`
+  }
+  if (Object.hasOwn(peers, region))
+    faults.push(`${where('peers')} names ${show(region)}, which is this region; name the others only`)
+  if (links.timeout <= links.heartbeat)
+    faults.push(
+      `${where('links.timeout')} is ${links.timeout} ms; give more than links.heartbeat, ${links.heartbeat} ms`,
+    )
+  for (const [name, { tls }] of Object.entries({ links, clients, admin })) {
+    const path = `${name}.tls`
+    if ((tls.certFile === undefined) !== (tls.keyFile === undefined))
+      faults.push(`${path} has ${tls.certFile ? 'certFile' : 'keyFile'} only; give certFile and keyFile, or neither`)
+    if (tls.requireClientCertificate && (tls.certFile === undefined || tls.caFile === undefined))
+      faults.push(`${where(`${path}.requireClientCertificate`)} is true; give certFile, keyFile and caFile, too`)
+  }
+  for (const [one, other] of [
+    ['secret', 'secretFile'],
+    ['tokens', 'tokensFile'],
+  ] as const)
+    if (settings[one] !== undefined && settings[other] !== undefined)
+      faults.push(`${where(one)} and ${where(other)} are both set; give one of them`)
+  if (settings.secret === undefined && settings.secretFile === undefined) {
+    if (Object.keys(peers).length > 0 || links.port !== undefined)
+      faults.push(
+        `secret is not set, but ${links.port === undefined ? 'peers' : 'links.port'} is; give SOJOURN_SECRET or secretFile, the same in all regions`,
+      )
+  }
+  return faults
+}
+
+const readSecret = (settings: Settings): string | undefined => {
+  const { secretFile } = settings
+  if (secretFile === undefined) return settings.secret
+  const secret = readText(secretFile, 'secretFile').trim()
+  if (secret.length < MIN_SECRET_CHARS)
+    throw new SojournError(
+      'INVALID_OPTION',
+      `secretFile is ${show(secretFile)}, which holds ${secret.length} characters; it must hold at least ${MIN_SECRET_CHARS}`,
+      { option: 'secretFile' },
+    )
+  return secret
+}
+
+const needTokens = ({ clients }: Settings, tokens: number): void => {
+  if (clients.port === undefined || clients.dangerouslyAllowAnyone || tokens > 0) return
+  throw new SojournError(
+    'INVALID_OPTION',
+    'tokens is not set, but clients.port is; give SOJOURN_TOKENS or tokensFile (or let anyone in with clients.dangerouslyAllowAnyone)',
+    { option: 'tokens' },
+  )
+}
+
+/** @throws INVALID_OPTION */
+export const readText = (path: string, option: string): string => {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new SojournError('INVALID_OPTION', `${option} is ${show(path)}, which cannot be read (${code})`, {
+      option,
+      cause,
+    })
+  }
+}

@@ -1,0 +1,21 @@
+/** What the process ends with; the README has the same table. */
+export const EXIT = {
+  ok: 0,
+  /** The command worked, and the answer is no: no such session, regions that differ. */
+  no: 1,
+  /** Settings or arguments are wrong. */
+  usage: 2,
+  /** The store could not be opened, or a backup is damaged. */
+  store: 3,
+  /** An address could not be listened on. */
+  listen: 4,
+  /** A region could not be reached, or refused the token, or answered with an error. */
+  unreachable: 5,
+  /** A stop took longer than shutdownTimeout, and what was in flight was cut. */
+  cut: 6,
+  /** A bug. */
+  bug: 70,
+} as const
+
+/** As a shell tells of a process that a signal ended: the second one that `serve` is sent. */
+export const exitOfSignal = (signal: 'SIGTERM' | 'SIGINT'): number => 128 + (signal === 'SIGTERM' ? 15 : 2)

@@ -1,0 +1,80 @@
+import { SojournError } from '@sojourn/core'
+import { MAX_REGION_BYTES } from '@sojourn/wire'
+import { z } from 'zod'
+
+/** How many regions may have been added or removed, ever. */
+const MAX_MEMBERS = 64
+const MAX_URL_CHARS = 256
+
+const url = (protocols: RegExp) =>
+  z
+    .string()
+    .max(MAX_URL_CHARS)
+    .refine((text) => URL.canParse(text) && protocols.test(new URL(text).protocol))
+
+const entry = z.strictObject({
+  region: z
+    .string()
+    .min(1)
+    .refine((name) => Buffer.byteLength(name) <= MAX_REGION_BYTES),
+  /** Rises with each change; of two entries of one region, the higher one counts. */
+  version: z
+    .int()
+    .min(1)
+    .max(Number.MAX_SAFE_INTEGER - 1),
+  present: z.boolean(),
+  /** Where its peer listener is; `null`: it dials the others. */
+  url: z.union([url(/^wss?:$/), z.null()]),
+  /** Where its admin listener is, if anybody has said so. */
+  admin: url(/^https?:$/).optional(),
+})
+
+/** A region was added (`present`) or removed, by `sojourn region`. */
+export type MemberEntry = Readonly<z.output<typeof entry>>
+
+const list = z.array(entry).max(MAX_MEMBERS)
+
+/** Total, so that all regions choose the same: the higher version, then removal, then the text. */
+const wins = (a: MemberEntry, b: MemberEntry): boolean => {
+  if (a.version !== b.version) return a.version > b.version
+  if (a.present !== b.present) return !a.present
+  return textOf(a) > textOf(b)
+}
+
+const textOf = ({ url, admin = '' }: MemberEntry): string => `${url} ${admin}`
+
+/** The join of two lists: associative, commutative, idempotent. Undefined where `ours` has it all. */
+export const joinEntries = (
+  ours: ReadonlyMap<string, MemberEntry>,
+  theirs: readonly MemberEntry[],
+): ReadonlyMap<string, MemberEntry> | undefined => {
+  const news = theirs.filter((each) => {
+    const known = ours.get(each.region)
+    return known === undefined || wins(each, known)
+  })
+  if (news.length === 0) return undefined
+  const joined = new Map(ours)
+  for (const each of news) {
+    const known = joined.get(each.region)
+    if (known === undefined || wins(each, known)) joined.set(each.region, each)
+  }
+  if (joined.size > MAX_MEMBERS)
+    throw new SojournError('OVERLOADED', `more than ${MAX_MEMBERS} regions were added or removed`, {
+      limit: MAX_MEMBERS,
+    })
+  return joined
+}
+
+/** @throws `code`, where the text is no list of entries */
+export const parseEntries = (
+  value: unknown,
+  code: 'STORE_CORRUPT' | 'FRAME_INVALID' | 'INVALID_OPTION',
+  where: string,
+) => {
+  const parsed = list.safeParse(value)
+  if (parsed.success) return parsed.data as readonly MemberEntry[]
+  const { path, message } = parsed.error.issues[0]!
+  throw new SojournError(code, `${where} is no list of regions (${path.join('.')}: ${message})`, {
+    ...(code === 'INVALID_OPTION' && { option: String(path.at(-1)) }),
+  })
+}

@@ -1,0 +1,146 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { type IncomingMessage, type RequestListener, type RequestOptions, request as requestPlain } from 'node:http'
+import { request as requestSecure } from 'node:https'
+import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core'
+import { readBody } from '../http.js'
+import type { Credentials } from '../tls.js'
+import { parseEntries } from './entry.js'
+import type { Members } from './members.js'
+
+/** The path on the peer listener; everything else there is for links. */
+const PATH = '/members'
+const PROOF_HEADER = 'sojourn-proof'
+/** However quiet it is, peers are asked so often: what was missed is found. */
+const INTERVAL_MS = 30_000
+const TIMEOUT_MS = 5_000
+
+export interface GossipOptions {
+  readonly members: Members
+  readonly secret: string
+  readonly clock: Clock
+  readonly credentials: () => Credentials
+  readonly failed: (error: SojournError) => void
+}
+
+/** What became of telling a region. */
+export type Told = 'told' | 'unreachable' | 'refused' | 'dials this region'
+
+/**
+ * Carries the list of added and removed regions from region to region, over HTTP on the peer listeners. A body is good with an HMAC
+ * of the link secret; a replayed one says nothing new, because versions rise.
+ */
+export class Gossip {
+  readonly #options: GossipOptions
+  readonly #asking = new Map<string, Promise<Told>>()
+  #timer: Timer | undefined
+  #closed = false
+
+  constructor(options: GossipOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#timer = this.#options.clock.after(INTERVAL_MS, () => {
+      void this.tellAll()
+      this.start()
+    })
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#timer?.cancel()
+  }
+
+  /** Tells every region that can be dialled, and hears what it knows. */
+  async tellAll(): Promise<{ [region: string]: Told }> {
+    const members = this.#options.members.list()
+    const told = await Promise.all(
+      members.map(async ({ region, url }) => [region, await this.tell(region, url)] as const),
+    )
+    return Object.fromEntries(told)
+  }
+
+  /** One at a time for each region; who asks meanwhile waits for it, and then for one more. */
+  async tell(region: string, url: string | null): Promise<Told> {
+    if (url === null) return 'dials this region'
+    if (this.#closed) return 'unreachable'
+    await this.#asking.get(region)
+    const asking = this.#exchange(url).catch((error: unknown): Told => {
+      if (!isSojournError(error)) return 'unreachable'
+      this.#options.failed(error)
+      return 'refused'
+    })
+    this.#asking.set(region, asking)
+    try {
+      return await asking
+    } finally {
+      if (this.#asking.get(region) === asking) this.#asking.delete(region)
+    }
+  }
+
+  async #exchange(url: string): Promise<Told> {
+    const { members, credentials } = this.#options
+    const target = new URL(url)
+    const secure = target.protocol === 'wss:'
+    const body = JSON.stringify(members.entries)
+    const options: RequestOptions = {
+      method: 'POST',
+      host: target.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: target.port || (secure ? 443 : 80),
+      path: `${target.pathname.replace(/\/$/, '')}${PATH}`,
+      headers: { 'content-type': 'application/json', [PROOF_HEADER]: this.#prove('request', body) },
+      timeout: TIMEOUT_MS,
+      agent: false,
+    }
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = secure ? requestSecure({ ...options, ...credentials() }, resolve) : requestPlain(options, resolve)
+      request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
+      request.on('error', reject)
+      request.end(body)
+    })
+    const text = await readBody(answer)
+    if (answer.statusCode !== 200) return 'refused'
+    this.#check('response', text, answer)
+    members.join(parseEntries(parseJson(text), 'FRAME_INVALID', `the answer of ${target.host}`))
+    return 'told'
+  }
+
+  /** Whether a request was for this, and is answered. */
+  handle(...[request, response]: Parameters<RequestListener>): boolean {
+    if (request.method !== 'POST' || !request.url?.endsWith(PATH)) return false
+    const answer = async (): Promise<void> => {
+      const body = await readBody(request)
+      this.#check('request', body, request)
+      this.#options.members.join(parseEntries(parseJson(body), 'FRAME_INVALID', 'the request'))
+      const ours = JSON.stringify(this.#options.members.entries)
+      response.writeHead(200, { 'content-type': 'application/json', [PROOF_HEADER]: this.#prove('response', ours) })
+      response.end(ours)
+    }
+    answer().catch((error: unknown) => {
+      if (isSojournError(error) && error.code !== 'LINK_SECRET' && error.code !== 'FRAME_TOO_LARGE')
+        this.#options.failed(error)
+      // Who does not know the secret is told nothing.
+      response.writeHead(403, { connection: 'close' }).end()
+    })
+    return true
+  }
+
+  #prove(role: 'request' | 'response', body: string): string {
+    return createHmac('sha256', this.#options.secret).update(`sojourn members ${role}\0${body}`).digest('hex')
+  }
+
+  #check(role: 'request' | 'response', body: string, { headers }: IncomingMessage): void {
+    const given = Buffer.from(String(headers[PROOF_HEADER] ?? ''))
+    const good = Buffer.from(this.#prove(role, body))
+    if (given.length !== good.length || !timingSafeEqual(given, good))
+      throw new SojournError('LINK_SECRET', `a ${role} about regions without a proof of the secret`)
+  }
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new SojournError('FRAME_INVALID', 'a request about regions is no JSON', { cause })
+  }
+}

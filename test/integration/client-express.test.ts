@@ -1,0 +1,4 @@
+import { callOverTheNetwork } from '../support/door.js'
+
+callOverTheNetwork()
+await import('./express.test.js')

@@ -1,0 +1,321 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect } from '@sojourn/client'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openServers, type Server, TOKENS } from '../support/servers.js'
+import { sojourn } from '../support/sojourn-process.js'
+import { until } from '../support/until.js'
+
+const clientOf = (server: Server) => connect({ url: server.url('clients'), token: TOKENS.write })
+
+const run = (server: Server | undefined, args: readonly string[], input?: string) =>
+  sojourn(args, { SOJOURN_TOKEN: TOKENS.admin, ...(server && { SOJOURN_ADMIN_URL: server.url('admin') }) }, input)
+const json = async (server: Server, args: readonly string[], code = 0, input?: string) => {
+  const ended = await run(server, [...args, '--json'], input)
+  expect(ended).toMatchObject({ code, stderr: '' })
+  return JSON.parse(ended.stdout)
+}
+
+let directory = ''
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sojourn-cli-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+describe('[CLI-1] the command line', () => {
+  it('shows regions, links and what they do', async () => {
+    await using servers = await openServers(['eu', 'us'])
+    const [eu, us] = [servers.get('eu'), servers.get('us')]
+    const client = await clientOf(eu)
+    await client.create({ a: 1 })
+    await servers.settled()
+    const both = ['--admin', eu.url('admin'), '--admin', us.url('admin')]
+    const text = await run(undefined, ['status', ...both])
+    expect(text.code).toBe(0)
+    expect(text.stdout).toMatch(/^eu +ready +1 +0 +1 +1 /m)
+    expect(text.stdout).toMatch(/^eu → us +live +0 /m)
+    expect(text.stdout).toMatch(/^us → eu +live +0 /m)
+
+    // One that is not given is told of, where its admin address is known or not.
+    const alone = await json(eu, ['status'])
+    expect(alone.regions).toMatchObject({
+      eu: { ready: true, replica: { sessions: 1 }, clients: { connections: 1 } },
+      us: { error: expect.stringContaining('admin.peers') },
+    })
+    const top = await run(undefined, ['top', '--times', '2', '--interval', '50ms', '--json', ...both])
+    const lines = top.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    expect(lines).toHaveLength(2)
+    expect(lines[1].regions.us).toMatchObject({ requests: 0, errors: 0, lagMs: expect.any(Number) })
+    expect((await run(undefined, ['top', '--times', '1', '--interval', '1ms', ...both])).stdout).toMatch(/^us +0 +0 /m)
+    await client.close()
+  })
+
+  it('shows, renews and ends a session, and repeats no id', async () => {
+    await using servers = await openServers(['eu'])
+    const eu = servers.get('eu')
+    const client = await clientOf(eu)
+    const at = new Date(0)
+    const { id, expiresAt } = await client.create({ user: 'ada', at, raw: Uint8Array.of(1, 2) })
+    const shown = await run(eu, ['get', '-'], `${id}\nmore`)
+    expect(shown).toMatchObject({ code: 0, stderr: '' })
+    expect(shown.stdout).toContain('"user": "ada"')
+    expect(await json(eu, ['get', id])).toEqual({
+      found: true,
+      data: { user: 'ada', at: at.toISOString(), raw: { $bytes: 'AQI=' } },
+      createdAt: expect.any(Number),
+      expiresAt,
+    })
+    expect(await json(eu, ['touch', '-', '--level', 'majority'], 0, id)).toMatchObject({ found: true })
+    expect(await json(eu, ['end', '-', '--reason', 'logout'], 0, id)).toEqual({ found: true })
+    const gone = await Promise.all(['get', 'touch', 'end'].map((command) => run(eu, [command, '-'], id)))
+    for (const each of gone) expect(each).toMatchObject({ code: 1, stdout: 'no live session has this id\n' })
+    const wrong = [
+      ['get', '-', '--level', '9'],
+      ['get', '-', '--level', 'most'],
+      ['end', '-', '--reason', 'x'],
+    ]
+    for (const { code, stderr, stdout } of await Promise.all(wrong.map((args) => run(eu, args, id)))) {
+      expect(code).toBe(2)
+      expect(`${stderr}${stdout}`).not.toContain(id)
+    }
+    expect(await run(eu, ['get', '-'], '')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds no session id'),
+    })
+    expect(eu.log.join()).not.toContain(id)
+    await client.close()
+  })
+
+  it('tells what it cannot reach, and who is refused, by its code', async () => {
+    await using servers = await openServers(['eu'])
+    const eu = servers.get('eu')
+    const tokenFile = join(directory, 'token')
+    await writeFile(tokenFile, `${TOKENS.admin}\n`)
+    const nobody = ['--admin', 'http://127.0.0.1:1']
+    const [mine, none] = [{ SOJOURN_TOKEN: TOKENS.admin }, {}]
+    const here = ['--admin', eu.url('admin')]
+    const cases: [args: string[], env: NodeJS.ProcessEnv, code: number, says: string][] = [
+      [['status', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
+      [['get', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
+      [['verify', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
+      [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
+      [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
+      [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'no admin listener of Sojourn'],
+      [['get', 'x', ...here], none, 5, 'TOKEN_REFUSED'],
+      [['get', 'x', ...here], { SOJOURN_TOKEN: TOKENS.write }, 5, 'SCOPE_REFUSED'],
+      [['get', 'x', '--token-file', tokenFile, ...here], none, 1, ''],
+      [['get', 'x', '--admin', 'nonsense'], mine, 2, '--admin is "nonsense"'],
+      [['nonsense'], mine, 2, 'unknown command'],
+      [['top', '--times', '0', ...here], mine, 2, '--times is "0"'],
+      [['verify', '--wait', 'soon', ...here], mine, 2, '--wait is "soon"'],
+    ]
+    await Promise.all(
+      cases.map(async ([args, env, code, says]) =>
+        expect(await sojourn(args, env), args.join(' ')).toMatchObject({ code, stderr: expect.stringContaining(says) }),
+      ),
+    )
+  })
+})
+
+it('[CLI-2] verify tells whether regions hold the same, and what they do not', async () => {
+  await using servers = await openServers(['eu', 'us'])
+  const [eu, us] = [servers.get('eu'), servers.get('us')]
+  const all = ['--admin', eu.url('admin'), '--admin', us.url('admin')]
+  const client = await clientOf(eu)
+  const ids = await Promise.all(Array.from({ length: 30 }, async () => (await client.create({ n: 0 })).id))
+  await client.end(ids.pop()!)
+  await servers.settled()
+  expect(await json(eu, ['verify', ...all])).toEqual({
+    agree: true,
+    complete: true,
+    records: { eu: 30, us: 30 },
+    differ: [],
+    moving: 0,
+    absent: {},
+  })
+  // One that could not be asked is no region that agrees.
+  const alone = await json(eu, ['verify', '--admin', eu.url('admin')], 5)
+  expect(alone).toMatchObject({ agree: true, complete: false, absent: { us: expect.any(String) } })
+
+  servers.link('eu').cut()
+  servers.link('us').cut()
+  await until(() => eu.status().replica.links.us!.state === 'down', 'the link to go')
+  await client.increment(ids[0]!, '/n')
+  const { id } = await client.create({})
+  const differ = await json(eu, ['verify', '--wait', '1ms', ...all], 1)
+  expect(differ).toMatchObject({ agree: false, records: { eu: 31, us: 30 }, moving: 0 })
+  expect(differ.differ).toHaveLength(2)
+  expect(JSON.stringify(differ)).not.toContain(id)
+  expect(differ.differ.map(({ versions }: { versions: object }) => Object.keys(versions).sort().join()).sort()).toEqual(
+    ['eu', 'eu,us'],
+  )
+  const text = await run(undefined, ['verify', '--wait', '1ms', ...all])
+  expect(text).toMatchObject({ code: 1, stdout: expect.stringContaining('2 records differ') })
+  expect(text.stdout).toMatch(/^[0-9a-f]{32}: eu [0-9a-f]{8}, us none$/m)
+
+  // On its way is not different: it looks again until it has come.
+  const verifying = run(undefined, ['verify', '--wait', '20s', '--json', ...all])
+  servers.link('eu').heal()
+  servers.link('us').heal()
+  const healed = await verifying
+  expect(healed.code).toBe(0)
+  expect(JSON.parse(healed.stdout)).toMatchObject({ agree: true, records: { eu: 31, us: 31 } })
+  expect(await run(undefined, ['verify', '--repair', ...all])).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('eu, us hold the same'),
+  })
+  await client.close()
+})
+
+describe('[BACKUP-2] sojourn backup', () => {
+  it('copies a region that goes on; a damaged copy, or a place that is taken, is refused', async () => {
+    await using servers = await openServers(['eu'])
+    const eu = servers.get('eu')
+    const client = await clientOf(eu)
+    const ids = await Promise.all(
+      Array.from({ length: 500 }, async () => (await client.create({ text: 'x'.repeat(500) })).id),
+    )
+    const file = join(directory, 'copy')
+    let writing = true
+    const writes = (async () => {
+      while (writing) await client.increment(ids[0]!, '/n')
+    })()
+    const made = await json(eu, ['backup', file])
+    writing = false
+    await writes
+    expect(made).toMatchObject({ file, region: 'eu', rows: expect.any(Number), bytes: (await stat(file)).size })
+    expect(made.rows).toBeGreaterThanOrEqual(1_500)
+    expect((await stat(file)).mode & 0o077).toBe(0)
+    const bytes = await readFile(file)
+    for (const id of ids) expect(bytes.includes(id)).toBe(false)
+    expect(await run(eu, ['backup', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is there already'),
+    })
+    expect(await run(eu, ['backup', join(directory, 'no', 'such')])).toMatchObject({ code: 3 })
+    expect((await readdir(directory)).filter((name) => name.endsWith('.part'))).toEqual([])
+
+    const damaged = join(directory, 'damaged')
+    const data = join(directory, 'from-damaged')
+    const flipped = (at: number) => {
+      const copy = Buffer.from(bytes)
+      copy[at]! ^= 1
+      return copy
+    }
+    const cases: [what: string, bytes: Buffer][] = [
+      ['flipped in the header', flipped(3)],
+      ['flipped in the middle', flipped(bytes.length >> 1)],
+      ['flipped in the sum', flipped(bytes.length - 1)],
+      ['flipped in the count', flipped(bytes.length - 33)],
+      ['cut', bytes.subarray(0, -1)],
+      ['cut in half', bytes.subarray(0, bytes.length >> 1)],
+      ['with more behind it', Buffer.concat([bytes, Buffer.from('x')])],
+      ['empty', Buffer.alloc(0)],
+    ]
+    await Promise.all(
+      cases.map(async ([what, wrong], index) => {
+        const [file, data] = [`${damaged}-${index}`, join(directory, `from-damaged-${index}`)]
+        await writeFile(file, wrong)
+        expect(await run(undefined, ['restore', file, '--region', 'eu', '--data', data]), what).toMatchObject({
+          code: 3,
+        })
+        expect(existsSync(join(data, 'store')), what).toBe(false)
+      }),
+    )
+    const restore = (...args: string[]) => run(undefined, ['restore', file, ...args])
+    expect(await restore('--region', 'us', '--data', data)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('the backup is of region "eu"'),
+    })
+    expect(await restore('--region', 'eu', '--data', eu.data)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is there already'),
+    })
+    expect(await restore('--region', 'eu', '--data', ':memory:')).toMatchObject({ code: 2 })
+    expect(await restore('--data', data)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('region is not set'),
+    })
+    expect(await restore('--region', 'eu', '--data', data, '--json')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"rows"'),
+    })
+    await client.close()
+  })
+})
+
+describe('[BACKUP-3] sojourn restore', () => {
+  it('brings no ended session back: no client is let in before every peer has told what ended', async () => {
+    await using servers = await openServers(['eu', 'us', 'ap'], { options: { flags: { readyPeerWait: '1ms' } } })
+    const eu = servers.get('eu')
+    const client = await clientOf(servers.get('us'))
+    const [kept, ended] = [await client.create({ n: 1 }), await client.create({ n: 1 })]
+    await servers.settled()
+    const file = join(directory, 'before')
+    await json(eu, ['backup', file])
+    // Ended in ap alone, so far.
+    await servers.settled()
+    await client.end(ended.id)
+    await servers.settled()
+    const added = await client.create({ late: true })
+    await servers.settled()
+
+    await servers.stop('eu')
+    await rm(servers.data('eu'), { recursive: true })
+    const restored = await run(undefined, ['restore', file, '--region', 'eu', '--data', servers.data('eu')])
+    expect(restored).toMatchObject({ code: 0, stderr: '' })
+    // With ap away it is not known what ended there.
+    servers.link('ap').cut()
+    await servers.stop('ap')
+    const again = await servers.start('eu')
+    await until(() => again.status().reasons.join().includes('ap'), 'eu to wait for ap')
+    await until(() => again.status().replica.links.us!.toReceive === 0, 'eu to have caught up with us')
+    expect(again.status()).toMatchObject({
+      ready: false,
+      reasons: ['restored from a backup, and ap has not told what ended since'],
+    })
+    expect(again.status().listeners.clients).toBeUndefined()
+    expect(existsSync(join(servers.data('eu'), 'restored.json'))).toBe(true)
+    // The note is kept until then.
+    await servers.stop('eu')
+    const third = await servers.start('eu')
+    expect(third.status().ready).toBe(false)
+
+    servers.link('ap').heal()
+    await servers.start('ap')
+    await until(() => third.status().listeners.clients, 'clients to be let in')
+    const home = await clientOf(third)
+    expect(await home.get(ended.id)).toBeUndefined()
+    expect((await home.get(kept.id))!.data).toEqual({ n: 1 })
+    expect(await home.get(added.id)).toBeDefined()
+    expect(existsSync(join(servers.data('eu'), 'restored.json'))).toBe(false)
+    await servers.settled()
+    const urls = (['eu', 'us', 'ap'] as const).flatMap((name) => ['--admin', servers.get(name).url('admin')])
+    expect((await run(undefined, ['verify', ...urls])).code).toBe(0)
+    await home.close()
+    await client.close()
+  })
+
+  it('serves at once where a setting with a frightening name says so', async () => {
+    await using servers = await openServers(['eu', 'us'])
+    const client = await clientOf(servers.get('eu'))
+    const { id } = await client.create({ n: 1 })
+    await client.close()
+    const file = join(directory, 'alone')
+    await json(servers.get('eu'), ['backup', file])
+    await servers.stop('eu')
+    await servers.stop('us')
+    await rm(servers.data('eu'), { recursive: true })
+    await run(undefined, ['restore', file, '--region', 'eu', '--data', servers.data('eu')])
+    const eu = await servers.start('eu', { flags: { restoredDangerouslyServeAtOnce: 'true', readyPeerWait: '1ms' } })
+    await until(() => eu.status().listeners.clients, 'clients to be let in')
+    const again = await clientOf(eu)
+    expect(await again.get(id)).toBeDefined()
+    await again.close()
+  })
+})

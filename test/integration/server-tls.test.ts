@@ -1,0 +1,211 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
+import { connect } from '@sojourn/client'
+import { isSojournError } from '@sojourn/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Authority, openAuthority } from '../support/certificates.js'
+import { openProxy } from '../support/proxy.js'
+import { type Flags, type Server, startServer, TOKENS } from '../support/servers.js'
+import { sojourn } from '../support/sojourn-process.js'
+import { until } from '../support/until.js'
+
+let directory = ''
+let authority: Authority
+let stranger: Authority
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'sojourn-tls-'))
+  authority = await openAuthority()
+  stranger = await openAuthority()
+  await writeFile(file('ca'), authority.cert)
+  await writeFile(file('stranger-ca'), stranger.cert)
+  for (const name of ['eu', 'us', 'app']) await issue(name, authority)
+  await issue('mallory', stranger)
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+const file = (name: string) => join(directory, `${name}.pem`)
+
+const issue = async (name: string, by: Authority, days?: number) => {
+  const { cert, key } = await by.sign(name, days)
+  await writeFile(file(name), cert)
+  await writeFile(file(`${name}-key`), key)
+  return { cert, key }
+}
+
+const tlsOf = (listener: string, name: string, ca = 'ca'): Flags => ({
+  [`${listener}.tls.certFile`]: file(name),
+  [`${listener}.tls.keyFile`]: file(`${name}-key`),
+  [`${listener}.tls.caFile`]: file(ca),
+})
+const mutual = (listener: string): Flags => ({ [`${listener}.tls.requireClientCertificate`]: 'true' })
+
+/** Two servers that dial each other over TLS. */
+const pair = async (flags: { readonly eu: Flags; readonly us: Flags }) => {
+  const open: { eu?: Server; us?: Server } = {}
+  const proxies = {
+    eu: await openProxy(() => open.eu?.status().listeners.links),
+    us: await openProxy(() => open.us?.status().listeners.links),
+  }
+  const start = (name: 'eu' | 'us', other: 'eu' | 'us') =>
+    startServer(name, ':memory:', {
+      flags: { 'links.port': '0', peers: `${other}=${proxies[other].url.replace('ws:', 'wss:')}`, ...flags[name] },
+    })
+  open.eu = await start('eu', 'us')
+  open.us = await start('us', 'eu')
+  const { eu, us } = open
+  return {
+    eu,
+    us,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([eu.stop(), us.stop()])
+      await Promise.all([proxies.eu.close(), proxies.us.close()])
+    },
+  }
+}
+
+const linkOf = (server: Server, peer: string) => server.status().replica.links[peer]!.state
+
+describe('[TLS-1] links', () => {
+  it('are encrypted, and both sides show a certificate', async () => {
+    const flags = (name: string) => ({ ...tlsOf('links', name), ...mutual('links') })
+    await using servers = await pair({ eu: flags('eu'), us: flags('us') })
+    const { eu, us } = servers
+    await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
+    // Regions tell each other of regions over the same listener.
+    await eu.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'ap', url: null } })
+    await until(() => us.status().members.some(({ region }) => region === 'ap'), 'us to hear')
+  })
+
+  it.each([
+    ['of another authority', () => ({ ...tlsOf('links', 'mallory', 'stranger-ca'), ...mutual('links') })],
+    ['that is none, where one must be shown', (): Flags => ({ 'links.tls.caFile': file('ca') })],
+  ])('are refused a certificate %s, and the log says why', async (_, flags) => {
+    await using servers = await pair({ eu: { ...tlsOf('links', 'eu'), ...mutual('links') }, us: flags() })
+    const { us } = servers
+    await until(() => us.status().replica.totals.refused.LINK_TLS, 'the refusal')
+    expect(us.log.join('\n')).toMatch(/"peer":"eu","code":"LINK_TLS"/)
+    expect(linkOf(us, 'eu')).toBe('down')
+    expect(linkOf(servers.eu, 'us')).toBe('down')
+  })
+})
+
+describe('[TLS-1] clients', () => {
+  it('are served over TLS, and over mutual TLS with a certificate only', async () => {
+    const server = await startServer('eu', ':memory:', {
+      flags: { 'clients.port': '0', ...tlsOf('clients', 'eu'), ...mutual('clients') },
+    })
+    await until(() => server.status().listeners.clients, 'clients to be let in')
+    const url = server.url('clients', 'wss')
+    const shown = { cert: await text('app'), key: await text('app-key') }
+    const client = await connect({ url, token: TOKENS.write, tls: { ca: authority.cert, ...shown } })
+    const { id } = await client.create({ a: 1 })
+    expect((await client.get(id))!.data).toEqual({ a: 1 })
+    await client.close()
+    for (const tls of [{ ca: authority.cert }, { ca: stranger.cert, ...shown }]) {
+      const refused = connect({ url, token: TOKENS.write, tls, timeout: '300ms' }).then(async (late) => {
+        await late.get(id).finally(() => late.close())
+      })
+      await expect(refused).rejects.toSatisfy((error) => isSojournError(error))
+    }
+    await server.stop()
+  })
+})
+
+const text = (name: string) => readFile(file(name), 'utf8')
+
+describe('[TLS-1] the admin listener', () => {
+  it('answers the command line over mutual TLS', async () => {
+    const server = await startServer('eu', ':memory:', { flags: { ...tlsOf('admin', 'eu'), ...mutual('admin') } })
+    const env = { SOJOURN_TOKEN: TOKENS.admin, SOJOURN_ADMIN_URL: server.url('admin', 'https') }
+    const certificate = ['--cert-file', file('app'), '--key-file', file('app-key')]
+    const good = await sojourn(['status', '--json', '--ca-file', file('ca'), ...certificate], env)
+    expect(JSON.parse(good.stdout)).toMatchObject({
+      regions: { eu: { ready: true, certificates: { admin: expect.any(Number) } } },
+    })
+    for (const args of [[], ['--ca-file', file('ca')], ['--ca-file', file('stranger-ca'), ...certificate]])
+      expect(await sojourn(['status', ...args], env)).toMatchObject({
+        code: 5,
+        stderr: expect.stringContaining('cannot be reached'),
+      })
+    await server.stop()
+  })
+})
+
+describe('[TLS-2] certificates', () => {
+  /** The serial number that a listener shows. */
+  const shown = (server: Server): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const { port } = server.status().listeners.admin!
+      const socket = connectTls({ port, host: '127.0.0.1', ca: authority.cert }, () => {
+        resolve(socket.getPeerCertificate().serialNumber)
+        socket.end()
+      })
+      socket.on('error', reject)
+    })
+  const expiry = async (server: Server): Promise<number> => {
+    const body = await new Promise<string>((resolve, reject) => {
+      const asked = request(
+        `${server.url('admin', 'https')}/metrics`,
+        { ca: authority.cert, agent: false },
+        async (response) => {
+          let all = ''
+          for await (const chunk of response) all += chunk
+          resolve(all)
+        },
+      )
+      asked.on('error', reject).end()
+    })
+    return Number(/^sojourn_certificate_expiry_timestamp_seconds\{listener="admin".*\} (\S+)$/m.exec(body)?.[1])
+  }
+
+  it('are taken in anew without a restart, and the metrics tell when they expire', async () => {
+    await issue('fresh', authority, 10)
+    const server = await startServer('eu', ':memory:', { flags: tlsOf('admin', 'fresh') })
+    const before = await shown(server)
+    expect(await expiry(server)).toBeCloseTo((Date.now() + 10 * 86_400_000) / 1_000, -2)
+    server.reload()
+    expect(await shown(server)).toBe(before)
+
+    await issue('fresh', authority, 90)
+    server.reload()
+    expect(await shown(server)).not.toBe(before)
+    expect(await expiry(server)).toBeCloseTo((Date.now() + 90 * 86_400_000) / 1_000, -2)
+    const renewed = await shown(server)
+
+    // A key that does not belong to it, and no certificate at all.
+    for (const wrong of [(await stranger.sign('x')).key, 'nonsense', '']) {
+      await writeFile(file('fresh-key'), wrong)
+      server.reload()
+      expect(await shown(server)).toBe(renewed)
+    }
+    await rm(file('fresh'))
+    server.reload()
+    expect(await shown(server)).toBe(renewed)
+    expect(server.log.filter((line) => line.includes('"not reloaded"'))).toHaveLength(4)
+    await server.stop()
+  })
+
+  it('are looked at now and then', async () => {
+    await issue('timed', authority)
+    const server = await startServer('eu', ':memory:', {
+      flags: { ...tlsOf('admin', 'timed'), reloadInterval: '20ms' },
+    })
+    const before = await shown(server)
+    await issue('timed', authority)
+    await until(async () => (await shown(server)) !== before, 'the new certificate')
+    await server.stop()
+  })
+
+  it('that are none are refused at the start, with the setting that names them', async () => {
+    await writeFile(file('none'), 'nonsense')
+    await expect(
+      startServer('eu', ':memory:', { flags: { ...tlsOf('admin', 'eu'), 'admin.tls.keyFile': file('none') } }),
+    ).rejects.toThrow(/INVALID_OPTION: admin\.tls: the files hold no certificate, key and authorities/)
+    await expect(
+      startServer('eu', ':memory:', { flags: { ...tlsOf('links', 'eu'), 'links.tls.caFile': file('gone') } }),
+    ).rejects.toThrow(/links\.tls\.caFile is ".*gone\.pem", which cannot be read \(ENOENT\)/)
+  })
+})

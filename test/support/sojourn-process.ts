@@ -1,0 +1,80 @@
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { until } from './until.js'
+
+/** The command line, in a process of its own, from what `tsc -b` built. */
+
+const BIN = fileURLToPath(new URL('../../packages/server/bin/sojourn.js', import.meta.url))
+const BUILT = fileURLToPath(new URL('../../packages/server/dist/index.js', import.meta.url))
+
+export interface Ended {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface SojournProcess {
+  readonly pid: number
+  readonly ended: Promise<Ended>
+  /** What it has written so far. */
+  readonly stdout: string
+  kill(signal: NodeJS.Signals): void
+}
+
+/** Nothing of this process's environment gets in, but what Node itself needs. */
+export const startSojourn = (args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: string): SojournProcess => {
+  if (!existsSync(BUILT)) throw new Error(`${BUILT} is not there; run npm run build first`)
+  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH, ...env } })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  child.stdin.on('error', () => {})
+  child.stdin.end(input)
+  return {
+    pid: child.pid!,
+    ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr }))),
+    get stdout() {
+      return stdout
+    },
+    kill: (signal) => void child.kill(signal),
+  }
+}
+
+export const sojourn = (args: readonly string[], env?: NodeJS.ProcessEnv, input?: string): Promise<Ended> =>
+  startSojourn(args, env, input).ended
+
+export interface ServerProcess extends SojournProcess {
+  /** As the log tells. */
+  readonly ports: { readonly links?: number; readonly clients?: number; readonly admin: number }
+}
+
+interface LogLine {
+  readonly msg: string
+  readonly listeners?: { readonly [name: string]: { readonly port: number } }
+}
+
+/** Runs `sojourn serve`, and resolves when it is ready. */
+export const startServerProcess = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<ServerProcess> => {
+  const child = startSojourn(['serve', ...args], env)
+  let isOver = false
+  void child.ended.then(() => {
+    isOver = true
+  })
+  const ready = () =>
+    child.stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as LogLine)
+      .find(({ msg }) => msg === 'ready')
+  await until(() => ready() ?? isOver, 'the server to be ready')
+  const listeners = ready()?.listeners
+  if (listeners === undefined) throw new Error(`the server ended: ${JSON.stringify(await child.ended)}`)
+  const ports = Object.fromEntries(Object.entries(listeners).map(([name, { port }]) => [name, port]))
+  return Object.assign(child, { ports: ports as ServerProcess['ports'] })
+}

@@ -1,0 +1,77 @@
+import type { LinkStatus } from '@sojourn/replica'
+import { Readiness } from '@sojourn/server'
+import { expect, it } from 'vitest'
+import { steppedClock } from '../support/region.js'
+
+const link = (state: LinkStatus['state'], toReceive?: number): LinkStatus => ({
+  state,
+  toReceive,
+  behind: 0,
+  lag: 0,
+  rtt: undefined,
+  skew: 0,
+  bufferedBytes: 0,
+  bytes: { sent: 0, received: 0 },
+})
+
+const open = (regions: readonly string[], awaitsAll = false) => {
+  const stepped = steppedClock()
+  const links: Record<string, LinkStatus> = Object.fromEntries(regions.map((region) => [region, link('down')]))
+  const clock = { ...stepped, monotonic: () => stepped.now() }
+  const removed = { is: false }
+  const readiness = new Readiness({
+    clock,
+    links: () => links,
+    peerWaitMs: 60_000,
+    awaitsAll,
+    isRemoved: () => removed.is,
+  })
+  return { readiness, links, removed, advance: stepped.advance }
+}
+
+it('[ADM-1] waits for what each linked peer has told, and once, not for ever', () => {
+  const { readiness, links, advance } = open(['us', 'ap'])
+  expect(readiness.reasons()).toEqual(['no link to us yet', 'no link to ap yet'])
+  links.us = link('live')
+  expect(readiness.reasons()).toContain('catching up with us')
+  links.us = link('live', 7)
+  expect(readiness.reasons()).toContain('catching up with us, 7 commits to come')
+  links.us = link('behind', 0)
+  // It has been in step: what comes later is not waited for.
+  expect(readiness.reasons()).toEqual(['no link to ap yet'])
+  links.us = link('down')
+  expect(readiness.reasons()).toEqual(['no link to ap yet'])
+  advance(60_000)
+  expect(readiness.reasons()).toEqual([])
+  links.us = link('live', 9)
+  links.ap = link('live', 9)
+  expect(readiness.reasons()).toEqual([])
+})
+
+it('[ADM-1] waits for a peer that is there, however long that takes', () => {
+  const { readiness, links, advance } = open(['us'])
+  links.us = link('live', 1)
+  advance(1_000_000)
+  expect(readiness.isCaughtUp).toBe(false)
+  links.us = link('down')
+  expect(readiness.isCaughtUp).toBe(true)
+})
+
+it('[ADM-1] is ready alone, and not while it stops or where it was removed', () => {
+  const { readiness, removed } = open([])
+  expect(readiness.reasons()).toEqual([])
+  removed.is = true
+  expect(readiness.reasons()).toEqual(['this region was removed from the others'])
+  removed.is = false
+  readiness.stop()
+  expect(readiness.reasons()).toEqual(['it is stopping'])
+})
+
+it('[BACKUP-3] a restored replica waits for every peer, down or not', () => {
+  const { readiness, links, advance } = open(['us', 'ap'], true)
+  advance(1_000_000)
+  links.us = link('live', 0)
+  expect(readiness.reasons()).toEqual(['restored from a backup, and ap has not told what ended since'])
+  delete links.ap
+  expect(readiness.reasons()).toEqual([])
+})
