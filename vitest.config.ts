@@ -7,7 +7,10 @@ export default defineConfig({
   resolve: {
     // Tests run the sources, so that a stale build can never pass for the code.
     alias: Object.fromEntries(
-      ['core', 'wire', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [`@sojourn/${n}`, source(n)]),
+      ['core', 'wire', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [
+        `@sojourn/${n}`,
+        source(n),
+      ]),
     ),
   },
   test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 },

@@ -11,7 +11,6 @@ import type {
   StorageEngine,
   StorageRow,
   StorageWrite,
-  Timer,
   View,
 } from '@sojourn/core'
 import { encodeRecord, expiresAt, isSojournError, materialize, SojournError } from '@sojourn/core'
@@ -40,11 +39,10 @@ import {
 } from './keyspace.js'
 import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
 import { dropOrphans, hasOrphans } from './orphans.js'
+import { StateWriter } from './state-writer.js'
 
 /** In Redis's words: every commit waits for the disk; the disk is told once a second; the system decides. */
 export type Fsync = 'always' | 'everysec' | 'never'
-
-const STATE_INTERVAL_MS = 1_000
 
 /** A record as the store holds it. */
 export interface Entry {
@@ -110,10 +108,9 @@ export class RecordStore {
   readonly #telling = new Set<SessionKey>()
   #hits = 0
   #misses = 0
-  #dirty = false
+  readonly #stateWriter: StateWriter
   /** Whether a rotten record was replaced or removed, whose place in the feed could not be read. */
   #hasOrphans = false
-  #stateTimer: Timer | undefined
   #closed = false
 
   private constructor(options: RecordStoreOptions, storage: Storage, state: StoreState) {
@@ -126,6 +123,13 @@ export class RecordStore {
     this.#committed = state.head
     this.#expiredThrough = state.expiredThrough
     this.#census = new Census(storage)
+    this.#stateWriter = new StateWriter({
+      storage,
+      clock: options.clock,
+      sync: options.fsync !== 'never',
+      state: () => this.#state(),
+      failed: options.failed,
+    })
     this.#cache = new Cache(options.limits.maxCacheEntries, options.limits.maxCacheBytes)
     this.#queue = new CommitQueue({
       storage,
@@ -151,7 +155,7 @@ export class RecordStore {
       await store.#census.take(() => store.#noticed())
       const { sessions, expired, tombstones } = store.counts
       store.#hasOrphans = await hasOrphans(storage, sessions + expired + tombstones)
-      store.#scheduleState()
+      store.#stateWriter.start()
       return store
     } catch (error) {
       await storage.close()
@@ -293,7 +297,7 @@ export class RecordStore {
     const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
     const commit: Commit = { key, sequence, entry, origin, note, passing }
     this.#unwritten.set(key, commit)
-    this.#dirty = true
+    this.#stateWriter.touch()
     const done = this.#queue.add(writes, commit)
     this.#writing.set(key, done)
     return { sequence, entry, done }
@@ -341,7 +345,7 @@ export class RecordStore {
       passing: false,
     }
     this.#unwritten.set(key, commit)
-    this.#dirty = true
+    this.#stateWriter.touch()
     const dead: StorageWrite[] = [recordKey(key), feedKey(entry.sequence)].map((row) => ({ type: 'del', key: row }))
     return this.#queue.add([...dead, ...expiryWrites(key, entry.record, undefined)], commit)
   }
@@ -415,7 +419,7 @@ export class RecordStore {
     this.#telling.clear()
     if (time === this.#expiredThrough) return
     this.#expiredThrough = time
-    this.#dirty = true
+    this.#stateWriter.touch()
   }
 
   #onCommitted(commits: readonly Commit[]): void {
@@ -441,29 +445,9 @@ export class RecordStore {
     void this.#census.take(() => this.#noticed()).catch((reason: unknown) => this.#options.failed(reason))
   }
 
-  #scheduleState(): void {
-    this.#stateTimer = this.#options.clock.after(STATE_INTERVAL_MS, () => {
-      void this.writeState()
-        .catch((error: unknown) => this.#options.failed(error))
-        .then(() => {
-          if (!this.#closed) this.#scheduleState()
-        })
-    })
-  }
-
-  /** Notes how far the store is; with `everysec` and `always`, everything before it is on the disk then. */
-  async writeState(): Promise<void> {
-    if (!this.#dirty) return
-    this.#dirty = false
-    await this.#storage.write(
-      [{ type: 'put', key: STATE_KEY, value: encodeState(this.#state()) }],
-      this.#options.fsync !== 'never',
-    )
-  }
-
   /** The vector moved, so the state is worth writing. */
   touchState(): void {
-    this.#dirty = true
+    this.#stateWriter.touch()
   }
 
   #state(): StoreState {
@@ -479,10 +463,9 @@ export class RecordStore {
   /** Writes what waits, then closes the storage. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#stateTimer?.cancel()
     await this.#queue.idle()
     try {
-      await this.writeState()
+      await this.#stateWriter.close()
     } finally {
       await this.#storage.close()
     }
