@@ -35,7 +35,7 @@ describe('simulated worlds', () => {
 
   // In blocks, so that a failure says where, and no test is long.
   it.each(Array.from({ length: Math.ceil(WORLDS / 20) }, (_, block) => 1 + block * 20))(
-    '[SIM-1] [KEEP-1] [GUAR-1] [UNIQ-1] [BOUND-2] no rule is broken in the worlds from %i on',
+    '[SIM-1] [CONV-5] [KEEP-1] [GUAR-1] [UNIQ-1] [BOUND-2] no rule is broken in the worlds from %i on',
     async (first) => {
       for (let seed = first; seed < first + 20; seed++) expectClean(await runPlan(planOf(seed)))
     },
