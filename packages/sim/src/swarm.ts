@@ -238,9 +238,13 @@ const drawDetails = (
   }
 }
 
-/** One region alone, two halves, a ring that is cut open, or a bridge: everybody speaks to one region only. */
+/**
+ * One region alone; two halves, of which one may be a majority; a pair; a bridge: everybody speaks to one region only; a ring: everybody
+ * speaks to two neighbours, where there are enough regions for that to be less than all.
+ */
 const drawPartition = (random: Prng, region: string, regions: readonly string[]): string[] => {
-  const shape = random.pick(['alone', 'halves', 'pair', 'bridge'] as const)
+  const shapes = ['alone', 'halves', 'pair', 'bridge'] as const
+  const shape = random.pick(regions.length > 3 ? ([...shapes, 'ring'] as const) : shapes)
   const ways = waysOf(regions)
   const between = (test: (a: string, b: string) => boolean) =>
     ways.filter((way) => {
@@ -248,6 +252,11 @@ const drawPartition = (random: Prng, region: string, regions: readonly string[])
       return test(a, b)
     })
   if (shape === 'alone') return between((a, b) => a === region || b === region)
+  if (shape === 'ring') {
+    const ring = random.shuffled(regions)
+    const apart = (a: string, b: string) => Math.abs(ring.indexOf(a) - ring.indexOf(b))
+    return between((a, b) => apart(a, b) !== 1 && apart(a, b) !== ring.length - 1)
+  }
   if (shape === 'bridge') return between((a, b) => a !== region && b !== region)
   if (shape === 'pair') {
     const other = random.pick(regions.filter((name) => name !== region))
