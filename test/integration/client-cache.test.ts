@@ -1,4 +1,4 @@
-import type { ReplicaOptions } from '@sojourn/replica'
+import type { ReplicaOptions, Session } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions, steppedClock } from '../support/region.js'
 import { Gate, Opened } from '../support/serve.js'
@@ -53,8 +53,8 @@ describe('the near cache', () => {
     const client = await opened.connect({ url, nearCache: true })
     const { id } = await regions.eu.create({ n: 0 }, { idleTimeout: '10m' })
     await regions.settled()
-    const is = (isSo: (session: Awaited<ReturnType<typeof client.get>>) => boolean, what: string) =>
-      until(async () => isSo(await client.get(id)), what)
+    const is = (isSo: (session: Session<{ n: number }> | undefined) => boolean, what: string) =>
+      until(async () => isSo(await client.get<{ n: number }>(id)), what)
     await is((session) => session?.data.n === 0, 'the session')
     await regions.eu.increment(id, '/n')
     await is((session) => session?.data.n === 1, 'an edit')
