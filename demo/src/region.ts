@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type LinkChange, openReplica, type Replica } from '@sojourn/replica'
 import { explain } from './fault.js'
-import { isLinked } from './link-switch.js'
+import { isLinked, linkSwitch } from './link-switch.js'
 import { readSecret } from './secret.js'
 import { HOST, type RegionSettings, readSettings } from './settings.js'
 import { shop } from './shop.js'
@@ -62,7 +62,14 @@ const start = async (settings: RegionSettings, linkSecret: string, cookieSecret:
     secret: linkSecret,
   })
   const unfollow = follow(replica)
-  const server = await listen(shop({ replica, cookieSecret, log }), settings.appPort).catch(async (error) => {
+  const app = shop({
+    region: replica.region,
+    sessions: replica,
+    besides: { '/admin': linkSwitch(replica) },
+    cookieSecret,
+    log,
+  })
+  const server = await listen(app, settings.appPort).catch(async (error) => {
     unfollow()
     await replica.close()
     throw error

@@ -1,8 +1,7 @@
+import { isSojournError, type SessionApi } from '@sojourn/core'
 import { SojournStore } from '@sojourn/express'
-import { isSojournError, type Replica } from '@sojourn/replica'
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
 import session from 'express-session'
-import { linkSwitch } from './link-switch.js'
 import { say } from './say.js'
 
 declare module 'express-session' {
@@ -14,7 +13,12 @@ declare module 'express-session' {
 }
 
 export interface ShopOptions {
-  readonly replica: Replica
+  /** The name of the region that the shop stands in. */
+  readonly region: string
+  /** A replica, or a client of a server. */
+  readonly sessions: SessionApi
+  /** What there is besides the shop, by its path; it gets no session. */
+  readonly besides: { readonly [path: string]: RequestHandler }
   readonly cookieSecret: string
   readonly log: (line: string) => void
 }
@@ -22,17 +26,16 @@ export interface ShopOptions {
 const HOUR_MS = 3_600_000
 
 /** A shop with a cart in the session: an ordinary Express app, but for the store. */
-export const shop = ({ replica, cookieSecret, log }: ShopOptions): Express => {
-  const { region } = replica
+export const shop = ({ region, sessions, besides, cookieSecret, log }: ShopOptions): Express => {
   const app = express()
   app.disable('x-powered-by')
-  app.use('/admin', linkSwitch(replica))
+  for (const [path, handler] of Object.entries(besides)) app.use(path, handler)
   app.use(
     session({
       name: 'sid',
       secret: cookieSecret,
       // Views are counted in every region at once; as a counter, they add up.
-      store: new SojournStore({ sessions: replica, counters: ['/views'] }),
+      store: new SojournStore({ sessions, counters: ['/views'] }),
       resave: false,
       saveUninitialized: false,
       cookie: { maxAge: HOUR_MS, sameSite: 'lax' },

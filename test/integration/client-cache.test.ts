@@ -1,8 +1,7 @@
-import type { Session } from '@sojourn/core'
-import type { ReplicaOptions } from '@sojourn/replica'
+import type { ReplicaOptions, Session } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions, steppedClock } from '../support/region.js'
-import { Opened } from '../support/serve.js'
+import { Gate, Opened } from '../support/serve.js'
 import { until } from '../support/until.js'
 
 const opened = new Opened()
@@ -106,6 +105,21 @@ describe('the near cache', () => {
     await Promise.all([writer(), reader(), reader()])
     await until(async () => (await client.get(id))!.data.n === written, 'the last write')
     expect(client.status().nearCache!.hits).toBeGreaterThan(0)
+  })
+
+  it('[NET-5] an answer that a change overtook is not kept', async () => {
+    const gate = new Gate()
+    const { url, replica } = await opened.serve({ around: gate.around })
+    const client = await opened.connect({ url, nearCache: true })
+    const { id } = await replica.create({ n: 0 })
+    gate.shut()
+    const slow = client.get(id)
+    await until(() => gate.held === 1, 'the read to be under way')
+    await replica.update(id, { n: 1 })
+    gate.open()
+    expect(await slow).toMatchObject({ data: { n: 0 } })
+    expect(await client.get(id)).toMatchObject({ data: { n: 1 } })
+    expect(client.status().nearCache!.hits).toBe(0)
   })
 
   it('[NET-5] over a link that is stalled nothing is given out once the last ping is too old', async () => {

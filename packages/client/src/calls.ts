@@ -1,7 +1,8 @@
 import type { Clock, SojournError as Failure, Timer } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
-import type { Answer, ClientRequest } from '@sojourn/wire'
+import type { Answer, ClientRequest, FailedAnswer } from '@sojourn/wire'
 import type { Channel } from './channel.js'
+import { Told } from './told.js'
 
 /** What becomes of a call whose connection ended before its answer came. */
 export type Repeat =
@@ -14,23 +15,26 @@ export type Repeat =
 
 interface Call {
   readonly request: ClientRequest
+  /** What the caller gets of an answer. */
+  readonly finish: Finish<unknown>
   readonly repeat: Repeat
   /** Monotonic. */
   readonly deadline: number
-  readonly resolve: (answer: Answer) => void
+  readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
-  readonly heard: Heard | undefined
   /** Where it was asked, and an answer may still come from. */
   channel: Channel | undefined
   /** The server that may have it, whether or not the channel stands. */
   server: string | undefined
 }
 
-/** Is told of an answer at once, before anything is heard that the server said after it; the promise is told later. */
-export type Heard = (answer: Answer, channel: Channel) => void
+export type Answered = Exclude<Answer, FailedAnswer>
 
-/** What a request is before it has its number. */
-export type Unnumbered = ClientRequest extends infer R ? (R extends ClientRequest ? Omit<R, 'number'> : never) : never
+/** Makes of an answer what the caller gets; at once, before anything is heard that the server said after it. */
+export type Finish<T> = (answer: Answered, channel: Channel) => T
+
+/** The number of a request that has none yet. */
+export const UNNUMBERED = 0
 
 /** Calls that wait for their answers: numbered, in that order, each until its deadline at the latest. */
 export class Calls {
@@ -62,24 +66,23 @@ export class Calls {
   }
 
   /** @param channel where to ask; undefined: as soon as there is one */
-  begin(
-    request: Unnumbered,
-    {
-      repeat,
-      deadline,
-      heard,
-    }: { readonly repeat: Repeat; readonly deadline: number; readonly heard?: Heard | undefined },
+  begin<T>(
+    request: ClientRequest,
+    repeat: Repeat,
+    deadline: number,
     channel: Channel | undefined,
-  ): Promise<Answer> {
+    finish: Finish<T>,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const number = ++this.#number
+      ;(request as { number: number }).number = number
       const call: Call = {
-        request: { ...request, number } as ClientRequest,
+        request,
+        finish,
         repeat,
         deadline,
-        resolve,
+        resolve: resolve as (value: unknown) => void,
         reject,
-        heard,
         channel: undefined,
         server: undefined,
       }
@@ -107,8 +110,15 @@ export class Calls {
     if (call?.channel !== channel) return
     this.#calls.delete(answer.number)
     channel.waiting--
-    call.heard?.(answer, channel)
-    call.resolve(answer)
+    if (answer.type === 'failed') {
+      call.reject(errorOf(answer))
+      return
+    }
+    try {
+      call.resolve(call.finish(answer, channel))
+    } catch (error) {
+      call.reject(error)
+    }
   }
 
   /** A channel stands: asks what waits for one, in the order of the numbers. */
@@ -213,3 +223,13 @@ const tooLarge = ({ request }: Call, bytes: number, limit: number): Failure =>
   new SojournError('SESSION_TOO_LARGE', `${request.type}: the data has ${bytes} bytes, the server takes ${limit}`, {
     limit,
   })
+
+/** The server's error, as if it had been thrown here. */
+const errorOf = ({ code, message, details }: FailedAnswer): SojournError => {
+  const { session, ...rest } = details
+  const known = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  return new SojournError(code, message, {
+    ...known,
+    ...(session && { session: new Told(session).session(session.id) }),
+  })
+}

@@ -27,8 +27,8 @@ import {
   sessionKey,
   thaw,
 } from '@sojourn/core'
-import { type Answer, encodeData, type FailedAnswer, type UpdateChoices, type WriteChoices } from '@sojourn/wire'
-import { Calls, type Heard, type Repeat, type Unnumbered } from './calls.js'
+import { type ClientRequest, encodeData, type PageAnswer, type UpdateChoices, type WriteChoices } from '@sojourn/wire'
+import { type Answered, Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
 import type { Channel } from './channel.js'
 import { checkData, difference } from './difference.js'
 import { type CacheStatus, NearCache } from './near-cache.js'
@@ -129,38 +129,47 @@ export class Client implements SessionApi, AsyncDisposable {
       maxLifetimeMs: durationMs(options.maxLifetime, 'maxLifetime'),
     }
     const text = encodeData(checkData(data))
-    return this.#made<T>({ type: 'create', data: text, choices }, choices.timeoutMs, id)
+    return this.#made<T>({ type: 'create', number: UNNUMBERED, data: text, choices }, choices.timeoutMs, id)
   }
 
-  async get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
-    checkId(id)
-    const read = level(options.read, 'read')
-    const timeoutMs = durationMs(options.timeout, 'timeout')
-    const told = await this.#read(id, read, timeoutMs, this.#deadline(timeoutMs))
-    return told?.session<T>(id)
+  get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
+    try {
+      checkId(id)
+      const read = level(options.read, 'read')
+      const timeoutMs = durationMs(options.timeout, 'timeout')
+      const deadline = this.#deadline(timeoutMs)
+      return this.#read(id, read, timeoutMs, deadline, (told) => told?.session<T>(id))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  async #read(
+  #read<R>(
     id: string,
     read: Level | undefined,
     timeoutMs: number | undefined,
     deadline: number,
-  ): Promise<Told | undefined> {
+    finish: (told: Told | undefined) => R,
+  ): Promise<R> {
     const cache = read === undefined || read === 'local' || read === 1 ? this.#cache : undefined
-    const key = cache && sessionKey(id)
-    if (cache && key !== undefined) {
-      const kept = cache.get(key, read === undefined, this.#latestTime())
-      if (kept) return kept
-    }
-    let told: Told | undefined
-    const request: Unnumbered = { type: 'get', id, watch: cache !== undefined, choices: { read, timeoutMs } }
-    await this.#call(request, 'anywhere', deadline, (answer, from) => {
-      if (answer.type !== 'found') return
-      told = new Told(answer)
-      if (cache && key !== undefined && answer.watched && from === this.#route.current)
+    const choices = { read, timeoutMs }
+    if (cache === undefined)
+      return this.#call(
+        { type: 'get', number: UNNUMBERED, id, watch: false, choices },
+        'anywhere',
+        deadline,
+        (answer) => finish(foundIn(answer)),
+      )
+    const key = sessionKey(id)
+    const kept = cache.get(key, read === undefined, this.#latestTime())
+    if (kept) return Promise.resolve(finish(kept))
+    const request = { type: 'get', number: UNNUMBERED, id, watch: true, choices } as const
+    return this.#call(request, 'anywhere', deadline, (answer, from) => {
+      const told = foundIn(answer)
+      if (told && answer.type === 'found' && answer.watched && from === this.#route.current)
         cache.set(key, told, read === undefined)
+      return finish(told)
     })
-    return told
   }
 
   /** For the near cache: the server's clock is not later than this. Later than all where nothing that is kept can be relied on. */
@@ -186,9 +195,9 @@ export class Client implements SessionApi, AsyncDisposable {
     const deadline = this.#deadline(choices.timeoutMs)
     if (typeof update !== 'function') {
       const patch = encodeData(checkData(checkTop(update)))
-      return this.#found<T>(id, { type: 'patch', id, patch, choices }, deadline)
+      return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices }, deadline)
     }
-    const read = await this.#read(id, 'local', undefined, deadline)
+    const read = await this.#read(id, 'local', undefined, deadline, (told) => told)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
     const draft = thaw(read.data) as T
     const result: unknown = update(draft)
@@ -226,6 +235,7 @@ export class Client implements SessionApi, AsyncDisposable {
       id,
       {
         type: 'replace',
+        number: UNNUMBERED,
         id,
         base: 'base' in written ? encodeData(written.base) : undefined,
         next: encodeData(written.next),
@@ -247,36 +257,43 @@ export class Client implements SessionApi, AsyncDisposable {
     if (!isInteger(by))
       throw new SojournError('INVALID_OPTION', `by is ${String(by)}; give an integer below 2^53`, { option: 'by' })
     const choices = updateChoices(options)
-    return this.#found<T>(id, { type: 'increment', id, path, by, choices }, this.#deadline(choices.timeoutMs))
+    return this.#found<T>(
+      id,
+      { type: 'increment', number: UNNUMBERED, id, path, by, choices },
+      this.#deadline(choices.timeoutMs),
+    )
   }
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
     checkId(id)
     const choices = { ...writeChoices(options), idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout') }
-    const answer = await this.#call({ type: 'touch', id, choices }, 'anywhere', this.#deadline(choices.timeoutMs))
-    return answer.type === 'found' ? new Told(answer).session<T>(id) : undefined
+    const request = { type: 'touch', number: UNNUMBERED, id, choices } as const
+    return this.#call(request, 'anywhere', this.#deadline(choices.timeoutMs), (answer) =>
+      foundIn(answer)?.session<T>(id),
+    )
   }
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     checkId(id)
     const choices = { ...writeChoices(options), reason: checkReason(options.reason) }
-    const answer = await this.#call({ type: 'end', id, choices }, 'anywhere', this.#deadline(choices.timeoutMs))
-    return expected(answer, 'counted').count === 1
+    const request = { type: 'end', number: UNNUMBERED, id, choices } as const
+    return (await this.#call(request, 'anywhere', this.#deadline(choices.timeoutMs), countedIn)) === 1
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     checkId(id)
     const choices = writeChoices(options)
-    return this.#made<T>({ type: 'rotate', id, choices }, choices.timeoutMs)
+    return this.#made<T>({ type: 'rotate', number: UNNUMBERED, id, choices }, choices.timeoutMs)
   }
 
   async *sessions(): AsyncIterable<StoredSession> {
     let on: Channel | undefined
-    const first = await this.#call({ type: 'walk' }, 'never', this.#deadline(), (_answer, from) => {
+    const begin = { type: 'walk', number: UNNUMBERED } as const
+    let page = await this.#call(begin, 'never', this.#deadline(), (answer, from) => {
       on = from
+      return pageIn(answer)
     })
-    const { number: walk } = first
-    let page = expected(first, 'page')
+    const { number: walk } = page
     try {
       for (;;) {
         for (const { key, createdAt, expiresAt, data } of page.sessions)
@@ -284,7 +301,8 @@ export class Client implements SessionApi, AsyncDisposable {
         if (page.isLast) return
         if (this.#route.current !== on)
           throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this walk has ended; begin again')
-        page = expected(await this.#call({ type: 'step', walk }, 'never', this.#deadline()), 'page')
+        const step = { type: 'step', number: UNNUMBERED, walk } as const
+        page = await this.#call(step, 'never', this.#deadline(), pageIn)
       }
     } finally {
       if (!page.isLast) on?.send({ type: 'leave', walk })
@@ -292,13 +310,13 @@ export class Client implements SessionApi, AsyncDisposable {
   }
 
   async count(): Promise<number> {
-    return expected(await this.#call({ type: 'count' }, 'anywhere', this.#deadline()), 'counted').count
+    return this.#call({ type: 'count', number: UNNUMBERED }, 'anywhere', this.#deadline(), countedIn)
   }
 
   async endAll(options: EndOptions = {}): Promise<number> {
     const choices = { ...writeChoices(options), reason: checkReason(options.reason) }
-    const answer = await this.#call({ type: 'endAll', choices }, 'same server', this.#deadline(choices.timeoutMs))
-    return expected(answer, 'counted').count
+    const request = { type: 'endAll', number: UNNUMBERED, choices } as const
+    return this.#call(request, 'same server', this.#deadline(choices.timeoutMs), countedIn)
   }
 
   status(): ClientStatus {
@@ -313,43 +331,45 @@ export class Client implements SessionApi, AsyncDisposable {
     }
   }
 
-  async #found<T extends object>(id: string, request: Unnumbered, deadline: number): Promise<Session<T>> {
-    return new Told(expected(await this.#call(request, 'same server', deadline), 'found')).session<T>(id)
+  #found<T extends object>(id: string, request: ClientRequest, deadline: number): Promise<Session<T>> {
+    return this.#call(request, 'same server', deadline, (answer) => {
+      if (answer.type !== 'found') throw unexpected(answer)
+      return new Told(answer).session<T>(id)
+    })
   }
 
-  async #made<T extends object>(request: Unnumbered, timeoutMs: number | undefined, id?: string): Promise<Session<T>> {
-    const made = expected(await this.#call(request, 'same server', this.#deadline(timeoutMs)), 'made')
-    return new Told(made).session<T>(id ?? made.id)
+  #made<T extends object>(request: ClientRequest, timeoutMs: number | undefined, id?: string): Promise<Session<T>> {
+    return this.#call(request, 'same server', this.#deadline(timeoutMs), (answer) => {
+      if (answer.type !== 'made') throw unexpected(answer)
+      return new Told(answer).session<T>(id ?? answer.id)
+    })
   }
 
   #deadline(timeoutMs = 0): number {
     return this.#settings.clock.monotonic() + this.#settings.timeoutMs + timeoutMs
   }
 
-  /** @throws what the server says, and CLIENT_CLOSED, OVERLOADED, UNAVAILABLE, CONNECTION_LOST, TIMEOUT */
-  async #call(request: Unnumbered, repeat: Repeat, deadline: number, heard?: Heard): Promise<Answer> {
-    if (this.#isClosed) throw new SojournError('CLIENT_CLOSED', 'the client was closed')
+  /** Rejects with what the server says, and CLIENT_CLOSED, OVERLOADED, UNAVAILABLE, CONNECTION_LOST, TIMEOUT. */
+  #call<R>(request: ClientRequest, repeat: Repeat, deadline: number, finish: Finish<R>): Promise<R> {
     const channel = this.#route.current
-    this.#admit(channel)
-    const answer = await this.#calls.begin(request, { repeat, deadline, heard }, channel)
-    if (answer.type === 'failed') throw errorOf(answer)
-    return answer
+    const refusal = this.#refusal(channel)
+    return refusal ? Promise.reject(refusal) : this.#calls.begin(request, repeat, deadline, channel, finish)
   }
 
-  /** @throws OVERLOADED, TOKEN_REFUSED, LINK_VERSION */
-  #admit(channel: Channel | undefined): void {
+  /** Why no call can be made now. */
+  #refusal(channel: Channel | undefined): SojournError | undefined {
+    if (this.#isClosed) return new SojournError('CLIENT_CLOSED', 'the client was closed')
     const { maxInFlight, maxBufferedBytes } = this.#settings.limits
     const limit = Math.min(maxInFlight, channel?.welcome.maxInFlight ?? maxInFlight)
     if (this.#calls.size >= limit)
-      throw new SojournError('OVERLOADED', `${limit} calls wait for an answer (limits.maxInFlight)`, { limit })
+      return new SojournError('OVERLOADED', `${limit} calls wait for an answer (limits.maxInFlight)`, { limit })
     if (channel && channel.bufferedBytes >= maxBufferedBytes)
-      throw new SojournError(
+      return new SojournError(
         'OVERLOADED',
         `${maxBufferedBytes} bytes wait for the connection (limits.maxBufferedBytes)`,
-        {
-          limit: maxBufferedBytes,
-        },
+        { limit: maxBufferedBytes },
       )
+    return undefined
   }
 
   /** Ends the connection. Calls that wait for an answer are refused with CLIENT_CLOSED, or, where they may have been done, CONNECTION_LOST. */
@@ -404,18 +424,24 @@ const checkTop = (data: unknown): Record<string, unknown> => {
   return data
 }
 
+const unexpected = ({ type }: Answered): SojournError =>
+  new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not fit the question`)
+
 /** @throws FRAME_UNEXPECTED */
-const expected = <K extends Answer['type']>(answer: Answer, type: K): Answer & { type: K } => {
-  if (answer.type === type) return answer as Answer & { type: K }
-  throw new SojournError('FRAME_UNEXPECTED', `the server answered ${answer.type} where ${type} was expected`)
+const foundIn = (answer: Answered): Told | undefined => {
+  if (answer.type === 'found') return new Told(answer)
+  if (answer.type === 'none') return undefined
+  throw unexpected(answer)
 }
 
-/** The server's error, as if it had been thrown here. */
-const errorOf = ({ code, message, details }: FailedAnswer): SojournError => {
-  const { session, ...rest } = details
-  const known = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
-  return new SojournError(code, message, {
-    ...known,
-    ...(session && { session: new Told(session).session(session.id) }),
-  })
+/** @throws FRAME_UNEXPECTED */
+const countedIn = (answer: Answered): number => {
+  if (answer.type === 'counted') return answer.count
+  throw unexpected(answer)
+}
+
+/** @throws FRAME_UNEXPECTED */
+const pageIn = (answer: Answered): PageAnswer => {
+  if (answer.type === 'page') return answer
+  throw unexpected(answer)
 }

@@ -18,7 +18,29 @@ export const connect = async (options: ClientOptions): Promise<Client> => {
   }
 }
 
-export { ERROR_CODES, type ErrorCode, isSojournError, type Session, type SessionApi, SojournError } from '@sojourn/core'
+export {
+  type CreateOptions,
+  type Data,
+  type Duration,
+  type EndOptions,
+  type EndReason,
+  ERROR_CODES,
+  type ErrorCode,
+  isSojournError,
+  type Level,
+  type ReadOptions,
+  type ReplaceOptions,
+  type Session,
+  type SessionApi,
+  type SessionKey,
+  SojournError,
+  type StoredSession,
+  sessionKey,
+  type TouchOptions,
+  type Update,
+  type UpdateOptions,
+  type WriteOptions,
+} from '@sojourn/core'
 export { Client, type ClientStatus } from './client.js'
 export type { ClientLimits, ClientOptions, LinkChange, NearCacheOptions } from './options.js'
 export type { Dial, DialOptions, TlsOptions } from './websocket.js'

@@ -41,6 +41,9 @@ export class Told {
 const freeze = <V>(value: V): V => {
   if (typeof value !== 'object' || value === null) return value
   if (!Array.isArray(value) && !isPlainObject(value)) return value
-  for (const part of Object.values(value)) freeze(part)
+  for (const key in value) {
+    const part: unknown = (value as Record<string, unknown>)[key]
+    if (typeof part === 'object') freeze(part)
+  }
   return Object.freeze(value)
 }

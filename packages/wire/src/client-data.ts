@@ -15,6 +15,7 @@ export const encodeData = (data: object): string =>
   isJson(data) ? JSON.stringify(data) : ESCAPED + JSON.stringify(escapeValue(data))
 
 const isJson = (value: unknown): boolean => {
+  if (typeof value === 'string') return true
   if (typeof value === 'number') return value !== 0 || 1 / value > 0
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isJson)
