@@ -196,7 +196,7 @@ export class Faults {
         })
         return true
       case 'membership':
-        return this.#leave(region, ms)
+        return this.#leave(region, ms, Math.floor(step.at) % 2 === 0)
       default:
         return step.fault satisfies never
     }
@@ -269,31 +269,38 @@ export class Faults {
     region.options = { ...region.options, fsync, limits }
   }
 
-  /** A region leaves for good: the others are restarted without it. After a while it comes back with an empty disk. */
-  #leave(region: Region, ms: number): boolean {
+  /**
+   * A region leaves for good: the others are told, or restarted without it. After a while it comes back with an empty disk.
+   * @param whileRunning whether the others are told while they run
+   */
+  #leave(region: Region, ms: number, whileRunning: boolean): boolean {
     const { members, regions } = this.#options
     if (members.size < 3 || !members.has(region.name)) return false
     members.delete(region.name)
     region.stop()
     this.#lost(region, Number.NEGATIVE_INFINITY, 'membership')
-    this.#restartOthers(region)
+    this.#tellOthers(region, whileRunning)
     this.#later(ms, () => {
       region.kill(true)
       region.machine.disk.wipe()
       members.add(region.name)
-      this.#restartOthers(region)
+      this.#tellOthers(region, whileRunning)
       this.#options.trace.tell(region.name, '*** is a member again')
       for (const name of regions.keys()) if (name === region.name) this.#start(region)
     })
     return true
   }
 
-  #restartOthers(except: Region): void {
+  #tellOthers(about: Region, whileRunning: boolean): void {
     let at = 0
     for (const region of this.#options.regions.values()) {
-      if (region === except) continue
+      if (region === about) continue
       at += 500
       this.#later(at, () => {
+        if (whileRunning && region.replica && !region.process?.isPaused) {
+          region.changeMembers()
+          return
+        }
         if (region.state === 'open') region.stop()
         this.#later(300, () => this.#start(region))
       })

@@ -18,6 +18,8 @@ export interface RegionHost {
   faulted(region: Region, fault: { code: string; message: string }): void
 }
 
+const addressOf = (name: string): string => `ws://${name}:7100`
+
 const SECRET = 'a secret for worlds only'
 
 /** One region: a machine, and the process that runs there, if one does. */
@@ -70,7 +72,7 @@ export class Region {
       region: this.name,
       location: this.name,
       listen: { host: this.name, port: 7_100 },
-      peers: Object.fromEntries(peers.map((name) => [name, `ws://${name}:7100`])),
+      peers: Object.fromEntries(peers.map((name) => [name, addressOf(name)])),
       secret: SECRET,
       maxClockSkew: MAX_CLOCK_SKEW_MS,
       ports: process.ports,
@@ -90,6 +92,17 @@ export class Region {
         this.#host.failedToOpen(this, error)
       },
     )
+  }
+
+  /** Tells the running replica which regions there are now. */
+  changeMembers(): void {
+    const replica = this.replica
+    if (!replica) return
+    const now = [...this.#host.members].sort()
+    for (const name of this.members) if (!now.includes(name)) replica.removePeer(name)
+    for (const name of now)
+      if (name !== this.name && !this.members.includes(name)) replica.addPeer(name, addressOf(name))
+    this.members = now
   }
 
   /** Closes the replica, as SIGTERM would, and ends the process. */
