@@ -17,6 +17,11 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [911, 'a deadline that passed while the record was being written was never noticed'],
   [1518, 'a rotten place of a rotten record was swept up by nobody'],
   [1869, 'a read mended others with what the disk then refused'],
+  [4934, 'a rotten tombstone that was in memory was counted anew as a session'],
+  [5764, 'a sweep of orphans that met a full disk was not begun again'],
+  [6821, 'a new count forgot what was on its way to the disk'],
+  [6880, 'a peer that sent many small stretches was cut off again and again'],
+  [7369, 'a stretch that left out many entries filled the queue by itself'],
   [3450, 'what a stretch vouched for bore out what it had left out'],
 ]
 

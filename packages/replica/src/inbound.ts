@@ -1,4 +1,4 @@
-import type { FeedId, SessionKey } from '@sojourn/core'
+import type { FeedId, Held, SessionKey } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import type { Origin } from '@sojourn/store'
 import { decodeItem, type Stretch } from '@sojourn/wire'
@@ -13,15 +13,18 @@ interface Checkpoint {
   unwritten: number
   /** Other feeds that must be held first, for what the sender left out. */
   readonly needs: Map<FeedId, number>
-  /** A delta builds on what is not here; the record was asked for. */
-  wants: SessionKey | undefined
+  /** Deltas build on what is not here; these records were asked for. */
+  readonly wants: Set<SessionKey>
   /** What else is then held. */
-  readonly holds: Stretch['holds']
+  readonly holds: Map<FeedId, number>
   /** Whether the sender waits for the ack. */
-  readonly prompt: boolean
+  prompt: boolean
   /** Whether the feed is held through here then; else a walk has come so far. */
-  readonly whole: boolean
+  whole: boolean
 }
+
+/** Records that may be asked for and not have come, for each frame that may wait. */
+const WANTED_A_FRAME = 16
 
 export interface InboundOptions {
   readonly peer: Peer
@@ -59,10 +62,8 @@ export class Inbound {
 
   /** @throws FRAME_INVALID and other codes of malformed items; the link must be closed then */
   received(stretch: Stretch): void {
-    const { peer, maxPending, failed, settle } = this.#options
+    const { peer, failed, settle } = this.#options
     if (stretch.through < stretch.from) throw new SojournError('FRAME_INVALID', 'a stretch ends before it begins')
-    if (this.#checkpoints.length >= maxPending)
-      throw new SojournError('LINK_OVERLOADED', `${maxPending} stretches wait to be claimed`, { limit: maxPending })
     const entries = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
     const origin = { feed: peer.feed, sequence: stretch.through }
     const isCatchUp = stretch.mode === 'catchup' || stretch.mode === 'caughtup'
@@ -85,42 +86,41 @@ export class Inbound {
     else Promise.all(writes).then(written, failed)
   }
 
-  /** A stretch as checkpoints: one before each thing that must be there first, and one for the end. */
+  /** A stretch as checkpoints: one for the end, and for a live one before each thing that must be there first. */
   #enqueue(stretch: Stretch, wants: readonly SessionKey[]): Checkpoint[] {
-    // A catch-up waits for acks, too: it sends no more than so much ahead of them.
-    const prompt = stretch.mode !== 'live'
-    const own: Checkpoint[] = []
-    const add = (more: Partial<Checkpoint> & { through: number }) =>
-      own.push({ unwritten: 1, needs: new Map(), wants: undefined, holds: [], prompt: false, whole: true, ...more })
-    if (stretch.mode === 'catchup') {
-      const last = this.#checkpoints.at(-1)
-      const needs = needsOf(stretch)
-      // A walk can be longer than the queue.
-      if (last && !last.whole && this.#checkpoints.length > this.#options.maxPending / 2) {
-        last.through = stretch.through
-        last.unwritten++
-        for (const [feed, through] of needs) last.needs.set(feed, Math.max(last.needs.get(feed) ?? 0, through))
-        return [last]
-      }
-      for (const key of wants) add({ through: stretch.from, wants: key, whole: false })
-      add({ through: stretch.through, needs, prompt, whole: false })
-    } else {
-      let waitsFor: Checkpoint['needs'] = new Map()
-      for (const { at, feed, through } of stretch.needs) {
-        if (wants.length === 0 && stretch.mode !== 'caughtup') add({ through: at - 1, needs: waitsFor, prompt })
-        else add({ through: stretch.from, needs: waitsFor, whole: stretch.mode !== 'caughtup' })
-        waitsFor = new Map([[feed, through]])
-      }
-      for (const key of wants) add({ through: stretch.from, wants: key, whole: stretch.mode !== 'caughtup' })
-      add({ through: stretch.through, needs: waitsFor, holds: stretch.holds, prompt })
+    const { maxPending } = this.#options
+    const isLive = stretch.mode === 'live' || stretch.mode === 'prompt'
+    const all = checkpoint(stretch.through, stretch, {
+      needs: raiseAll(new Map(), stretch.needs),
+      holds: raiseAll(new Map(), stretch.holds),
+      wants: new Set(wants),
+      whole: stretch.mode !== 'catchup',
+    })
+    const last = this.#checkpoints.at(-1)
+    const half = maxPending / 2
+    // A walk can be longer than the queue, and what a feed needs of another can be long in coming: claims get coarser then.
+    if (this.#checkpoints.length > half && last && (all.whole || !last.whole)) {
+      extend(last, all)
+      this.#checkWants(last)
+      return [last]
     }
+    const isCut = isLive && wants.length === 0 && this.#checkpoints.length + stretch.needs.length <= half
+    const own = isCut ? cut(stretch, all) : [all]
     this.#checkpoints.push(...own)
+    this.#checkWants(all)
     return own
+  }
+
+  /** A sound peer soon gives what it is asked for. */
+  #checkWants({ wants }: Checkpoint): void {
+    const limit = this.#options.maxPending * WANTED_A_FRAME
+    if (wants.size > limit)
+      throw new SojournError('LINK_OVERLOADED', `${limit} records are asked for and have not come`, { limit })
   }
 
   /** What could be claimed as far as this link goes, in order. */
   get ready(): readonly Checkpoint[] {
-    const blocked = this.#checkpoints.findIndex(({ unwritten, wants }) => unwritten > 0 || wants !== undefined)
+    const blocked = this.#checkpoints.findIndex(({ unwritten, wants }) => unwritten > 0 || wants.size > 0)
     return blocked < 0 ? this.#checkpoints : this.#checkpoints.slice(0, blocked)
   }
 
@@ -140,19 +140,18 @@ export class Inbound {
       if (whole) knowledge.claim(this.feed, through)
       else knowledge.walked(this.feed, through)
     }
-    for (const { holds } of done) for (const { feed, through } of holds) knowledge.claim(feed, through)
+    for (const { holds } of done) for (const [feed, through] of holds) knowledge.claim(feed, through)
     claimed(done.some(({ prompt }) => prompt))
   }
 
   /** A wanted record came, and is on the disk; or the sender has none. */
   supplied(keys: ReadonlySet<SessionKey>): void {
-    for (const checkpoint of this.#checkpoints)
-      if (checkpoint.wants !== undefined && keys.has(checkpoint.wants)) checkpoint.wants = undefined
+    for (const { wants } of this.#checkpoints) for (const key of keys) wants.delete(key)
     this.#options.settle()
   }
 
   /** The peer says where its feed ends, and what it holds: who holds the feed to there holds that, too. */
-  heard(head: number, vector: Stretch['holds']): void {
+  heard(head: number, vector: readonly Held[]): void {
     const { knowledge } = this.#options
     if (this.#checkpoints.length === 0 && this.#through >= head) {
       for (const { feed, through } of vector) knowledge.claim(feed, through)
@@ -171,10 +170,45 @@ export class Inbound {
   }
 }
 
-const needsOf = ({ needs }: Stretch): Map<FeedId, number> => {
-  const all = new Map<FeedId, number>()
-  for (const { feed, through } of needs) all.set(feed, Math.max(all.get(feed) ?? 0, through))
-  return all
+const checkpoint = (through: number, { mode }: Stretch, more: Partial<Checkpoint> = {}): Checkpoint => ({
+  through,
+  unwritten: 1,
+  needs: new Map(),
+  wants: new Set(),
+  holds: new Map(),
+  // A catch-up waits for acks, too: it sends no more than so much ahead of them.
+  prompt: mode !== 'live',
+  whole: true,
+  ...more,
+})
+
+/** What is left out at a place is needed from there on only, so what stands before can be claimed without. */
+const cut = (stretch: Stretch, all: Checkpoint): Checkpoint[] => {
+  const own: Checkpoint[] = []
+  let needs = new Map<FeedId, number>()
+  for (const { at, feed, through } of stretch.needs) {
+    own.push(checkpoint(at - 1, stretch, { needs }))
+    needs = new Map([[feed, through]])
+  }
+  return [...own, { ...all, needs }]
+}
+
+/** Two checkpoints become one. */
+const extend = (last: Checkpoint, next: Checkpoint): void => {
+  last.through = Math.max(last.through, next.through)
+  last.unwritten += next.unwritten
+  last.whole = next.whole
+  last.prompt ||= next.prompt
+  raiseAll(last.needs, entriesOf(next.needs))
+  raiseAll(last.holds, entriesOf(next.holds))
+  for (const key of next.wants) last.wants.add(key)
+}
+
+const entriesOf = (held: ReadonlyMap<FeedId, number>): Held[] => [...held].map(([feed, through]) => ({ feed, through }))
+
+const raiseAll = (held: Map<FeedId, number>, more: readonly Held[]): Map<FeedId, number> => {
+  for (const { feed, through } of more) held.set(feed, Math.max(held.get(feed) ?? 0, through))
+  return held
 }
 
 /**

@@ -1,9 +1,10 @@
 import type { SessionKey, SessionRecord, Storage } from '@sojourn/core'
-import { allRecords, kindOfRecordRow, recordKey } from './keyspace.js'
+import { allRecords, keyOfRecordRow, kindOfRecordRow, recordKey } from './keyspace.js'
 
 /** How many records a store holds, of which kind. A record counts if it has a row, whatever the row holds. */
 export class Census {
   readonly #storage: Storage
+  readonly #cachedKind: (key: SessionKey) => SessionRecord['kind'] | undefined
   #live = 0
   #ended = 0
   /** Live records whose deadline was noticed: counted out of the sessions, but not yet purged. */
@@ -11,8 +12,9 @@ export class Census {
   /** How often the rows were counted anew. */
   #turns = 0
 
-  constructor(storage: Storage) {
+  constructor(storage: Storage, cachedKind: (key: SessionKey) => SessionRecord['kind'] | undefined) {
     this.#storage = storage
+    this.#cachedKind = cachedKind
   }
 
   get counts() {
@@ -22,16 +24,24 @@ export class Census {
   /**
    * Counts the rows; commits that come meanwhile add to that, since the scan sees the rows as they are when it begins. A later
    * count takes the place of one under way.
+   * @param unwritten records that are newer than the disk; undefined for one that is removed
    * @param expired the keys of live records that were noticed to have expired
    */
-  async take(expired: () => AsyncIterable<SessionKey>): Promise<void> {
+  async take(
+    unwritten: Iterable<readonly [SessionKey, SessionRecord['kind'] | undefined]>,
+    expired: () => AsyncIterable<SessionKey>,
+  ): Promise<void> {
     const turn = ++this.#turns
     this.#live = this.#ended = 0
     this.#expired.clear()
+    for (const [key, kind] of unwritten) {
+      this.removedUnread(key)
+      if (kind) this.added(key, kind)
+    }
     for await (const rows of this.#storage.scan(allRecords)) {
       if (turn !== this.#turns) return
       for (const [key, value] of rows) {
-        if (kindOfRecordRow(key, value) === 'ended') this.#ended++
+        if (this.#kindOf(keyOfRecordRow(key), key, value) === 'ended') this.#ended++
         else this.#live++
       }
     }
@@ -53,7 +63,12 @@ export class Census {
   removedUnread(key: SessionKey): void {
     const rowKey = recordKey(key)
     const row = this.#storage.get(rowKey)
-    if (row) this.#change(key, kindOfRecordRow(rowKey, row), -1)
+    if (row) this.#change(key, this.#kindOf(key, rowKey, row), -1)
+  }
+
+  /** A rotten record counts as what it is in memory, and else as a live session, which it was most likely. */
+  #kindOf(key: SessionKey, rowKey: Uint8Array, row: Uint8Array): SessionRecord['kind'] {
+    return kindOfRecordRow(rowKey, row) ?? this.#cachedKind(key) ?? 'live'
   }
 
   #change(key: SessionKey, kind: SessionRecord['kind'], by: 1 | -1): void {

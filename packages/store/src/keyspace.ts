@@ -123,10 +123,10 @@ export interface RecordRow {
 export const encodeRecordRow = (rowKey: Uint8Array, sequence: number, record: Uint8Array): Uint8Array =>
   seal(rowKey, writer.uint(sequence).raw(record).borrow())
 
-/** What a row counts as: a sound one by its record's first byte, a rotten one as a live session, which it was most likely. */
-export const kindOfRecordRow = (rowKey: Uint8Array, row: Uint8Array): SessionRecord['kind'] => {
+/** What a row counts as, by its record's first byte; undefined for a rotten one. */
+export const kindOfRecordRow = (rowKey: Uint8Array, row: Uint8Array): SessionRecord['kind'] | undefined => {
   const body = unseal(rowKey, row)
-  if (body === undefined) return 'live'
+  if (body === undefined) return undefined
   const reader = new ByteReader(body, 'STORE_CORRUPT')
   reader.uint()
   return isEndedRecord(body.subarray(reader.offset)) ? 'ended' : 'live'

@@ -15,22 +15,28 @@ import {
  * Removes feed rows that belong to no record. A record that rots takes its place in the feed with it: whoever replaces or removes it
  * cannot read where it stood. Places are never given out twice, so what is no record's place now will be none's.
  * @param isUnwritten whether a key's record is newer than the disk: its old place may count again, if the disk refuses the new one
+ * @returns whether all are gone; what belongs to an unwritten record is left for another time
  */
-export const dropOrphans = async (storage: Storage, isUnwritten: (key: SessionKey) => boolean): Promise<void> => {
+export const dropOrphans = async (storage: Storage, isUnwritten: (key: SessionKey) => boolean): Promise<boolean> => {
+  let isClean = true
   /** Places whose rows do not say whose they are. */
   const unreadable = new Set<number>()
   for await (const rows of storage.scan(feedRange())) {
     const dead = rows.flatMap(([rowKey, value]) => {
       const row = decodeFeedRow(rowKey, value)
       if (row === undefined) unreadable.add(sequenceOfFeedRow(rowKey))
-      return row && !isUnwritten(row.key) && placeOf(storage, row.key) !== row.sequence ? [row.sequence] : []
+      if (row === undefined || placeOf(storage, row.key) === row.sequence) return []
+      if (!isUnwritten(row.key)) return [row.sequence]
+      isClean = false
+      return []
     })
     await drop(storage, dead)
   }
-  if (unreadable.size === 0) return
+  if (unreadable.size === 0) return isClean
   for await (const rows of storage.scan(allRecords))
     for (const [rowKey] of rows) unreadable.delete(placeOf(storage, keyOfRecordRow(rowKey)) ?? 0)
   await drop(storage, [...unreadable])
+  return isClean
 }
 
 const drop = async (storage: Storage, places: readonly number[]): Promise<void> => {

@@ -122,7 +122,7 @@ export class RecordStore {
     this.#head = state.head
     this.#committed = state.head
     this.#expiredThrough = state.expiredThrough
-    this.#census = new Census(storage)
+    this.#census = new Census(storage, (key) => this.#cache.get(key)?.record.kind)
     this.#stateWriter = new StateWriter({
       storage,
       clock: options.clock,
@@ -152,7 +152,7 @@ export class RecordStore {
       const state = nextOpening(row && decodeState(row), lastSequence, actor)
       await storage.write([{ type: 'put', key: STATE_KEY, value: encodeState(state) }], options.fsync !== 'never')
       const store = new RecordStore(options, storage, state)
-      await store.#census.take(() => store.#noticed())
+      await store.#recount()
       const { sessions, expired, tombstones } = store.counts
       store.#hasOrphans = await hasOrphans(storage, sessions + expired + tombstones)
       store.#stateWriter.start()
@@ -161,6 +161,11 @@ export class RecordStore {
       await storage.close()
       throw error
     }
+  }
+
+  #recount(): Promise<void> {
+    const unwritten = [...this.#unwritten].map(([key, { entry }]) => [key, entry?.record.kind] as const)
+    return this.#census.take(unwritten, () => this.#noticed())
   }
 
   /** Live sessions whose deadline was noticed before, by the index, and by a walk under way. */
@@ -336,14 +341,8 @@ export class RecordStore {
   /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
   purge(key: SessionKey, entry: Entry): Promise<void> {
     this.#census.removed(key, entry.record.kind)
-    const commit: Commit = {
-      key,
-      sequence: entry.sequence,
-      entry: undefined,
-      origin: undefined,
-      note: undefined,
-      passing: false,
-    }
+    const { sequence } = entry
+    const commit: Commit = { key, sequence, entry: undefined, origin: undefined, note: undefined, passing: false }
     this.#unwritten.set(key, commit)
     this.#stateWriter.touch()
     const dead: StorageWrite[] = [recordKey(key), feedKey(entry.sequence)].map((row) => ({ type: 'del', key: row }))
@@ -368,9 +367,14 @@ export class RecordStore {
   async dropOrphans(): Promise<void> {
     if (!this.#hasOrphans) return
     this.#hasOrphans = false
-    await dropOrphans(this.#storage, (key) => this.#unwritten.has(key))
+    let isClean = false
+    try {
+      isClean = await dropOrphans(this.#storage, (key) => this.#unwritten.has(key))
+    } finally {
+      this.#hasOrphans ||= !isClean
+    }
     // Nor could anybody read of what kind they were when they were counted out.
-    await this.#census.take(() => this.#noticed())
+    await this.#recount()
   }
 
   /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
@@ -442,7 +446,7 @@ export class RecordStore {
       this.#cache.delete(key)
     }
     this.#options.failed(error)
-    void this.#census.take(() => this.#noticed()).catch((reason: unknown) => this.#options.failed(reason))
+    void this.#recount().catch((reason: unknown) => this.#options.failed(reason))
   }
 
   /** The vector moved, so the state is worth writing. */
