@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
@@ -53,6 +55,32 @@ describe('[CLI-1] the command line', () => {
     expect(lines[1].regions.us).toMatchObject({ requests: 0, errors: 0, lagMs: expect.any(Number) })
     expect((await run(undefined, ['top', '--times', '1', '--interval', '1ms', ...both])).stdout).toMatch(/^us +0 +0 /m)
     await client.close()
+  })
+
+  it('tells in its tables of a region that is gone, and soon of one that is silent', async () => {
+    // Takes connections, and says nothing: a process that is paused, or a network that swallows.
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    await using servers = await openServers(['eu', 'us', 'ap'], {
+      options: { flags: { 'admin.peers': `us=http://127.0.0.1:1,ap=http://127.0.0.1:${port}` } },
+    })
+    const eu = servers.get('eu')
+    const since = performance.now()
+    const [status, top, verified] = await Promise.all([
+      run(eu, ['status']),
+      run(eu, ['top', '--times', '1', '--interval', '1ms']),
+      run(eu, ['verify']),
+    ])
+    expect(status.code).toBe(0)
+    expect(status.stdout).toMatch(/^ap +UNAVAILABLE: .* \(silent for 3 s\)$/m)
+    expect(status.stdout).toMatch(/^us +UNAVAILABLE: .* \(ECONNREFUSED\)$/m)
+    expect(status.stdout).toMatch(/^eu +ready +0 +0 +0 +0 /m)
+    expect(top).toMatchObject({ code: 0, stderr: '' })
+    expect(verified.code).toBe(5)
+    expect(verified.stdout).toContain('the others could not be asked')
+    expect(performance.now() - since).toBeLessThan(30_000)
+    silent.close()
   })
 
   it('shows, renews and ends a session, and repeats no id', async () => {

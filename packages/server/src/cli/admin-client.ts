@@ -9,6 +9,8 @@ import type { Credentials } from '../tls.js'
 export const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7402'
 /** A digest of a large store takes its time; silence longer than this is none. */
 const TIMEOUT_MS = 60_000
+/** A status is there at once. Who asks all regions how they are must not wait long for the one that is not well. */
+const STATUS_TIMEOUT_MS = 3_000
 
 /** What a command takes to reach regions. */
 export interface AdminFlags {
@@ -37,12 +39,12 @@ export class AdminClient {
   }
 
   status(): Promise<AdminStatus> {
-    return this.get('/status') as Promise<AdminStatus>
+    return this.get('/status', STATUS_TIMEOUT_MS) as Promise<AdminStatus>
   }
 
   /** @throws UNAVAILABLE; what the region answers with */
-  async get(path: string): Promise<unknown> {
-    return parse(await readBody(await this.open('GET', path), MAX_BODY_BYTES))
+  async get(path: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
+    return parse(await readBody(await this.open('GET', path, undefined, timeoutMs), MAX_BODY_BYTES))
   }
 
   /** @throws UNAVAILABLE; what the region answers with */
@@ -51,7 +53,7 @@ export class AdminClient {
   }
 
   /** An answer whose status is 200. @throws UNAVAILABLE; what the region answers with */
-  async open(method: string, path: string, body?: string): Promise<IncomingMessage> {
+  async open(method: string, path: string, body?: string, timeoutMs = TIMEOUT_MS): Promise<IncomingMessage> {
     const { url } = this
     const secure = url.protocol === 'https:'
     const options: RequestOptions = {
@@ -63,14 +65,14 @@ export class AdminClient {
         ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
-      timeout: TIMEOUT_MS,
+      timeout: timeoutMs,
       agent: false,
     }
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = secure
         ? requestSecure({ ...options, ...this.#credentials }, resolve)
         : requestPlain(options, resolve)
-      request.on('timeout', () => request.destroy(new Error(`silent for ${TIMEOUT_MS / 1_000} s`)))
+      request.on('timeout', () => request.destroy(new Error(`silent for ${timeoutMs / 1_000} s`)))
       request.on('error', (cause: NodeJS.ErrnoException) =>
         reject(
           new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {

@@ -1,14 +1,20 @@
 type Cell = string | number | undefined
 
-/** Columns as wide as their widest cell; numbers to the right. */
+/** Columns as wide as their widest cell; numbers to the right. The last cell of a row that is too short goes over the rest of its line. */
 export const table = (head: readonly string[], rows: readonly (readonly Cell[])[]): string => {
   const text = [head, ...rows].map((row) => row.map((cell) => String(cell ?? '–')))
-  const widths = head.map((_, column) => Math.max(...text.map((row) => row[column]!.length)))
+  const goesOver = (row: readonly string[], column: number) => row.length < head.length && column === row.length - 1
+  const widths = head.map((_, column) =>
+    Math.max(...text.map((row) => (goesOver(row, column) ? 0 : (row[column]?.length ?? 0)))),
+  )
   const isNumeric = head.map((_, column) => rows.some((row) => typeof row[column] === 'number'))
   return text
     .map((row) =>
       row
-        .map((cell, column) => (isNumeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+        .map((cell, column) => {
+          if (goesOver(row, column)) return cell
+          return isNumeric[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+        })
         .join('  ')
         .trimEnd(),
     )
