@@ -4,19 +4,19 @@
 #   docker build -t sojourn-shop --target shop .
 ARG NODE_IMAGE=node:22-bookworm-slim
 
-# What both are built of. Manifests first: the libraries are fetched anew only when one of these changes.
+# The manifests alone: the libraries are fetched anew only when one of these changes.
+FROM ${NODE_IMAGE} AS manifests
+WORKDIR /build
+COPY package.json package-lock.json ./
+COPY packages packages
+COPY demo demo
+RUN find packages demo -type f ! -name package.json -delete
+
+# What both are built of.
 FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 ENV npm_config_update_notifier=false npm_config_fund=false npm_config_audit=false
-COPY package.json package-lock.json ./
-COPY packages/core/package.json packages/core/
-COPY packages/wire/package.json packages/wire/
-COPY packages/store/package.json packages/store/
-COPY packages/replica/package.json packages/replica/
-COPY packages/express/package.json packages/express/
-COPY packages/client/package.json packages/client/
-COPY packages/server/package.json packages/server/
-COPY demo/package.json demo/
+COPY --from=manifests /build ./
 RUN npm ci
 COPY tsconfig.base.json ./
 COPY packages packages

@@ -181,7 +181,11 @@ export class Cluster implements AsyncDisposable {
 
   /** Waits until a server is ready, and looks up the port that its listener for clients has got. */
   async ready(region: Region): Promise<void> {
-    await eventually(async () => ((await this.status(region)).ready ? true : undefined), `${region} to be ready`)
+    await eventually(async () => ((await this.status(region)).ready ? true : undefined), `${region} to be ready`).catch(
+      async (error: Error) => {
+        throw new Error(`${error.message}\n${await this.logs(region)}`)
+      },
+    )
     this.#ports.set(region, await this.#port(`server-${region}`, 7401))
   }
 

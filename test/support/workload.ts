@@ -21,6 +21,8 @@ export interface Missing {
 const CREATE_EVERY = 25
 const END_EVERY = 60
 const FIRST_SESSIONS = 20
+/** How long a write waits for other regions: bears a disk that is busy, and is shorter than the time after which a silent link is given up. */
+const TIMEOUT = '4s'
 
 /**
  * What shops do, without pause: sessions begin, are written to field by field, counted in, and end; through clients of several regions at
@@ -92,7 +94,7 @@ export class Workload {
     if (step % CREATE_EVERY === 0) return this.#create(client)
     const living = this.#accounts.filter(({ end }) => end === 'no')
     const account = living[step % living.length]!
-    const options = { write: this.#write }
+    const options = { write: this.#write, timeout: TIMEOUT }
     if (step % END_EVERY === 0) {
       // From now on nobody counts on it, whatever is answered.
       account.end = 'maybe'
@@ -115,7 +117,7 @@ export class Workload {
   }
 
   async #create(client: Client): Promise<void> {
-    const { id } = await client.create({ count: 0 }, { write: this.#write })
+    const { id } = await client.create({ count: 0 }, { write: this.#write, timeout: TIMEOUT })
     this.#accounts.push({ id, fields: new Map(), counted: 0, maybeCounted: 0, end: 'no' })
   }
 

@@ -3,9 +3,10 @@ import { Readiness } from '@sojourn/server'
 import { expect, it } from 'vitest'
 import { steppedClock } from '../support/region.js'
 
-const link = (state: LinkStatus['state'], toReceive?: number): LinkStatus => ({
+const link = (state: LinkStatus['state'], toReceive?: number, held = 0): LinkStatus => ({
   state,
   toReceive,
+  held,
   behind: 0,
   lag: 0,
   rtt: undefined,
@@ -55,6 +56,27 @@ it('[ADM-1] waits for a peer that is there, however long that takes', () => {
   expect(readiness.isCaughtUp).toBe(false)
   links.us = link('down')
   expect(readiness.isCaughtUp).toBe(true)
+})
+
+it('[ADM-1] waits for what a peer had when it was first heard, not for a moment at which nothing is under way', () => {
+  const { readiness, links } = open(['us'])
+  links.us = link('live', 7, 100)
+  expect(readiness.reasons()).toEqual(['catching up with us, 7 commits to come'])
+  links.us = link('live', 9, 105)
+  expect(readiness.reasons()).toEqual(['catching up with us, 2 commits to come'])
+  links.us = link('live', 9, 107)
+  expect(readiness.reasons()).toEqual([])
+})
+
+it('[ADM-1] does not wait for what a peer has lost', () => {
+  const { readiness, links } = open(['us'])
+  links.us = link('live', 50, 100)
+  expect(readiness.reasons()).toEqual(['catching up with us, 50 commits to come'])
+  // It begins anew, with an empty store.
+  links.us = link('live', 3, 0)
+  expect(readiness.reasons()).toEqual(['catching up with us, 3 commits to come'])
+  links.us = link('live', 1, 3)
+  expect(readiness.reasons()).toEqual([])
 })
 
 it('[ADM-1] is ready alone, and not while it stops or where it was removed', () => {

@@ -136,6 +136,7 @@ export class Link {
       bufferedBytes: this.#connection.bufferedBytes,
       toReceive:
         this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
+      held: knowledge.through(this.peer.feed),
     }
   }
 

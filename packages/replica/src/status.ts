@@ -16,6 +16,8 @@ export interface LinkStatus {
   readonly bufferedBytes: number
   /** Commits that the peer says it has and that are not held here; undefined before it has said so. */
   readonly toReceive: number | undefined
+  /** How far the peer's feed is held here; undefined where it is not linked. */
+  readonly held: number | undefined
   /** Bytes of frames, since the replica was opened. */
   readonly bytes: { readonly sent: number; readonly received: number }
 }
@@ -62,6 +64,7 @@ const DOWN = {
   skew: 0,
   bufferedBytes: 0,
   toReceive: undefined,
+  held: undefined,
 } as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
@@ -70,8 +73,8 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     const link = links.get(region)
     const bytes = { ...links.trafficWith(region) }
     if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), bytes }
-    const { state, behind, lagMs, rttMs, skewMs, bufferedBytes, toReceive } = link.status
-    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, bytes }
+    const { state, behind, lagMs, rttMs, skewMs, bufferedBytes, toReceive, held } = link.status
+    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, held, bytes }
   }
   return {
     region: settings.region,

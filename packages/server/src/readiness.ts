@@ -18,8 +18,10 @@ export interface ReadinessOptions {
 export class Readiness {
   readonly #options: ReadinessOptions
   readonly #startedAt: number
-  /** Peers with which it has been in step since it started. */
+  /** Peers of which it has had, since it started, all that they had when they were first heard. */
   readonly #met = new Set<string>()
+  /** How far the feed of a peer went when that was first heard. */
+  readonly #goals = new Map<string, number>()
   #caughtUp = false
   #stopping = false
 
@@ -47,14 +49,27 @@ export class Readiness {
   #missing(): string[] {
     const { clock, links, peerWaitMs, awaitsAll } = this.#options
     const waits = awaitsAll || clock.monotonic() - this.#startedAt < peerWaitMs
-    return Object.entries(links()).flatMap(([region, { state, toReceive }]) => {
-      if (state !== 'down' && toReceive === 0) this.#met.add(region)
+    return Object.entries(links()).flatMap(([region, { state, toReceive, held }]) => {
+      const missing = state === 'down' ? undefined : this.#toGoal(region, toReceive, held)
+      if (missing === 0) this.#met.add(region)
       if (this.#met.has(region)) return []
-      if (state !== 'down') return `catching up with ${region}${toReceive ? `, ${toReceive} commits to come` : ''}`
+      if (state !== 'down') return `catching up with ${region}${missing ? `, ${missing} commits to come` : ''}`
       if (!waits) return []
       return awaitsAll
         ? `restored from a backup, and ${region} has not told what ended since`
         : `no link to ${region} yet`
     })
+  }
+
+  /**
+   * Commits that are still to come of those that a peer had when it was first heard; undefined before that. Not of all: under continuous
+   * writes there is no moment at which nothing is on its way.
+   */
+  #toGoal(region: string, toReceive: number | undefined, held = 0): number | undefined {
+    if (toReceive === undefined) return undefined
+    // Lower than before: the peer has lost its store, and begins anew.
+    const goal = Math.min(this.#goals.get(region) ?? Number.POSITIVE_INFINITY, held + toReceive)
+    this.#goals.set(region, goal)
+    return Math.max(0, goal - held)
   }
 }
