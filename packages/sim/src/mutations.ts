@@ -41,7 +41,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'replica/dist/inbound.js',
     'add({ through: stretch.through, needs, prompt, whole: false });',
     'add({ through: stretch.through, needs, prompt, whole: true });',
-    2_000,
+    600,
   ),
   mutation(
     'claim-without-needs',
@@ -49,7 +49,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'replica/dist/inbound.js',
     'Math.max(knowledge.through(feed), assumed.get(feed) ?? 0) < through',
     'false',
-    2_000,
+    600,
   ),
   mutation(
     'one-link-after-the-other',
@@ -97,7 +97,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'core/dist/record.js',
     ': record.end.horizon;',
     ': record.end.stamp.time;',
-    1_000,
+    600,
   ),
   mutation(
     'ignore-the-limit',
@@ -160,7 +160,7 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: 'raise(known.vector, feed, through);',
       },
     ],
-    within: 1_000,
+    within: 600,
   },
   mutation(
     'a-majority-of-half',
@@ -176,7 +176,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'replica/dist/inquiries.js',
     'this.#count(request, inquiry, fail(inquiry.tally, region));\n',
     'this.#count(request, inquiry, answer(inquiry.tally, region));\n',
-    1_000,
+    600,
   ),
   mutation(
     'skip-the-context-of-a-delta',
@@ -184,7 +184,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'core/dist/document/fold.js',
     "if (change.seq > seq + 1)\n        return 'missing';\n    return context.every((dep) => (fold.seen.get(dep.actor)?.seq ?? 0) >= dep.seq) ? 'ready' : 'missing';",
     "return 'ready';",
-    2_000,
+    600,
   ),
   mutation(
     'lose-the-feed-row-of-an-update',
@@ -208,7 +208,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'store/dist/record-store.js',
     'return previous?.feed === origin.feed ? origin : undefined;',
     'return origin;',
-    1_000,
+    600,
   ),
   mutation(
     'forget-what-was-lost',
@@ -216,7 +216,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'core/dist/vector.js',
     'Math.min(heldThrough(vector, ancestor.feed), ancestor.through)',
     'heldThrough(vector, ancestor.feed)',
-    2_000,
+    600,
   ),
   mutation(
     'always-is-sometimes',
@@ -224,7 +224,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'store/dist/record-store.js',
     "sync: options.fsync === 'always',",
     'sync: false,',
-    2_000,
+    600,
   ),
   mutation(
     'keep-what-the-disk-refused',
@@ -240,7 +240,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'replica/dist/exchange.js',
     'await this.#options.store.written(key);',
     ';',
-    2_000,
+    600,
   ),
   mutation(
     'replace-the-whole-session',
@@ -264,7 +264,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'replica/dist/recent.js',
     'this.#bytes > this.#limits.maxRecentBytes',
     'false',
-    2_000,
+    600,
   ),
   mutation(
     'forget-present-feeds',
@@ -272,7 +272,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'replica/dist/knowledge.js',
     'if (!present.has(feed)) {',
     'if (true) {',
-    1_000,
+    600,
   ),
   mutation(
     'an-expiry-row-stays',
@@ -280,6 +280,6 @@ export const MUTATIONS: readonly Mutation[] = [
     'store/dist/record-store.js',
     '[...dead, ...expiryWrites(key, entry.record, undefined)]',
     'dead',
-    2_000,
+    600,
   ),
 ]

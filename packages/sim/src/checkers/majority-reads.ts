@@ -13,7 +13,8 @@ import type { Checker } from '../history.js'
 /** A read whose regions must meet those of a write sees it, if it began after the write was acknowledged. */
 export const majorityReads: Checker = function* (history) {
   for (const { op, seen } of looks(history)) {
-    if (op.kind !== 'get' || op.need === 1) continue
+    // Of a write that all regions hold, a read of one is enough.
+    if (op.kind !== 'get') continue
     const deeds = new Deeds(history, op.session)
     const observer = observerOf(op)
     const kept = deeds.writes.filter(
