@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { MUTATIONS, tryMutation } from '@sojourn/sim'
 import { describe, expect, it } from 'vitest'
+import { ROOT } from '../support/sources.js'
 
 /** Those that need many worlds take minutes: SOJOURN_MUTATIONS=all runs them, too. */
 const QUICK = 60
@@ -8,6 +11,15 @@ describe('a simulator that finds nothing must be able to', () => {
   it('[SIM-4] there are at least twenty ways to break the product', () => {
     expect(MUTATIONS.length).toBeGreaterThanOrEqual(20)
     expect(new Set(MUTATIONS.map(({ name }) => name)).size).toBe(MUTATIONS.length)
+  })
+
+  it('[SIM-4] each still finds the line that it is to break', () => {
+    const stale = MUTATIONS.flatMap(({ name, edits }) =>
+      edits.flatMap(({ file, find }) =>
+        readFileSync(join(ROOT, 'packages', file), 'utf8').includes(find) ? [] : [`${name}: ${file}`],
+      ),
+    )
+    expect(stale).toEqual([])
   })
 
   it.concurrent.each(

@@ -168,7 +168,8 @@ const showStep = ({ at, do: what, ...rest }: Step): string => `${seconds(at)} ${
 
 if (isMainThread) {
   process.exitCode = await main().catch((error: unknown) => {
-    const code = error instanceof UsageError || (error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1
+    const code =
+      error instanceof UsageError || String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS') ? 2 : 1
     process.stderr.write(
       `${code === 2 ? (error as Error).message : (error as Error).stack}\n${code === 2 ? `\n${USAGE}` : ''}`,
     )

@@ -39,8 +39,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'ack-part-of-a-walk',
     'a part of a catch-up is acknowledged as if it were all',
     'replica/dist/inbound.js',
-    'add({ through: stretch.through, needs, prompt, whole: false });',
-    'add({ through: stretch.through, needs, prompt, whole: true });',
+    "whole: stretch.mode !== 'catchup',",
+    'whole: true,',
     600,
   ),
   mutation(
