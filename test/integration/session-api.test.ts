@@ -734,6 +734,7 @@ describe('status', () => {
           skew: expect.any(Number),
           bufferedBytes: expect.any(Number),
           toReceive: 0,
+          held: 3,
           bytes: { sent: expect.any(Number), received: expect.any(Number) },
         },
       },
