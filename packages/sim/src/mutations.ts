@@ -36,14 +36,6 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'ack-part-of-a-walk',
-    'a part of a catch-up is acknowledged as if it were all',
-    'replica/dist/inbound.js',
-    "whole: stretch.mode !== 'catchup',",
-    'whole: true,',
-    600,
-  ),
-  mutation(
     'claim-without-needs',
     'a feed is claimed although what the sender left out has not come',
     'replica/dist/inbound.js',
@@ -179,14 +171,6 @@ export const MUTATIONS: readonly Mutation[] = [
     600,
   ),
   mutation(
-    'skip-the-context-of-a-delta',
-    'a change is applied without what it builds on',
-    'core/dist/document/fold.js',
-    "if (change.seq > seq + 1)\n        return 'missing';\n    return context.every((dep) => (fold.seen.get(dep.actor)?.seq ?? 0) >= dep.seq) ? 'ready' : 'missing';",
-    "return 'ready';",
-    600,
-  ),
-  mutation(
     'lose-the-feed-row-of-an-update',
     'a record that is committed again gets no place in the feed',
     'store/dist/record-store.js',
@@ -235,14 +219,6 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'tell-what-is-not-written',
-    'a question is answered with what is still on its way to the disk',
-    'replica/dist/exchange.js',
-    'await this.#options.store.written(key);',
-    ';',
-    600,
-  ),
-  mutation(
     'replace-the-whole-session',
     'an update writes everything that it read, not what it changed',
     'replica/dist/replica.js',
@@ -257,22 +233,6 @@ export const MUTATIONS: readonly Mutation[] = [
     'const sum = (increments.get(actor) ?? 0) + by;',
     'const sum = by;',
     50,
-  ),
-  mutation(
-    'recent-commits-for-ever',
-    'the deltas kept in memory are never dropped',
-    'replica/dist/recent.js',
-    'this.#bytes > this.#limits.maxRecentBytes',
-    'false',
-    600,
-  ),
-  mutation(
-    'forget-present-feeds',
-    'a full vector forgets the feed of a region that writes now',
-    'replica/dist/knowledge.js',
-    'if (!present.has(feed)) {',
-    'if (true) {',
-    600,
   ),
   mutation(
     'an-expiry-row-stays',
