@@ -42,6 +42,9 @@ export interface LinksOptions {
 /** A first try to dial again; each further one waits up to twice as long. */
 const MIN_RECONNECT_DELAY_MS = 50
 
+/** A link that stood so long was a link. */
+const STEADY_MS = 100
+
 interface Dialler {
   readonly region: string
   readonly url: string
@@ -349,7 +352,7 @@ export class Links {
     const dialler = this.#diallers.get(region)
     if (dialler === undefined) return
     // A link that is lost as soon as it stands (a disk that refuses everything) is not dialled faster than one that never stood.
-    if (link.ageMs >= this.#host.linkTimeoutMs) dialler.delayMs = MIN_RECONNECT_DELAY_MS
+    if (link.ageMs >= STEADY_MS) dialler.delayMs = MIN_RECONNECT_DELAY_MS
     this.#redial(dialler)
   }
 }
