@@ -340,7 +340,10 @@ export class Replica implements SessionApi, AsyncDisposable {
     this.#open().links.rejoin()
   }
 
-  /** Compares all keys with every peer in step, rather than a slice now and then, and has what differs repaired. */
+  /**
+   * Compares all keys with every peer in step, rather than a slice now and then, and has what differs repaired. Resolves when all was
+   * sent, not when all is repaired; what a link that breaks takes with it is left to the next round.
+   */
   async compareDigests(): Promise<void> {
     await this.#open().digests.compareAll()
   }
