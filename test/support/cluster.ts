@@ -263,7 +263,9 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) await client.close()
     for (const proxy of this.#proxies.values()) await proxy.close()
-    await run(this.#compose[0]!, this.#arguments('down', '-v', '-t', '2'), { env: this.#env() })
+    // What a failed test left paused could not be stopped.
+    for (const args of [['unpause'], ['down', '-v', '-t', '2']])
+      await run(this.#compose[0]!, this.#arguments(...args), { env: this.#env() })
     await rm(this.#directory, { recursive: true, force: true })
   }
 }
