@@ -181,11 +181,15 @@ export class Cluster implements AsyncDisposable {
 
   /** Waits until a server is ready, and looks up the port that its listener for clients has got. */
   async ready(region: Region): Promise<void> {
-    await eventually(async () => ((await this.status(region)).ready ? true : undefined), `${region} to be ready`).catch(
-      async (error: Error) => {
-        throw new Error(`${error.message}\n${await this.logs(region)}`)
-      },
-    )
+    try {
+      await eventually(async () => {
+        const { ready, reasons, replica } = await this.status(region)
+        if (ready) return true
+        throw new Error(JSON.stringify({ reasons, links: replica.links }))
+      }, `${region} to be ready`)
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${await this.logs(region)}`)
+    }
     this.#ports.set(region, await this.#port(`server-${region}`, 7401))
   }
 
@@ -263,7 +267,9 @@ export class Cluster implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients) await client.close()
     for (const proxy of this.#proxies.values()) await proxy.close()
-    await run(this.#compose[0]!, this.#arguments('down', '-v', '-t', '2'), { env: this.#env() })
+    // What a failed test left paused could not be stopped.
+    for (const args of [['unpause'], ['down', '-v', '-t', '2']])
+      await run(this.#compose[0]!, this.#arguments(...args), { env: this.#env() })
     await rm(this.#directory, { recursive: true, force: true })
   }
 }
