@@ -2,7 +2,6 @@ import type {
   AnyData,
   CreateOptions,
   Data,
-  Duration,
   EndOptions,
   Level,
   ReadOptions,
@@ -17,15 +16,15 @@ import type {
 } from '@sojourn/core'
 import {
   checkId,
+  checkIncrement,
   checkPointer,
-  END_REASONS,
-  isInteger,
-  isPlainObject,
-  parseDuration,
+  checkReason,
+  checkTop,
+  optionalDuration,
   regionsNeeded,
+  runDraft,
   SojournError,
   sessionKey,
-  thaw,
 } from '@sojourn/core'
 import { type ClientRequest, encodeData, type PageAnswer, type UpdateChoices, type WriteChoices } from '@sojourn/wire'
 import { type Answered, Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
@@ -125,8 +124,8 @@ export class Client implements SessionApi, AsyncDisposable {
     const choices = {
       ...writeChoices(options),
       id,
-      idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout'),
-      maxLifetimeMs: durationMs(options.maxLifetime, 'maxLifetime'),
+      idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+      maxLifetimeMs: optionalDuration(options.maxLifetime, 'maxLifetime'),
     }
     const text = encodeData(checkData(data))
     return this.#made<T>({ type: 'create', number: UNNUMBERED, data: text, choices }, choices.timeoutMs, id)
@@ -136,7 +135,7 @@ export class Client implements SessionApi, AsyncDisposable {
     try {
       checkId(id)
       const read = level(options.read, 'read')
-      const timeoutMs = durationMs(options.timeout, 'timeout')
+      const timeoutMs = optionalDuration(options.timeout, 'timeout')
       const deadline = this.#deadline(timeoutMs)
       return this.#read(id, read, timeoutMs, deadline, (told) => told?.session<T>(id))
     } catch (error) {
@@ -199,17 +198,7 @@ export class Client implements SessionApi, AsyncDisposable {
     }
     const read = await this.#read(id, 'local', undefined, deadline, (told) => told)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
-    const draft = thaw(read.data) as T
-    const result: unknown = update(draft)
-    if (result instanceof Promise)
-      throw new SojournError(
-        'INVALID_OPTION',
-        'update: the draft function must not be async; read first, then update',
-        {
-          option: 'update',
-        },
-      )
-    return this.#replace<T>(id, read.data, checkTop(result === undefined ? draft : result), [], choices, deadline)
+    return this.#replace<T>(id, read.data, runDraft(read.data, update), [], choices, deadline)
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
@@ -254,8 +243,7 @@ export class Client implements SessionApi, AsyncDisposable {
   ): Promise<Session<T>> {
     checkId(id)
     checkPointer(path)
-    if (!isInteger(by))
-      throw new SojournError('INVALID_OPTION', `by is ${String(by)}; give an integer below 2^53`, { option: 'by' })
+    checkIncrement(by)
     const choices = updateChoices(options)
     return this.#found<T>(
       id,
@@ -266,7 +254,7 @@ export class Client implements SessionApi, AsyncDisposable {
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
     checkId(id)
-    const choices = { ...writeChoices(options), idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout') }
+    const choices = { ...writeChoices(options), idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout') }
     const request = { type: 'touch', number: UNNUMBERED, id, choices } as const
     return this.#call(request, 'anywhere', this.#deadline(choices.timeoutMs), (answer) =>
       foundIn(answer)?.session<T>(id),
@@ -388,10 +376,6 @@ export class Client implements SessionApi, AsyncDisposable {
 
 const MAX_COUNTERS = 1_024
 
-/** @throws INVALID_OPTION */
-const durationMs = (value: Duration | undefined, option: string): number | undefined =>
-  value === undefined ? undefined : parseDuration(value, option)
-
 /** How many regions there are, the server knows. @throws INVALID_OPTION */
 const level = (value: Level | undefined, option: string): Level | undefined => {
   if (value !== undefined) regionsNeeded(value, Number.MAX_SAFE_INTEGER, option)
@@ -400,29 +384,14 @@ const level = (value: Level | undefined, option: string): Level | undefined => {
 
 const writeChoices = ({ write, timeout }: WriteOptions): WriteChoices => ({
   write: level(write, 'write'),
-  timeoutMs: durationMs(timeout, 'timeout'),
+  timeoutMs: optionalDuration(timeout, 'timeout'),
 })
 
 const updateChoices = (options: UpdateOptions): UpdateChoices => ({
   ...writeChoices(options),
   touch: options.touch === false ? false : undefined,
-  idleTimeoutMs: durationMs(options.idleTimeout, 'idleTimeout'),
+  idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
 })
-
-/** @throws INVALID_OPTION */
-const checkReason = (reason: EndOptions['reason']): EndOptions['reason'] => {
-  if (reason === undefined || END_REASONS.includes(reason)) return reason
-  throw new SojournError('INVALID_OPTION', `reason is ${String(reason)}; give one of ${END_REASONS.join(', ')}`, {
-    option: 'reason',
-  })
-}
-
-/** @throws INVALID_DATA */
-const checkTop = (data: unknown): Record<string, unknown> => {
-  if (!isPlainObject(data))
-    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
-  return data
-}
 
 const unexpected = ({ type }: Answered): SojournError =>
   new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not fit the question`)

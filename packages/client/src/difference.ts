@@ -1,4 +1,4 @@
-import { diff, editsFor, isPlainObject, isSojournError, SojournError, sameValue } from '@sojourn/core'
+import { checkTop, diff, editsFor, isPlainObject, isSojournError, sameValue } from '@sojourn/core'
 
 /** Deeper than any `limits.maxDepth` that makes sense; it keeps a cycle from being followed for ever. The server has the real bound. */
 const MAX_DEPTH = 256
@@ -17,10 +17,9 @@ export const checkData = (data: unknown): Plain => {
  * @throws INVALID_DATA where what is new in `next` cannot be held
  */
 export const difference = (base: unknown, next: unknown): { readonly base: Plain; readonly next: Plain } => {
-  if (!isPlainObject(next))
-    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
-  diff(base, next, { maxDepth: MAX_DEPTH })
-  return (isPlainObject(base) && prune(base, next)) || { base: {}, next: isPlainObject(base) ? {} : next }
+  const wanted = checkTop(next)
+  diff(base, wanted, { maxDepth: MAX_DEPTH })
+  return (isPlainObject(base) && prune(base, wanted)) || { base: {}, next: isPlainObject(base) ? {} : wanted }
 }
 
 const prune = (base: Plain, next: Plain): { base: Plain; next: Plain } | undefined => {

@@ -24,3 +24,7 @@ export const parseDuration = (value: unknown, option: string): number => {
     )
   return Math.round(ms)
 }
+
+/** As {@link parseDuration}, of an option that may be left out. @throws INVALID_OPTION */
+export const optionalDuration = (value: unknown, option: string): number | undefined =>
+  value === undefined ? undefined : parseDuration(value, option)

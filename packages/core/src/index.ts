@@ -1,6 +1,7 @@
 export { ByteReader, ByteWriter } from './bytes.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
+export { runDraft } from './document/draft.js'
 export {
   applyChange,
   type Context,
@@ -19,14 +20,15 @@ export {
 } from './document/fold.js'
 export { type ChangeDelta, type Mutation, mutate } from './document/mutate.js'
 export type { ActorId, Change, ChangeHash, ChangeLimits, Op, OpId, Scalar } from './document/op.js'
-export { compareOpIds, isInteger } from './document/op.js'
+export { checkIncrement, compareOpIds, isInteger } from './document/op.js'
 export { checkPointer, type Pointer, pointerFault } from './document/pointer.js'
-export { type Data, isPlainObject, sameValue, scalarFault, thaw, type Value } from './document/value.js'
+export { checkTop, type Data, isPlainObject, sameValue, scalarFault, thaw, type Value } from './document/value.js'
 export { materialize, type View } from './document/view.js'
-export { type Duration, parseDuration } from './duration.js'
+export { type Duration, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
 export {
+  checkReason,
   END_REASONS,
   type End,
   type EndReason,

@@ -1,4 +1,5 @@
 import type { ActorId } from './document/op.js'
+import { SojournError } from './errors.js'
 import type { Stamp } from './stamp.js'
 import { compareStamps, nextStamp } from './stamp.js'
 
@@ -28,6 +29,14 @@ export interface Limit {
 
 export const END_REASONS = ['logout', 'revoked', 'rotated'] as const
 export type EndReason = (typeof END_REASONS)[number]
+
+/** The reason as it was given, also where it was left out. @throws INVALID_OPTION */
+export const checkReason = (reason: EndReason | undefined): EndReason | undefined => {
+  if (reason === undefined || END_REASONS.includes(reason)) return reason
+  throw new SojournError('INVALID_OPTION', `reason is ${String(reason)}; give one of ${END_REASONS.join(', ')}`, {
+    option: 'reason',
+  })
+}
 
 /** Why and when a session was ended. Two ends of one session: the earlier stamp tells the reason. */
 export interface End {

@@ -80,7 +80,7 @@ export interface EndOptions extends WriteOptions {
 export type Update<T extends object> = ((draft: T) => T | undefined | void) | { readonly [key: string]: unknown }
 
 /**
- * What adapters are built on: an embedded replica offers it, and so will a client over the network.
+ * What adapters are built on: an embedded replica offers it, and so does a client over the network.
  *
  * Every method rejects with a SojournError; the codes common to all are REPLICA_CLOSED, INVALID_OPTION, QUORUM_UNMET (where a
  * level above `local` is asked for), OVERLOADED and STORE_FAILED.

@@ -2,7 +2,6 @@ import type {
   AnyData,
   CreateOptions,
   Data,
-  Duration,
   EndOptions,
   EndReason,
   Level,
@@ -21,27 +20,27 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  checkIncrement,
   checkPointer,
+  checkReason,
+  checkTop,
   diff,
   type Edit,
   EMPTY_FOLD,
-  END_REASONS,
   editsFor,
   expiresAt,
-  isInteger,
-  isPlainObject,
   isSojournError,
   isVisible,
   mutate,
   newSessionId,
   openLease,
-  parseDuration,
+  optionalDuration,
   quorumUnmet,
   regionsNeeded,
   renewLease,
+  runDraft,
   SojournError,
   sessionKey,
-  thaw,
   verdict,
 } from '@sojourn/core'
 import type { Entry } from '@sojourn/store'
@@ -147,17 +146,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     return this.#change<T>(id, options, (data) => {
       const { maxDepth } = this.#runtime.settings.limits
       if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), { maxDepth })
-      const draft = thaw(data) as T
-      const result: unknown = update(draft)
-      if (result instanceof Promise)
-        throw new SojournError(
-          'INVALID_OPTION',
-          'update: the draft function must not be async; read first, then update',
-          {
-            option: 'update',
-          },
-        )
-      return diff(data, checkTop(result === undefined ? draft : result), { maxDepth })
+      return diff(data, runDraft(data, update), { maxDepth })
     })
   }
 
@@ -176,8 +165,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     options: UpdateOptions = {},
   ): Promise<Session<T>> {
     checkPointer(path)
-    if (!isInteger(by))
-      throw new SojournError('INVALID_OPTION', `by is ${String(by)}; give an integer below 2^53`, { option: 'by' })
+    checkIncrement(by)
     return this.#change<T>(id, options, () => [{ kind: 'increment', path, by }])
   }
 
@@ -230,7 +218,7 @@ export class Replica implements SessionApi, AsyncDisposable {
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     this.#open()
-    return this.#endKey(sessionKey(id), checkReason(options.reason), options)
+    return this.#endKey(sessionKey(id), checkReason(options.reason) ?? 'logout', options)
   }
 
   async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
@@ -301,7 +289,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async endAll(options: EndOptions = {}): Promise<number> {
-    const reason = checkReason(options.reason)
+    const reason = checkReason(options.reason) ?? 'logout'
     let count = 0
     for await (const { key } of this.sessions()) if (await this.#endKey(key, reason, options)) count++
     return count
@@ -418,22 +406,4 @@ export class Replica implements SessionApi, AsyncDisposable {
     const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
     return writes.run(make, need, timeoutMs)
   }
-}
-
-/** @throws INVALID_OPTION */
-const optionalDuration = (value: Duration | undefined, option: string): number | undefined =>
-  value === undefined ? undefined : parseDuration(value, option)
-
-/** @throws INVALID_DATA */
-const checkTop = (data: unknown): Record<string, unknown> => {
-  if (!isPlainObject(data))
-    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
-  return data
-}
-
-const checkReason = (reason: EndReason = 'logout'): EndReason => {
-  if (END_REASONS.includes(reason)) return reason
-  throw new SojournError('INVALID_OPTION', `reason is ${String(reason)}; give one of ${END_REASONS.join(', ')}`, {
-    option: 'reason',
-  })
 }

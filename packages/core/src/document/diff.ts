@@ -1,9 +1,8 @@
-import { SojournError } from '../errors.js'
 import type { Scalar } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { childOf } from './pointer.js'
-import { dataKeys, isPlainObject, sameValue, toScalar, walkRegisters } from './value.js'
+import { checkTop, dataKeys, isPlainObject, sameValue, toScalar, walkRegisters } from './value.js'
 
 /** One field operation, before it is known what it overwrites. */
 export type Edit =
@@ -23,10 +22,8 @@ export interface DiffOptions {
  * @throws INVALID_DATA where `next` holds what a session cannot
  */
 export const diff = (base: unknown, next: unknown, options: DiffOptions): Edit[] => {
-  if (!isPlainObject(next))
-    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
   const edits: Edit[] = []
-  diffAt(base, next, '', options.maxDepth, options, edits)
+  diffAt(base, checkTop(next), '', options.maxDepth, options, edits)
   return edits
 }
 

@@ -32,6 +32,13 @@ export const isPlainObject = (value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null
 }
 
+/** The whole data of a session, as far as its top level goes. @throws INVALID_DATA where that is no plain object */
+export const checkTop = (data: unknown): Record<string, unknown> => {
+  if (!isPlainObject(data))
+    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
+  return data
+}
+
 /** What `visit` is told of each register that a value needs, parents first. */
 export type RegisterVisitor = (path: Pointer, scalar: Scalar) => void
 
