@@ -88,15 +88,15 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
   it('and only these rooms touch sockets and disks', () => {
     const doors: Record<string, readonly string[]> = {
       ws: [
+        'packages/replica/src/websocket-listener.ts',
         'packages/replica/src/websocket.ts',
         'packages/client/src/websocket.ts',
         'packages/server/src/clients/socket.ts',
       ],
       'node:http': [
-        'packages/replica/src/websocket.ts',
+        'packages/replica/src/websocket-listener.ts',
         'packages/server/src/admin/listener.ts',
         'packages/server/src/cli/admin-client.ts',
-        'packages/server/src/clients/socket.ts',
         'packages/server/src/http.ts',
         'packages/server/src/members/gossip.ts',
         'packages/server/src/tls.ts',

@@ -41,3 +41,10 @@ export type { Ports, ReplicaOptions } from './options.js'
 export { Replica } from './replica.js'
 export type { LinkStatus, ReplicaStatus } from './status.js'
 export { type WebSocketOptions, webSocketTransport } from './websocket.js'
+export {
+  type CreateServer,
+  closeWebSocket,
+  frameFault,
+  listenForWebSockets,
+  type WebSocketListener,
+} from './websocket-listener.js'

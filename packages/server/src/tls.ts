@@ -1,13 +1,11 @@
 import { hash, X509Certificate } from 'node:crypto'
-import { createServer as createPlain, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import { createServer as createPlain } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
 import { SojournError } from '@sojourn/core'
+import type { CreateServer } from '@sojourn/replica'
 import { readText } from './config/load.js'
 import type { TlsSettings } from './config/schema.js'
-
-/** Called as `http.createServer` is. */
-export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server
 
 export interface Credentials {
   readonly cert?: string

@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core'
+import type { CreateServer } from '@sojourn/replica'
 import { readBody } from '../http.js'
-import type { CreateServer } from '../tls.js'
 import { allows, type Scope, type TokenBook } from '../tokens.js'
 
 /** What a route answers with. */

@@ -1,11 +1,11 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
-import type { Replica } from '@sojourn/replica'
+import type { CreateServer, Replica } from '@sojourn/replica'
 import type { TokenBook } from '../tokens.js'
 import { ClientConnection, type ClientTotals, type ConnectionHost } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
-import { type CreateServer, listenForSockets } from './socket.js'
+import { listenForSockets } from './socket.js'
 import { Watches } from './watches.js'
 
 export interface ListenForClientsOptions {
