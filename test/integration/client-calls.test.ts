@@ -1,8 +1,9 @@
 import { createServer } from 'node:https'
 import { connect, type LinkChange } from '@sojourn/client'
-import { type openReplica, type SessionApi, SojournError } from '@sojourn/replica'
+import type { openReplica, SessionApi, SojournError } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openAuthority } from '../support/certificates.js'
+import { codeOf } from '../support/refusal.js'
 import { openRegions } from '../support/region.js'
 import { seeded } from '../support/seeded.js'
 import { Gate, Opened } from '../support/serve.js'
@@ -10,15 +11,6 @@ import { until } from '../support/until.js'
 
 const opened = new Opened()
 afterEach(() => opened.close())
-
-const codeOf = (call: Promise<unknown>): Promise<unknown> =>
-  call.then(
-    (value) => expect.unreachable(`resolved with ${JSON.stringify(value)}`),
-    (error: unknown) => {
-      expect(error).toBeInstanceOf(SojournError)
-      return error
-    },
-  )
 
 describe('what a client is answered', () => {
   it('[NET-1] errors have the code and the details that the replica gave them, the session of an unmet quorum too', async () => {

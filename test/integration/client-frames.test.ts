@@ -1,0 +1,192 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { ByteWriter, type SojournError } from '@sojourn/core'
+import { CLIENT_VERSION, type FromClient, type FromServer, readFromClient, writeFromServer } from '@sojourn/wire'
+import { afterEach, describe, expect, it } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { direct, frame, join, joined, MAX_FRAME_BYTES, Stranger } from '../support/hostile-client.js'
+import { codeOf } from '../support/refusal.js'
+import { seeded } from '../support/seeded.js'
+import { Opened } from '../support/serve.js'
+import { until } from '../support/until.js'
+
+const opened = new Opened()
+afterEach(() => opened.close())
+
+const serverFrame = (...said: FromServer[]): Uint8Array => {
+  const out = new ByteWriter()
+  for (const message of said) writeFromServer(out, message)
+  return out.finish()
+}
+
+const WELCOME: FromServer = {
+  type: 'welcome',
+  version: CLIENT_VERSION,
+  server: '0'.repeat(32),
+  region: 'eu',
+  resumes: undefined,
+  maxInFlight: 10,
+  maxFrameBytes: 1_000_000,
+}
+
+describe('frames that are none', () => {
+  const get: FromClient = { type: 'get', number: 1, id: 'a', watch: false, choices: {} }
+  const create: FromClient = { type: 'create', number: 1, data: '{}', choices: {} }
+  const whole = frame({ type: 'replace', number: 1, id: 'a', base: '{}', next: '{"n":1}', counters: [], choices: {} })
+
+  const BEFORE: readonly (readonly [what: string, bytes: Uint8Array | string, code: string])[] = [
+    ['a text', 'hello', 'FRAME_INVALID'],
+    ['noise', Uint8Array.of(255, 1, 2), 'FRAME_INVALID'],
+    ['a request', frame(get), 'FRAME_UNEXPECTED'],
+    ['a ping', frame({ type: 'ping', number: 1 }), 'FRAME_UNEXPECTED'],
+    ['somebody else’s magic', frame(join({ magic: 7 })), 'FRAME_INVALID'],
+    ['another version', frame(join({ version: 2 })), 'LINK_VERSION'],
+    ['a token that is too long', frame(join({ token: 'x'.repeat(1_025) })), 'FRAME_INVALID'],
+    [
+      'a greeting that is too long',
+      frame(join(), { ...create, data: 'x'.repeat(3_000) } as FromClient),
+      'FRAME_TOO_LARGE',
+    ],
+    ['half a greeting', frame(join()).subarray(0, 10), 'FRAME_INVALID'],
+  ]
+  const AFTER: typeof BEFORE = [
+    ['a text', 'hello', 'FRAME_INVALID'],
+    ['noise', Uint8Array.of(200, 1, 2), 'FRAME_INVALID'],
+    ['a second greeting', frame(join()), 'FRAME_UNEXPECTED'],
+    ['half a request', whole.subarray(0, whole.length - 3), 'FRAME_INVALID'],
+    ['a request and a rest', Buffer.concat([whole, Uint8Array.of(0)]), 'FRAME_INVALID'],
+    ['a mask of fields that are none', Uint8Array.of(...frame(get).subarray(0, -1), 127), 'FRAME_INVALID'],
+    ['a list longer than the frame', Uint8Array.of(7, 1, 1, 97, 0, 2, 123, 125, 255, 255, 3), 'FRAME_INVALID'],
+    ['an id longer than any', frame({ ...get, id: 'x'.repeat(3_000) } as FromClient), 'FRAME_INVALID'],
+    ['a frame that is too large', new Uint8Array(100_001), 'FRAME_TOO_LARGE'],
+  ]
+
+  it.each(BEFORE)('[NET-7] %s from a stranger', async (_what, bytes, code) => {
+    const served = await opened.serve({ limits: { maxFrameBytes: 100_000 } })
+    const stranger = await new Stranger(direct(served)).open()
+    stranger.socket.send(bytes)
+    await stranger.isRefused(code)
+    expect(stranger.heard).toEqual([])
+    await until(() => served.listener.status().connections === 0, 'the connection to be gone')
+    expect(served.listener.status().totals).toMatchObject({ accepted: 0, refused: { [code]: 1 } })
+  })
+
+  it.each(AFTER)(
+    '[NET-7] %s from a client: it is shown out, nothing is written, and others do not notice',
+    async (_what, bytes, code) => {
+      const served = await opened.serve({ limits: { maxFrameBytes: 100_000 } })
+      await served.replica.create({ n: 0 }, { id: 'a' })
+      const other = await opened.connect({ url: served.url })
+      const stranger = await joined(direct(served))
+      stranger.socket.send(bytes)
+      if (code === 'FRAME_TOO_LARGE') await until(() => stranger.ended !== undefined, 'the connection to be refused')
+      else await stranger.isRefused(code)
+      await until(() => served.listener.status().connections === 1, 'the connection to be gone')
+      expect(served.listener.status().totals.refused).toEqual({ [code]: 1 })
+      expect(other.status().totals.connections).toBe(1)
+      expect(await other.get('a')).toBeDefined()
+    },
+  )
+
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: data that is escaped begins so
+  it('[NET-7] data that is none is refused, and the connection stands', async () => {
+    const served = await opened.serve()
+    await served.replica.create({ n: 0 }, { id: 'a' })
+    const { head } = served.replica.status()
+    const stranger = await joined(direct(served))
+    const bad = ['', '{', '7', '[]', 'null', '$', '${', '$[]', '{"__proto__":1}', '{"a":{"constructor":1}}', '"x"']
+    const worse = [
+      '${"$date":"x"}',
+      '${"a":{"$x":1}}',
+      '${"a":{"$":1,"b":2}}',
+      `{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}`,
+    ]
+    const deep = `$${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`
+    const all = [...bad, ...worse, deep]
+    for (const [index, data] of all.entries()) {
+      stranger.say({ type: 'create', number: 2 * index + 1, data, choices: {} })
+      stranger.say({ type: 'patch', number: 2 * index + 2, id: 'a', patch: data, choices: {} })
+    }
+    await until(() => stranger.heard.length === 1 + 2 * all.length, 'the answers')
+    for (const answer of stranger.heard.slice(1)) {
+      expect(answer.type).toBe('failed')
+      expect(['FRAME_INVALID', 'INVALID_DATA']).toContain((answer as { code: string }).code)
+    }
+    expect(served.replica.status().head).toBe(head)
+    expect(({} as { polluted?: number }).polluted).toBeUndefined()
+  })
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: data that is escaped begins so
+
+  it('[NET-7] options that are none are refused by the replica, and ids that can be none', async () => {
+    const served = await opened.serve()
+    const stranger = await joined(direct(served))
+    const odd: FromClient[] = [
+      { type: 'get', number: 1, id: '', watch: true, choices: {} },
+      { type: 'get', number: 2, id: 'a', watch: false, choices: { read: 9 } },
+      { type: 'create', number: 3, data: '{}', choices: { idleTimeoutMs: 0 } },
+      { type: 'create', number: 4, data: '{}', choices: { maxLifetimeMs: Number.MAX_SAFE_INTEGER } },
+      { type: 'end', number: 5, id: 'x'.repeat(600), choices: {} },
+      { type: 'increment', number: 6, id: 'a', path: 'n', by: 1, choices: {} },
+      { type: 'step', number: 7, walk: 1 },
+      { type: 'touch', number: 8, id: 'a', choices: { timeoutMs: Number.MAX_SAFE_INTEGER, write: 0 } },
+    ]
+    stranger.say(...odd)
+    await until(() => stranger.heard.length === 1 + odd.length || stranger.ended, 'the answers')
+    expect(stranger.ended).toBeUndefined()
+    for (const answer of stranger.heard.slice(1)) expect(['failed', 'none']).toContain(answer.type)
+    expect(served.replica.status().head).toBe(0)
+  })
+
+  it('[NET-7] random bytes, and good frames with some of them changed, end in a code or an answer, never in a fault', async () => {
+    const failures: unknown[] = []
+    const served = await opened.serve({ failed: (error) => failures.push(error) })
+    const random = seeded(11)
+    const good = [whole, frame(get), frame(create), frame({ type: 'endAll', number: 9, choices: { write: 'all' } })]
+    for (let round = 0; round < 150; round++) {
+      const stranger = await joined(direct(served))
+      for (let count = 0; count < 10; count++) {
+        const bytes = round % 2 ? random.bytes(random.below(60)) : Uint8Array.from(good[random.below(good.length)]!)
+        if (round % 2 === 0) bytes[random.below(bytes.length)] = random.below(256)
+        stranger.socket.send(bytes)
+      }
+      stranger.say({ type: 'ping', number: 1 })
+      await until(() => stranger.ended !== undefined || stranger.heard.some(({ type }) => type === 'pong'), 'an end')
+      stranger.socket.terminate()
+    }
+    expect(failures).toEqual([])
+    await until(() => served.listener.status().connections === 0, 'all to be gone')
+    await (await opened.connect({ url: served.url })).create({})
+  })
+
+  it('[NET-7] a server that says what is none is left, and the call fails with a code', async () => {
+    const said: Uint8Array[] = [
+      Uint8Array.of(255),
+      serverFrame(
+        { type: 'none', number: 1 },
+        { type: 'found', number: 1, watched: false, createdAt: 1, expiresAt: 2, data: '' },
+      ),
+      serverFrame({ type: 'pong', number: 99, clock: 1 }),
+      serverFrame(WELCOME),
+      serverFrame({ type: 'counted', number: 1, count: 7 }),
+    ]
+    for (const bytes of said) {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+      await once(server, 'listening')
+      opened.add({ close: async () => server.close() })
+      server.on('connection', (socket) => {
+        socket.on('message', (data: Buffer) => {
+          for (const { type } of readFromClient(data, MAX_FRAME_BYTES)) {
+            if (type === 'join') socket.send(serverFrame(WELCOME))
+            if (type === 'create') socket.send(bytes)
+          }
+        })
+      })
+      const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const client = await opened.connect({ url, timeout: 300 })
+      const error = (await codeOf(client.create({}))) as SojournError
+      expect(['CONNECTION_LOST', 'TIMEOUT', 'FRAME_UNEXPECTED']).toContain(error.code)
+      await client.close()
+      for (const socket of server.clients) socket.terminate()
+    }
+  })
+})

@@ -1,0 +1,289 @@
+import { randomBytes } from 'node:crypto'
+import { connect as connectTcp } from 'node:net'
+import type { LinkChange } from '@sojourn/replica'
+import { encodeMessage, LINK_MAGIC, type Message, prove } from '@sojourn/wire'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
+import { attend, authenticate, connect, greeting, hex, linkAs, type Stranger } from '../support/hostile-peer.js'
+import {
+  a,
+  c,
+  changes,
+  closeBoth,
+  expectRefusal,
+  expectService,
+  helloOf,
+  MAX_FRAME_BYTES,
+  MESSAGES,
+  open,
+  openBoth,
+  snapshot,
+} from '../support/hostile-region.js'
+import { SECRET } from '../support/region.js'
+import { seeded } from '../support/seeded.js'
+import { until } from '../support/until.js'
+
+beforeEach(() => openBoth())
+afterEach(closeBoth)
+
+describe('strangers', () => {
+  const say = (what: string, codes: string | readonly string[], frames: () => (Uint8Array | string)[]) =>
+    test(`[HOST-1] ${what}`, async () => {
+      const stranger = await connect(a)
+      await expectRefusal(stranger, codes, () => {
+        for (const frame of frames()) stranger.sendBytes(frame)
+      })
+      // Who is not known is told nothing.
+      expect(stranger.received).toEqual([])
+    })
+
+  say('random bytes', 'LINK_VERSION', () => [randomBytes(200)])
+  say('an empty frame', 'LINK_VERSION', () => [new Uint8Array(0)])
+  say('a text frame', 'FRAME_INVALID', () => ['hello'])
+  say('many text frames', 'FRAME_INVALID', () => Array.from({ length: 100 }, () => 'hello'))
+  say('a truncated greeting', 'LINK_VERSION', () => [encodeMessage(greeting('b')).subarray(0, 30)])
+  say('a greeting with bytes behind it', 'LINK_VERSION', () => [
+    Buffer.concat([encodeMessage(greeting('b')), Buffer.of(0)]),
+  ])
+  say('a frame longer than a greeting', 'FRAME_TOO_LARGE', () => [randomBytes(2_000)])
+  say('a frame beyond maxFrameBytes', 'FRAME_TOO_LARGE', () => [randomBytes(MAX_FRAME_BYTES + 1)])
+  say('another version', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), version: 2 })])
+  say('another protocol', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), magic: LINK_MAGIC + 1 })])
+  say('the region itself', 'LINK_REGION', () => [encodeMessage(greeting('a'))])
+  say('no member', 'LINK_REGION', () => [encodeMessage(greeting('x'))])
+  for (const message of MESSAGES.filter(({ type }) => type !== 'greet'))
+    say(`a ${message.type} frame first`, 'FRAME_UNEXPECTED', () => [encodeMessage(message)])
+
+  test('[HOST-1] 300 random first frames', async () => {
+    const random = seeded(1)
+    for (let round = 0; round < 300; round += 50) {
+      const strangers = await Promise.all(Array.from({ length: 50 }, () => connect(a)))
+      for (const stranger of strangers) stranger.sendBytes(random.bytes(1 + random.below(300)))
+      await until(() => strangers.every(({ ended }) => ended), 'all to be refused')
+      for (const { ended } of strangers) expect(ended!.reason).toMatch(/^(LINK|FRAME)_[A-Z]+: /)
+    }
+    await expectService()
+  })
+
+  test('[HOST-2] a wrong secret', async () => {
+    const before = await snapshot()
+    const stranger = await connect(a)
+    const greet = greeting('b')
+    await expectRefusal(
+      stranger,
+      'LINK_SECRET',
+      async () => {
+        stranger.send(greet)
+        const { nonce } = await stranger.next('prove')
+        const transcript = { dialler: { region: 'b', nonce: greet.nonce }, listener: { region: 'a', nonce } }
+        stranger.send({ type: 'accept', proof: prove('not the secret of the tests', 'dialler', transcript) })
+        stranger.send(helloOf(hex(16)))
+      },
+      before,
+    )
+    expect(stranger.received.map(({ type }) => type)).toEqual(['prove'])
+  })
+
+  test('[HOST-2] the own proof, reflected', async () => {
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_SECRET', async () => {
+      stranger.send(greeting('b'))
+      const { proof } = await stranger.next('prove')
+      stranger.send({ type: 'accept', proof })
+    })
+  })
+
+  test('[HOST-2] a handshake that was overheard, replayed', async () => {
+    const greet = greeting('b')
+    const honest = await connect(a)
+    honest.send(greet)
+    const { nonce } = await honest.next('prove')
+    const transcript = { dialler: { region: 'b', nonce: greet.nonce }, listener: { region: 'a', nonce } }
+    const accept: Message = { type: 'accept', proof: prove(SECRET, 'dialler', transcript) }
+    honest.send(accept)
+    await honest.next('hello')
+    honest.socket.terminate()
+
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_SECRET', async () => {
+      stranger.send(greet)
+      await stranger.next('prove')
+      stranger.send(accept)
+    })
+  })
+
+  test.each(MESSAGES.filter(({ type }) => type !== 'accept').map((message) => [message.type, message] as const))(
+    '[HOST-1] a %s frame in place of the proof',
+    async (_type, message) => {
+      const stranger = await connect(a)
+      await expectRefusal(stranger, 'FRAME_UNEXPECTED', async () => {
+        stranger.send(greeting('b'))
+        await stranger.next('prove')
+        stranger.send(message)
+      })
+    },
+  )
+
+  test.each(MESSAGES.filter(({ type }) => type !== 'hello').map((message) => [message.type, message] as const))(
+    '[HOST-1] a %s frame in place of the hello',
+    async (_type, message) => {
+      const stranger = await authenticate(a, 'b')
+      await expectRefusal(stranger, 'FRAME_UNEXPECTED', () => stranger.send(message))
+    },
+  )
+
+  test('[HOST-1] a malformed hello', async () => {
+    for (const bytes of [
+      encodeMessage(helloOf(hex(16))).subarray(0, 20),
+      Buffer.concat([encodeMessage(helloOf(hex(16))), Buffer.of(1)]),
+    ]) {
+      const stranger = await authenticate(a, 'b')
+      await expectRefusal(stranger, 'FRAME_INVALID', () => stranger.sendBytes(bytes))
+    }
+  })
+
+  test('[HOST-1] a clock that is off', async () => {
+    for (const clock of [0, Date.now() + 60_000, Number.MAX_SAFE_INTEGER]) {
+      const stranger = await authenticate(a, 'b')
+      await expectRefusal(stranger, 'LINK_SKEW', () => stranger.send({ ...helloOf(hex(16)), clock } as Message))
+    }
+  })
+
+  test('[HOST-3] codes that a stranger makes up are not counted', async () => {
+    const before = a.status().totals.refused
+    const strangers: Stranger[] = []
+    for (let index = 0; index < 50; index++) {
+      const stranger = await connect(a)
+      stranger.socket.close(4_000, `MADE_UP_${'ABCDEFGHIJ'[index % 10]}${'ABCDE'[Math.floor(index / 10)]}: hello`)
+      strangers.push(stranger)
+    }
+    await until(() => strangers.every(({ ended }) => ended), 'the connections to end')
+    await expectService()
+    expect(a.status().totals.refused).toEqual(before)
+    expect(changes.filter(({ region }) => region !== 'c')).toEqual([])
+  })
+
+  test('[HOST-3] what is no WebSocket frame', async () => {
+    const stranger = await connect(a)
+    const socket = (stranger.socket as unknown as { _socket: { write(bytes: Uint8Array): void } })._socket
+    // Reserved bits, a reserved opcode, and no mask.
+    await expectRefusal(stranger, 'FRAME_INVALID', () => socket.write(Buffer.from('ff05aabbccddee', 'hex')))
+  })
+})
+
+describe('strangers who take their time', () => {
+  beforeEach(async () => {
+    await Promise.all([a.close(), c.close()])
+    await openBoth({
+      links: { heartbeat: 50, timeout: 400, maxReconnectDelay: 100, digestInterval: '1h' },
+      limits: { maxHandshakes: 4 },
+    })
+  })
+
+  test('[HOST-4] silence', async () => {
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_TIMEOUT', () => {})
+  })
+
+  test('[HOST-4] silence after the greeting', async () => {
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_TIMEOUT', () => stranger.send(greeting('b')))
+  })
+
+  test('[HOST-4] silence after the proof', async () => {
+    const stranger = await authenticate(a, 'b')
+    await expectRefusal(stranger, 'LINK_TIMEOUT', () => {})
+  })
+
+  test('[HOST-4] silence on a link that stands', async () => {
+    const peer = await linkAs(a, 'b')
+    await until(() => a.status().links.b?.state === 'live', 'the link')
+    await expectRefusal(peer, 'LINK_TIMEOUT', () => {})
+  })
+
+  test('[HOST-4] a connection without a WebSocket', async () => {
+    const started = performance.now()
+    const sockets = ['', 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow'].map((text) => {
+      const socket = connectTcp(a.address!)
+      socket.on('error', () => {})
+      if (text) socket.write(text)
+      socket.resume()
+      return socket
+    })
+    await until(() => sockets.every(({ destroyed }) => destroyed), 'the connections to be closed')
+    expect(performance.now() - started).toBeLessThan(5_000)
+  })
+
+  test('[HOST-5] more handshakes than limits.maxHandshakes', async () => {
+    const strangers = await Promise.all(Array.from({ length: 12 }, () => connect(a)))
+    const turnedAway = () => strangers.filter(({ ended }) => ended?.reason.startsWith('OVERLOADED'))
+    await until(() => turnedAway().length >= 8, 'those beyond the limit to be turned away')
+    await until(() => (a.status().totals.refused.OVERLOADED ?? 0) >= 8, 'them to be counted')
+    await until(() => strangers.every(({ ended }) => ended), 'the silent ones to be given up')
+    const peer = await linkAs(a, 'b')
+    await until(() => a.status().links.b?.state === 'live', 'room for a peer')
+    peer.socket.terminate()
+    await expectService()
+  })
+})
+
+describe('who answers when a region dials', () => {
+  const answers: [string, string, (stranger: Stranger, greet: Message & { type: 'greet' }) => void][] = [
+    ['random bytes', 'FRAME_INVALID', (stranger) => stranger.sendBytes(randomBytes(40))],
+    ['text', 'FRAME_INVALID', (stranger) => stranger.sendBytes('hello')],
+    ['its own greeting', 'FRAME_UNEXPECTED', (stranger, greet) => stranger.send(greet)],
+    ['a hello', 'FRAME_UNEXPECTED', (stranger) => stranger.send(helloOf(hex(16)))],
+    [
+      'a made-up proof',
+      'LINK_SECRET',
+      (stranger) => stranger.send({ type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) }),
+    ],
+    [
+      'the name of a third region',
+      'LINK_REGION',
+      (stranger, greet) => {
+        const nonce = hex(32)
+        const transcript = {
+          dialler: { region: greet.region, nonce: greet.nonce },
+          listener: { region: 'c', nonce },
+        }
+        stranger.send({ type: 'prove', region: 'c', nonce, proof: prove(SECRET, 'listener', transcript) })
+      },
+    ],
+    [
+      "a dialler's proof",
+      'LINK_SECRET',
+      (stranger, greet) => {
+        const nonce = hex(32)
+        const transcript = {
+          dialler: { region: greet.region, nonce: greet.nonce },
+          listener: { region: 'b', nonce },
+        }
+        stranger.send({ type: 'prove', region: 'b', nonce, proof: prove(SECRET, 'dialler', transcript) })
+      },
+    ],
+  ]
+  test.each(answers)('[HOST-6] %s', async (_what, code, answer) => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await until(() => server.address(), 'the hostile listener')
+    let dialled = 0
+    server.on('connection', (socket) => {
+      dialled++
+      const stranger = attend(socket)
+      void stranger.next('greet').then(
+        (greet) => answer(stranger, greet),
+        () => {},
+      )
+    })
+    const { port } = server.address() as { port: number }
+    const replica = await open('d', { peers: { b: `ws://127.0.0.1:${port}`, c: null } })
+    const seen: LinkChange[] = []
+    replica.on('link', (change) => seen.push(change))
+    await until(() => seen.length >= 2 && dialled >= 3, 'the region to refuse, and to try again')
+    expect(new Set(seen.map(({ state, code: told }) => `${state} ${told}`))).toEqual(new Set([`refused ${code}`]))
+    await replica.create({ still: 'serving' })
+    await replica.close()
+    for (const socket of server.clients) socket.terminate()
+    await new Promise((resolve) => server.close(resolve))
+  })
+})

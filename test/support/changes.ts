@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import type { Change, ChangeLimits, Op, OpId, Scalar } from '../../packages/core/src/document/op.js'
+import { isInteger } from '../../packages/core/src/document/op.js'
+
+/** Random changes, of every kind that there is. */
+
+export const LIMITS: ChangeLimits = {
+  maxChangeBytes: 1 << 20,
+  maxOps: 10_000,
+  maxPreds: 50_000,
+  maxDeps: 64,
+  maxKeyBytes: 1024,
+}
+
+export const ACTORS = ['05', '02', '09', 'fe', 'a0'].map((last) => `${'00'.repeat(7)}7f${'00'.repeat(7)}${last}`)
+const actor = fc.oneof(
+  fc.constantFrom(...ACTORS),
+  fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+)
+const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex'))
+const text = fc.string({ unit: 'grapheme', maxLength: 24 })
+const key = fc.oneof(
+  fc.constantFrom('', '/a', '/b', '/cart/0', '/a/\u0000', '\ufeff/bom', '/ключ/🛒', '/~0~1'),
+  text,
+  fc.string({ unit: 'binary', maxLength: 8 }),
+)
+export const integer = fc.oneof(
+  fc.integer({ min: -300, max: 300 }),
+  fc.maxSafeInteger(),
+  fc.constantFrom(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 63, 64, -64, -65, -8193, 2 ** 49, -(2 ** 49) - 1),
+)
+const float = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !isInteger(value))
+// A.encodeChange takes its change as JSON: it loses the sign of -0 and the last bit of a long fraction, and takes no
+// bytes at all. These values go there unharmed; the others are proven by way of a saved document.
+const jsonFloat = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }).map((value) => value + 0.125)
+export const jsonScalar: fc.Arbitrary<Scalar> = fc.oneof(
+  fc.constantFrom(null, true, false, ''),
+  text,
+  fc.string({ minLength: 100, maxLength: 400 }),
+  integer,
+  jsonFloat,
+  fc.date({ noInvalidDate: true }),
+  fc.constantFrom(new Date(8.64e15), new Date(-8.64e15), new Date(0)),
+)
+export const scalar: fc.Arbitrary<Scalar> = fc.oneof(
+  { weight: 5, arbitrary: jsonScalar },
+  { weight: 1, arbitrary: float },
+  { weight: 2, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+)
+
+/** A change whose operations come in runs, so that every kind of column run occurs. */
+export const changeOf = (scalar: fc.Arbitrary<Scalar>, opsMax = 12): fc.Arbitrary<Change> =>
+  fc
+    .record({
+      actor,
+      seq: fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+      startOp: fc.oneof(fc.integer({ min: 2, max: 300 }), fc.integer({ min: 2, max: 2 ** 32 - 1000 })),
+      deps: fc.uniqueArray(hash, { maxLength: 4 }).map((deps) => deps.sort()),
+      ops: fc.array(
+        fc.record({
+          action: fc.constantFrom('set', 'set', 'set', 'del', 'inc'),
+          key,
+          value: scalar,
+          by: integer,
+          pred: fc.array(fc.record({ actor, counter: fc.nat(2 ** 32) }), { maxLength: 4 }),
+          times: fc.constantFrom(1, 1, 1, 2, 3, 70),
+        }),
+        { maxLength: opsMax },
+      ),
+    })
+    .map(({ ops: drafts, ...change }) => {
+      const ops: Op[] = []
+      for (const { action, key, value, by, pred: wanted, times } of drafts) {
+        for (let time = 0; time < times; time++) {
+          const below = change.startOp + ops.length - 1
+          const preds = new Map<string, OpId>()
+          for (const { actor, counter } of wanted) {
+            const id = { actor, counter: 1 + (counter % below) }
+            preds.set(`${id.counter}@${id.actor}`, id)
+          }
+          const pred = [...preds.values()]
+          if (action === 'set' || pred.length === 0) ops.push({ action: 'set', key, value, pred })
+          else if (action === 'del') ops.push({ action: 'del', key, pred })
+          else ops.push({ action: 'inc', key, value: by, pred })
+        }
+      }
+      return { ...change, ops }
+    })
+
+export const ME = ACTORS[0]!

@@ -1,0 +1,439 @@
+import type { Replica } from '@sojourn/replica'
+import { expect } from 'vitest'
+
+/** What every pair of operations on one session comes to, done at the same time in two regions. docs/conflicts.md is made from this table. */
+
+export const OPS = [
+  'create',
+  'set a field',
+  'set the same field',
+  'delete a field',
+  'replace an object',
+  'increment',
+  'touch',
+  'end',
+  'rotate',
+  'idle expiry',
+  'absolute expiry',
+] as const
+export type Op = (typeof OPS)[number]
+type Side = 'eu' | 'us'
+
+/** Unordered pairs, each operation with itself included, so that the compiler finds a pair that has no outcome. */
+type PairsOf<T extends readonly string[]> = T extends readonly [infer H extends string, ...infer R extends string[]]
+  ? `${H} × ${T[number]}` | PairsOf<R>
+  : never
+type Pair = PairsOf<typeof OPS>
+
+export interface Outcome {
+  /** For the table: a few words. */
+  readonly cell: string
+  /** For the list below it: a sentence or two. */
+  readonly says: string
+  /** What is under the id afterwards, in every region: a session with this data, or what is left of one. */
+  readonly after: object | 'ended' | 'expired'
+  /** What the call in us gives, where it is not what it gives on a live session. */
+  readonly us?: 'SESSION_NOT_FOUND' | 'undefined' | 'false'
+  /** What is under each id that a rotation made, in every region. */
+  readonly heirs?: readonly (object | 'expired')[]
+}
+
+export const MINUTE = 60_000
+/** When the two regions act; the session is made at 0. */
+export const ACT_AT = 20 * MINUTE
+export const IDLE_TIMEOUT = 30 * MINUTE
+export const LOOK_AT = 31.5 * MINUTE
+/** Of the rows with an absolute expiry; the others have 12 hours. */
+export const SHORT_LIFETIME = 33 * MINUTE
+export const END_AT = 36 * MINUTE
+
+export const SEED = { user: 'ada', views: 1, profile: { name: 'Ada', city: 'London' } }
+const seedWith = (changes: { views?: number; profile?: object }) => ({ ...SEED, ...changes })
+const profile = (profile: object) => seedWith({ profile })
+const oneOf = (...values: string[]): unknown => expect.toBeOneOf(values)
+
+export interface Stage {
+  readonly id: string
+  readonly limits: { readonly idleTimeout: number; readonly maxLifetime: number }
+}
+
+/** What an operation does in a region, at the time of the action. Expiries do nothing but let time pass. */
+export const ACT: { readonly [K in Op]: (replica: Replica, side: Side, stage: Stage) => Promise<unknown> } = {
+  create: (replica, side, { id, limits }) =>
+    replica.create({ [side]: 'created', name: side }, { id, idleTimeout: limits.idleTimeout }),
+  'set a field': (replica, side, { id }) => replica.update(id, { profile: { [side]: 'set' } }),
+  'set the same field': (replica, side, { id }) => replica.update(id, { profile: { name: side } }),
+  'delete a field': (replica, _, { id }) =>
+    replica.update(id, (draft) => {
+      delete draft.profile.name
+    }),
+  'replace an object': (replica, side, { id }) =>
+    replica.update(id, (draft) => {
+      draft.profile = { name: `new in ${side}`, [`${side}Role`]: 'admin' }
+    }),
+  increment: (replica, side, { id }) => replica.increment(id, '/views', side === 'eu' ? 1 : 10),
+  touch: (replica, _, { id }) => replica.touch(id),
+  end: (replica, _, { id }) => replica.end(id),
+  rotate: (replica, _, { id }) => replica.rotate(id),
+  'idle expiry': async () => {},
+  // In use until its limit, so that nothing but the limit ends it.
+  'absolute expiry': (replica, _, { id }) => replica.touch(id),
+}
+
+const UNSEEN = 'us has not heard of the session, and an update never creates'
+const NO_MORE = 'The limit ends it in every region, whatever was done before.'
+const GONE_WITH_IT = 'An end is final: the session is ended everywhere'
+const OLD_ID = 'The rotation ends the old id everywhere, and an end is final'
+const CREATED = { eu: 'created', name: 'eu' }
+
+export const MATRIX: { readonly [K in Pair]: Outcome } = {
+  'create × create': {
+    cell: 'one session',
+    says: 'Both chose the same id, so they made one session: it has the fields of both, of a field that both set one value wins, and of creation time and limit the earlier counts.',
+    after: { eu: 'created', us: 'created', name: oneOf('eu', 'us') },
+  },
+  'create × set a field': {
+    cell: 'not found; created',
+    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × set the same field': {
+    cell: 'not found; created',
+    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × delete a field': {
+    cell: 'not found; created',
+    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × replace an object': {
+    cell: 'not found; created',
+    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × increment': {
+    cell: 'not found; created',
+    says: `The increment is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × touch': {
+    cell: 'not found; created',
+    says: 'The touch gives undefined, for us has not heard of the session; the created session is everywhere.',
+    after: CREATED,
+    us: 'undefined',
+  },
+  'create × end': {
+    cell: 'ended',
+    says: 'The end is final also where the session had not arrived: as us could not ask everybody, it leaves a tombstone, and the created session is ended everywhere.',
+    after: 'ended',
+    us: 'false',
+  },
+  'create × rotate': {
+    cell: 'not found; created',
+    says: `The rotation is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × idle expiry': {
+    cell: 'alive',
+    says: 'The session that idled out in us under the same id is renewed by the creation in eu: it is alive everywhere, with the fields of both.',
+    after: { eu: 'created', us: 'created', name: oneOf('eu', 'us') },
+  },
+  'create × absolute expiry': {
+    cell: 'gone',
+    says: 'Under one id the earlier limit counts: once it has passed, the session that eu created under it is gone everywhere, too.',
+    after: 'expired',
+  },
+
+  'set a field × set a field': {
+    cell: 'both stay',
+    says: 'Both fields are there, also where they are in one object.',
+    after: profile({ name: 'Ada', city: 'London', eu: 'set', us: 'set' }),
+  },
+  'set a field × set the same field': {
+    cell: 'both stay',
+    says: 'These are different fields of one object; both edits are there.',
+    after: profile({ name: 'us', city: 'London', eu: 'set' }),
+  },
+  'set a field × delete a field': {
+    cell: 'both stay',
+    says: 'One field is set, the other one is gone.',
+    after: profile({ city: 'London', eu: 'set' }),
+  },
+  'set a field × replace an object': {
+    cell: 'both stay',
+    says: 'The object is as it was replaced, plus the field that the other region added to it meanwhile: a replacement takes away only what its writer had seen.',
+    after: profile({ name: 'new in us', usRole: 'admin', eu: 'set' }),
+  },
+  'set a field × increment': {
+    cell: 'both stay',
+    says: 'The field is set, and the counter counted.',
+    after: seedWith({ views: 11, profile: { ...SEED.profile, eu: 'set' } }),
+  },
+  'set a field × touch': {
+    cell: 'both stay',
+    says: 'The field is set, and the session renewed.',
+    after: profile({ ...SEED.profile, eu: 'set' }),
+  },
+  'set a field × end': {
+    cell: 'ended',
+    says: `${GONE_WITH_IT}, and the edit with it.`,
+    after: 'ended',
+  },
+  'set a field × rotate': {
+    cell: 'new id, without the edit',
+    says: `${OLD_ID}; the new id has the data as us knew it, without the edit, which went to the old id.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'set a field × idle expiry': {
+    cell: 'alive',
+    says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, with the edit.',
+    after: profile({ ...SEED.profile, eu: 'set' }),
+  },
+  'set a field × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+
+  'set the same field × set the same field': {
+    cell: 'one wins',
+    says: 'One of the two values wins, the same one in every region.',
+    after: profile({ name: oneOf('eu', 'us'), city: 'London' }),
+  },
+  'set the same field × delete a field': {
+    cell: 'the value wins',
+    says: 'A deletion takes away only what its writer had seen, and it had not seen the new value: the field has it everywhere.',
+    after: profile({ name: 'eu', city: 'London' }),
+  },
+  'set the same field × replace an object': {
+    cell: 'one wins, rest replaced',
+    says: 'Of the field that both wrote one value wins, the same one in every region; the rest of the object is as it was replaced.',
+    after: profile({ name: oneOf('eu', 'new in us'), usRole: 'admin' }),
+  },
+  'set the same field × increment': {
+    cell: 'both stay',
+    says: 'The field is set, and the counter counted.',
+    after: seedWith({ views: 11, profile: { name: 'eu', city: 'London' } }),
+  },
+  'set the same field × touch': {
+    cell: 'both stay',
+    says: 'The field is set, and the session renewed.',
+    after: profile({ name: 'eu', city: 'London' }),
+  },
+  'set the same field × end': {
+    cell: 'ended',
+    says: `${GONE_WITH_IT}, and the edit with it.`,
+    after: 'ended',
+  },
+  'set the same field × rotate': {
+    cell: 'new id, without the edit',
+    says: `${OLD_ID}; the new id has the data as us knew it, without the edit, which went to the old id.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'set the same field × idle expiry': {
+    cell: 'alive',
+    says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, with the edit.',
+    after: profile({ name: 'eu', city: 'London' }),
+  },
+  'set the same field × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+
+  'delete a field × delete a field': {
+    cell: 'both stay',
+    says: 'The field is gone; the object around it stays.',
+    after: profile({ city: 'London' }),
+  },
+  'delete a field × replace an object': {
+    cell: 'the value wins',
+    says: 'The object is as it was replaced. The field that both wrote has its new value, which the deletion had not seen.',
+    after: profile({ name: 'new in us', usRole: 'admin' }),
+  },
+  'delete a field × increment': {
+    cell: 'both stay',
+    says: 'The field is gone, and the counter counted.',
+    after: seedWith({ views: 11, profile: { city: 'London' } }),
+  },
+  'delete a field × touch': {
+    cell: 'both stay',
+    says: 'The field is gone, and the session renewed.',
+    after: profile({ city: 'London' }),
+  },
+  'delete a field × end': {
+    cell: 'ended',
+    says: `${GONE_WITH_IT}, and the edit with it.`,
+    after: 'ended',
+  },
+  'delete a field × rotate': {
+    cell: 'new id, without the edit',
+    says: `${OLD_ID}; the new id has the data as us knew it, with the field: the deletion went to the old id.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'delete a field × idle expiry': {
+    cell: 'alive',
+    says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, without the field.',
+    after: profile({ city: 'London' }),
+  },
+  'delete a field × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+
+  'replace an object × replace an object': {
+    cell: 'merged',
+    says: 'What both had seen and left out is gone; the fields that only one of them wrote are all there; of a field that both wrote one value wins, the same one in every region.',
+    after: profile({ name: oneOf('new in eu', 'new in us'), euRole: 'admin', usRole: 'admin' }),
+  },
+  'replace an object × increment': {
+    cell: 'both stay',
+    says: 'The object is replaced, and the counter beside it counted.',
+    after: seedWith({ views: 11, profile: { name: 'new in eu', euRole: 'admin' } }),
+  },
+  'replace an object × touch': {
+    cell: 'both stay',
+    says: 'The object is replaced, and the session renewed.',
+    after: profile({ name: 'new in eu', euRole: 'admin' }),
+  },
+  'replace an object × end': {
+    cell: 'ended',
+    says: `${GONE_WITH_IT}, and the replacement with it.`,
+    after: 'ended',
+  },
+  'replace an object × rotate': {
+    cell: 'new id, without the edit',
+    says: `${OLD_ID}; the new id has the data as us knew it, with the object as it was: the replacement went to the old id.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'replace an object × idle expiry': {
+    cell: 'alive',
+    says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, with the new object.',
+    after: profile({ name: 'new in eu', euRole: 'admin' }),
+  },
+  'replace an object × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+
+  'increment × increment': {
+    cell: 'adds up',
+    says: 'Counters add up: 1, plus 1 in eu, plus 10 in us, is 12 everywhere.',
+    after: seedWith({ views: 12 }),
+  },
+  'increment × touch': {
+    cell: 'both stay',
+    says: 'The counter counted, and the session is renewed.',
+    after: seedWith({ views: 2 }),
+  },
+  'increment × end': {
+    cell: 'ended',
+    says: `${GONE_WITH_IT}, and the counter with it.`,
+    after: 'ended',
+  },
+  'increment × rotate': {
+    cell: 'new id, without the edit',
+    says: `${OLD_ID}; the new id has the count as us knew it, without the increment, which went to the old id.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'increment × idle expiry': {
+    cell: 'alive',
+    says: 'An increment is a use, which renews the session: after the heal it is alive everywhere, with the new count.',
+    after: seedWith({ views: 2 }),
+  },
+  'increment × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+
+  'touch × touch': {
+    cell: 'both stay',
+    says: 'The later renewal counts, in every region.',
+    after: SEED,
+  },
+  'touch × end': {
+    cell: 'ended',
+    says: `${GONE_WITH_IT}; a renewal does not bring it back.`,
+    after: 'ended',
+  },
+  'touch × rotate': {
+    cell: 'new id',
+    says: `${OLD_ID}; the new id lives everywhere, and the renewal of the old one brings nothing back.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'touch × idle expiry': {
+    cell: 'alive',
+    says: 'A renewal beats an idle expiry: us shows the session no more until the links heal, and again from then on.',
+    after: SEED,
+  },
+  'touch × absolute expiry': { cell: 'gone', says: `${NO_MORE} No renewal extends it.`, after: 'expired' },
+
+  'end × end': {
+    cell: 'ended',
+    says: 'It is ended everywhere; of the reasons the earlier one is told.',
+    after: 'ended',
+  },
+  'end × rotate': {
+    cell: 'old ended, new lives',
+    says: 'The old id is ended everywhere. The new id lives: it is another session, of which the region that ended the old one had not heard.',
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'end × idle expiry': {
+    cell: 'ended',
+    says: 'It is ended everywhere, where it had idled out, too.',
+    after: 'ended',
+  },
+  'end × absolute expiry': {
+    cell: 'ended',
+    says: 'It is ended everywhere, and would be gone anyhow.',
+    after: 'ended',
+  },
+
+  'rotate × rotate': {
+    cell: 'two new ids',
+    says: 'The old id is ended everywhere. Each region gave its caller a new id; both live everywhere, each with the data.',
+    after: 'ended',
+    heirs: [SEED, SEED],
+  },
+  'rotate × idle expiry': {
+    cell: 'new id',
+    says: 'A rotation is a use: the new id lives everywhere. The old id is ended everywhere, where it had idled out, too.',
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'rotate × absolute expiry': {
+    cell: 'gone',
+    says: 'A new id keeps the old limit, so it is gone everywhere when the limit passes; the old id is ended.',
+    after: 'ended',
+    heirs: ['expired'],
+  },
+
+  'idle expiry × idle expiry': {
+    cell: 'gone',
+    says: 'Nobody used it: each region stops to show it at the deadline, asking nobody.',
+    after: 'expired',
+  },
+  'idle expiry × absolute expiry': {
+    cell: 'gone',
+    says: 'In eu it idles out; us uses it until the limit passes. After that it is gone everywhere.',
+    after: 'expired',
+  },
+
+  'absolute expiry × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+}
+
+export const DOES: { readonly [K in Op]: string } = {
+  create: 'creates the id',
+  'set a field': 'sets a field',
+  'set the same field': 'sets the same field',
+  'delete a field': 'deletes a field',
+  'replace an object': 'replaces an object',
+  increment: 'increments',
+  touch: 'touches',
+  end: 'ends',
+  rotate: 'rotates',
+  'idle expiry': 'lets it idle out',
+  'absolute expiry': 'reaches its limit',
+}
+
+export const PAIRS: readonly (readonly [Op, Op])[] = OPS.flatMap((x, index) =>
+  OPS.slice(index).map((y) => [x, y] as const),
+)
+export const outcomeOf = (x: Op, y: Op): Outcome => MATRIX[`${x} × ${y}` as Pair]
