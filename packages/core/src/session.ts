@@ -83,7 +83,8 @@ export type Update<T extends object> = ((draft: T) => T | undefined | void) | { 
  * What adapters are built on: an embedded replica offers it, and so does a client over the network.
  *
  * Every method rejects with a SojournError; the codes common to all are REPLICA_CLOSED, INVALID_OPTION, QUORUM_UNMET (where a
- * level above `local` is asked for), OVERLOADED and STORE_FAILED.
+ * level above `local` is asked for), OVERLOADED and STORE_FAILED; of a client also CLIENT_CLOSED, UNAVAILABLE, CONNECTION_LOST, TIMEOUT,
+ * TOKEN_REFUSED, SCOPE_REFUSED, LINK_VERSION and FRAME_UNEXPECTED.
  */
 export interface SessionApi {
   /** @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE */
