@@ -228,6 +228,14 @@ describe('strangers who take their time', () => {
 })
 
 describe('who answers when a region dials', () => {
+  /** Knows the secret, and proves it under this name, as this side. */
+  const proving = (region: string, side: 'listener' | 'dialler') => {
+    return (stranger: Stranger, greet: Message & { type: 'greet' }) => {
+      const nonce = hex(32)
+      const transcript = { dialler: { region: greet.region, nonce: greet.nonce }, listener: { region, nonce } }
+      stranger.send({ type: 'prove', region, nonce, proof: prove(SECRET, side, transcript) })
+    }
+  }
   const answers: [string, string, (stranger: Stranger, greet: Message & { type: 'greet' }) => void][] = [
     ['random bytes', 'FRAME_INVALID', (stranger) => stranger.sendBytes(randomBytes(40))],
     ['text', 'FRAME_INVALID', (stranger) => stranger.sendBytes('hello')],
@@ -238,30 +246,8 @@ describe('who answers when a region dials', () => {
       'LINK_SECRET',
       (stranger) => stranger.send({ type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) }),
     ],
-    [
-      'the name of a third region',
-      'LINK_REGION',
-      (stranger, greet) => {
-        const nonce = hex(32)
-        const transcript = {
-          dialler: { region: greet.region, nonce: greet.nonce },
-          listener: { region: 'c', nonce },
-        }
-        stranger.send({ type: 'prove', region: 'c', nonce, proof: prove(SECRET, 'listener', transcript) })
-      },
-    ],
-    [
-      "a dialler's proof",
-      'LINK_SECRET',
-      (stranger, greet) => {
-        const nonce = hex(32)
-        const transcript = {
-          dialler: { region: greet.region, nonce: greet.nonce },
-          listener: { region: 'b', nonce },
-        }
-        stranger.send({ type: 'prove', region: 'b', nonce, proof: prove(SECRET, 'dialler', transcript) })
-      },
-    ],
+    ['the name of a third region', 'LINK_REGION', proving('c', 'listener')],
+    ["a dialler's proof", 'LINK_SECRET', proving('b', 'dialler')],
   ]
   test.each(answers)('[HOST-6] %s', async (_what, code, answer) => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

@@ -21,6 +21,7 @@ import {
   record,
   refused,
   snapshot,
+  stretchOf,
 } from '../support/hostile-region.js'
 import { seeded } from '../support/seeded.js'
 import { until } from '../support/until.js'
@@ -238,26 +239,8 @@ describe('a peer that knows the secret', () => {
   test('[HOST-14] 400 valid frames with bits flipped at random', async () => {
     const frames = [
       ...MESSAGES,
-      {
-        type: 'stretch',
-        epoch: 0,
-        from: 0,
-        through: 1,
-        mode: 'live',
-        needs: [],
-        holds: [],
-        items: [encodeItem(record())],
-      } as const,
-      {
-        type: 'stretch',
-        epoch: 0,
-        from: 0,
-        through: 1,
-        mode: 'live',
-        needs: [],
-        holds: [],
-        items: [encodeItem(changesOf(change()))],
-      } as const,
+      stretchOf([encodeItem(record())]),
+      stretchOf([encodeItem(changesOf(change()))]),
       { type: 'records', records: [{ key: KEY, record: encodeRecord(liveRecord()) }], absent: [] } as const,
     ].map((message) => encodeMessage(message))
     const random = seeded(2)

@@ -1,7 +1,7 @@
 import type { Replica } from '@sojourn/replica'
 import { describe, expect, it } from 'vitest'
 import { consistency, dataIn, THREE } from '../support/quorum.js'
-import { openRegions } from '../support/region.js'
+import { openRegions, type Regions } from '../support/region.js'
 import { until } from '../support/until.js'
 
 describe('a majority read sees every majority write', () => {
@@ -58,13 +58,19 @@ describe('a majority read sees every majority write', () => {
   const SLOW = { maxUnackedBytes: 1, targetFrameBytes: 1 }
   const BACKLOG = 20
 
+  /** A session that all know; then us is cut off, and misses what comes. */
+  const leaveBehind = async (regions: Regions<(typeof THREE)[number]>): Promise<string> => {
+    const { id } = await regions.eu.create({ n: 0 })
+    await regions.settled()
+    await regions.cutOff('us')
+    for (let n = 0; n < BACKLOG; n++) await regions.eu.create({ n })
+    return id
+  }
+
   it('[QUO-3] by a region that has a long way to catch up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
-    const { id } = await eu.create({ n: 0 })
-    await regions.settled()
-    await regions.cutOff('us')
-    for (let n = 0; n < BACKLOG; n++) await eu.create({ n })
+    const id = await leaveBehind(regions)
     await eu.update(id, { n: 1 }, { write: 'majority' })
     regions.heal('us', 'ap')
     await until(() => us.status().links.ap!.state !== 'down', 'a link')
@@ -74,10 +80,7 @@ describe('a majority read sees every majority write', () => {
   it('[QUO-4] a reader that was behind is mended by the read, before it has caught up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
-    const { id } = await eu.create({ n: 0 })
-    await regions.settled()
-    await regions.cutOff('us')
-    for (let n = 0; n < BACKLOG; n++) await eu.create({ n })
+    const id = await leaveBehind(regions)
     await eu.update(id, { n: 1 })
     // One side dials, so that no second connection takes the place of the first.
     regions.proxy('us', 'eu').heal()
@@ -93,10 +96,7 @@ describe('a majority read sees every majority write', () => {
   it('[QUO-4] whom a read finds behind is mended, before it has caught up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
-    const { id } = await eu.create({ n: 0 })
-    await regions.settled()
-    await regions.cutOff('us')
-    for (let n = 0; n < BACKLOG; n++) await eu.create({ n })
+    const id = await leaveBehind(regions)
     await eu.update(id, { n: 1 })
     await regions.settled('eu', 'ap')
     // One side dials, so that no second connection takes the place of the first.

@@ -213,17 +213,23 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
     [...readme.matchAll(/`(sojourn_\w+)`/g)].map(([, name]) => name!).filter((name) => !names.includes(name)),
   ).toEqual([])
   const value = (name: string) => samples.get(name)
+  const are = (expected: Record<string, number>) =>
+    expect(Object.fromEntries(Object.keys(expected).map((name) => [name, value(name)]))).toEqual(expected)
   // How fast.
-  expect(value('sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}')).toBe(4)
-  expect(value('sojourn_request_seconds_count{level="local",operation="get",outcome="ok"}')).toBe(1)
-  expect(value('sojourn_request_seconds_count{level="local",operation="get",outcome="absent"}')).toBe(1)
-  expect(value('sojourn_request_seconds_count{level="all",operation="increment",outcome="ok"}')).toBe(1)
+  are({
+    'sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}': 4,
+    'sojourn_request_seconds_count{level="local",operation="get",outcome="ok"}': 1,
+    'sojourn_request_seconds_count{level="local",operation="get",outcome="absent"}': 1,
+    'sojourn_request_seconds_count{level="all",operation="increment",outcome="ok"}': 1,
+  })
   expect(value('sojourn_request_seconds_sum{level="local",operation="create",outcome="ok"}')).toBeGreaterThan(0)
   // How full.
-  expect(value('sojourn_sessions{state="live"}')).toBe(2)
-  expect(value('sojourn_sessions{state="expired"}')).toBe(1)
-  expect(value('sojourn_sessions{state="ended"}')).toBe(2)
-  expect(value('sojourn_tombstones')).toBe(2)
+  are({
+    'sojourn_sessions{state="live"}': 2,
+    'sojourn_sessions{state="expired"}': 1,
+    'sojourn_sessions{state="ended"}': 2,
+    sojourn_tombstones: 2,
+  })
   for (const name of [
     'sojourn_memory_bytes{what="cache"}',
     'sojourn_memory_bytes{what="recent"}',
@@ -233,14 +239,18 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   expect(value('sojourn_cache_requests_total{result="hit"}')).toBeGreaterThan(0)
   expect(value('sojourn_cache_requests_total{result="miss"}')).toBeGreaterThan(0)
   // What fails.
-  expect(value('sojourn_errors_total{code="SESSION_NOT_FOUND",operation="update"}')).toBe(1)
-  expect(value('sojourn_quorum_unmet_total{kind="write"}')).toBe(1)
-  expect(value('sojourn_errors_total{code="QUORUM_UNMET",operation="touch"}')).toBe(1)
+  are({
+    'sojourn_errors_total{code="SESSION_NOT_FOUND",operation="update"}': 1,
+    'sojourn_quorum_unmet_total{kind="write"}': 1,
+    'sojourn_errors_total{code="QUORUM_UNMET",operation="touch"}': 1,
+  })
   // How sessions die.
-  expect(value('sojourn_sessions_created_total{origin="local"}')).toBe(5)
-  expect(value('sojourn_sessions_ended_total{origin="local",reason="revoked"}')).toBe(1)
-  expect(value('sojourn_sessions_ended_total{origin="local",reason="rotated"}')).toBe(1)
-  expect(value('sojourn_sessions_expired_total{cause="idle"}')).toBe(1)
+  are({
+    'sojourn_sessions_created_total{origin="local"}': 5,
+    'sojourn_sessions_ended_total{origin="local",reason="revoked"}': 1,
+    'sojourn_sessions_ended_total{origin="local",reason="rotated"}': 1,
+    'sojourn_sessions_expired_total{cause="idle"}': 1,
+  })
   // How the links are.
   const link = (name: string) => value(`sojourn_link_${name}{peer="us"}`)
   expect([link('up'), link('live'), link('behind_commits'), link('to_receive_commits')]).toEqual([1, 1, 0, 0])

@@ -100,13 +100,18 @@ export const helloOf = (feed: string): Message => ({
   linked: [],
 })
 
+type Stretch = Message & { type: 'stretch' }
+export const stretchOf = (items: readonly Uint8Array[]): Stretch => {
+  return { type: 'stretch', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items }
+}
+
 /** One of each kind. */
 export const MESSAGES: readonly Message[] = [
   greeting('b'),
   { type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) },
   { type: 'accept', proof: hex(32) },
   helloOf(hex(16)),
-  { type: 'stretch', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items: [] },
+  stretchOf([]),
   { type: 'acks', holdings: [] },
   { type: 'heartbeat', sentAt: 1, echo: 0, echoAge: 0, clock: 0, head: 0, vector: [], linked: [] },
   { type: 'resume', epoch: 1, from: 0, linked: [] },
@@ -129,8 +134,8 @@ export const linkPeer = async (): Promise<void> => {
   peer = await linkAs(a, 'b')
 }
 
-export const stretch = (items: readonly Uint8Array[], more: Partial<Message & { type: 'stretch' }> = {}) =>
-  peer.send({ type: 'stretch', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items, ...more })
+export const stretch = (items: readonly Uint8Array[], more: Partial<Stretch> = {}) =>
+  peer.send({ ...stretchOf(items), ...more })
 export const items = (...list: Item[]) => stretch(list.map(encodeItem))
 
 export const liveRecord = (more: Partial<LiveRecord> = {}, now = Date.now()): LiveRecord => ({

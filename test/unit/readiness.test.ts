@@ -27,7 +27,12 @@ const open = (regions: readonly string[], awaitsAll = false) => {
     awaitsAll,
     isRemoved: () => removed.is,
   })
-  return { readiness, links, removed, advance: stepped.advance }
+  /** The reasons once the link to us is so. */
+  const hear = (us: LinkStatus) => {
+    links.us = us
+    return readiness.reasons()
+  }
+  return { readiness, links, hear, removed, advance: stepped.advance }
 }
 
 it('[ADM-1] waits for what each linked peer has told, and once, not for ever', () => {
@@ -59,24 +64,18 @@ it('[ADM-1] waits for a peer that is there, however long that takes', () => {
 })
 
 it('[ADM-1] waits for what a peer had when it was first heard, not for a moment at which nothing is under way', () => {
-  const { readiness, links } = open(['us'])
-  links.us = link('live', 7, 100)
-  expect(readiness.reasons()).toEqual(['catching up with us, 7 commits to come'])
-  links.us = link('live', 9, 105)
-  expect(readiness.reasons()).toEqual(['catching up with us, 2 commits to come'])
-  links.us = link('live', 9, 107)
-  expect(readiness.reasons()).toEqual([])
+  const { hear } = open(['us'])
+  expect(hear(link('live', 7, 100))).toEqual(['catching up with us, 7 commits to come'])
+  expect(hear(link('live', 9, 105))).toEqual(['catching up with us, 2 commits to come'])
+  expect(hear(link('live', 9, 107))).toEqual([])
 })
 
 it('[ADM-1] does not wait for what a peer has lost', () => {
-  const { readiness, links } = open(['us'])
-  links.us = link('live', 50, 100)
-  expect(readiness.reasons()).toEqual(['catching up with us, 50 commits to come'])
+  const { hear } = open(['us'])
+  expect(hear(link('live', 50, 100))).toEqual(['catching up with us, 50 commits to come'])
   // It begins anew, with an empty store.
-  links.us = link('live', 3, 0)
-  expect(readiness.reasons()).toEqual(['catching up with us, 3 commits to come'])
-  links.us = link('live', 1, 3)
-  expect(readiness.reasons()).toEqual([])
+  expect(hear(link('live', 3, 0))).toEqual(['catching up with us, 3 commits to come'])
+  expect(hear(link('live', 1, 3))).toEqual([])
 })
 
 it('[ADM-1] is ready alone, and not while it stops or where it was removed', () => {

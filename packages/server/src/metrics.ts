@@ -1,6 +1,7 @@
 import { type ErrorCode, isSojournError } from '@sojourn/core'
 import type { Replica } from '@sojourn/replica'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { noTotals } from './clients/connection.js'
 import type { ClientsStatus } from './clients/listener.js'
 import { directoryBytes } from './files.js'
 import type { CallSeen } from './metered.js'
@@ -305,13 +306,5 @@ const NO_CLIENTS: ClientsStatus = {
   inFlight: 0,
   remembered: 0,
   watched: 0,
-  totals: {
-    accepted: 0,
-    refused: {},
-    requests: 0,
-    answeredFromMemory: 0,
-    invalidations: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-  },
+  totals: noTotals(),
 }

@@ -218,4 +218,19 @@ export const looks = (history: History): { readonly op: Operation; readonly seen
     op.seen && op.kind !== 'rotate' && op.returnedAt !== undefined ? [{ op, seen: op.seen }] : [],
   )
 
+/** What a look lacks of the writes that its observer must have seen, in words. */
+export const lackedBy = function* (
+  history: History,
+  { op, seen }: { readonly op: Operation; readonly seen: Seen },
+  isSeen: (history: History, observer: Observer, write: Operation) => boolean,
+): Iterable<string> {
+  const deeds = new Deeds(history, op.session)
+  const observer = observerOf(op)
+  const kept = deeds.writes.filter(
+    (write) => isSeen(history, observer, write) && !mayBePurged(history, write, observer.wall),
+  )
+  for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
+    if (kind === 'lost') yield what
+}
+
 export const violation = (rule: string, what: string): Violation => ({ rule, what })

@@ -34,6 +34,16 @@ export interface ClientTotals {
   bytesOut: number
 }
 
+export const noTotals = (): ClientTotals => ({
+  accepted: 0,
+  refused: {},
+  requests: 0,
+  answeredFromMemory: 0,
+  invalidations: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+})
+
 /** What a connection needs of the listener. */
 export interface ConnectionHost {
   readonly sessions: SessionApi

@@ -2,7 +2,7 @@ import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
 import type { CreateServer, Replica } from '@sojourn/replica'
 import type { TokenBook } from '../tokens.js'
-import { ClientConnection, type ClientTotals, type ConnectionHost } from './connection.js'
+import { ClientConnection, type ClientTotals, type ConnectionHost, noTotals } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
 import { listenForSockets } from './socket.js'
@@ -65,15 +65,7 @@ export const listenForClients = async ({
   const strangers = new Set<ClientConnection>()
   const memories = new Memories(limits)
   const watches = new Watches(limits.maxWatched)
-  const totals: ClientTotals = {
-    accepted: 0,
-    refused: {},
-    requests: 0,
-    answeredFromMemory: 0,
-    invalidations: 0,
-    bytesIn: 0,
-    bytesOut: 0,
-  }
+  const totals = noTotals()
   let isFarewell = false
   let empty = () => {}
   const host: ConnectionHost = {

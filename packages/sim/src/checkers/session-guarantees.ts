@@ -1,13 +1,4 @@
-import {
-  Deeds,
-  faultsOf,
-  isSeenLocally,
-  looks,
-  mayBePurged,
-  observerOf,
-  possibleBy,
-  violation,
-} from '../expectations.js'
+import { isSeenLocally, lackedBy, looks, mayBePurged, violation } from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 
 /**
@@ -15,18 +6,10 @@ import type { Checker, Operation } from '../history.js'
  * shown it does not take back.
  */
 export const sessionGuarantees: Checker = function* (history) {
-  for (const { op, seen } of looks(history)) {
-    const deeds = new Deeds(history, op.session)
-    const observer = observerOf(op)
-    const kept = deeds.writes.filter(
-      (write) => isSeenLocally(history, observer, write) && !mayBePurged(history, write, observer.wall),
-    )
-    for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
-      if (kind === 'lost')
-        yield violation(
-          'GUAR-1',
-          `${op.kind} by ${op.client} in ${op.region} at ${op.invokedAt.toFixed(0)} ms: ${what}`,
-        )
+  for (const look of looks(history)) {
+    const { kind, client, region, invokedAt } = look.op
+    for (const what of lackedBy(history, look, isSeenLocally))
+      yield violation('GUAR-1', `${kind} by ${client} in ${region} at ${invokedAt.toFixed(0)} ms: ${what}`)
   }
   yield* goingBack(history)
 }
