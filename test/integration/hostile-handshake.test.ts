@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
 import type { LinkChange } from '@sojourn/replica'
 import { encodeMessage, LINK_MAGIC, type Message, prove } from '@sojourn/wire'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { attend, authenticate, connect, greeting, hex, linkAs, type Stranger } from '../support/hostile-peer.js'
 import {
@@ -25,6 +25,13 @@ import { until } from '../support/until.js'
 
 beforeEach(() => openBoth())
 afterEach(closeBoth)
+
+/** What Node.js says of this process, such as that something is listened to too often. */
+const warnings: Error[] = []
+const note = (warning: Error) => void warnings.push(warning)
+beforeAll(() => void process.on('warning', note))
+afterAll(() => void process.off('warning', note))
+afterEach(() => expect(warnings.splice(0)).toEqual([]))
 
 describe('strangers', () => {
   const say = (what: string, codes: string | readonly string[], frames: () => (Uint8Array | string)[]) =>

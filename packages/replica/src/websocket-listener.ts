@@ -14,8 +14,13 @@ const MAX_REASON_BYTES = 123
 /** Called as `http.createServer` is: makes the server that is listened with, plain or with TLS. */
 export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server
 
-/** Closes, telling the other side why; tears the socket down where it does not answer that. */
+const closing = new WeakSet<WebSocket>()
+
+/** Closes, telling the other side why; tears the socket down where it does not answer that. The first call counts. */
 export const closeWebSocket = (socket: WebSocket, clock: Clock, why: string): void => {
+  // Who sends many bad frames has one timer, not one for each.
+  if (closing.has(socket)) return
+  closing.add(socket)
   const reason = Buffer.from(why)
     .subarray(0, MAX_REASON_BYTES)
     .toString()
