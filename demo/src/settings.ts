@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 
-export const REGION_NAMES = ['eu', 'us', 'ap'] as const
+const REGION_NAMES = ['eu', 'us', 'ap'] as const
 export type RegionName = (typeof REGION_NAMES)[number]
 
 export interface RegionSettings {

@@ -58,7 +58,8 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
     .addHelpText('after', AFTER)
   root.addCommand(serveCommand(env))
 
-  const seconds = (flags: Flags, name: string): number => parseDuration(wholeNumber(flags[name] as string), `--${name}`)
+  const duration = (flags: Flags, name: string): number =>
+    parseDuration(wholeNumber(flags[name] as string), `--${name}`)
 
   asking(root, 'status', 'show the regions, their links and lags').action(async (flags: Flags) =>
     done(await showStatus(adminClients(flags, env), flags.json === true, out)),
@@ -69,7 +70,7 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
     .option('--times <number>', 'how many times; default: until it is interrupted')
     .action(async (flags: Flags) => {
       const times = flags.times === undefined ? undefined : positive(flags.times as string, '--times')
-      const options = { intervalMs: seconds(flags, 'interval'), times, isJson: flags.json === true }
+      const options = { intervalMs: duration(flags, 'interval'), times, isJson: flags.json === true }
       done(await showTop(adminClients(flags, env), { ...options, clock: systemClock, pause: systemPause }, out))
     })
 
@@ -101,7 +102,7 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
     .option('--wait <duration>', 'how long what differs may be on its way', '10s')
     .option('--repair', 'have every region compare all keys with its peers, and mend what differs, first')
     .action(async (flags: Flags) => {
-      const options = { waitMs: seconds(flags, 'wait'), repair: flags.repair === true, isJson: flags.json === true }
+      const options = { waitMs: duration(flags, 'wait'), repair: flags.repair === true, isJson: flags.json === true }
       done(await verify(adminClients(flags, env), { ...options, clock: systemClock, pause: systemPause }, out))
     })
 
