@@ -5,7 +5,7 @@ import { SojournStore, type SojournStoreOptions } from '@sojourn/express'
 import type { SessionApi } from '@sojourn/replica'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import session, { type SessionOptions } from 'express-session'
-import { openRegions, type Regions } from '../support/region.js'
+import { openRegions, type Regions } from './region.js'
 
 declare module 'express-session' {
   interface SessionData {

@@ -11,9 +11,9 @@ import {
 } from '@sojourn/wire'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
-import { hex } from '../support/hostile-peer.js'
-import type { Served } from '../support/serve.js'
-import { until } from '../support/until.js'
+import { hex } from './hostile-peer.js'
+import type { Served } from './serve.js'
+import { until } from './until.js'
 
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
 
