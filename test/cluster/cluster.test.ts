@@ -82,12 +82,11 @@ describe.skipIf(without !== undefined)(`three regions in containers${without ? `
       await workThrough(['eu', 'us'], 'majority', async (workload) => {
         await cluster.docker('pause', 'server-ap')
         try {
-          // Until both have given it up, an ack can wait for what only it could have told.
+          await workload.more(SOME, 'eu', 'us')
           for (const region of ['eu', 'us'] as const) await linkIs(region, 'ap', 'down')
           await workload.more(SOME, 'eu', 'us')
-          const { QUORUM_UNMET: before } = workload.codes
-          await workload.more(SOME, 'eu', 'us')
-          expect(workload.codes.QUORUM_UNMET).toBe(before)
+          // The timeout of a quorum is longer than it takes to notice that a region hangs.
+          expect(workload.codes.QUORUM_UNMET).toBeUndefined()
         } finally {
           await cluster.docker('unpause', 'server-ap')
         }
