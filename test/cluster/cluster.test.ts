@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Client, connect } from '@sojourn/client'
+import { type Client, connect, isSojournError } from '@sojourn/client'
 import type { Level } from '@sojourn/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Browser } from '../support/browser.js'
-import { buildImages, buildNewer, Cluster, eventually, REGIONS, type Region, whyNoCluster } from '../support/cluster.js'
+import {
+  buildImages,
+  buildNewer,
+  Cluster,
+  eventually,
+  REGIONS,
+  type Region,
+  runServer,
+  whyNoCluster,
+} from '../support/cluster.js'
 import { until } from '../support/until.js'
 import { Workload } from '../support/workload.js'
 
@@ -14,6 +23,7 @@ if (without !== undefined) process.stderr.write(`SKIPPED: the tests on the real 
 /** Writes that each of two regions acknowledges before, during and after what befalls a third, or one of them. */
 const SOME = 150
 const MINUTES = 60_000
+const MEBIBYTE = 2 ** 20
 
 describe.skipIf(without !== undefined)(`three regions in containers${without ? ` (skipped: ${without})` : ''}`, () => {
   let cluster: Cluster
@@ -82,12 +92,11 @@ describe.skipIf(without !== undefined)(`three regions in containers${without ? `
       await workThrough(['eu', 'us'], 'majority', async (workload) => {
         await cluster.docker('pause', 'server-ap')
         try {
-          // Until both have given it up, an ack can wait for what only it could have told.
+          await workload.more(SOME, 'eu', 'us')
           for (const region of ['eu', 'us'] as const) await linkIs(region, 'ap', 'down')
           await workload.more(SOME, 'eu', 'us')
-          const { QUORUM_UNMET: before } = workload.codes
-          await workload.more(SOME, 'eu', 'us')
-          expect(workload.codes.QUORUM_UNMET).toBe(before)
+          // The timeout of a quorum is longer than it takes to notice that a region hangs.
+          expect(workload.codes.QUORUM_UNMET).toBeUndefined()
         } finally {
           await cluster.docker('unpause', 'server-ap')
         }
@@ -220,6 +229,27 @@ describe.skipIf(without !== undefined)(`three regions in containers${without ? `
       await cluster.start('us')
       expect(await cluster.logs('us')).not.toContain('"level":"fatal"')
       for (const secret of secrets) expect(await cluster.logs('us')).not.toContain(secret)
+    },
+    MINUTES,
+  )
+
+  it(
+    '[CLUSTER-4] a disk that is full, and has space again',
+    async () => {
+      await using server = await runServer(24 * MEBIBYTE)
+      const { client } = server
+      const { id } = await client.create({ n: 0 })
+      await server.inside('dd if=/dev/zero of=/var/lib/sojourn/ballast bs=64k 2>/dev/null || true')
+      const failure = { code: 'STORE_FAILED', message: expect.stringMatching(/No space left on device/) }
+      await eventually(async () => {
+        const error = await client.create({ pad: 'x'.repeat(4096) }).catch((refused: unknown) => refused)
+        return isSojournError(error, 'STORE_FAILED') || undefined
+      }, 'the disk to be full')
+      for (let n = 0; n < 500; n++) await expect(client.increment(id, '/n')).rejects.toMatchObject(failure)
+      expect((await client.get(id))!.data).toEqual({ n: 0 })
+      expect((await server.logs()).split('\n').filter((line) => line.includes('STORE_FAILED')).length).toBeLessThan(5)
+      await server.inside('rm /var/lib/sojourn/ballast')
+      expect((await client.increment(id, '/n')).data).toEqual({ n: 1 })
     },
     MINUTES,
   )

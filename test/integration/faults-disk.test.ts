@@ -1,5 +1,6 @@
 import type { Storage, StorageEngine } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import { SojournError, systemClock } from '@sojourn/core'
+import { logReplica, openLog } from '@sojourn/server'
 import { levelEngine } from '@sojourn/store'
 import { describe, expect, test } from 'vitest'
 import { contents, openRegions } from '../support/region.js'
@@ -133,6 +134,28 @@ describe('a disk that refuses writes', () => {
     await regions.reopen('a')
     await regions.settled()
     expect(regions.a.status()).toMatchObject({ sessions: head.sessions, tombstones: 0 })
+  })
+
+  test('[SRV-4] a server tells its log so once a minute, and how often it did not', async () => {
+    const { disk, engine } = failingEngine()
+    let later = 0
+    const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + later }
+    await using regions = await openRegions(['a'], { ports: { storage: engine } })
+    const lines: { code?: string; untold?: number }[] = []
+    logReplica(regions.a, openLog('info', 'a', { write: (line) => void lines.push(JSON.parse(line)) }), clock)
+    const fail = async (times: number) => {
+      for (let n = 0; n < times; n++) await expect(regions.a.create({})).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    }
+    disk.isFull = true
+    await fail(20)
+    expect(lines).toMatchObject([{ code: 'STORE_FAILED' }])
+    expect(lines[0]!.untold).toBeUndefined()
+    const before = regions.faults.length
+    later = 60_000
+    await fail(3)
+    expect(lines).toMatchObject([{}, { code: 'STORE_FAILED', untold: before - 1 }])
+    disk.isFull = false
+    await regions.a.create({})
   })
 
   test('[FAULT-4] a region whose disk is full closes all the same', async () => {

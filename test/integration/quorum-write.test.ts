@@ -200,3 +200,27 @@ describe('a write whose quorum was not met', () => {
     await Promise.all([write, read])
   })
 })
+
+describe('a region that hangs', () => {
+  it('[QUO-6] holds up no quorum that does without it, though what it wrote reached only some', async () => {
+    // As long as a link stands here, an acknowledgement that waits for it waits for longer than the test may take.
+    await using regions = await openRegions(THREE, { links: { timeout: '10m' }, consistency: { timeout: '10s' } })
+    const { eu, us, ap } = regions
+    const { id } = await ap.create({ n: 0 })
+    await regions.settled()
+    for (const _ of [1, 2, 3]) {
+      regions.stall('ap', 'eu')
+      await ap.increment(id, '/n')
+      await until(() => us.status().vector[ap.status().replica] === ap.status().head, 'us to hear of it')
+      regions.stall('ap', 'us')
+      await us.increment(id, '/n', 1, { write: 'majority' })
+      expect(await dataIn(eu, id)).toEqual(await dataIn(us, id))
+      await Promise.all([1, 2, 3].map(() => us.create({}, { write: 'majority' })))
+      regions.flow('ap', 'eu')
+      regions.flow('ap', 'us')
+      await regions.settled()
+    }
+    expect(await dataIn(ap, id)).toEqual({ n: 6 })
+    expect(regions.all.map((replica) => replica.status().totals.refused)).toEqual([{}, {}, {}])
+  })
+})

@@ -90,6 +90,19 @@ describe('[TLS-1] links', () => {
     expect(linkOf(us, 'eu')).toBe('down')
     expect(linkOf(servers.eu, 'us')).toBe('down')
   })
+
+  it('are refused a certificate that has expired, and stand once it is renewed, without a restart', async () => {
+    await issue('stale', authority, -0.5)
+    const flags = (name: string) => ({ ...tlsOf('links', name), ...mutual('links') })
+    await using servers = await pair({ eu: flags('eu'), us: flags('stale') })
+    const { eu, us } = servers
+    await until(() => eu.log.some((line) => /"peer":"us","code":"LINK_TLS".*expired/.test(line)), 'the refusal')
+    // The one that is refused as a client hears no reason: its connection is reset.
+    expect(linkOf(eu, 'us')).toBe('down')
+    await issue('stale', authority)
+    us.reload()
+    await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
+  })
 })
 
 describe('[TLS-1] clients', () => {

@@ -78,6 +78,12 @@ export const buildNewer = async (version: string): Promise<string> => {
   return tag
 }
 
+/** The port of this machine under which one of a container is published. */
+const portOf = async (container: string, port: number): Promise<number> => {
+  const published = await output('docker', ['port', container, `${port}/tcp`])
+  return Number(published.split('\n')[0]!.split(':').at(-1))
+}
+
 export class Cluster implements AsyncDisposable {
   readonly #compose: readonly string[]
   readonly #directory: string
@@ -194,8 +200,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #port(service: string, port: number): Promise<number> {
-    const published = await output('docker', ['port', await this.#container(service), `${port}/tcp`])
-    return Number(published.split('\n')[0]!.split(':').at(-1))
+    return portOf(await this.#container(service), port)
   }
 
   /** Where the shop of a region answers. */
@@ -271,5 +276,40 @@ export class Cluster implements AsyncDisposable {
     for (const args of [['unpause'], ['down', '-v', '-t', '2']])
       await run(this.#compose[0]!, this.#arguments(...args), { env: this.#env() })
     await rm(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** One server by itself, on a disk of its own that holds so many bytes, and a client of it. */
+export const runServer = async (diskBytes: number) => {
+  const environment = {
+    REGION: 'eu',
+    CLIENTS_HOST: '0.0.0.0',
+    CLIENTS_PORT: '7401',
+    CLIENTS_DANGEROUSLY_ALLOW_ANYONE: 'true',
+  }
+  const container = await output('docker', [
+    'run',
+    '-d',
+    ...['--tmpfs', `/var/lib/sojourn:size=${diskBytes},uid=1000,gid=1000`],
+    ...['-p', '127.0.0.1::7401'],
+    ...Object.entries(environment).flatMap(([name, value]) => ['-e', `SOJOURN_${name}=${value}`]),
+    SERVER_IMAGE,
+  ])
+  const remove = () => run('docker', ['rm', '-f', container])
+  try {
+    const port = await portOf(container, 7401)
+    const client = await eventually(() => connect({ url: `ws://127.0.0.1:${port}` }), 'a client to be let in')
+    return {
+      client,
+      inside: (command: string) => output('docker', ['exec', container, 'sh', '-c', command]),
+      logs: () => output('docker', ['logs', container]),
+      async [Symbol.asyncDispose]() {
+        await client.close()
+        await remove()
+      },
+    }
+  } catch (error) {
+    await remove()
+    throw error
   }
 }

@@ -40,8 +40,8 @@ export interface InboundOptions {
   readonly received: (through: number, epoch: number) => void
   /** Something may have become claimable, on any link: see {@link settleClaims}. */
   readonly settle: () => void
-  /** A checkpoint was claimed. */
-  readonly claimed: (prompt: boolean) => void
+  /** Checkpoints were claimed; `whole`: and with the last one the feed is held as far as it was received. */
+  readonly claimed: (prompt: boolean, whole: boolean) => void
   /** A commit failed; nothing behind it can be claimed. */
   readonly failed: (error: unknown) => void
 }
@@ -124,6 +124,27 @@ export class Inbound {
     return blocked < 0 ? this.#checkpoints : this.#checkpoints.slice(0, blocked)
   }
 
+  /** The feed that the next claim waits for, where it waits for nothing else. */
+  get awaited(): FeedId | undefined {
+    const [next] = this.ready
+    return next && unmetNeed(next, this.knowledge)
+  }
+
+  /** What is claimed next: the same one as long as nothing is claimed. */
+  get next(): Checkpoint | undefined {
+    return this.#checkpoints[0]
+  }
+
+  /** All through here was received. */
+  get position(): number {
+    return this.#through
+  }
+
+  /** Whether something that was received is not on the disk yet. */
+  get isWriting(): boolean {
+    return this.#checkpoints.some(({ unwritten }) => unwritten > 0)
+  }
+
   get feed(): FeedId {
     return this.#options.peer.feed
   }
@@ -141,7 +162,10 @@ export class Inbound {
       else knowledge.walked(this.feed, through)
     }
     for (const { holds } of done) for (const [feed, through] of holds) knowledge.claim(feed, through)
-    claimed(done.some(({ prompt }) => prompt))
+    claimed(
+      done.some(({ prompt }) => prompt),
+      done.at(-1)?.whole === true,
+    )
   }
 
   /** A wanted record came, and is on the disk; or the sender has none. */
@@ -211,6 +235,16 @@ const raiseAll = (held: Map<FeedId, number>, more: readonly Held[]): Map<FeedId,
   return held
 }
 
+const unmetNeed = (
+  { needs }: Checkpoint,
+  knowledge: Knowledge,
+  assumed: ReadonlyMap<FeedId, number> = new Map(),
+): FeedId | undefined => {
+  for (const [feed, through] of needs)
+    if (Math.max(knowledge.through(feed), assumed.get(feed) ?? 0) < through) return feed
+  return undefined
+}
+
 /**
  * Claims what can be claimed over all links together: the largest set of checkpoints whose needs are held, or are in the set.
  *
@@ -232,9 +266,7 @@ export const settleClaims = (inbounds: readonly Inbound[]): void => {
       const { knowledge } = claim.inbound
       const unmet = claim.ready
         .slice(0, claim.count)
-        .findIndex(({ needs }) =>
-          [...needs].some(([feed, through]) => Math.max(knowledge.through(feed), assumed.get(feed) ?? 0) < through),
-        )
+        .findIndex((checkpoint) => unmetNeed(checkpoint, knowledge, assumed) !== undefined)
       if (unmet < 0) continue
       claim.count = unmet
       settled = false

@@ -34,13 +34,15 @@ export interface LinkHost {
   readonly heartbeatMs: number
   readonly linkTimeoutMs: number
   readonly maxClockSkewMs: number
-  /** The feeds received over links, this one's included. */
+  /** The feeds received over links that do not stall, this one's included. */
   linked(): readonly FeedId[]
   isAwaited(): boolean
   /** A link brought news of what others hold. */
   learned(from: Link): void
   /** Claims what has become claimable, over all links. */
   settle(): void
+  /** What the peer sent is held here, as far as it came, and it sends. */
+  delivered(link: Link): void
   /** See {@link InboundOptions.apply}. */
   apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied
   asked(link: Link, ask: Ask): Promise<void>
@@ -102,7 +104,10 @@ export class Link {
       resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
       received: (through, epoch) => this.send({ type: 'received', through, epoch }),
       settle: () => host.settle(),
-      claimed: (prompt) => this.#owe(prompt),
+      claimed: (prompt, whole) => {
+        this.#owe(prompt)
+        if (whole) host.delivered(this)
+      },
       failed: (error) => this.#fail(error),
     })
     const theirVector = new Map(hello.vector.map(({ feed, through }) => [feed, through]))
@@ -260,7 +265,7 @@ export class Link {
     this.#owe(false)
   }
 
-  /** This replica receives other feeds over links than before. */
+  /** This replica receives other feeds over links than before; `lost`: and what this link's peer left out may not come otherwise. */
   linksChanged(lost: boolean): void {
     if (lost) this.inbound.restart()
     else this.#sendHeartbeat()
@@ -330,6 +335,7 @@ export class Link {
     this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
     this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
+    if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
   }
 
   #checkSkew(skewMs: number): void {

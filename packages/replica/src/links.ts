@@ -13,6 +13,7 @@ import type { Hello } from '@sojourn/wire'
 import { codeOfReason, Handshake } from './handshake.js'
 import { settleClaims } from './inbound.js'
 import { Link, type LinkHost } from './link.js'
+import { Stalls } from './stalls.js'
 
 /** What became of a connection to a region; `code` says why, where it was refused or lost. */
 export interface LinkChange {
@@ -33,7 +34,7 @@ export interface LinksOptions {
   readonly maxReconnectDelayMs: number
   readonly hello: () => Omit<Hello, 'linked'>
   /** Where a link asks for what it does not do itself. */
-  readonly host: Omit<LinkHost, 'linked' | 'moved' | 'learned' | 'settle'>
+  readonly host: Omit<LinkHost, 'linked' | 'moved' | 'learned' | 'settle' | 'delivered'>
   /** A newer connection to the same region took a link's place. */
   readonly replaced: (old: Link, link: Link) => void
   readonly changed: (change: LinkChange) => void
@@ -61,6 +62,7 @@ export class Links {
   readonly #diallers = new Map<string, Dialler>()
   /** Bytes of frames that crossed links with each member, since the replica was opened. */
   readonly #traffic = new Map<string, { sent: number; received: number }>()
+  readonly #stalls: Stalls
   /** Connections whose other side is not known yet. */
   readonly #strangers = new Set<Connection>()
   #listener: Listener | undefined
@@ -72,7 +74,11 @@ export class Links {
     this.#host = {
       ...options.host,
       linked: () => this.linked,
-      settle: () => settleClaims([...this.#links.values()].map((link) => link.inbound)),
+      settle: () => {
+        settleClaims([...this.#links.values()].map((link) => link.inbound))
+        this.#stalls.watch()
+      },
+      delivered: (link) => this.#stalls.delivered(link),
       learned: (from) => {
         for (const link of this.#links.values()) if (link !== from) link.learned()
       },
@@ -83,6 +89,11 @@ export class Links {
         }
       },
     }
+    this.#stalls = new Stalls({
+      clock: options.host.clock,
+      minStallMs: options.host.linkTimeoutMs,
+      links: () => this.#links.values(),
+    })
     for (const [region, url] of options.peers) this.#addDialler(region, url)
   }
 
@@ -120,8 +131,9 @@ export class Links {
     if (dialler?.connection && !this.#links.has(region)) dialler.connection.close('LINK_REGION: the address changed')
   }
 
+  /** The feeds that come here directly, so that nobody else need send them. */
   get linked(): FeedId[] {
-    return [...this.#links.values()].map((link) => link.peer.feed)
+    return [...this.#links.values()].filter((link) => !this.#stalls.isStalled(link)).map((link) => link.peer.feed)
   }
 
   [Symbol.iterator](): IterableIterator<Link> {
@@ -180,6 +192,7 @@ export class Links {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#stalls.close()
     this.#hangUp(new SojournError('LINK_CLOSED', 'the replica closes'))
     await this.#listener?.close()
   }
@@ -343,6 +356,7 @@ export class Links {
 
   #lost(link: Link, told: Omit<LinkChange, 'state'>): void {
     link.stop()
+    this.#stalls.forget(link)
     const { region } = link.peer
     // A replaced connection ends after the one that took its place.
     if (this.#links.get(region) !== link) return
