@@ -95,7 +95,8 @@ export class Replica implements SessionApi, AsyncDisposable {
       )
     checkTop(data)
     // An id that was just made of 256 random bits is nobody's.
-    if (options.id !== undefined) await this.#commits.sound(key)
+    const healing = options.id === undefined ? undefined : this.#commits.sound(key)
+    if (healing) await healing
     return this.#write(options, () => {
       const { now } = this.#commits.admit()
       if (options.id !== undefined) this.#refuseTaken(store.read(key)?.record, now)
@@ -122,7 +123,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
     if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     const entry = store.read(key)
     return entry && isVisible(entry.record, settings.ports.clock.now())
       ? this.#commits.session<T>(id, entry)
@@ -190,7 +192,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     return this.#write(options, () => {
       const { now } = this.#commits.admit()
       const entry = this.#commits.visible(key, now)
@@ -215,7 +218,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     const before = store.read(key)
     if (!before || !isVisible(before.record, settings.ports.clock.now())) return undefined
     return this.#write(options, () => {
@@ -254,7 +258,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     return this.#write(options, () => {
       const { now } = this.#commits.admit()
       const entry = this.#commits.visible(key, now)
