@@ -9,6 +9,7 @@ export {
   type Found,
   type FromClient,
   type FromServer,
+  type GetRequest,
   type Join,
   MAX_GREETING_BYTES,
   type MadeAnswer,

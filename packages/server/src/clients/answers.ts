@@ -88,11 +88,23 @@ const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices) =>
   ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
 })
 
+/** The texts of data that has been told, for as long as the data is kept: what is read often is encoded once. */
+const texts = new WeakMap<object, string>()
+
+/** As {@link encodeData}. Data that is frozen stays as it is: a session's is to its depth, where its text is plain JSON. */
+const textOf = (data: object): string => {
+  const known = texts.get(data)
+  if (known !== undefined) return known
+  const text = encodeData(data)
+  if (Object.isFrozen(data) && text.startsWith('{')) texts.set(data, text)
+  return text
+}
+
 const told = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
   id,
   createdAt,
   expiresAt,
-  data: encodeData(data),
+  data: textOf(data),
 })
 
 const found = (number: number, { data, createdAt, expiresAt }: Session<object>, watched: boolean): Answer => ({
@@ -100,7 +112,7 @@ const found = (number: number, { data, createdAt, expiresAt }: Session<object>, 
   number,
   createdAt,
   expiresAt,
-  data: encodeData(data),
+  data: textOf(data),
   watched,
 })
 

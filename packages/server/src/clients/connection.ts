@@ -6,6 +6,7 @@ import {
   type ClientRequest,
   type FromClient,
   type FromServer,
+  type GetRequest,
   type Join,
   MAX_GREETING_BYTES,
   readFromClient,
@@ -242,14 +243,20 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     )
   }
 
-  async #answerOf(request: ClientRequest): Promise<FromServer> {
-    const { sessions, watches, readLevel } = this.#host
+  #answerOf(request: ClientRequest): Promise<FromServer> {
+    const { sessions, readLevel } = this.#host
     if (request.type === 'walk') return this.#walks.begin(request.number)
     if (request.type === 'step') return this.#walks.step(request.walk, request.number)
-    const level = request.type === 'get' && request.watch ? (request.choices.read ?? readLevel) : undefined
-    // What other regions are asked for may change without a word to this one.
-    if (request.type !== 'get' || (level !== 'local' && level !== 1))
-      return answerRequest(sessions, request, () => false)
+    if (request.type === 'get' && request.watch) {
+      const level = request.choices.read ?? readLevel
+      // What other regions are asked for may change without a word to this one.
+      if (level === 'local' || level === 1) return this.#answerWatched(request)
+    }
+    return answerRequest(sessions, request, () => false)
+  }
+
+  async #answerWatched(request: GetRequest): Promise<FromServer> {
+    const { sessions, watches } = this.#host
     const key = sessionKey(request.id)
     const token = watches.watch(key, this)
     return answerRequest(sessions, request, () => watches.isStanding(key, this, token))
