@@ -416,7 +416,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   /** Makes the write, and waits for as many regions as its level asks for. */
-  async #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
+  #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
     if (need === 1) return make().done

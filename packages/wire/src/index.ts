@@ -14,6 +14,7 @@ export {
   MAX_GREETING_BYTES,
   type MadeAnswer,
   type PageAnswer,
+  type ReadChoices,
   readFromClient,
   readFromServer,
   type UpdateChoices,

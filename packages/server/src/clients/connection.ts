@@ -14,7 +14,7 @@ import {
 } from '@sojourn/wire'
 import { allows, type Bearer, type TokenBook } from '../tokens.js'
 import { NEEDED } from './access.js'
-import { answerRequest, failure, type PlainRequest, READS, refusal } from './answers.js'
+import { answerRequest, failure, type PlainRequest, REPEATABLE, refusal } from './answers.js'
 import type { ClientLimits } from './limits.js'
 import type { Asker, ClientMemory, Memories } from './remembered.js'
 import type { ClientSocket, ClientSocketHandler } from './socket.js'
@@ -196,10 +196,10 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const { totals } = this.#host
     const { number, type } = request
     totals.requests++
-    const isRead = READS.has(type)
+    const isRepeatable = REPEATABLE.has(type)
     const isNew = number > memory.seen
     if (isNew) memory.seen = number
-    else if (!isRead) {
+    else if (!isRepeatable) {
       if (memory.again(number, this)) totals.answeredFromMemory++
       else
         this.#say(
@@ -215,7 +215,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
       return
     }
     this.#inFlight++
-    if (isRead) this.#answer(request)
+    if (isRepeatable) this.#answer(request)
     else this.#write(request as PlainRequest, memory)
   }
 
