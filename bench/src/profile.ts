@@ -2,15 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { Callee } from './calls.js'
+import type { ClientMethods } from './client-process.js'
 import type { SelfTime } from './cpu-profile.js'
 import { FULL } from './plan.js'
 import { endAll, linkedRegions, lonelyRegion, openAll, Region, THREE } from './regions.js'
+import type { ServerMethods } from './server-process.js'
+import { IDLE_TIMEOUT_MS } from './session-data.js'
 import { OPERATIONS, type OperationName } from './subject.js'
 
 const HELP = `Where the time of an operation goes: the functions with the most self time, in the region that writes
-and in one that receives.
+and in one that receives. With --remote: in a client and in its server of one region.
 
-  node bench/dist/profile.js [--operation update|…|catch-up] [--concurrency 64] [--regions 3] [--seconds 4] [--top 25] [--out DIR]
+  node bench/dist/profile.js [--operation update|…|catch-up] [--concurrency 64] [--regions 3 | --remote]
+                             [--seconds 4] [--top 25] [--out DIR]
 `
 
 /** Whose code it is: a package, Node's own, or the engine. */
@@ -49,14 +54,46 @@ interface Wish {
   readonly out: string
 }
 
-const report = async ({ process }: Region, role: string, { operation, concurrency, top, out }: Wish): Promise<void> => {
+const report = async (
+  process: { call(method: 'stopProfile', path: string): Promise<SelfTime[]> },
+  role: string,
+  { operation, concurrency, top, out }: Wish,
+): Promise<void> => {
   const path = resolve(out, `${operation}-c${concurrency}-${role}.cpuprofile`)
   show(`${role} (${path})`, await process.call('stopProfile', path), top)
 }
 
+const operationOf = ({ operation }: Wish): OperationName => {
+  if ((OPERATIONS as readonly string[]).includes(operation)) return operation as OperationName
+  throw new Error(`--operation: one of ${OPERATIONS.join(', ')}, catch-up`)
+}
+
+const profileRemote = async (directory: string, wish: Wish): Promise<void> => {
+  const operation = operationOf(wish)
+  const server = new Callee<ServerMethods>('the server', './server-process.js')
+  const client = new Callee<ClientMethods>('the client', './client-process.js')
+  try {
+    const session = { idleTimeout: IDLE_TIMEOUT_MS }
+    const url = await server.call('open', { region: 'alone', location: join(directory, 'alone'), session })
+    await client.call('connect', url, false)
+    await client.call('seed', FULL.sessions)
+    await client.call('renewAll')
+    await client.call('run', operation, 64, WARM_UP_MS)
+    for (const each of [server, client]) await each.call('startProfile')
+    const { count, ms, cpuMs } = await client.call('run', operation, wish.concurrency, wish.seconds * 1_000)
+    process.stdout.write(
+      `${operation}, c=${wish.concurrency}, remote, profiled: ${Math.round((count / ms) * 1_000)}/s; ` +
+        `${((cpuMs / count) * 1_000).toFixed(1)} µs of CPU each in the client\n`,
+    )
+    await report(client, 'client', wish)
+    await report(server, 'server', wish)
+  } finally {
+    for (const each of [client, server]) await each.end()
+  }
+}
+
 const profileOperation = async (regions: readonly Region[], wish: Wish): Promise<void> => {
-  const operation = wish.operation as OperationName
-  if (!OPERATIONS.includes(operation)) throw new Error(`--operation: one of ${OPERATIONS.join(', ')}, catch-up`)
+  const operation = operationOf(wish)
   const writer = regions[0]!.process
   const watched = regions.slice(0, 2)
   await writer.call('renewAll')
@@ -70,7 +107,8 @@ const profileOperation = async (regions: readonly Region[], wish: Wish): Promise
       `${((cpuMs / count) * 1_000).toFixed(1)} µs of CPU each in the writer, all its threads; ` +
       `all hold it ${settleMs.toFixed(0)} ms later\n`,
   )
-  for (const [index, region] of watched.entries()) await report(region, index === 0 ? 'writer' : 'receiver', wish)
+  for (const [index, region] of watched.entries())
+    await report(region.process, index === 0 ? 'writer' : 'receiver', wish)
 }
 
 /** The last region is away while the first changes every session; then it is started again, in a new process. */
@@ -87,8 +125,8 @@ const profileCatchUp = async (regions: Region[], wish: Wish): Promise<void> => {
   process.stdout.write(
     `catch-up of ${FULL.sessions} changed sessions, profiled: ${ms.toFixed(0)} ms, ${openMs.toFixed(0)} ms of it to open the store\n`,
   )
-  await report(writer!, 'sender', wish)
-  await report(late, 'receiver', wish)
+  await report(writer!.process, 'sender', wish)
+  await report(late.process, 'receiver', wish)
 }
 
 const main = async (): Promise<void> => {
@@ -97,6 +135,7 @@ const main = async (): Promise<void> => {
       operation: { type: 'string', default: 'update' },
       concurrency: { type: 'string', default: '64' },
       regions: { type: 'string', default: '3' },
+      remote: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '4' },
       top: { type: 'string', default: '25' },
       out: { type: 'string', default: '.' },
@@ -107,6 +146,8 @@ const main = async (): Promise<void> => {
   const { operation, out, concurrency, seconds, top } = values
   const wish = { operation, out, concurrency: Number(concurrency), seconds: Number(seconds), top: Number(top) }
   const directory = mkdtempSync(join(tmpdir(), 'sojourn-profile-'))
+  if (values.remote)
+    return profileRemote(directory, wish).finally(() => rmSync(directory, { recursive: true, force: true }))
   const names = THREE.slice(0, Number(values.regions))
   const regions = names.length === 1 ? [lonelyRegion(directory)] : await linkedRegions(directory, names)
   try {

@@ -1,6 +1,9 @@
 import { openReplica, type ReplicaOptions } from '@sojourn/replica'
 import { listenForClients } from '@sojourn/server'
 import { answerCalls } from './calls.js'
+import { CpuProfile, type SelfTime } from './cpu-profile.js'
+
+const profile = new CpuProfile()
 
 /** A region that serves clients, in a process of its own, as `sojourn serve` does. */
 const methods = {
@@ -12,6 +15,8 @@ const methods = {
     const { address } = await listenForClients({ replica, tokens, listen: { port: 0 } })
     return `ws://${address.host}:${address.port}`
   },
+  startProfile: (): Promise<void> => profile.start(),
+  stopProfile: (path: string): Promise<SelfTime[]> => profile.stop(path),
 }
 
 export type ServerMethods = typeof methods

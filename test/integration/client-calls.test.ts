@@ -1,7 +1,8 @@
 import { createServer } from 'node:https'
-import { connect, type LinkChange } from '@sojourn/client'
+import { connect, type Dial, type LinkChange } from '@sojourn/client'
 import type { openReplica, SessionApi, SojournError } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
+import { dialWebSocket } from '../../packages/client/src/websocket.js'
 import { openAuthority } from '../support/certificates.js'
 import { codeOf } from '../support/refusal.js'
 import { openRegions } from '../support/region.js'
@@ -41,6 +42,58 @@ describe('what a client is answered', () => {
     expect(listener.status().totals.requests).toBe(1_000)
     // A frame of its own for each would have 8 bytes of header.
     expect(proxy.bytes.there - before).toBeLessThan(1_000 * 18)
+  })
+
+  it('[NET-1] many calls of one turn go in several frames, so that the first are answered while others are on their way', async () => {
+    const { url } = await opened.serve()
+    const sent: number[] = []
+    const heard: number[] = []
+    const dial: Dial = (to, handler, options) => {
+      const received = (frame: Uint8Array) => {
+        heard.push(frame.length)
+        handler.received(frame)
+      }
+      const connection = dialWebSocket(to, { ...handler, received }, options)
+      return {
+        send(frame) {
+          sent.push(frame.length)
+          connection.send(frame)
+        },
+        get bufferedBytes() {
+          return connection.bufferedBytes
+        },
+        close: (why) => connection.close(why),
+      }
+    }
+    const client = await opened.connect({ url, ports: { dial }, connection: { heartbeat: '1m', timeout: '2m' } })
+    const { id } = await client.create({ user: 'ada', text: 'x'.repeat(200) })
+    sent.length = 0
+    heard.length = 0
+    await Promise.all(Array.from({ length: 64 }, () => client.get(id)))
+    // All but the last are full, and none holds a message more than it takes. Answers wait for no more requests to come.
+    for (const bytes of sent.slice(0, -1)) expect(bytes).toBeGreaterThanOrEqual(1_024)
+    for (const [frames, target] of [
+      [sent, 1_024],
+      [heard, 4_096],
+    ] as const) {
+      expect(frames.length).toBeGreaterThan(1)
+      for (const bytes of frames) expect(bytes).toBeLessThan(target + 300)
+    }
+  })
+
+  it('[NET-1] a session that is read again is as it is now, and what a reader does to a Date of it is its own', async () => {
+    const { url, replica } = await opened.serve()
+    const client = await opened.connect({ url })
+    const { id } = await client.create({ n: 0, at: new Date(0) })
+    for (let n = 0; n < 3; n++) {
+      for (const _ of 'ab') expect((await client.get(id))?.data).toEqual({ n, at: new Date(0) })
+      const session = await replica.get(id)
+      session?.data.at.setTime(1)
+      await client.update(id, { n: n + 1 })
+    }
+    await client.update(id, { at: null })
+    for (const _ of 'ab') expect((await client.get(id))?.data).toEqual({ n: 3 })
+    expect((await client.touch(id))?.data).toEqual({ n: 3 })
   })
 
   it('[NET-9] drafts that change different fields at the same time are all kept', async () => {

@@ -1,6 +1,7 @@
 import type { Clock, SojournError as Failure, Timer } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import type { Answer, ClientRequest, FailedAnswer } from '@sojourn/wire'
+import { ByNumber } from './by-number.js'
 import type { Channel } from './channel.js'
 import { Told } from './told.js'
 
@@ -14,6 +15,8 @@ export type Repeat =
   | 'never'
 
 interface Call {
+  readonly number: number
+  next: Call | undefined
   readonly request: ClientRequest
   /** What the caller gets of an answer. */
   readonly finish: Finish<unknown>
@@ -33,13 +36,16 @@ export type Answered = Exclude<Answer, FailedAnswer>
 /** Makes of an answer what the caller gets; at once, before anything is heard that the server said after it. */
 export type Finish<T> = (answer: Answered, channel: Channel) => T
 
+/** As many calls as an app makes at a time, or more. */
+const SLOTS = 1_024
+
 /** The number of a request that has none yet. */
 export const UNNUMBERED = 0
 
 /** Calls that wait for their answers: numbered, in that order, each until its deadline at the latest. */
 export class Calls {
   readonly #clock: Clock
-  readonly #calls = new Map<number, Call>()
+  readonly #calls = new ByNumber<Call>(SLOTS)
   #number = 0
   #timer: Timer | undefined
   /** When the timer fires. */
@@ -61,8 +67,7 @@ export class Calls {
 
   /** Every call with a number below it is over. */
   get settled(): number {
-    for (const number of this.#calls.keys()) return number
-    return this.#number + 1
+    return this.#calls.oldest
   }
 
   /** @param channel where to ask; undefined: as soon as there is one */
@@ -77,6 +82,8 @@ export class Calls {
       const number = ++this.#number
       ;(request as { number: number }).number = number
       const call: Call = {
+        number,
+        next: undefined,
         request,
         finish,
         repeat,
@@ -86,7 +93,7 @@ export class Calls {
         channel: undefined,
         server: undefined,
       }
-      this.#calls.set(number, call)
+      this.#calls.add(call)
       if (deadline < this.#firesAt) this.#arm(deadline)
       if (channel) this.#ask(call, channel)
     })
@@ -108,7 +115,7 @@ export class Calls {
     const call = this.#calls.get(answer.number)
     // It was given up; or it was asked again elsewhere, and this is the answer from before.
     if (call?.channel !== channel) return
-    this.#calls.delete(answer.number)
+    this.#calls.delete(call)
     channel.waiting--
     if (answer.type === 'failed') {
       call.reject(errorOf(answer))
@@ -124,7 +131,7 @@ export class Calls {
   /** A channel stands: asks what waits for one, in the order of the numbers. */
   resume(channel: Channel): void {
     const { server, resumes } = channel.welcome
-    for (const call of [...this.#calls.values()]) {
+    for (const call of this.#calls.all()) {
       if (call.channel) continue
       const isKnown = call.server === server && resumes !== undefined
       if (call.server === undefined || call.repeat === 'anywhere' || (call.repeat === 'same server' && isKnown)) {
@@ -136,7 +143,7 @@ export class Calls {
 
   /** A channel ended: what was asked on it waits for the next. */
   lost(channel: Channel, why: string): void {
-    for (const call of [...this.#calls.values()]) {
+    for (const call of this.#calls.all()) {
       if (call.channel !== channel) continue
       call.channel = undefined
       if (call.repeat === 'never') this.#fail(call, lostOf(call, why))
@@ -145,11 +152,11 @@ export class Calls {
 
   /** Fails what has been asked nowhere yet. */
   refuse(error: Failure): void {
-    for (const call of [...this.#calls.values()]) if (call.server === undefined) this.#fail(call, error)
+    for (const call of this.#calls.all()) if (call.server === undefined) this.#fail(call, error)
   }
 
   close(error: Failure): void {
-    for (const call of [...this.#calls.values()])
+    for (const call of this.#calls.all())
       this.#fail(
         call,
         call.server === undefined || call.repeat === 'anywhere' ? error : lostOf(call, 'the client was closed'),
@@ -158,7 +165,7 @@ export class Calls {
   }
 
   #fail(call: Call, error: Failure): void {
-    this.#calls.delete(call.request.number)
+    this.#calls.delete(call)
     if (call.channel) call.channel.waiting--
     call.reject(error)
   }
@@ -173,7 +180,7 @@ export class Calls {
   #expire(): void {
     const now = this.#clock.monotonic()
     let next = Number.POSITIVE_INFINITY
-    for (const call of [...this.#calls.values()])
+    for (const call of this.#calls.all())
       if (call.deadline <= now) this.#fail(call, this.#lateOf(call))
       else next = Math.min(next, call.deadline)
     this.#firesAt = Number.POSITIVE_INFINITY

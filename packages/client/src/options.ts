@@ -9,7 +9,7 @@ export interface ClientLimits {
   readonly maxInFlight: number
   /** Bytes of requests that the connection has not taken; a call above that is refused with OVERLOADED. */
   readonly maxBufferedBytes: number
-  /** Bytes of requests that are put into one frame before the next is begun. */
+  /** Bytes of requests that are put into one frame before the next is begun. Few: the server answers the first while the rest are being made. */
   readonly targetFrameBytes: number
   /** Bytes of one frame from a server. */
   readonly maxFrameBytes: number
@@ -18,7 +18,7 @@ export interface ClientLimits {
 export const DEFAULT_LIMITS: ClientLimits = {
   maxInFlight: 4_096,
   maxBufferedBytes: 16 * 1024 * 1024,
-  targetFrameBytes: 64 * 1024,
+  targetFrameBytes: 1024,
   maxFrameBytes: 8 * 1024 * 1024,
 }
 

@@ -1,5 +1,5 @@
 import type { Data, Session } from '@sojourn/core'
-import { isPlainObject } from '@sojourn/core'
+import { isPlainObject, LazySession } from '@sojourn/core'
 import { decodeData } from '@sojourn/wire'
 
 /** A session's data as a server told it: decoded when it is read, which many callers of a write never do. */
@@ -24,17 +24,7 @@ export class Told {
   }
 
   session<T extends object>(id: string): Session<T> {
-    const told = this
-    let own: Data | undefined
-    return {
-      id,
-      get data() {
-        own ??= told.data
-        return own as unknown as T
-      },
-      createdAt: told.createdAt,
-      expiresAt: told.expiresAt,
-    }
+    return new LazySession<T>(id, () => this.data, this.createdAt, this.expiresAt)
   }
 }
 

@@ -27,6 +27,7 @@ export { materialize, type View } from './document/view.js'
 export { type Duration, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export { LazySession } from './lazy-session.js'
 export {
   checkReason,
   END_REASONS,

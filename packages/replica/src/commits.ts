@@ -1,5 +1,5 @@
 import type { EndReason, LiveRecord, Session, SessionKey, SessionRecord } from '@sojourn/core'
-import { encodeRecord, expiresAt, isSojournError, isVisible, nextStamp, SojournError } from '@sojourn/core'
+import { encodeRecord, expiresAt, isSojournError, isVisible, LazySession, nextStamp, SojournError } from '@sojourn/core'
 import type { Entry } from '@sojourn/store'
 import { encodeItem, type Item } from '@sojourn/wire'
 import type { CommitEvent } from './events.js'
@@ -46,9 +46,13 @@ export class Commits {
     }
   }
 
+  /** Undefined where the record can be read, as nearly always: then there is nothing to wait for. Else see {@link #heal}. */
+  sound(key: SessionKey): Promise<void> | undefined {
+    return this.isRotten(key, true) ? this.#heal(key) : undefined
+  }
+
   /** Heals a record that is rotten here from the peers. @throws STORE_CORRUPT where none has it */
-  async sound(key: SessionKey): Promise<void> {
-    if (!this.isRotten(key, true)) return
+  async #heal(key: SessionKey): Promise<void> {
     const { store, settings, inquiries } = this.#runtime
     this.#runtime.rotten(key)
     await inquiries.consult(key, 'linked', settings.timeoutMs)
@@ -110,14 +114,7 @@ export class Commits {
   session<T extends object>(id: string, entry: Entry): Session<T> {
     const record = entry.record as LiveRecord
     const { store } = this.#runtime
-    return {
-      id,
-      // Built when it is read: many callers of a write never do.
-      get data() {
-        return store.viewOf(entry)!.data as unknown as T
-      },
-      createdAt: record.limit.createdAt,
-      expiresAt: expiresAt(record),
-    }
+    const { createdAt } = record.limit
+    return new LazySession<T>(id, () => store.viewOf(entry)!.data, createdAt, expiresAt(record))
   }
 }

@@ -94,7 +94,8 @@ export class Replica implements SessionApi, AsyncDisposable {
       )
     checkTop(data)
     // An id that was just made of 256 random bits is nobody's.
-    if (options.id !== undefined) await this.#commits.sound(key)
+    const healing = options.id === undefined ? undefined : this.#commits.sound(key)
+    if (healing) await healing
     return this.#write(options, () => {
       const { now } = this.#commits.admit()
       if (options.id !== undefined) this.#refuseTaken(store.read(key)?.record, now)
@@ -121,7 +122,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
     if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     const entry = store.read(key)
     return entry && isVisible(entry.record, settings.ports.clock.now())
       ? this.#commits.session<T>(id, entry)
@@ -178,7 +180,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     return this.#write(options, () => {
       const { now } = this.#commits.admit()
       const entry = this.#commits.visible(key, now)
@@ -203,7 +206,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     const before = store.read(key)
     if (!before || !isVisible(before.record, settings.ports.clock.now())) return undefined
     return this.#write(options, () => {
@@ -242,7 +246,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
-    await this.#commits.sound(key)
+    const healing = this.#commits.sound(key)
+    if (healing) await healing
     return this.#write(options, () => {
       const { now } = this.#commits.admit()
       const entry = this.#commits.visible(key, now)
@@ -399,7 +404,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   /** Makes the write, and waits for as many regions as its level asks for. */
-  async #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
+  #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
     if (need === 1) return make().done

@@ -101,7 +101,7 @@ export const sparse = <T extends object>(
   return {
     write(out, value) {
       let mask = 0
-      for (const [index, name] of names.entries()) if (value[name] !== undefined) mask |= 1 << index
+      for (let index = 0; index < names.length; index++) if (value[names[index]!] !== undefined) mask |= 1 << index
       out.uint(mask)
       if (mask === 0) return
       for (const name of names) {

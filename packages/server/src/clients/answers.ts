@@ -1,4 +1,4 @@
-import type { ErrorCode, Session, SessionApi } from '@sojourn/core'
+import type { ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core'
 import { isSojournError } from '@sojourn/core'
 import {
   type Answer,
@@ -6,6 +6,7 @@ import {
   decodeData,
   encodeData,
   type FailedAnswer,
+  type ReadChoices,
   type UpdateChoices,
   type WriteChoices,
 } from '@sojourn/wire'
@@ -13,8 +14,8 @@ import {
 /** Requests that stand for themselves: walks have a place in `walks.ts`. */
 export type PlainRequest = Exclude<ClientRequest, { type: 'walk' | 'step' }>
 
-/** Those that change nothing, and may be answered as often as they come. */
-export const READS: ReadonlySet<ClientRequest['type']> = new Set(['get', 'count', 'walk', 'step'])
+/** Those that change nothing, or the same again, and may be done as often as they come: their answers need not be remembered. */
+export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set(['get', 'touch', 'count', 'walk', 'step'])
 
 /** Does what a request asks for. @throws what the session API throws, and FRAME_INVALID for data that is none */
 export const answerRequest = async (
@@ -25,11 +26,7 @@ export const answerRequest = async (
   const { number } = request
   switch (request.type) {
     case 'get': {
-      const { read, timeoutMs } = request.choices
-      const session = await sessions.get<object>(request.id, {
-        ...(read !== undefined && { read }),
-        ...(timeoutMs !== undefined && { timeout: timeoutMs }),
-      })
+      const session = await sessions.get<object>(request.id, forRead(request.choices))
       return session ? found(number, session, isWatched()) : { type: 'none', number }
     }
     case 'touch': {
@@ -76,23 +73,45 @@ export const answerRequest = async (
   }
 }
 
+const NO_OPTIONS = Object.freeze({})
+
+const forRead = ({ read, timeoutMs }: ReadChoices): ReadOptions =>
+  read === undefined && timeoutMs === undefined
+    ? NO_OPTIONS
+    : { ...(read !== undefined && { read }), ...(timeoutMs !== undefined && { timeout: timeoutMs }) }
+
 const forWrite = ({ write, timeoutMs }: WriteChoices) => ({
   ...(write !== undefined && { write }),
   ...(timeoutMs !== undefined && { timeout: timeoutMs }),
 })
 
-const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices) => ({
-  ...(write !== undefined && { write }),
-  ...(timeoutMs !== undefined && { timeout: timeoutMs }),
-  ...(touch !== undefined && { touch }),
-  ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
-})
+const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices): UpdateOptions =>
+  // As nearly all are.
+  write === undefined && timeoutMs === undefined && touch === undefined && idleTimeoutMs === undefined
+    ? NO_OPTIONS
+    : {
+        ...forWrite({ write, timeoutMs }),
+        ...(touch !== undefined && { touch }),
+        ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
+      }
+
+/** The texts of data that has been told, for as long as the data is kept: what is read often is encoded once. */
+const texts = new WeakMap<object, string>()
+
+/** As {@link encodeData}. Data that is frozen stays as it is: a session's is to its depth, where its text is plain JSON. */
+const textOf = (data: object): string => {
+  const known = texts.get(data)
+  if (known !== undefined) return known
+  const text = encodeData(data)
+  if (Object.isFrozen(data) && text.startsWith('{')) texts.set(data, text)
+  return text
+}
 
 const told = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
   id,
   createdAt,
   expiresAt,
-  data: encodeData(data),
+  data: textOf(data),
 })
 
 const found = (number: number, { data, createdAt, expiresAt }: Session<object>, watched: boolean): Answer => ({
@@ -100,7 +119,7 @@ const found = (number: number, { data, createdAt, expiresAt }: Session<object>, 
   number,
   createdAt,
   expiresAt,
-  data: encodeData(data),
+  data: textOf(data),
   watched,
 })
 

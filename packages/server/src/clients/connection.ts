@@ -6,6 +6,7 @@ import {
   type ClientRequest,
   type FromClient,
   type FromServer,
+  type GetRequest,
   type Join,
   MAX_GREETING_BYTES,
   readFromClient,
@@ -13,7 +14,7 @@ import {
 } from '@sojourn/wire'
 import { allows, type Bearer, type TokenBook } from '../tokens.js'
 import { NEEDED } from './access.js'
-import { answerRequest, failure, type PlainRequest, READS, refusal } from './answers.js'
+import { answerRequest, failure, type PlainRequest, REPEATABLE, refusal } from './answers.js'
 import type { ClientLimits } from './limits.js'
 import type { Asker, ClientMemory, Memories } from './remembered.js'
 import type { ClientSocket, ClientSocketHandler } from './socket.js'
@@ -205,10 +206,10 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const { totals } = this.#host
     const { number, type } = request
     totals.requests++
-    const isRead = READS.has(type)
+    const isRepeatable = REPEATABLE.has(type)
     const isNew = number > memory.seen
     if (isNew) memory.seen = number
-    else if (!isRead) {
+    else if (!isRepeatable) {
       if (memory.again(number, this)) totals.answeredFromMemory++
       else
         this.#say(
@@ -224,7 +225,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
       return
     }
     this.#inFlight++
-    if (isRead) this.#answer(request)
+    if (isRepeatable) this.#answer(request)
     else this.#write(request as PlainRequest, memory)
   }
 
@@ -252,14 +253,20 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     )
   }
 
-  async #answerOf(request: ClientRequest): Promise<FromServer> {
-    const { sessions, watches, readLevel } = this.#host
+  #answerOf(request: ClientRequest): Promise<FromServer> {
+    const { sessions, readLevel } = this.#host
     if (request.type === 'walk') return this.#walks.begin(request.number)
     if (request.type === 'step') return this.#walks.step(request.walk, request.number)
-    const level = request.type === 'get' && request.watch ? (request.choices.read ?? readLevel) : undefined
-    // What other regions are asked for may change without a word to this one.
-    if (request.type !== 'get' || (level !== 'local' && level !== 1))
-      return answerRequest(sessions, request, () => false)
+    if (request.type === 'get' && request.watch) {
+      const level = request.choices.read ?? readLevel
+      // What other regions are asked for may change without a word to this one.
+      if (level === 'local' || level === 1) return this.#answerWatched(request)
+    }
+    return answerRequest(sessions, request, () => false)
+  }
+
+  async #answerWatched(request: GetRequest): Promise<FromServer> {
+    const { sessions, watches } = this.#host
     const key = sessionKey(request.id)
     const token = watches.watch(key, this)
     return answerRequest(sessions, request, () => watches.isStanding(key, this, token))

@@ -10,7 +10,7 @@ export interface ClientLimits {
   readonly maxInFlight: number
   /** Bytes of one frame from a client. */
   readonly maxFrameBytes: number
-  /** Bytes of answers that are put into one frame before the next is begun. */
+  /** Bytes of answers that are put into one frame before the next is begun. Few: the client reads the first while the rest are being made. */
   readonly targetFrameBytes: number
   /** Bytes of answers that a client may leave unread before its requests are left unread, too. */
   readonly maxBufferedBytes: number
@@ -34,7 +34,7 @@ export const DEFAULT_CLIENT_LIMITS: ClientLimits = {
   maxSilenceMs: 15_000,
   maxInFlight: 4_096,
   maxFrameBytes: 1024 * 1024,
-  targetFrameBytes: 64 * 1024,
+  targetFrameBytes: 4 * 1024,
   maxBufferedBytes: 1024 * 1024,
   maxRemembered: 4_096,
   maxRememberedBytes: 4 * 1024 * 1024,

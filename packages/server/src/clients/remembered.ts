@@ -73,7 +73,11 @@ export class ClientMemory {
   }
 
   #drop(number: number): void {
-    this.#bytes -= this.#outcomes.get(number)?.answer?.length ?? 0
+    const outcome = this.#outcomes.get(number)
+    if (outcome === undefined) return
+    this.#bytes -= outcome.answer?.length ?? 0
+    // A table that the Map has outgrown still holds the outcome, for as long as it is not collected itself.
+    outcome.answer = undefined
     this.#outcomes.delete(number)
   }
 }

@@ -1,0 +1,36 @@
+import type { Session } from './session.js'
+
+/**
+ * A session whose data is made when it is first read, which many callers of a write never do. To its user it is a plain object.
+ *
+ * All share one getter: with one for each, the engine would give every session a hidden class of its own, which costs more than to
+ * make the session, and keeps what it can reach from being collected while it is young.
+ */
+export class LazySession<T extends object> implements Session<T> {
+  declare readonly id: string
+  declare readonly data: Readonly<T>
+  declare readonly createdAt: number
+  declare readonly expiresAt: number
+  #make: (() => unknown) | undefined
+  #data: unknown
+
+  /** @param make called at most once */
+  constructor(id: string, make: () => unknown, createdAt: number, expiresAt: number) {
+    this.#make = make
+    this.id = id
+    Object.defineProperty(this, 'data', LazySession.#shared)
+    this.createdAt = createdAt
+    this.expiresAt = expiresAt
+  }
+
+  static readonly #shared: PropertyDescriptor & ThisType<LazySession<object>> = {
+    enumerable: true,
+    get() {
+      if (this.#make) {
+        this.#data = this.#make()
+        this.#make = undefined
+      }
+      return this.#data
+    },
+  }
+}
