@@ -1,5 +1,5 @@
 import type { Timer } from '@sojourn/core'
-import type { Loss } from './history.js'
+import type { Loss, Trouble } from './history.js'
 import type { Network, Wire } from './network.js'
 import { type FaultKind, type FaultStep, MAX_CLOCK_ERROR_MS } from './plan.js'
 import type { Prng } from './prng.js'
@@ -20,12 +20,27 @@ export interface FaultsOptions {
   readonly clockMoved: (region: Region) => void
 }
 
+/** Faults of what lies between regions. */
+const BETWEEN: ReadonlySet<FaultKind> = new Set([
+  'partition',
+  'one-way',
+  'flapping',
+  'swizzle',
+  'disconnect',
+  'slow-reader',
+  'spike',
+])
+
+/** Faults of a region whose end is not known when they begin. */
+const LASTING: ReadonlySet<FaultKind> = new Set(['crash-in-call', 'restore', 'rot'])
+
 /** Brings faults into a world, and takes them back. */
 export class Faults {
   readonly #options: FaultsOptions
   /** What is to be taken back, and when. */
   readonly #active = new Map<Timer, () => void>()
   readonly injected = new Map<FaultKind, number>()
+  readonly troubles: Trouble[] = []
   clocksStepped = false
 
   constructor(options: FaultsOptions) {
@@ -36,6 +51,7 @@ export class Faults {
     const region = this.#options.regions.get(step.region)
     if (!region || !this.#apply(step, region)) return
     this.injected.set(step.fault, (this.injected.get(step.fault) ?? 0) + 1)
+    this.troubles.push(this.#troubleOf(step))
     const { ways, ms, amount, reset } = step
     const details = [
       ways && `${ways.join(' ')}${reset ? ', reset' : ''}`,
@@ -43,6 +59,16 @@ export class Faults {
       ms > 0 && `for ${(ms / 1_000).toFixed(1)} s`,
     ]
     this.#options.trace.tell(step.region, `*** ${[step.fault, ...details].filter(Boolean).join(' ')}`)
+  }
+
+  #troubleOf({ fault, region, ms, ways = [] }: FaultStep): Trouble {
+    const { time, wires } = this.#options
+    const from = time.now
+    if (BETWEEN.has(fault)) return { ways, from, until: from + ms }
+    // What was lost is not sent again, and who comes and goes is told to the others one by one.
+    if (fault === 'loss' || fault === 'duplication' || fault === 'membership')
+      return { ways: Object.keys(wires), from, until: Number.POSITIVE_INFINITY }
+    return { region, ways: [], from, until: LASTING.has(fault) ? Number.POSITIVE_INFINITY : from + ms }
   }
 
   /** Everything works again, and nothing goes wrong any more. */

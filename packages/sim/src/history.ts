@@ -45,6 +45,7 @@ export interface Operation {
   /** What was written: a register's value, or an item. */
   readonly value?: string | undefined
   readonly idleMs?: number | undefined
+  readonly timeoutMs: number
   readonly invokedAt: number
   returnedAt: number | undefined
   /** The least and the most that the region's wall clock showed while the call was under way. */
@@ -71,6 +72,16 @@ export interface Loss {
   /** The one session that it is about, by key; undefined: all. */
   readonly key?: string | undefined
   readonly what: string
+}
+
+/** Something was wrong for a time, as was known when it began; milliseconds of the world. */
+export interface Trouble {
+  /** Whose machine, disk or process it was; undefined: only what lies between. */
+  readonly region?: string | undefined
+  /** Directions, `from>to`. */
+  readonly ways: readonly string[]
+  readonly from: number
+  readonly until: number
 }
 
 /** A region opened its store. */
@@ -121,6 +132,7 @@ export interface History {
   readonly operations: readonly Operation[]
   readonly sessions: readonly SessionName[]
   readonly losses: readonly Loss[]
+  readonly troubles: readonly Trouble[]
   readonly openings: readonly Opening[]
   readonly samples: readonly Sample[]
   /** Changes seen on the wires: Automerge's bytes, each once. */
@@ -141,6 +153,8 @@ export interface History {
     readonly maxCacheBytes: number
     readonly maxBufferedBytes: number
   }
+  /** Milliseconds that no frame is longer under way, nor a write to a disk, where nothing is wrong. */
+  readonly usualDelayMs: number
   readonly maxClockErrorMs: number
   /** The least of all regions: how long a record stays on the disk after it expired. */
   readonly purgeGraceMs: number

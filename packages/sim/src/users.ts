@@ -14,6 +14,9 @@ export interface UsersOptions {
   readonly complain: (what: string) => void
 }
 
+/** How long a call waits for other regions where its step does not say, milliseconds. */
+const TIMEOUT_MS = 1_000
+
 /** A second creation under an id that a client made meets the first one if it comes within this, milliseconds. */
 const SAME_ID_MS = 3_000
 
@@ -123,7 +126,7 @@ export class Users {
   }
 
   #get(step: OperationStep, replica: Replica, id: string): Promise<Session<SessionData> | undefined> {
-    return replica.get<SessionData>(id, { read: step.read ?? 'local', timeout: step.timeoutMs ?? 1_000 })
+    return replica.get<SessionData>(id, { read: step.read ?? 'local', timeout: step.timeoutMs ?? TIMEOUT_MS })
   }
 
   #name(id: string | undefined): SessionName {
@@ -153,6 +156,7 @@ export class Users {
       session,
       level,
       need: needOf(level, members),
+      timeoutMs: step.timeoutMs ?? TIMEOUT_MS,
       members,
       field: kind === 'set' || kind === 'save' ? step.field : undefined,
       by: kind === 'increment' ? step.by : undefined,
@@ -261,7 +265,7 @@ const create = (replica: Replica, op: Operation, step: OperationStep): Promise<S
     },
   )
 
-const writeOptions = (step: OperationStep) => ({ write: step.write ?? 'local', timeout: step.timeoutMs ?? 1_000 })
+const writeOptions = (step: OperationStep) => ({ write: step.write ?? 'local', timeout: step.timeoutMs ?? TIMEOUT_MS })
 
 const needOf = (level: Level, members: number): number =>
   level === 'local' ? 1 : level === 'majority' ? Math.floor(members / 2) + 1 : level === 'all' ? members : level

@@ -1,5 +1,6 @@
 import type { Checker } from '../history.js'
 import { acknowledgedWrites } from './acknowledged-writes.js'
+import { availability } from './availability.js'
 import { boundedness } from './boundedness.js'
 import { convergence } from './convergence.js'
 import { expiry } from './expiry.js'
@@ -17,6 +18,7 @@ export const CHECKERS: readonly Checker[] = [
   resurrection,
   expiry,
   majorityReads,
+  availability,
   merges,
   sessionGuarantees,
   uniqueness,
