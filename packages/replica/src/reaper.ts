@@ -26,6 +26,8 @@ export class Reaper {
   #timer: Timer | undefined
   #wakesAt = Number.POSITIVE_INFINITY
   #running: Promise<void> | undefined
+  /** Before the first deadline of those that came during a walk, which may have passed their places: the next one goes back to here. */
+  #missedAfter = Number.POSITIVE_INFINITY
   #closed = false
 
   constructor(options: ReaperOptions) {
@@ -52,10 +54,10 @@ export class Reaper {
   }
 
   #wakeBy(due: number): void {
-    if (due >= this.#wakesAt) return
-    // A collection under way has looked at the index already, or will: it sleeps no longer than to here.
-    if (this.#running) this.#wakesAt = due
-    else this.#sleep(due)
+    if (this.#running) {
+      this.#missedAfter = Math.min(this.#missedAfter, due - 1)
+      this.#wakesAt = Math.min(this.#wakesAt, due)
+    } else if (due < this.#wakesAt) this.#sleep(due)
   }
 
   #sleep(until: number): void {
@@ -96,7 +98,9 @@ export class Reaper {
   async #tell(now: number): Promise<void> {
     const { store } = this.#options
     // Where the wall clock stepped back, what is due in between is due once more.
-    for await (const rows of store.due(Math.min(store.expiredThrough, now), now)) {
+    const after = Math.min(store.expiredThrough, now, this.#missedAfter)
+    this.#missedAfter = Number.POSITIVE_INFINITY
+    for await (const rows of store.due(after, now)) {
       if (this.#closed) return
       for (const row of rows) this.#told(row.key, row.at)
     }
