@@ -120,14 +120,14 @@ export class Inbound {
 
   /** What could be claimed as far as this link goes, in order. */
   get ready(): readonly Checkpoint[] {
-    const blocked = this.#checkpoints.findIndex(({ unwritten, wants }) => unwritten > 0 || wants.size > 0)
+    const blocked = this.#checkpoints.findIndex((checkpoint) => !isComplete(checkpoint))
     return blocked < 0 ? this.#checkpoints : this.#checkpoints.slice(0, blocked)
   }
 
   /** The feed that the next claim waits for, where it waits for nothing else. */
   get awaited(): FeedId | undefined {
-    const [next] = this.ready
-    return next && unmetNeed(next, this.knowledge)
+    const { next } = this
+    return next && isComplete(next) ? unmetNeed(next, this.knowledge) : undefined
   }
 
   /** What is claimed next: the same one as long as nothing is claimed. */
@@ -234,6 +234,9 @@ const raiseAll = (held: Map<FeedId, number>, more: readonly Held[]): Map<FeedId,
   for (const { feed, through } of more) held.set(feed, Math.max(held.get(feed) ?? 0, through))
   return held
 }
+
+/** Whether it is here, on the disk, as far as its link is to bring it. */
+const isComplete = ({ unwritten, wants }: Checkpoint): boolean => unwritten === 0 && wants.size === 0
 
 const unmetNeed = (
   { needs }: Checkpoint,
