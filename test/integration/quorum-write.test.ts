@@ -201,6 +201,22 @@ describe('a write whose quorum was not met', () => {
   })
 })
 
+describe('a write that changes nothing', () => {
+  it('[QUO-6] where what it leaves came from a peer, that peer is asked at once whether it has it', async () => {
+    // No heartbeat comes to its help.
+    await using regions = await openRegions(['eu', 'us'], {
+      links: { heartbeat: '9m', timeout: '10m' },
+      consistency: { timeout: '10s' },
+    })
+    const { eu, us } = regions
+    for (let n = 0; n < 20; n++) {
+      const { id } = await us.create({ n })
+      await until(() => eu.get(id), 'it to arrive')
+      await eu.update(id, { n }, { write: 'majority', touch: false })
+    }
+  })
+})
+
 describe('a region that hangs', () => {
   it('[QUO-6] holds up no quorum that does without it, though what it wrote reached only some', async () => {
     // As long as a link stands here, an acknowledgement that waits for it waits for longer than the test may take.

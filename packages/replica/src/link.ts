@@ -37,6 +37,8 @@ export interface LinkHost {
   /** The feeds received over links that do not stall, this one's included. */
   linked(): readonly FeedId[]
   isAwaited(): boolean
+  /** See {@link OutboundOptions.awaits}. */
+  awaits(after: number, through: number): boolean
   /** A link brought news of what others hold. */
   learned(from: Link): void
   /** Claims what has become claimable, over all links. */
@@ -123,6 +125,7 @@ export class Link {
       from: this.#heldFrom,
       walked: Math.min(hello.walked.find(({ feed }) => feed === store.actor)?.through ?? 0, store.committed),
       isAwaited: () => host.isAwaited(),
+      awaits: (after, through) => host.awaits(after, through),
       moved: (state) => host.moved(this, state),
       failed: (error) => host.failed(error),
     })

@@ -36,6 +36,8 @@ export interface OutboundOptions {
   readonly walked: number
   /** Whether a write waits for acks. */
   readonly isAwaited: () => boolean
+  /** Whether a write waits for a commit behind `after`, up to `through`. */
+  readonly awaits: (after: number, through: number) => boolean
   /** The link went from reading the feed on disk to sending commits as they come, or back. */
   readonly moved: (state: 'live' | 'behind') => void
   readonly failed: (error: unknown) => void
@@ -165,7 +167,11 @@ export class Outbound {
     if (this.#position < store.committed || this.#catchingUp || this.#closed) return
     this.#mustWalk = false
     this.#move('live')
-    if (this.#holdsDue && !this.#isFull()) this.#send([], this.#position, 'live')
+    if (this.#isFull()) return
+    // What was left out is mentioned later, with more, unless somebody waits for the peer to say that it has it.
+    if (this.#position > this.#sentThrough && this.#options.awaits(this.#sentThrough, this.#position))
+      this.#send([], this.#position, 'prompt')
+    else if (this.#holdsDue) this.#send([], this.#position, 'live')
   }
 
   /** Whether the next commits are better sent a moment later, together; comes back by itself then. */
@@ -211,7 +217,7 @@ export class Outbound {
       if (bytes >= limits.targetFrameBytes) break
     }
     this.#position = bytes >= limits.targetFrameBytes ? through : Math.max(through, this.#options.store.committed)
-    // Entries that the peer gets elsewhere are mentioned with the next one that it does not: nobody waits for them.
+    // Entries that the peer gets elsewhere are mentioned with the next one that it does not; see `pump`.
     if (items.length > 0) this.#send(items, this.#position, isAwaited() ? 'prompt' : 'live')
   }
 

@@ -56,6 +56,9 @@ export class Runtime {
       region,
       members: () => settings.members,
       maxPending: limits.maxPendingQuorums,
+      began: () => {
+        for (const link of this.links) link.pump()
+      },
     })
     this.recent = new RecentCommits(limits, store.head)
     this.knowledge = new Knowledge({
@@ -136,6 +139,7 @@ export class Runtime {
         linkTimeoutMs: settings.linkTimeoutMs,
         maxClockSkewMs: settings.maxClockSkewMs,
         isAwaited: () => this.writes.pending > 0,
+        awaits: (after, through) => this.writes.awaits(after, through),
         apply: (entries, origin, isCatchUp, from) => exchange.apply(entries, origin, isCatchUp, from),
         asked: (link, ask) => exchange.asked(link, ask),
         told: (link, tell) => this.inquiries.told(link, tell),

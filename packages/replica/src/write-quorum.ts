@@ -17,17 +17,26 @@ export class WriteQuorum {
   readonly #region: string
   readonly #members: () => number
   readonly #maxPending: number
+  readonly #began: () => void
   /** How far each region holds this replica's feed. */
   readonly #acked = new Map<string, number>()
-  /** In the order of their sequences. */
+  /** Not in the order of their sequences: a write that changed nothing waits for what was there. */
   readonly #waiting = new Set<Waiting>()
   #pending = 0
 
-  constructor(options: { clock: Clock; region: string; members: () => number; maxPending: number }) {
+  /** @param options.began a write begins to wait for acks */
+  constructor(options: {
+    clock: Clock
+    region: string
+    members: () => number
+    maxPending: number
+    began: () => void
+  }) {
     this.#clock = options.clock
     this.#region = options.region
     this.#members = options.members
     this.#maxPending = options.maxPending
+    this.#began = options.began
   }
 
   /** Writes that have not been answered. */
@@ -68,7 +77,14 @@ export class WriteQuorum {
       const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true, made)))
       const waiting: Waiting = { sequence, tally, timer, made, resolve, reject }
       this.#waiting.add(waiting)
+      this.#began()
     })
+  }
+
+  /** Whether a write waits for a commit behind `after`, up to `through`. */
+  awaits(after: number, through: number): boolean {
+    for (const { sequence } of this.#waiting) if (sequence > after && sequence <= through) return true
+    return false
   }
 
   /** How far a region is known to hold this replica's feed, also while it is away. */
@@ -86,7 +102,7 @@ export class WriteQuorum {
     if (through <= (this.#acked.get(region) ?? 0)) return
     this.#acked.set(region, through)
     for (const waiting of this.#waiting) {
-      if (waiting.sequence > through) return
+      if (waiting.sequence > through) continue
       waiting.tally = answer(waiting.tally, region)
       if (verdict(waiting.tally) === 'met') this.#settle(waiting)
     }
