@@ -4,6 +4,18 @@ import { consistency, dataIn, THREE } from '../support/quorum.js'
 import { openRegions, type Regions } from '../support/region.js'
 import { until } from '../support/until.js'
 
+describe('answers that come at one time', () => {
+  it('[QUO-6] are all counted, though what each brought has yet to reach the disk', async () => {
+    await using regions = await openRegions(['eu', 'us', 'ap'], { disk: true, fsync: 'always' })
+    const { eu, us, ap } = regions
+    const { id } = await eu.create({ n: 0 }, { write: 'all', timeout: '10s' })
+    for (let n = 1; n <= 40; n++) {
+      await Promise.all([us.increment(id, '/n'), ap.increment(id, '/n')])
+      expect((await eu.get(id, { read: 'all', timeout: '10s' }))!.data.n).toBe(2 * n)
+    }
+  })
+})
+
 describe('a majority read sees every majority write', () => {
   const increments = async (writers: readonly Replica[], readers: readonly Replica[], rounds: number) => {
     const { id } = await writers[0]!.create({ n: 0 }, { write: 'majority' })

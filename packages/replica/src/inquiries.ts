@@ -8,6 +8,8 @@ interface Inquiry {
   tally: Tally
   /** Links that have not answered. */
   readonly silent: Set<Link>
+  /** Answers that came, of which what they brought is not on the disk yet. */
+  taking: number
   readonly timer: Timer
   readonly settle: (tally: Tally) => void
 }
@@ -66,7 +68,7 @@ export class Inquiries {
         this.#inquiries.delete(request)
         resolve(inquiry.tally)
       })
-      const inquiry: Inquiry = { key, tally, silent, timer, settle: resolve }
+      const inquiry: Inquiry = { key, tally, silent, taking: 0, timer, settle: resolve }
       this.#inquiries.set(request, inquiry)
       for (const link of silent) this.#ask(link, request, key)
     })
@@ -92,9 +94,12 @@ export class Inquiries {
     const { region } = link.peer
     if (tell.what === 'corrupt') this.#count(tell.request, inquiry, fail(inquiry.tally, region))
     else {
+      inquiry.taking++
       try {
         await this.#options.take(link, inquiry.key, tell)
+        inquiry.taking--
       } catch (error) {
+        inquiry.taking--
         this.#count(tell.request, inquiry, fail(inquiry.tally, region))
         throw error
       }
@@ -115,7 +120,7 @@ export class Inquiries {
   #count(request: number, inquiry: Inquiry, tally: Tally): void {
     inquiry.tally = tally
     if (verdict(tally) !== 'open') inquiry.settle(tally)
-    if (inquiry.silent.size > 0) return
+    if (inquiry.silent.size + inquiry.taking > 0) return
     inquiry.timer.cancel()
     this.#inquiries.delete(request)
     inquiry.settle(tally)
