@@ -60,14 +60,6 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'wait-for-who-hangs',
-    'claims wait for a peer that brings nothing until its link times out',
-    'replica/dist/stalls.js',
-    'this.#giveUp(',
-    'void (',
-    2_000,
-  ),
-  mutation(
     'reuse-an-actor',
     'an opening goes on under the feed and the actor of the one before',
     'store/dist/record-store.js',
