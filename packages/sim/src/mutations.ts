@@ -203,14 +203,6 @@ export const MUTATIONS: readonly Mutation[] = [
     600,
   ),
   mutation(
-    'always-is-sometimes',
-    "fsync 'always' does not wait for the disk",
-    'store/dist/record-store.js',
-    "sync: options.fsync === 'always',",
-    'sync: false,',
-    600,
-  ),
-  mutation(
     'keep-what-the-disk-refused',
     'a write that failed stays in memory',
     'store/dist/record-store.js',
