@@ -94,17 +94,17 @@ export class Inquiries {
     const { region } = link.peer
     if (tell.what === 'corrupt') this.#count(tell.request, inquiry, fail(inquiry.tally, region))
     else {
+      let count = fail
       inquiry.taking++
       try {
         await this.#options.take(link, inquiry.key, tell)
+        count = answer
+      } finally {
         inquiry.taking--
-      } catch (error) {
-        inquiry.taking--
-        this.#count(tell.request, inquiry, fail(inquiry.tally, region))
-        throw error
+        this.#count(tell.request, inquiry, count(inquiry.tally, region))
       }
-      this.#count(tell.request, inquiry, answer(inquiry.tally, region))
     }
+  }
   }
 
   /** A link went down: it will not answer. */

@@ -59,6 +59,7 @@ export class Stalls {
   /** What the claims of a link wait for; undefined where they wait for nothing, or for nothing that a peer must send. */
   #waitOf(link: Link): Wait | undefined {
     const feed = link.isClosed ? undefined : link.inbound.awaited
+    if (feed === undefined) return undefined
     const owing = [...this.#options.links()].find((other) => other.peer.feed === feed)
     // What is not on the disk here, or itself waits for another, is not its fault.
     if (owing === undefined || owing.inbound.isWriting || owing.inbound.awaited !== undefined) return undefined
