@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   STORE_LOCKED: 'Another process, or another replica in this one, has the directory open.',
   STORE_CORRUPT: 'Stored bytes fail their checksum or shape, and no peer could supply a good copy.',
   STORE_FAILED: 'The storage engine refused the operation (disk full, I/O error); what it says is in the cause.',
+  STORE_FENCED: 'Another owner has written to the store; this one writes no more and must be opened again.',
   STORE_FORMAT: 'The directory was written by a version that this one cannot read.',
   CHANGE_INVALID: 'The bytes are no well-formed change of the flat subset, or break one of its bounds.',
   RECORD_INVALID: 'The bytes are no well-formed session record, or break one of its bounds.',

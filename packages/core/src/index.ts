@@ -27,6 +27,20 @@ export { materialize, type View } from './document/view.js'
 export { type Duration, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export {
+  changeSession,
+  createSession,
+  type Decided,
+  type Decision,
+  endSession,
+  type Refusal,
+  rotateSession,
+  type Transition,
+  takeItem,
+  takeRecord,
+  touchSession,
+} from './decide.js'
+export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
 export { LazySession } from './lazy-session.js'
 export {
   checkReason,
@@ -43,17 +57,20 @@ export {
   TOUCH_GRANULARITY,
 } from './lifetime.js'
 export { DEFAULT_LIMITS, type Limits } from './limits.js'
+export { type Merge, type MergeContext, mergeItem, mergeRecord } from './merge.js'
 export type {
   Clock,
   Connection,
   ConnectionHandler,
+  Journal,
+  JournalEntry,
   Listener,
   Random,
+  Row,
+  Rows,
+  RowWrite,
   Storage,
   StorageEngine,
-  StorageRange,
-  StorageRow,
-  StorageWrite,
   Timer,
   Transport,
   TransportOptions,
@@ -80,6 +97,7 @@ export {
   type SessionRecord,
   sameHeads,
   sameRecord,
+  versionHash,
 } from './record.js'
 export {
   decodeRecord,

@@ -18,11 +18,17 @@ export interface Limits {
   readonly maxUnackedBytes: number
   /** Commits waiting for the disk; one more is refused with OVERLOADED. */
   readonly maxPendingCommits: number
+  /** Bytes that the journal grows by until the records that changed are written to the rows: opening replays as many at most. */
+  readonly checkpointBytes: number
+  /** Records that a checkpoint writes in one batch; others run between two. */
+  readonly checkpointRows: number
+  /** Bytes of records that changed and are not in the rows; what would add to more is refused with OVERLOADED. */
+  readonly maxUncheckpointedBytes: number
   /** Quorum calls waiting for regions; one more is refused with OVERLOADED. */
   readonly maxPendingQuorums: number
   /** Received frames of one link that wait to be committed or to be claimed in a vector. */
   readonly maxPendingFrames: number
-  /** Recent commits kept in memory as deltas for links in step; a link further behind reads the feed from disk. */
+  /** Recent commits kept in memory as deltas for links in step; a link that lags further is sent records. */
   readonly maxRecentCommits: number
   /** Bytes of those deltas. */
   readonly maxRecentBytes: number
@@ -46,6 +52,9 @@ export const DEFAULT_LIMITS: Limits = {
   maxBufferedBytes: 1024 * 1024,
   maxUnackedBytes: 4 * 1024 * 1024,
   maxPendingCommits: 20_000,
+  checkpointBytes: 16 * 1024 * 1024,
+  checkpointRows: 512,
+  maxUncheckpointedBytes: 64 * 1024 * 1024,
   maxPendingQuorums: 20_000,
   maxPendingFrames: 1_024,
   maxRecentCommits: 8_192,

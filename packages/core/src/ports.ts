@@ -3,7 +3,7 @@ import type { ErrorCode } from './errors.js'
 /**
  * The four ports: where the world plugs in. Everything else in Sojourn is a function of what comes through them, so a
  * simulator that supplies them decides every order of events. The real clock and randomness are in `system.ts`, the
- * real storage in @sojourn/store (`level.ts`), the real transport in @sojourn/replica (`websocket.ts`).
+ * real storage in @sojourn/store (`engines/`), the real transport in @sojourn/replica (`websocket.ts`).
  */
 
 export interface Timer {
@@ -26,39 +26,63 @@ export interface Random {
   bytes(count: number): Uint8Array
 }
 
-export type StorageWrite =
+/** An entry of a journal, or the place of one that does not pass its checksum any more. */
+export interface JournalEntry {
+  /** One more than that of the entry before; the first one is 1. */
+  readonly number: number
+  /** Undefined: the entry is corrupt. */
+  readonly bytes: Uint8Array | undefined
+}
+
+/** What was committed, in order: entries are appended, read from a place on, and dropped up to a place. */
+export interface Journal {
+  /** The number of the last entry; 0 where there was never one. */
+  readonly head: number
+  /** Bytes of the entries that were not dropped. */
+  readonly bytes: number
+  /**
+   * Appends an entry behind `after`, which must be the head: whoever else appends to the journal is noticed by that. All or nothing.
+   * @returns a promise where the engine has yet to take it; nothing where it is taken. A taken entry outlives the process.
+   * @throws STORE_FENCED where the head is another; STORE_FAILED
+   */
+  append(after: number, bytes: Uint8Array): Promise<void> | undefined
+  /** Resolves when all that was appended before outlives a loss of power. @throws STORE_FAILED */
+  sync(): Promise<void>
+  /** The entries behind a number, in order, in chunks. Only before the first append. */
+  read(after: number): AsyncIterable<readonly JournalEntry[]>
+  /** Entries through a number are not needed any more; some of them may be kept for a while. */
+  drop(through: number): Promise<void>
+}
+
+export type RowWrite =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: Uint8Array }
 
-export interface StorageRange {
-  /** First key, included. */
-  readonly gte: Uint8Array
-  /** First key behind the range. */
-  readonly lt: Uint8Array
-  /** Rows at most; default: all. */
-  readonly limit?: number
-  /** From the last key to the first. */
-  readonly reverse?: boolean
-}
+export type Row = readonly [key: Uint8Array, value: Uint8Array]
 
-export type StorageRow = readonly [key: Uint8Array, value: Uint8Array]
-
-/** An ordered map of byte strings on a disk. Keys are in the order of their bytes. */
-export interface Storage {
-  /** The value, from the newest completed write. */
-  get(key: Uint8Array): Uint8Array | undefined
+/** An ordered map of byte strings. */
+export interface Rows {
+  /** The value, from the newest completed write: at once, or as a promise. @throws STORE_FAILED */
+  get(key: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined>
   /**
    * All or nothing, and in the order of the calls.
-   * @param sync wait until the disk has it, with everything written before
+   * @param sync wait until it outlives a loss of power, with everything written before
+   * @throws STORE_FAILED, STORE_CORRUPT; a later write may succeed again
    */
-  write(writes: readonly StorageWrite[], sync: boolean): Promise<void>
-  /** The rows as they are at the first step, in chunks, whatever is written meanwhile. */
-  scan(range: StorageRange): AsyncIterable<readonly StorageRow[]>
+  write(writes: readonly RowWrite[], sync: boolean): Promise<void>
+  /** All rows, in the order of the bytes of their keys, in chunks. Only before the first write: see ADR 13. */
+  scan(): AsyncIterable<readonly Row[]>
+}
+
+/** What a store stands on: a journal that takes each commit, and rows that are written in the background. */
+export interface Storage {
+  readonly journal: Journal
+  readonly rows: Rows
   close(): Promise<void>
 }
 
 export interface StorageEngine {
-  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FAILED */
+  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
   open(location: string): Promise<Storage>
 }
 

@@ -1,18 +1,35 @@
-import type { EndReason, LiveRecord, Session, SessionKey, SessionRecord } from '@sojourn/core'
-import { encodeRecord, expiresAt, isSojournError, isVisible, LazySession, nextStamp, SojournError } from '@sojourn/core'
-import type { Entry } from '@sojourn/store'
-import { encodeItem, type Item } from '@sojourn/wire'
-import type { CommitEvent } from './events.js'
-import type { CommitNote } from './exchange.js'
+/** Commits what calls of the session API decide, and waits for as many regions as their levels ask for. */
+import type {
+  Decided,
+  EndReason,
+  LiveRecord,
+  Refusal,
+  Session,
+  SessionKey,
+  SessionRecord,
+  WriteOptions,
+} from '@sojourn/core'
+import {
+  endSession,
+  isSojournError,
+  expiresAt,
+  LazySession,
+  optionalDuration,
+  regionsNeeded,
+  rotateSession,
+  SojournError,
+} from '@sojourn/core'
+import type { Committed, Entry, Reading } from '@sojourn/store'
+import { dataBytes } from './session-size.js'
 import type { Runtime } from './runtime.js'
 
-/** A write that was made: its place in the feed, and what the caller gets once it is on the disk. */
-export interface Made<T> {
-  readonly sequence: number
-  readonly done: Promise<T>
+/** What a call decides of a record; `entry` is what the store holds of it. */
+export type Decide = (record: SessionRecord | undefined, now: number, entry: Entry | undefined) => Decided
+
+const UNREADABLE: Refusal = {
+  refusal: new SojournError('STORE_CORRUPT', 'the stored record cannot be read, and no peer could supply a good copy'),
 }
 
-/** What the calls of the session API do to single records: find them sound and live, and commit what becomes of them. */
 export class Commits {
   readonly #runtime: Runtime
 
@@ -20,101 +37,114 @@ export class Commits {
     this.#runtime = runtime
   }
 
-  /** @throws OVERLOADED, REPLICA_CLOSED: before anything is changed */
-  admit(): { now: number } {
+  /** Reads, decides, commits, and resolves with what `answer` makes of it once as many regions hold it as the level asks for. */
+  change<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): Promise<T> {
+    return this.run(options, () => this.#healing(key, () => this.#transact(key, decide)), answer)
+  }
+
+  /** @param make commits, once */
+  async run<T>(
+    options: WriteOptions,
+    make: () => Committed | Promise<Committed>,
+    answer: (made: Committed) => T,
+  ): Promise<T> {
+    const { settings, writes } = this.#runtime
+    const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
+    if (need > 1) {
+      const timeoutMs = optionalDuration(options.timeout, 'timeout') ?? settings.timeoutMs
+      return writes.run(make, answer, need, timeoutMs)
+    }
+    const making = make()
+    const made = making instanceof Promise ? await making : making
+    const value = answer(made)
+    if (made.done) await made.done
+    return value
+  }
+
+  #transact(key: SessionKey, decide: Decide): Committed | Promise<Committed> {
     const { store, settings } = this.#runtime
-    store.admit()
-    return { now: settings.ports.clock.now() }
+    const { clock } = settings.ports
+    return store.transact(
+      key,
+      (reading) => {
+        if (reading.state === 'corrupt') return UNREADABLE
+        const entry = reading.state === 'held' ? reading : undefined
+        return decide(entry?.record, clock.now(), entry)
+      },
+      { checkSize: this.#checkSize },
+    )
   }
 
-  /** @throws SESSION_NOT_FOUND */
-  visible(key: SessionKey, now: number): Entry & { record: LiveRecord } {
-    const entry = this.#runtime.store.read(key)
-    if (!entry || !isVisible(entry.record, now))
-      throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
-    return entry as Entry & { record: LiveRecord }
-  }
-
-  isRotten(key: SessionKey, counts = false): boolean {
-    const { store } = this.#runtime
+  /** Does it once more where the record cannot be read and peers have been asked for it. */
+  #healing<T>(key: SessionKey, run: () => T | Promise<T>): T | Promise<T> {
+    const again = async (error: unknown) => {
+      if (!isSojournError(error, 'STORE_CORRUPT')) throw error
+      await this.heal(key)
+      return run()
+    }
     try {
-      store.read(key, counts)
-      return false
+      const made = run()
+      return made instanceof Promise ? made.catch(again) : made
     } catch (error) {
-      if (isSojournError(error, 'STORE_CORRUPT')) return true
-      throw error
+      return again(error)
     }
   }
 
-  /** Undefined where the record can be read, as nearly always: then there is nothing to wait for. Else see {@link #heal}. */
-  sound(key: SessionKey): Promise<void> | undefined {
-    return this.isRotten(key, true) ? this.#heal(key) : undefined
-  }
-
-  /** Heals a record that is rotten here from the peers. @throws STORE_CORRUPT where none has it */
-  async #heal(key: SessionKey): Promise<void> {
-    const { store, settings, inquiries } = this.#runtime
-    this.#runtime.rotten(key)
+  /** Asks the peers for a record that cannot be read here. */
+  async heal(key: SessionKey): Promise<void> {
+    const { settings, inquiries } = this.#runtime
     await inquiries.consult(key, 'linked', settings.timeoutMs)
-    store.read(key)
   }
 
-  live<T extends object>(
-    id: string,
-    key: SessionKey,
-    record: LiveRecord,
-    item: Item | undefined,
-    event: CommitEvent | undefined,
-  ): Made<Session<T>> {
-    const { maxSessionBytes } = this.#runtime.settings.limits
-    const made = this.#commit(key, record, item, event, maxSessionBytes)
-    const session = this.session<T>(id, made.entry)
-    return { sequence: made.sequence, done: made.done.then(() => session) }
-  }
-
-  end(key: SessionKey, record: LiveRecord | undefined, reason: EndReason, now: number): Made<boolean> {
-    const { settings, store } = this.#runtime
-    const horizon = record?.limit.horizon ?? now + settings.maxLifetimeMs
-    const end = { reason, stamp: nextStamp(undefined, now, store.actor), horizon }
-    const body = { key, origin: 'local', reason }
-    const wasVisible = record !== undefined && isVisible(record, now)
-    const made = this.#commit(key, { kind: 'ended', end }, { type: 'end', key, end }, { name: 'ended', body })
-    return { sequence: made.sequence, done: made.done.then(() => wasVisible) }
-  }
-
-  #commit(
-    key: SessionKey,
-    record: SessionRecord,
-    item: Item | undefined,
-    event: CommitEvent | undefined,
-    maxBytes = Number.POSITIVE_INFINITY,
-  ): Made<void> & { readonly entry: Entry } {
+  /** The record of a key, healed where it could not be read. @throws STORE_CORRUPT where nobody has it */
+  async sound(key: SessionKey): Promise<Entry | undefined> {
     const { store } = this.#runtime
-    const encoded = encodeRecord(record)
-    if (encoded.length > maxBytes)
-      throw new SojournError(
-        'SESSION_TOO_LARGE',
-        `the session would have ${encoded.length} bytes; limits.maxSessionBytes is ${maxBytes}`,
-        { limit: maxBytes },
-      )
-    const note: CommitNote = { item: encodeItem(item ?? { type: 'record', key, record: encoded }), event }
-    return store.commit(key, record, { encoded, note })
+    let reading: Reading = await store.read(key)
+    if (reading.state === 'corrupt') {
+      await this.heal(key)
+      reading = await store.read(key)
+    }
+    if (reading.state === 'corrupt') throw UNREADABLE.refusal
+    return reading.state === 'held' ? reading : undefined
   }
 
-  /** Nothing to write; the quorum is asked of the write that made the record what it is. */
-  unchanged<T extends object>(id: string, key: SessionKey, entry: Entry): Made<Session<T>> {
-    return this.held(key, entry, this.session<T>(id, entry))
+  /** One entry of the journal, the new session first: whoever has seen the end has seen what follows it. */
+  rotate(key: SessionKey, newKey: SessionKey, edits: (entry: Entry) => ReturnType<Parameters<typeof rotateSession>[2]['edits']>) {
+    const { store, settings, actors } = this.#runtime
+    const now = settings.ports.clock.now()
+    const reading = store.readNow(key)
+    if (reading.state === 'corrupt') throw UNREADABLE.refusal
+    const entry = reading.state === 'held' ? reading : undefined
+    const decided = rotateSession(entry?.record, now, {
+      edits: () => edits(entry!),
+      writer: { stamps: store.actor, actorFor: () => actors.mint() },
+    })
+    if ('refusal' in decided) throw decided.refusal
+    const created = store.transact(newKey, () => decided) as Committed
+    const ended = store.transact(key, () => this.ending(key, entry?.record, now, 'rotated')) as Committed
+    return { ...created, sequence: ended.sequence, done: ended.done }
   }
 
-  held<T>(key: SessionKey, entry: Entry, value: T): Made<T> {
-    const written = this.#runtime.store.written(key)
-    return { sequence: entry.sequence, done: written ? written.then(() => value) : Promise.resolve(value) }
+  ending(key: SessionKey, record: SessionRecord | undefined, now: number, reason: EndReason) {
+    const { settings, store } = this.#runtime
+    return endSession(record, now, { key, reason, stamps: store.actor, maxLifetimeMs: settings.maxLifetimeMs })
+  }
+
+  /** Growth beyond the limit is refused; what does not grow the data is always taken, or its user could not even be logged out in time. */
+  readonly #checkSize = (bytes: number, next: SessionRecord, before: Reading): void => {
+    const { maxSessionBytes } = this.#runtime.settings.limits
+    if (bytes <= maxSessionBytes || next.kind === 'ended') return
+    if (before.state === 'held' && before.record.kind === 'live' && dataBytes(next) <= dataBytes(before.record)) return
+    throw new SojournError(
+      'SESSION_TOO_LARGE',
+      `the session would have ${bytes} bytes; limits.maxSessionBytes is ${maxSessionBytes}`,
+      { limit: maxSessionBytes },
+    )
   }
 
   session<T extends object>(id: string, entry: Entry): Session<T> {
     const record = entry.record as LiveRecord
     const { store } = this.#runtime
-    const { createdAt } = record.limit
-    return new LazySession<T>(id, () => store.viewOf(entry)!.data, createdAt, expiresAt(record))
+    return new LazySession<T>(id, () => store.viewOf(entry)!.data, record.limit.createdAt, expiresAt(record))
   }
 }

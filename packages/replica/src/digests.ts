@@ -1,35 +1,52 @@
+/** Do two regions differ although they should not? Sums over ranges of keys are compared, and what differs is found and repaired. */
 import { createHash } from 'node:crypto'
 import type { Clock, SessionKey, Timer } from '@sojourn/core'
-import { dueAt, isSojournError, recordVersion } from '@sojourn/core'
-import type { RecordStore } from '@sojourn/store'
+import { dueAt, recordVersion, SojournError } from '@sojourn/core'
+import { RANGE_BITS, type RecordStore } from '@sojourn/store'
 import type { Digest, Versions } from '@sojourn/wire'
 import type { Link } from './link.js'
 
-/** Keys are compared in slices, by their first byte. */
+/** Keys are listed, and compared from outside, in slices by their first byte. */
 export const SLICES = 256
+
+/** Each comparison goes on in the sixteen ranges below each one that differs, */
+const STEP_BITS = 4
+/** at most down to ranges of so many bits, */
+const MAX_BITS = RANGE_BITS + 2 * STEP_BITS
+/** or to ranges of so few records, which are listed. */
+const FEW_RECORDS = 8
+const RANGES_A_MESSAGE = 2_048
 const VERSIONS_A_MESSAGE = 8_192
-const FIRST_KEY = '00'.repeat(16)
-const LAST_KEY = 'ff'.repeat(16)
+/** A slice of the records is read once in so many intervals, so that corruption is found before the record is needed. */
+const INTERVALS_A_SLICE = 5
+const RECORDS_A_TURN = 64
 
 export interface DigestsOptions {
   readonly store: RecordStore
   readonly clock: Clock
+  /** How often sums are compared with a peer that differs. */
   readonly intervalMs: number
+  readonly region: string
   readonly links: () => Iterable<Link>
   /** Sends our records of these keys to a peer, and asks for its own. */
   readonly repair: (link: Link, keys: readonly SessionKey[]) => Promise<void>
-  readonly rotten: (key: SessionKey) => void
   readonly failed: (error: unknown) => void
 }
 
-type KeyVersion = Versions['versions'][number]
+type KeyVersion = { readonly key: SessionKey; readonly version: string }
 
-/**
- * The last resort: whatever made two regions differ, comparing a slice of the keys with each peer now and then finds it. On
- * the way every record is read, so that rot is found before it is needed.
- */
+/** What is known of the comparison with one peer. */
+interface Comparison {
+  /** Ranges that differed the last time. Much is on its way at any time, so only what differs twice is looked into. */
+  suspects: ReadonlySet<number>
+  /** When sums were last sent, on the monotonic clock. */
+  sentAt: number
+}
+
+/** The last resort: whatever made two regions differ, it is found within seconds (ARCHITECTURE, "Digests"). */
 export class Digests {
   readonly #options: DigestsOptions
+  readonly #comparisons = new WeakMap<Link, Comparison>()
   #slice = 0
   #timer: Timer | undefined
   #closed = false
@@ -40,83 +57,193 @@ export class Digests {
 
   start(): void {
     if (this.#closed) return
-    this.#timer = this.#options.clock.after(this.#options.intervalMs, () => {
-      this.compare(this.#slice)
+    this.#timer = this.#options.clock.after(INTERVALS_A_SLICE * this.#options.intervalMs, () => {
+      const slice = this.#slice
+      this.#slice = (slice + 1) % SLICES
+      this.#scrub(slice)
         .catch((error: unknown) => this.#options.failed(error))
         .then(() => this.start())
-      this.#slice = (this.#slice + 1) % SLICES
     })
   }
 
-  /** Compares one slice, or all of them, with every peer in step. */
+  /** Reads the records of a slice: what cannot be read is found by that, and asked for. */
+  async #scrub(slice: number): Promise<void> {
+    const { store, clock } = this.#options
+    let count = 0
+    for (const keys of store.keys(slice))
+      for (const key of keys) {
+        if (this.#closed) return
+        await store.peek(key)
+        if (++count % RECORDS_A_TURN === 0) await new Promise<void>((resolve) => clock.soon(resolve))
+      }
+  }
+
+  /** The sum over all records, as heartbeats carry it. */
+  get sum(): string {
+    const { high, low } = this.#options.store.sums.sum
+    return hashOf(high, low)
+  }
+
+  #comparison(link: Link): Comparison {
+    let comparison = this.#comparisons.get(link)
+    if (comparison === undefined) {
+      comparison = { suspects: new Set(), sentAt: Number.NEGATIVE_INFINITY }
+      this.#comparisons.set(link, comparison)
+    }
+    return comparison
+  }
+
+  /** A peer told its sum. Of the two sides that one begins whose region sorts first. */
+  heard(link: Link, sum: string): void {
+    const { region, clock, intervalMs } = this.#options
+    if (!link.isLive || sum === this.sum || link.peer.region < region) return
+    const comparison = this.#comparison(link)
+    const now = clock.monotonic()
+    if (now - comparison.sentAt < intervalMs) return
+    comparison.sentAt = now
+    this.#sendAll(link, false)
+  }
+
+  /** Compares all records with every peer in step, at once, and reads all of them. */
   async compareAll(): Promise<void> {
-    for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.compare(slice)
+    for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.#scrub(slice)
+    for (const link of this.#options.links()) if (link.isLive) this.#sendAll(link, true)
   }
 
-  async compare(slice: number): Promise<void> {
-    const live = [...this.#options.links()].filter((link) => link.isLive)
-    const asOf = this.#options.clock.now()
-    // Walked also without peers: it finds rot.
-    const digest = this.#digest(await this.versions(slice, asOf))
-    for (const link of live) link.send({ type: 'digest', slice, asOf, digest })
+  #sendAll(link: Link, isSure: boolean): void {
+    const sums = bytesOf(this.#options.store.sums.rangeSums)
+    link.send({ type: 'digest', bits: RANGE_BITS, above: 0, ranges: [], sums, isSure })
   }
 
-  /** A peer sent its digest: answers with our versions where ours is another. */
-  async received(link: Link, { slice, asOf, digest }: Digest): Promise<void> {
-    const ours = await this.versions(slice, asOf)
-    if (!link.isLive || this.#digest(ours) === digest) return
-    let after = FIRST_KEY
-    for (let start = 0; start === 0 || start < ours.length; start += VERSIONS_A_MESSAGE) {
-      const versions = ours.slice(start, start + VERSIONS_A_MESSAGE)
-      const upTo = start + VERSIONS_A_MESSAGE >= ours.length ? LAST_KEY : versions[versions.length - 1]!.key
-      link.send({ type: 'versions', slice, asOf, after, upTo, versions })
-      after = upTo
+  /** A peer's sums: goes on where ours are others. @throws FRAME_INVALID */
+  received(link: Link, digest: Digest): void {
+    const { store } = this.#options
+    const { bits, above, ranges } = digest
+    checkDigest(digest)
+    const ours = above === 0 ? store.sums.rangeSums : store.sums.sumsBelow(ranges, above, bits)
+    const theirs = sumsOf(digest.sums)
+    const children = 2 ** (bits - above)
+    const differing: number[] = []
+    for (let place = 0; place < ours.length; place++)
+      if (ours[place] !== theirs[place])
+        differing.push(above === 0 ? place : ranges[Math.floor(place / children)]! * children + (place % children))
+    if (above === 0 && !digest.isSure) this.#descend(link, this.#confirmed(link, differing), bits)
+    else this.#descend(link, differing, bits)
+  }
+
+  #confirmed(link: Link, differing: readonly number[]): number[] {
+    const comparison = this.#comparison(link)
+    const confirmed = differing.filter((range) => comparison.suspects.has(range))
+    comparison.suspects = new Set(differing)
+    return confirmed
+  }
+
+  #descend(link: Link, ranges: readonly number[], bits: number): void {
+    const { store } = this.#options
+    if (ranges.length === 0) return
+    const isFew = store.size / 2 ** bits <= FEW_RECORDS
+    for (let start = 0; start < ranges.length; start += RANGES_A_MESSAGE) {
+      const some = ranges.slice(start, start + RANGES_A_MESSAGE)
+      if (isFew || bits >= MAX_BITS) this.#list(link, some, bits)
+      else {
+        const below = bits + STEP_BITS
+        const sums = bytesOf(store.sums.sumsBelow(some, bits, below))
+        link.send({ type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true })
+      }
     }
   }
 
-  /** A peer's versions: whatever differs is exchanged, both ways. */
-  async compared(link: Link, { slice, asOf, after, upTo, versions }: Versions): Promise<void> {
+  /** Lists our records in some ranges, in messages of ranges that are whole. */
+  #list(link: Link, ranges: readonly number[], bits: number): void {
+    const byRange = new Map<number, KeyVersion[]>(ranges.map((range) => [range, []]))
+    for (const { key, high, low } of this.#options.store.sums.versionsIn(new Set(ranges), bits))
+      byRange.get(rangeOf(key, bits))!.push({ key, version: hashOf(high, low) })
+    let part: { ranges: number[]; versions: KeyVersion[] } = { ranges: [], versions: [] }
+    const flush = () => {
+      if (part.ranges.length > 0) link.send({ type: 'versions', bits, ...part })
+      part = { ranges: [], versions: [] }
+    }
+    for (const [range, versions] of byRange) {
+      part.ranges.push(range)
+      part.versions.push(...versions)
+      if (part.versions.length >= VERSIONS_A_MESSAGE) flush()
+    }
+    flush()
+  }
+
+  /** A peer's records: whatever differs is exchanged, both ways. @throws FRAME_INVALID */
+  async compared(link: Link, { bits, ranges, versions }: Versions): Promise<void> {
+    const { store, repair } = this.#options
+    checkRanges(bits, ranges)
     const theirs = new Map(versions.map(({ key, version }) => [key, version]))
     const differing: SessionKey[] = []
-    for (const { key, version } of await this.versions(slice, asOf)) {
-      if (key > upTo || (key <= after && after !== FIRST_KEY)) continue
-      if (theirs.get(key) !== version) differing.push(key)
+    for (const { key, high, low } of store.sums.versionsIn(new Set(ranges), bits)) {
+      if (theirs.get(key) !== hashOf(high, low)) differing.push(key)
       theirs.delete(key)
     }
-    differing.push(...theirs.keys())
-    if (differing.length > 0) await this.#options.repair(link, differing)
+    // What is due here already, by a clock that is a little ahead, differs in that only.
+    for (const key of theirs.keys()) if (!store.isDue(key)) differing.push(key)
+    if (differing.length > 0) await repair(link, differing)
   }
 
-  /** Tombstones and sessions that are not due by `asOf`: what is due may be purged on one side and not yet on the other. */
+  /**
+   * The versions of a slice, for comparing regions from outside.
+   * @param asOf leaves out what is due by then, which may be purged on one side and not yet on the other
+   */
   async versions(slice: number, asOf: number): Promise<KeyVersion[]> {
-    const { store, rotten } = this.#options
+    const { store } = this.#options
     const out: KeyVersion[] = []
-    for await (const keys of store.keys(slice & 0xff))
+    for (const keys of store.keys(slice & 0xff))
       for (const key of keys) {
-        try {
-          const entry = store.peek(key)
-          if (entry && dueAt(entry.record) > asOf) out.push({ key, version: recordVersion(entry.record) })
-        } catch (error) {
-          if (!isSojournError(error, 'STORE_CORRUPT')) throw error
-          rotten(key)
-        }
+        const reading = await store.peek(key)
+        if (reading.state === 'held' && dueAt(reading.record) > asOf)
+          out.push({ key, version: recordVersion(reading.record) })
       }
     return out
   }
 
   async digestOf(slice: number, asOf: number): Promise<{ readonly records: number; readonly digest: string }> {
     const versions = await this.versions(slice, asOf)
-    return { records: versions.length, digest: this.#digest(versions) }
-  }
-
-  #digest(versions: readonly KeyVersion[]): string {
     const sum = createHash('sha256')
     for (const { key, version } of versions) sum.update(`${key} ${version}\n`)
-    return sum.digest('hex')
+    return { records: versions.length, digest: sum.digest('hex') }
   }
 
   close(): void {
     this.#closed = true
     this.#timer?.cancel()
   }
+}
+
+const hashOf = (high: number, low: number): string =>
+  high.toString(16).padStart(8, '0') + low.toString(16).padStart(8, '0')
+
+const rangeOf = (key: SessionKey, bits: number): number => Number.parseInt(key.slice(0, 8), 16) >>> (32 - bits)
+
+const bytesOf = (sums: Uint32Array): Uint8Array => {
+  const out = Buffer.allocUnsafe(4 * sums.length)
+  for (const [place, sum] of sums.entries()) out.writeUInt32LE(sum, 4 * place)
+  return out
+}
+
+const sumsOf = (bytes: Uint8Array): Uint32Array => {
+  const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return Uint32Array.from({ length: bytes.length / 4 }, (_, place) => from.readUInt32LE(4 * place))
+}
+
+const invalid = (what: string): SojournError => new SojournError('FRAME_INVALID', `a digest is not sound: ${what}`)
+
+const checkRanges = (bits: number, ranges: readonly number[]): void => {
+  if (bits < RANGE_BITS || bits > MAX_BITS) throw invalid('its ranges are of another size')
+  if (ranges.some((range) => range >= 2 ** bits)) throw invalid('it names a range that there is not')
+}
+
+const checkDigest = ({ bits, above, ranges, sums }: Digest): void => {
+  const isTop = bits === RANGE_BITS && above === 0 && ranges.length === 0
+  if (!isTop) {
+    checkRanges(above, ranges)
+    if (bits !== above + STEP_BITS || bits > MAX_BITS) throw invalid('its ranges are of another size')
+  }
+  const expected = isTop ? 2 ** RANGE_BITS : ranges.length * 2 ** STEP_BITS
+  if (sums.length !== 4 * expected) throw invalid('it has another number of sums than of ranges')
 }

@@ -29,11 +29,6 @@ export interface ReplicaEvents {
   fault: [Fault]
 }
 
-/** An event that goes with a commit. */
-export type CommitEvent = {
-  [K in 'created' | 'updated' | 'ended']: { readonly name: K; readonly body: ReplicaEvents[K][0] }
-}['created' | 'updated' | 'ended']
-
 /** Typed events whose listeners cannot disturb the replica: what one throws is thrown again on a turn of its own. */
 export class Events {
   readonly #emitter = new EventEmitter<ReplicaEvents>()

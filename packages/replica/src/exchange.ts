@@ -1,27 +1,17 @@
-import type { Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, isSojournError, isVisible, recordVersion, sameHeads } from '@sojourn/core'
-import type { Origin, RecordStore, Entry as StoreEntry } from '@sojourn/store'
-import { type Ask, encodeItem, type Item, type Records, type Tell } from '@sojourn/wire'
+/** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
+import type { Decision, Item, Limits, SessionKey, SessionRecord } from '@sojourn/core'
+import { decodeRecord, encodeRecord, recordVersion, takeItem, takeRecord } from '@sojourn/core'
+import type { Origin, Reading, RecordStore } from '@sojourn/store'
+import type { Ask, Records, Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'
-import type { CommitEvent } from './events.js'
 import type { Link } from './link.js'
-import { mergeItem, mergeRecord } from './merge.js'
-
-/** What goes with each commit to the store's listener. */
-export interface CommitNote {
-  /** As links send it. */
-  readonly item: Uint8Array
-  readonly event: CommitEvent | undefined
-}
 
 export interface ExchangeOptions {
   readonly store: RecordStore
   readonly limits: Limits
   readonly now: () => number
   readonly actors: Actors
-  /** A record that does not pass its checksum was met. */
-  readonly rotten: (key: SessionKey) => void
-  /** A peer was behind, or we were, and a record mended it. */
+  /** A peer lagged, or we did, and a record repaired it. */
   readonly repaired: (cause: RepairCause, count: number) => void
 }
 
@@ -34,25 +24,25 @@ export interface Entry {
 }
 
 export interface Applied {
-  /** Commits that are not on the disk yet. */
+  /** What must be in the journal before the entries are held. */
   readonly writes: readonly Promise<void>[]
   /** Keys of deltas whose base is not here. */
   readonly wants: readonly SessionKey[]
 }
 
-interface Merged {
+/** What an item comes to, before anything is committed. */
+interface Taken {
   readonly key: SessionKey
-  /** What the store holds, where that is `before`. */
-  readonly held?: StoreEntry | undefined
+  readonly decision: Decision
+  /** What the store holds, where no entry before this one is of the same key. */
+  readonly reading: Reading | undefined
   readonly before: SessionRecord | undefined
-  readonly after: SessionRecord
-  /** Of `after`, where they are there already. */
-  readonly encoded?: Uint8Array | undefined
-  /** The item as it came. */
   readonly bytes?: Uint8Array
 }
 
-/** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
+const recordOf = (reading: Reading): SessionRecord | undefined =>
+  reading.state === 'held' ? reading.record : undefined
+
 export class Exchange {
   readonly #options: ExchangeOptions
 
@@ -60,121 +50,90 @@ export class Exchange {
     this.#options = options
   }
 
-  get #mergeContext() {
+  get #context() {
     const { limits, now } = this.#options
     return { limits, now: now() }
   }
 
-  /** The record held here; a rotten one counts as none, and is reported. */
-  #held(key: SessionKey, passing = false): StoreEntry | undefined {
-    const { store } = this.#options
-    try {
-      return passing ? store.peek(key) : store.read(key)
-    } catch (error) {
-      if (!isSojournError(error, 'STORE_CORRUPT')) throw error
-      this.#options.rotten(key)
-      return undefined
-    }
+  /** The record held here; one that cannot be read counts as none. */
+  #held(key: SessionKey): SessionRecord | undefined {
+    return recordOf(this.#options.store.readNow(key))
   }
 
   versionOf(key: SessionKey): string | undefined {
-    const entry = this.#held(key)
-    return entry && recordVersion(entry.record)
+    const record = this.#held(key)
+    return record && recordVersion(record)
   }
 
   /**
-   * The entries of a stretch of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing.
-   * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID
+   * The entries of a segment of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing.
+   * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID, STORE_FAILED
    */
   apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied {
-    const context = this.#mergeContext
+    const { store } = this.#options
+    const context = this.#context
     const latest = new Map<SessionKey, SessionRecord | undefined>()
     const wants = new Set<SessionKey>()
-    const merged: Merged[] = []
+    const writes = new Set<Promise<void>>()
+    const taken: Taken[] = []
     for (const { item, bytes } of entries) {
       const { key } = item
-      const held = latest.has(key) ? undefined : this.#held(key, isCatchUp)
-      const before = latest.get(key) ?? held?.record
-      const merge = mergeItem(before, item, context)
-      if (merge.kind === 'missing') wants.add(key)
-      if (merge.kind === 'merged')
-        merged.push({ key, held, before, after: merge.record, encoded: merge.encoded, bytes })
-      latest.set(key, merge.kind === 'merged' ? merge.record : before)
+      const reading = latest.has(key) ? undefined : store.readNow(key, isCatchUp)
+      const before = reading ? recordOf(reading) : latest.get(key)
+      const decision = takeItem(before, item, context)
+      if (decision.isMissing) wants.add(key)
+      if (decision.next) taken.push({ key, decision, reading, before, bytes })
+      // What is known may have come over another link a moment ago, and not be in the journal yet.
+      const written = decision.next === undefined && store.written(key)
+      if (written) writes.add(written)
+      latest.set(key, decision.next ?? before)
     }
-    for (const one of merged) this.#commit(one, region, origin, isCatchUp)
-    // Also of what was known: it may have come over another link a moment ago, and not be on the disk yet.
-    const writes = [...latest.keys()].flatMap((key) => this.#options.store.written(key) ?? [])
-    return { writes, wants: [...wants] }
+    for (const one of taken) writes.add(this.#commit(one, region, origin, isCatchUp))
+    return { writes: [...writes], wants: [...wants] }
   }
 
-  /** Whole records, outside of any feed. Resolves when they are on the disk. */
+  #commit({ key, decision, reading, before, bytes }: Taken, region: string, origin?: Origin, passing = false) {
+    const { store, actors } = this.#options
+    const { next } = decision
+    if (before === undefined && next?.kind === 'live') actors.arrived(key, next.document)
+    const committed = store.transact(key, () => decision, { source: region, origin, bytes, passing, reading })
+    return committed instanceof Promise ? committed.then(({ done }) => done) : committed.done!
+  }
+
+  /** Whole records, outside of any feed. Resolves when they are in the journal. */
   async #join(records: Records['records'], region: string): Promise<void> {
     const { store, limits } = this.#options
-    const context = this.#mergeContext
+    const context = this.#context
     const decoded = records.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
     for (const { key, theirs } of decoded) {
-      const held = this.#held(key)
-      const before = held?.record
-      const merge = mergeRecord(before, theirs, context)
-      if (merge.kind === 'merged') this.#commit({ key, held, before, after: merge.record }, region)
+      const reading = store.readNow(key)
+      const before = recordOf(reading)
+      const decision = takeRecord(before, theirs, context)
+      if (decision.next) this.#commit({ key, decision, reading, before }, region)
     }
     await Promise.all(decoded.map(({ key }) => store.written(key)))
   }
 
-  #commit(
-    { key, held, before, after, bytes, encoded = encodeRecord(after) }: Merged,
-    region: string,
-    origin?: Origin,
-    passing = false,
-  ): void {
-    const { store, actors, now } = this.#options
-    if (before === undefined && after.kind === 'live') actors.arrived(key, after.document)
-    // Some region may have purged what expired, and with it what we hold and whoever renewed it does not, and yet have told the
-    // renewer that it holds all of our feed. So what comes back to life goes to everybody, whole.
-    const isRevived = before?.kind === 'live' && !isVisible(before, now()) && isVisible(after, now())
-    const note: CommitNote = {
-      // A frame is one large buffer; an item that is kept must not keep all of it.
-      item: bytes && !isRevived ? new Uint8Array(bytes) : encodeItem({ type: 'record', key, record: encoded }),
-      event: isRevived ? { name: 'updated', body: { key, origin: region } } : eventOf(key, before, after, region),
-    }
-    store.commit(key, after, {
-      encoded,
-      origin: isRevived ? undefined : origin,
-      note,
-      passing,
-      ...(held && { before: held }),
-    })
-  }
-
   /**
-   * What is on its way to the disk is told to nobody else before it is there: should the disk refuse it, it was never written (ADR 6).
+   * What is on its way to the journal is sent to nobody else before it is there: should the disk refuse it, it was never written (ADR 6).
    */
   async #written(key: SessionKey): Promise<void> {
     try {
       await this.#options.store.written(key)
     } catch {
-      // Whoever wrote it was told; what is held now is what the disk has.
+      // Whoever wrote it was answered; what is held now is what the disk has.
     }
   }
 
   /** A peer asks which version is held here. */
   async asked(link: Link, { request, key, version }: Ask): Promise<void> {
     await this.#written(key)
-    const record = this.#held(key)?.record
+    const reading = await this.#options.store.read(key)
     const answer = (what: Tell['what'], encoded?: Uint8Array) =>
       link.send({ type: 'tell', request, what, record: encoded })
-    if (record === undefined) answer(this.#isRotten(key) ? 'corrupt' : 'none')
-    else if (recordVersion(record) === version) answer('same')
-    else answer('record', encodeRecord(record))
-  }
-
-  #isRotten(key: SessionKey): boolean {
-    try {
-      this.#options.store.read(key)
-      return false
-    } catch {
-      return true
-    }
+    if (reading.state !== 'held') answer(reading.state === 'corrupt' ? 'corrupt' : 'none')
+    else if (recordVersion(reading.record) === version) answer('same')
+    else answer('record', encodeRecord(reading.record))
   }
 
   /** A peer answered: takes in what it holds, and sends it what it lacks. */
@@ -189,7 +148,7 @@ export class Exchange {
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
     await this.#written(key)
-    const record = this.#held(key)?.record
+    const record = this.#held(key)
     if (record === undefined || recordVersion(record) === theirs) return
     this.#options.repaired('read', 1)
     link.send({ type: 'records', records: [{ key, record: encodeRecord(record) }], absent: [] })
@@ -197,7 +156,7 @@ export class Exchange {
 
   /** A peer asks for records: of deltas whose base it lacks, or of keys that differ. */
   async wanted(link: Link, keys: readonly SessionKey[]): Promise<void> {
-    const { limits } = this.#options
+    const { limits, store } = this.#options
     let records: { key: SessionKey; record: Uint8Array }[] = []
     let absent: SessionKey[] = []
     let bytes = 0
@@ -208,14 +167,13 @@ export class Exchange {
       bytes = 0
     }
     for (const key of keys) {
-      if (this.#options.store.written(key)) await this.#written(key)
+      if (store.written(key)) await this.#written(key)
       if (link.isClosed) return
-      const record = this.#held(key)?.record
+      const record = store.encoded(key)
       if (record === undefined) absent.push(key)
       else {
-        const encoded = encodeRecord(record)
-        records.push({ key, record: encoded })
-        bytes += encoded.length
+        records.push({ key, record })
+        bytes += record.length
       }
       if (bytes >= limits.targetFrameBytes) flush()
     }
@@ -235,18 +193,4 @@ export class Exchange {
       keys.filter((key) => this.#held(key) !== undefined),
     )
   }
-}
-
-const eventOf = (
-  key: SessionKey,
-  before: SessionRecord | undefined,
-  after: SessionRecord,
-  origin: string,
-): CommitEvent | undefined => {
-  if (after.kind === 'ended')
-    return before?.kind === 'ended' ? undefined : { name: 'ended', body: { key, origin, reason: after.end.reason } }
-  if (before?.kind !== 'live') return { name: 'created', body: { key, origin } }
-  return after.document === before.document || sameHeads(before.document, after.document)
-    ? undefined
-    : { name: 'updated', body: { key, origin } }
 }

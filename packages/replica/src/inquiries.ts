@@ -105,7 +105,6 @@ export class Inquiries {
       }
     }
   }
-  }
 
   /** A link went down: it will not answer. */
   lost(region: string): void {

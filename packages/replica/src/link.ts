@@ -18,7 +18,6 @@ import type { Applied, Entry } from './exchange.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
 import { Outbound, type Peer } from './outbound.js'
-import type { RecentCommits } from './recent.js'
 
 /** How long acks that nobody waits for may be saved up. */
 const LAZY_ACK_MS = 20
@@ -27,7 +26,6 @@ const LAZY_ACK_MS = 20
 export interface LinkHost {
   readonly region: string
   readonly store: RecordStore
-  readonly recent: RecentCommits
   readonly knowledge: Knowledge
   readonly clock: Clock
   readonly limits: Limits
@@ -52,7 +50,10 @@ export interface LinkHost {
   wanted(link: Link, keys: readonly SessionKey[]): Promise<void>
   /** Records outside the feed's order. Resolves when they are on the disk. */
   supplied(link: Link, records: Records): Promise<void>
-  digested(link: Link, digest: Digest): Promise<void>
+  /** The sum over all records here, and what the peer says is its own. */
+  sum(): string
+  summed(link: Link, sum: string): void
+  digested(link: Link, digest: Digest): void
   versioned(link: Link, versions: Versions): Promise<void>
   moved(link: Link, state: 'live' | 'behind'): void
   failed(error: unknown): void
@@ -91,7 +92,7 @@ export class Link {
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
     this.#openedAt = this.#heardAt = host.clock.monotonic()
     this.#checkSkew(hello.clock - host.clock.now())
-    const { store, knowledge, limits, clock, recent } = host
+    const { store, knowledge, limits, clock } = host
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
     knowledge.claim(hello.feed, from)
@@ -118,7 +119,6 @@ export class Link {
       connection,
       peer: this.peer,
       store,
-      recent,
       knowledge,
       limits,
       clock,
@@ -132,9 +132,9 @@ export class Link {
   }
 
   get status() {
-    const { store, recent, knowledge, clock } = this.#host
+    const { store, knowledge, clock } = this.#host
     const behind = this.#outbound.owed
-    const since = behind > 0 ? recent.firstAfter(knowledge.heldBy(this.peer.feed, store.actor)) : undefined
+    const since = behind > 0 ? store.tail.firstAfter(knowledge.heldBy(this.peer.feed, store.actor)) : undefined
     return {
       state: this.#outbound.state,
       behind,
@@ -228,7 +228,7 @@ export class Link {
         this.#supplied(message)
         break
       case 'digest':
-        this.#follow(host.digested(this, message))
+        host.digested(this, message)
         break
       case 'versions':
         this.#follow(host.versioned(this, message))
@@ -322,6 +322,7 @@ export class Link {
       echoAge: last ? Math.round((clock.monotonic() - last.at) * 1_000) : 0,
       clock: clock.now(),
       head: store.committed,
+      sum: this.#host.sum(),
       vector: knowledge.held(),
       linked: this.#host.linked(),
     })
@@ -339,6 +340,7 @@ export class Link {
     this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
     if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
+    this.#host.summed(this, message.sum)
   }
 
   #checkSkew(skewMs: number): void {

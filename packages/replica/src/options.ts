@@ -62,7 +62,7 @@ export interface ReplicaOptions {
     readonly timeout?: Duration
     /** The longest pause between attempts to dial. Default 5s. */
     readonly maxReconnectDelay?: Duration
-    /** How often a 256th of the keys is compared with each peer. Default 5s. */
+    /** How often sums over ranges of keys are compared with a peer whose records differ. Default 1s. */
     readonly digestInterval?: Duration
   }
   readonly limits?: Partial<Limits>
@@ -190,7 +190,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     heartbeatMs: parseDuration(links.heartbeat ?? '1s', 'links.heartbeat'),
     linkTimeoutMs: parseDuration(links.timeout ?? '5s', 'links.timeout'),
     maxReconnectDelayMs: parseDuration(links.maxReconnectDelay ?? '5s', 'links.maxReconnectDelay'),
-    digestIntervalMs: parseDuration(links.digestInterval ?? '5s', 'links.digestInterval'),
+    digestIntervalMs: parseDuration(links.digestInterval ?? '1s', 'links.digestInterval'),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     ports: {
       clock,

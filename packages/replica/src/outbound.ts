@@ -1,14 +1,17 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
+import { encodeItem } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
-import { encodeItem, encodeMessage, type Need, type Stretch } from '@sojourn/wire'
+import { encodeMessage, type Need, type Stretch } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
-import type { RecentCommits } from './recent.js'
 
 /**
  * Commits that nobody waits for are sent at once on a link that is quiet, and otherwise together with those of this time: under load a
  * frame, and the peer's batch, serve for many. Milliseconds.
  */
 const MIN_GAP_MS = 4
+
+/** Records that a catch-up reads before others run. */
+const ROWS_A_TURN = 64
 
 /** What an item weighs with the peer, over its bytes, until it is on the disk there: decoded, a record is many objects. */
 const RECEIVED_ITEM_BYTES = 2_048
@@ -26,7 +29,6 @@ export interface OutboundOptions {
   readonly connection: Connection
   readonly peer: Peer
   readonly store: RecordStore
-  readonly recent: RecentCommits
   readonly knowledge: Knowledge
   readonly limits: Limits
   readonly clock: Clock
@@ -44,7 +46,7 @@ export interface OutboundOptions {
 }
 
 /**
- * Sends one peer this replica's feed: the recent commits as deltas, or, further back, records from the feed on the disk. What it
+ * Sends one peer this replica's feed: the journal's tail as deltas, or, further back, records in the order of the feed. What it
  * remembers is a position; the backlog is the feed.
  */
 export class Outbound {
@@ -157,10 +159,10 @@ export class Outbound {
 
   /** Sends what can be sent now. Called whenever there may be more to send, or room: a commit, an ack, a drained socket. */
   pump(): void {
-    const { store, recent } = this.#options
+    const { store } = this.#options
     if (this.#wake && !this.#isFull()) this.#leaveWait()
     while (!this.#closed && !this.#catchingUp && this.#position < store.committed && !this.#isFull()) {
-      if (this.#mustWalk || !recent.covers(this.#position)) void this.#catchUp()
+      if (this.#mustWalk || !store.tail.covers(this.#position)) void this.#catchUp()
       else if (this.#mayWait()) return
       else this.#sendRecent()
     }
@@ -203,12 +205,12 @@ export class Outbound {
   }
 
   #sendRecent(): void {
-    const { recent, limits, isAwaited } = this.#options
+    const { store, limits, isAwaited } = this.#options
     const items: Uint8Array[] = []
     let bytes = 0
     let through = this.#position
     this.#sentAt = this.#options.clock.monotonic()
-    for (const commit of recent.after(this.#position)) {
+    for (const commit of store.tail.after(this.#position)) {
       through = commit.sequence
       if (this.#leftOut(commit.sequence, commit.origin)) continue
       this.#carried.seal()
@@ -216,7 +218,7 @@ export class Outbound {
       bytes += commit.item.length
       if (bytes >= limits.targetFrameBytes) break
     }
-    this.#position = bytes >= limits.targetFrameBytes ? through : Math.max(through, this.#options.store.committed)
+    this.#position = bytes >= limits.targetFrameBytes ? through : Math.max(through, store.committed)
     // Entries that the peer gets elsewhere are mentioned with the next one that it does not; see `pump`.
     if (items.length > 0) this.#send(items, this.#position, isAwaited() ? 'prompt' : 'live')
   }
@@ -227,57 +229,54 @@ export class Outbound {
     this.#catchingUp = true
     this.#move('behind')
     const start = this.#sentThrough
-    // Everything through here is on the disk, so it is in what the walk below sees, or was purged.
+    // What was committed through here is met on the way, or moved behind it, or was purged.
     const through = store.committed
+    const cursor = store.openFeed(this.#position)
     try {
       let items: Uint8Array[] = []
       let bytes = 0
-      for await (const rows of store.feed(this.#position)) {
-        for (const row of rows) {
+      for (let count = 1; ; count++) {
+        const row = store.nextInFeed(cursor)
+        if (row === undefined || row.sequence > through) break
+        this.#mustWalk = true
+        this.#position = Math.max(this.#position, row.sequence)
+        if (count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
+        if (!this.#mayCatchUp(resumes)) return
+        if (this.#leftOut(row.sequence, row.origin)) continue
+        // Nobody is sent what the disk may yet refuse.
+        const written = store.written(row.key)
+        if (written) {
+          await written.catch(() => {})
           if (!this.#mayCatchUp(resumes)) return
-          this.#mustWalk = true
-          this.#position = Math.max(this.#position, row.sequence)
-          if (this.#leftOut(row.sequence, row.origin)) continue
-          // Nobody is sent what the disk may yet refuse.
-          const written = store.written(row.key)
-          if (written) {
-            await written.catch(() => {})
-            if (!this.#mayCatchUp(resumes)) return
-          }
-          const item = this.#recordItem(row.key)
-          if (item === undefined) continue
-          this.#carried.seal()
-          items.push(item)
-          bytes += item.length
-          if (bytes < this.#options.limits.targetFrameBytes) continue
-          this.#send(items, row.sequence, 'catchup')
-          items = []
-          bytes = 0
-          if (this.#isFull()) await this.#room()
         }
+        const item = this.#recordItem(row.key)
+        if (item === undefined) continue
+        this.#carried.seal()
+        items.push(item)
+        bytes += item.length
+        if (bytes < this.#options.limits.targetFrameBytes) continue
+        this.#send(items, row.sequence, 'catchup')
+        items = []
+        bytes = 0
+        if (this.#isFull()) await this.#room()
+        if (!this.#mayCatchUp(resumes)) return
       }
-      if (!this.#mayCatchUp(resumes)) return
       this.#position = Math.max(this.#position, through)
       this.#mustWalk = false
       if (items.length > 0 || this.#sentThrough > start) this.#send(items, this.#position, 'caughtup')
     } catch (error) {
       failed(error)
     } finally {
+      store.closeFeed(cursor)
       this.#catchingUp = false
       if (!this.#closed) this.#options.clock.soon(() => this.pump())
     }
   }
 
-  /** A rotten record is left out: it heals from a peer, and is committed anew then. */
+  /** A corrupt record is left out: it heals from a peer, and is committed anew then. */
   #recordItem(key: SessionKey): Uint8Array | undefined {
-    const { store } = this.#options
-    try {
-      const record = store.encoded(key)
-      return record && encodeItem({ type: 'record', key, record })
-    } catch (error) {
-      this.#options.failed(error)
-      return undefined
-    }
+    const record = this.#options.store.encoded(key)
+    return record && encodeItem({ type: 'record', key, record })
   }
 
   #room(): Promise<void> {

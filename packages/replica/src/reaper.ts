@@ -1,12 +1,16 @@
-import type { Clock, LiveRecord, SessionKey, Timer } from '@sojourn/core'
+/** Collects what is due, asking nobody: reports sessions whose deadline passed, and a grace later removes all that is left of them. */
+import type { Clock, SessionKey, SessionRecord, Timer } from '@sojourn/core'
 import { dueAt, expiresAt } from '@sojourn/core'
-import type { ExpiryRow, RecordStore } from '@sojourn/store'
+import type { Reading, RecordStore } from '@sojourn/store'
 
 /** However far the next deadline is: the wall clock may have stepped. */
 const MAX_SLEEP_MS = 10_000
 
 /** How soon to look again where a collection failed, because the disk was full, say. */
 const RETRY_MS = 1_000
+
+/** Records that are looked at before others run. */
+const RECORDS_A_TURN = 128
 
 export interface ReaperOptions {
   readonly store: RecordStore
@@ -17,17 +21,12 @@ export interface ReaperOptions {
   readonly failed: (error: unknown) => void
 }
 
-/**
- * Collects what is due, asking nobody: first tells of sessions whose deadline passed, then, a grace later, removes every row of them,
- * and of tombstones past their horizon. Walks the expiry index in small batches.
- */
+/** Works through what the index says is due, in the order of time. */
 export class Reaper {
   readonly #options: ReaperOptions
   #timer: Timer | undefined
   #wakesAt = Number.POSITIVE_INFINITY
   #running: Promise<void> | undefined
-  /** Before the first deadline of those that came during a walk, which may have passed their places: the next one goes back to here. */
-  #missedAfter = Number.POSITIVE_INFINITY
   #closed = false
 
   constructor(options: ReaperOptions) {
@@ -38,26 +37,9 @@ export class Reaper {
     this.#run()
   }
 
-  /** A live record came to the disk: wakes up in time to tell that its deadline passes, or tells it now, where it was too late for that. */
-  noticed(key: SessionKey, record: LiveRecord): void {
-    const { store, clock } = this.#options
-    const due = expiresAt(record)
-    if (due <= Math.min(store.expiredThrough, clock.now())) this.#told(key, due)
-    else this.#wakeBy(due)
-  }
-
-  #told(key: SessionKey, due: number): void {
-    const { store, expired } = this.#options
-    const record = store.readSound(key)?.record
-    if (record?.kind !== 'live' || expiresAt(record) !== due) return
-    if (store.noteExpired(key)) expired(key, due === record.limit.deadline ? 'absolute' : 'idle')
-  }
-
-  #wakeBy(due: number): void {
-    if (this.#running) {
-      this.#missedAfter = Math.min(this.#missedAfter, due - 1)
-      this.#wakesAt = Math.min(this.#wakesAt, due)
-    } else if (due < this.#wakesAt) this.#sleep(due)
+  /** Something may be due sooner than was known: wakes up in time. */
+  poke(): void {
+    if (!this.#running && this.#options.store.nextDue < this.#wakesAt) this.#sleep(this.#options.store.nextDue)
   }
 
   #sleep(until: number): void {
@@ -71,58 +53,56 @@ export class Reaper {
   }
 
   #run(): void {
+    const { store, clock, failed } = this.#options
     this.#wakesAt = Number.POSITIVE_INFINITY
     this.#running = this.#collect()
-      .catch((error: unknown) => {
-        this.#options.failed(error)
-        return this.#options.clock.now() + RETRY_MS
-      })
+      .then(
+        () => store.nextDue,
+        (error: unknown) => {
+          failed(error)
+          return clock.now() + RETRY_MS
+        },
+      )
       .then((next) => {
         this.#running = undefined
-        this.#sleep(Math.min(next, this.#wakesAt))
+        this.#sleep(next)
       })
   }
 
-  /** Returns when to look again. */
-  async #collect(): Promise<number> {
-    const { store, clock, purgeGraceMs } = this.#options
-    const now = clock.now()
-    await this.#tell(now)
-    await this.#purge(now - purgeGraceMs)
-    await store.dropOrphans()
-    const nextPurge = ((await store.nextDue(-1)) ?? Number.POSITIVE_INFINITY) + purgeGraceMs
-    const nextExpiry = (await store.nextDue(store.expiredThrough)) ?? Number.POSITIVE_INFINITY
-    return Math.min(nextPurge + 1, nextExpiry)
-  }
-
-  async #tell(now: number): Promise<void> {
-    const { store } = this.#options
-    // Where the wall clock stepped back, what is due in between is due once more.
-    const after = Math.min(store.expiredThrough, now, this.#missedAfter)
-    this.#missedAfter = Number.POSITIVE_INFINITY
-    for await (const rows of store.due(after, now)) {
-      if (this.#closed) return
-      for (const row of rows) this.#told(row.key, row.at)
+  async #collect(): Promise<void> {
+    const { store, clock } = this.#options
+    let now = clock.now()
+    for (let count = 1; !this.#closed; count++) {
+      const key = store.firstDue(now)
+      if (key === undefined) break
+      const reading = store.peek(key)
+      this.#look(key, reading instanceof Promise ? await reading : reading, now)
+      if (count % RECORDS_A_TURN > 0) continue
+      await new Promise<void>((resolve) => clock.soon(resolve))
+      now = clock.now()
     }
     store.advanceExpired(now)
   }
 
-  async #purge(before: number): Promise<void> {
-    const { store } = this.#options
-    for await (const rows of store.due(-1, before)) {
-      if (this.#closed) return
-      await Promise.all(rows.map((row) => this.#purgeRow(row)))
+  #look(key: SessionKey, reading: Reading, now: number): void {
+    const { store, purgeGraceMs, expired } = this.#options
+    if (reading.state === 'absent') store.postpone(key, now + RETRY_MS)
+    else if (reading.state === 'corrupt') this.#purge(key, now)
+    else {
+      const { record } = reading
+      const purgeAt = dueAt(record) + purgeGraceMs
+      const isNews = store.lookAgain(key, record, now, nextLook(record, purgeAt, now))
+      if (isNews && record.kind === 'live')
+        expired(key, expiresAt(record) === record.limit.deadline ? 'absolute' : 'idle')
+      if (purgeAt <= now) this.#purge(key, now)
     }
   }
 
-  #purgeRow(row: ExpiryRow): Promise<void> | undefined {
-    const { store } = this.#options
-    const entry = store.readSound(row.key)
-    if (entry === undefined) return store.dropExpiryRow(row, row.kind !== 'expiry')
-    // Whatever the row says of itself: that could be rot, and the record would stay for ever.
-    if (dueAt(entry.record) === row.at) return store.purge(row.key, entry)
-    // The row has served, or its deletion is being written, or it was left when a rotten record was replaced.
-    return store.written(row.key) === undefined ? store.dropExpiryRow(row, false) : undefined
+  /** Comes back to it where the disk refuses that. */
+  #purge(key: SessionKey, now: number): void {
+    const { store, failed } = this.#options
+    store.postpone(key, now + RETRY_MS)
+    store.purge(key).catch(failed)
   }
 
   async close(): Promise<void> {
@@ -130,4 +110,10 @@ export class Reaper {
     this.#timer?.cancel()
     await this.#running
   }
+}
+
+/** When something happens to a record next. */
+const nextLook = (record: SessionRecord, purgeAt: number, now: number): number => {
+  if (record.kind === 'live' && expiresAt(record) > now) return expiresAt(record)
+  return dueAt(record) > now ? dueAt(record) : Math.max(purgeAt, now + 1)
 }

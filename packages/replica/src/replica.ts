@@ -1,18 +1,20 @@
+/** One region's copy: the session API, answered from its own store, or with other regions where a level asks for them. */
 import type {
   AnyData,
   CreateOptions,
   Data,
+  Decided,
+  Decision,
   EndOptions,
   EndReason,
+  Fold,
   Level,
-  LiveRecord,
   ReadOptions,
   ReplaceOptions,
+  Row,
   Session,
   SessionApi,
   SessionKey,
-  SessionRecord,
-  StorageRow,
   StoredSession,
   TouchOptions,
   Update,
@@ -20,33 +22,30 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  changeSession,
   checkIncrement,
   checkPointer,
   checkReason,
   checkTop,
+  createSession,
   diff,
   type Edit,
-  EMPTY_FOLD,
   editsFor,
   expiresAt,
-  isSojournError,
   isVisible,
-  mutate,
   newSessionId,
-  openLease,
   optionalDuration,
   quorumUnmet,
   regionsNeeded,
-  renewLease,
   runDraft,
   SojournError,
   sessionKey,
+  touchSession,
   verdict,
 } from '@sojourn/core'
-import type { Entry } from '@sojourn/store'
-import type { Item } from '@sojourn/wire'
+import type { Committed, Reading } from '@sojourn/store'
 import { exportDocument } from './automerge-export.js'
-import { Commits, type Made } from './commits.js'
+import { Commits } from './commits.js'
 import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
 import { checkPeer, checkRemoval } from './options.js'
@@ -54,7 +53,13 @@ import type { Runtime } from './runtime.js'
 import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
 
-/** One region's copy: answers reads and writes from its own store, or with other regions where a level asks for them. */
+/** There is no session to touch or to end, which is an answer and not an error. */
+const GONE: Decision = { next: undefined, item: undefined, event: undefined, wasVisible: false }
+
+/** Records that a listing reads before others run. */
+const RECORDS_A_TURN = 64
+
+/** See {@link openReplica}. */
 export class Replica implements SessionApi, AsyncDisposable {
   readonly #runtime: Runtime
   readonly #commits: Commits
@@ -92,29 +97,18 @@ export class Replica implements SessionApi, AsyncDisposable {
         `maxLifetime is longer than the store's session.maxLifetime (${settings.maxLifetimeMs} ms), which is what regions remember an ended id for`,
         { option: 'maxLifetime' },
       )
-    checkTop(data)
-    // An id that was just made of 256 random bits is nobody's.
-    const healing = options.id === undefined ? undefined : this.#commits.sound(key)
-    if (healing) await healing
-    return this.#write(options, () => {
-      const { now } = this.#commits.admit()
-      if (options.id !== undefined) this.#refuseTaken(store.read(key)?.record, now)
-      const edits = editsFor(data, { maxDepth: settings.limits.maxDepth })
-      const deadline = now + lifetimeMs
-      const record: LiveRecord = {
-        kind: 'live',
-        document: mutate(EMPTY_FOLD, this.#runtime.actors.mint(), edits)?.fold ?? EMPTY_FOLD,
-        lease: openLease(idleTimeoutMs, now, store.actor),
-        limit: { createdAt: now, deadline, horizon: deadline },
-      }
-      return this.#commits.live<T>(id, key, record, undefined, { name: 'created', body: { key, origin: 'local' } })
-    })
+    const edits = editsFor(checkTop(data), { maxDepth: settings.limits.maxDepth })
+    const writer = { stamps: store.actor, actorFor: () => this.#runtime.actors.mint() }
+    return this.#commits.change(
+      key,
+      options,
+      (record, now) => createSession(record, now, { edits, idleTimeoutMs, lifetimeMs, writer }),
+      this.#sessionOf<T>(id),
+    )
   }
 
-  #refuseTaken(record: SessionRecord | undefined, now: number): void {
-    if (record === undefined) return
-    const state = record.kind === 'ended' ? 'ended' : isVisible(record, now) ? 'live' : 'expired'
-    throw new SojournError('SESSION_EXISTS', `the id is taken by a session that is ${state}`, { state })
+  #sessionOf<T extends object>(id: string): (made: Committed) => Session<T> {
+    return (made) => this.#commits.session<T>(id, made.entry!)
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
@@ -122,10 +116,9 @@ export class Replica implements SessionApi, AsyncDisposable {
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
     if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
-    const healing = this.#commits.sound(key)
-    if (healing) await healing
-    const entry = store.read(key)
-    return entry && isVisible(entry.record, settings.ports.clock.now())
+    const reading = store.read(key, true)
+    const entry = 'state' in reading && reading.state !== 'corrupt' ? reading : await this.#commits.sound(key)
+    return entry?.state === 'held' && isVisible(entry.record, settings.ports.clock.now())
       ? this.#commits.session<T>(id, entry)
       : undefined
   }
@@ -177,47 +170,40 @@ export class Replica implements SessionApi, AsyncDisposable {
     options: UpdateOptions,
     edit: (data: Data) => readonly Edit[],
   ): Promise<Session<T>> {
-    const { store } = this.#open()
+    const { store, actors } = this.#open()
     const key = sessionKey(id)
-    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    const healing = this.#commits.sound(key)
-    if (healing) await healing
-    return this.#write(options, () => {
-      const { now } = this.#commits.admit()
-      const entry = this.#commits.visible(key, now)
-      const { record } = entry
-      const mutation = mutate(
-        record.document,
-        this.#runtime.actors.for(key, record.document),
-        edit(store.viewOf(entry)!.data),
-      )
-      const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor, idleTimeoutMs)
-      if (mutation === undefined && lease === record.lease) return this.#commits.unchanged<T>(id, key, entry)
-      const next: LiveRecord = { ...record, document: mutation?.fold ?? record.document, lease }
-      const renewed = lease === record.lease ? undefined : lease
-      const item: Item = mutation
-        ? { type: 'changes', key, changes: mutation.changes, lease: renewed }
-        : { type: 'lease', key, lease }
-      return this.#commits.live<T>(id, key, next, item, mutation && { name: 'updated', body: { key, origin: 'local' } })
-    })
+    const request = {
+      key,
+      edit,
+      touch: options.touch !== false,
+      idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+      writer: { stamps: store.actor, actorFor: (document: Fold) => actors.for(key, document) },
+    }
+    return this.#commits.change(
+      key,
+      options,
+      (record, now, entry) => changeSession(record, now, { ...request, view: () => store.viewOf(entry!)!.data }),
+      this.#sessionOf<T>(id),
+    )
   }
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
-    const { store, settings } = this.#open()
+    const { store } = this.#open()
     const key = sessionKey(id)
-    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    const healing = this.#commits.sound(key)
-    if (healing) await healing
-    const before = store.read(key)
-    if (!before || !isVisible(before.record, settings.ports.clock.now())) return undefined
-    return this.#write(options, () => {
-      const { now } = this.#commits.admit()
-      const entry = this.#commits.visible(key, now)
-      const { record } = entry
-      const lease = renewLease(record.lease, now, store.actor, idleTimeoutMs)
-      if (lease === record.lease) return this.#commits.unchanged<T>(id, key, entry)
-      return this.#commits.live<T>(id, key, { ...record, lease }, { type: 'lease', key, lease }, undefined)
-    })
+    const request = {
+      key,
+      idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+      stamps: store.actor,
+    }
+    return this.#commits.change(
+      key,
+      options,
+      (record, now) => {
+        const decided = touchSession(record, now, request)
+        return 'refusal' in decided ? GONE : decided
+      },
+      (made) => (made.decision === GONE ? undefined : this.#commits.session<T>(id, made.entry!)),
+    )
   }
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
@@ -226,66 +212,51 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
-    const { store, settings } = this.#runtime
-    let unheard = false
-    if (store.readSound(key) === undefined) {
+    const { store, settings, inquiries } = this.#runtime
+    let isUnheard = false
+    if ((await store.read(key)).state !== 'held') {
       // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
-      const tally = await this.#runtime.inquiries.consult(key, 'linked', settings.timeoutMs)
-      unheard = tally.answered.length < settings.members
+      const tally = await inquiries.consult(key, 'linked', settings.timeoutMs)
+      isUnheard = tally.answered.length < settings.members
     }
-    return this.#write(options, () => {
-      const { now } = this.#commits.admit()
-      const entry = store.readSound(key)
-      if (entry?.record.kind === 'ended') return this.#commits.held(key, entry, false)
-      if (entry === undefined && !unheard && !this.#commits.isRotten(key))
-        return { sequence: 0, done: Promise.resolve(false) }
-      return this.#commits.end(key, entry?.record, reason, now)
-    })
+    const decide = (reading: Reading): Decided => {
+      if (reading.state === 'absent' && !isUnheard) return GONE
+      // Also what cannot be read: it may be readable elsewhere.
+      const record = reading.state === 'held' ? reading.record : undefined
+      return this.#commits.ending(key, record, settings.ports.clock.now(), reason)
+    }
+    return this.#commits.run(
+      options,
+      () => store.transact(key, decide),
+      (made) => made.decision.wasVisible === true,
+    )
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     const { store, settings } = this.#open()
     const key = sessionKey(id)
-    const healing = this.#commits.sound(key)
-    if (healing) await healing
-    return this.#write(options, () => {
-      const { now } = this.#commits.admit()
-      const entry = this.#commits.visible(key, now)
-      const { lease, limit } = entry.record
-      const newId = newSessionId(settings.ports.random)
-      const newKey = sessionKey(newId)
-      const edits = editsFor(store.viewOf(entry)!.data, { maxDepth: settings.limits.maxDepth })
-      const record: LiveRecord = {
-        kind: 'live',
-        document: mutate(EMPTY_FOLD, this.#runtime.actors.mint(), edits)?.fold ?? EMPTY_FOLD,
-        lease: openLease(lease.idleTimeoutMs, now, store.actor),
-        limit,
-      }
-      // One batch, the new session first: whoever has seen the end has seen what follows it.
-      const made = this.#commits.live<T>(newId, newKey, record, undefined, {
-        name: 'created',
-        body: { key: newKey, origin: 'local' },
-      })
-      const ended = this.#commits.end(key, entry.record, 'rotated', now)
-      return { sequence: ended.sequence, done: Promise.all([made.done, ended.done]).then(([session]) => session) }
-    })
+    await this.#commits.sound(key)
+    const newId = newSessionId(settings.ports.random)
+    const { maxDepth } = settings.limits
+    return this.#commits.run(
+      options,
+      () =>
+        this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, { maxDepth })),
+      this.#sessionOf<T>(newId),
+    )
   }
 
   async *sessions(): AsyncIterable<StoredSession> {
     const { store, settings } = this.#open()
-    for await (const keys of store.keys())
+    const { clock } = settings.ports
+    let count = 0
+    for (const keys of store.keys())
       for (const key of keys) {
-        let entry: Entry | undefined
-        try {
-          entry = store.peek(key)
-        } catch (error) {
-          if (!isSojournError(error, 'STORE_CORRUPT')) throw error
-          this.#runtime.rotten(key)
-          continue
-        }
-        if (!entry || !isVisible(entry.record, settings.ports.clock.now())) continue
-        const { createdAt } = entry.record.limit
-        yield { key, data: store.viewOf(entry)!.data, createdAt, expiresAt: expiresAt(entry.record) }
+        if (++count % RECORDS_A_TURN === 0) await new Promise<void>((resolve) => clock.soon(resolve))
+        const reading = await store.peek(key)
+        if (reading.state !== 'held' || !isVisible(reading.record, clock.now())) continue
+        const { createdAt } = reading.record.limit
+        yield { key, data: store.viewOf(reading)!.data, createdAt, expiresAt: expiresAt(reading.record) }
       }
   }
 
@@ -358,8 +329,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     return this.#open().digests.versions(slice, asOf)
   }
 
-  /** A copy of the store's rows as they are at the first step, while the replica goes on: for `fillStore` of @sojourn/store. */
-  rows(): AsyncIterable<readonly StorageRow[]> {
+  /** A copy of the store's rows, made while the replica goes on: for `fillStore` of @sojourn/store. */
+  rows(): AsyncIterable<readonly Row[]> {
     return this.#open().store.rows()
   }
 
@@ -401,14 +372,5 @@ export class Replica implements SessionApi, AsyncDisposable {
   #open(): Runtime {
     if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${this.region} was closed`)
     return this.#runtime
-  }
-
-  /** Makes the write, and waits for as many regions as its level asks for. */
-  #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
-    const { settings, writes } = this.#runtime
-    const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
-    if (need === 1) return make().done
-    const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
-    return writes.run(make, need, timeoutMs)
   }
 }

@@ -1,17 +1,16 @@
 import type { SessionKey } from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+import { isSojournError, SojournError } from '@sojourn/core'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
-import { type CommitNote, Exchange, type RepairCause } from './exchange.js'
+import { Exchange, type RepairCause } from './exchange.js'
 import { Inquiries } from './inquiries.js'
 import { Knowledge } from './knowledge.js'
 import type { Link } from './link.js'
 import { type LinkChange, Links } from './links.js'
 import type { Settings } from './options.js'
 import { Reaper } from './reaper.js'
-import { RecentCommits } from './recent.js'
 import { WriteQuorum } from './write-quorum.js'
 
 /** How long a closing replica waits for links in step to take the tail. */
@@ -25,7 +24,6 @@ export class Runtime {
   readonly actors: Actors
   readonly events: Events
   readonly knowledge: Knowledge
-  readonly recent: RecentCommits
   readonly writes: WriteQuorum
   readonly exchange: Exchange
   readonly inquiries: Inquiries
@@ -60,15 +58,14 @@ export class Runtime {
         for (const link of this.links) link.pump()
       },
     })
-    this.recent = new RecentCommits(limits, store.head)
     this.knowledge = new Knowledge({
       region,
       feed: store.actor,
-      restored: store.restoredVector,
+      restored: store.recovered.progress.vector,
       maxFeeds: limits.maxVectorFeeds,
       committed: () => store.committed,
       claimed: (feed) => {
-        store.touchState()
+        store.progressed()
         for (const link of this.links) link.claimed(feed)
       },
       acked: (by, through) => {
@@ -81,7 +78,6 @@ export class Runtime {
       limits,
       now: () => clock.now(),
       actors: this.actors,
-      rotten: (key) => this.rotten(key),
       repaired: (cause, count) => {
         this.totals.repaired[cause] += count
       },
@@ -101,9 +97,9 @@ export class Runtime {
       store,
       clock,
       intervalMs: settings.digestIntervalMs,
+      region,
       links: () => this.links,
       repair: (link, keys) => exchange.repair(link, keys),
-      rotten: (key) => this.rotten(key),
       failed,
     })
     this.reaper = new Reaper({
@@ -131,7 +127,6 @@ export class Runtime {
       host: {
         region,
         store,
-        recent: this.recent,
         knowledge: this.knowledge,
         clock,
         limits,
@@ -145,6 +140,8 @@ export class Runtime {
         told: (link, tell) => this.inquiries.told(link, tell),
         wanted: (link, keys) => exchange.wanted(link, keys),
         supplied: (link, records) => exchange.supplied(link, records),
+        sum: () => this.digests.sum,
+        summed: (link, sum) => this.digests.heard(link, sum),
         digested: (link, digest) => this.digests.received(link, digest),
         versioned: (link, versions) => this.digests.compared(link, versions),
         failed,
@@ -169,8 +166,10 @@ export class Runtime {
       random: ports.random,
       fsync,
       limits,
+      maxLifetimeMs: settings.maxLifetimeMs,
       committed: (commits) => runtime?.committed(commits),
       failed: (error) => runtime?.failed(error),
+      corrupt: (key) => runtime?.corrupt(key),
       vector: () => runtime?.knowledge.held() ?? [],
     })
     runtime = new Runtime(settings, store)
@@ -180,6 +179,7 @@ export class Runtime {
       await store.close()
       throw error
     }
+    runtime.#reportRecovery()
     runtime.reaper.start()
     runtime.digests.start()
     runtime.links.dialAll()
@@ -200,30 +200,25 @@ export class Runtime {
     this.links.remove(region)
   }
 
-  /** Commits are on the disk: now, and not before, others hear of them. */
+  /** Commits are in the journal: now, and not before, others hear of them. */
   committed(commits: readonly Commit[]): void {
-    const committedAt = this.settings.ports.clock.monotonic()
-    for (const { key, sequence, entry, origin, note } of commits) {
-      if (entry === undefined) {
-        this.actors.removed(key)
-        this.#healing.delete(key)
-        continue
-      }
-      this.totals.commits++
-      this.recent.push({ key, sequence, origin, committedAt, item: (note as CommitNote).item })
-      if (this.#healing.delete(key)) this.totals.repaired.rot++
-      if (entry.record.kind === 'live') this.reaper.noticed(key, entry.record)
+    for (const { key, entry } of commits) {
+      if (entry) this.totals.commits++
+      else this.actors.removed(key)
+      if (this.#healing.delete(key) && entry) this.totals.repaired.rot++
     }
+    this.reaper.poke()
     for (const link of this.links) link.pump()
     if (this.events.has('committed'))
       this.events.emit(
         'committed',
-        commits.map(({ key }) => key),
+        commits.filter(({ entry }) => entry).map(({ key }) => key),
       )
-    for (const { note } of commits) {
-      const event = (note as CommitNote | undefined)?.event
-      if (event) this.events.emit(event.name, event.body as never)
-    }
+    for (const { key, event, source } of commits)
+      if (event) {
+        const { name, ...more } = event
+        this.events.emit(name, { key, origin: source, ...more } as never)
+      }
   }
 
   failed(error: unknown): void {
@@ -231,12 +226,27 @@ export class Runtime {
     this.events.emit('fault', { code, message: error instanceof Error ? error.message : String(error) })
   }
 
-  /** A record fails its checksum: says so once, and asks every peer for a good copy. */
-  rotten(key: SessionKey): void {
+  /** What was lost with the disk's help is said when there is somebody to hear it; peers are asked as soon as there are links. */
+  #reportRecovery(): void {
+    const { corrupt, lostEntries } = this.store.recovered
+    this.settings.ports.clock.soon(() => {
+      if (lostEntries > 0)
+        this.failed(
+          new SojournError(
+            'STORE_CORRUPT',
+            `${lostEntries} entries of the journal are lost or corrupt; what they held comes back from the peers`,
+          ),
+        )
+      for (const key of corrupt) if (this.store.isCorrupt(key)) this.corrupt(key)
+    })
+  }
+
+  /** A record cannot be read: says so once, and asks every peer for a good copy. */
+  corrupt(key: SessionKey): void {
     if (this.#healing.has(key) || this.#closing) return
     this.#healing.add(key)
     this.totals.rotten++
-    this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} fails its checksum` })
+    this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} cannot be read` })
     this.#askToHeal(this.links, [key])
   }
 
@@ -251,7 +261,7 @@ export class Runtime {
 
   /** Age of the oldest of them, milliseconds, as far as it is known. */
   lagOf(region: string): number {
-    const since = this.recent.firstAfter(this.writes.ackedBy(region))
+    const since = this.store.tail.firstAfter(this.writes.ackedBy(region))
     return since === undefined ? 0 : this.settings.ports.clock.monotonic() - since
   }
 

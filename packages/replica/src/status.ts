@@ -40,6 +40,13 @@ export interface ReplicaStatus {
   /** `hits`: calls that found their record in memory; `misses`: calls that did not. Since the replica was opened. */
   readonly cache: { readonly entries: number; readonly bytes: number; readonly hits: number; readonly misses: number }
   readonly recentBytes: number
+  /** Beside the cache: bytes of the index in memory and of the journal, and what waits to be written to the rows. */
+  readonly store: {
+    readonly indexBytes: number
+    readonly journalBytes: number
+    readonly uncheckpointed: { readonly records: number; readonly bytes: number }
+    readonly checkpoints: { readonly checkpoints: number; readonly rows: number; readonly failed: number }
+  }
   /** What waits: commits for the disk, writes and reads for other regions. */
   readonly pending: { readonly commits: number; readonly writes: number; readonly reads: number }
   /** Since the replica was opened. */
@@ -68,7 +75,7 @@ const DOWN = {
 } as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
-  const { settings, store, knowledge, links, recent, writes, inquiries, totals } = runtime
+  const { settings, store, knowledge, links, writes, inquiries, totals } = runtime
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const bytes = { ...links.trafficWith(region) }
@@ -85,7 +92,8 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     vector: Object.fromEntries(knowledge.vector),
     links: Object.fromEntries([...settings.peers.keys()].map((region) => [region, linkStatus(region)])),
     cache: store.cached,
-    recentBytes: recent.bytes,
+    recentBytes: store.tail.bytes,
+    store: store.figures,
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: inquiries.pending },
     totals: structuredClone(totals),
   }

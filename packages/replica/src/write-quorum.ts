@@ -1,5 +1,6 @@
 import type { Clock, Tally, Timer } from '@sojourn/core'
-import { answer, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core'
+import { answer as answered, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core'
+import type { Committed } from '@sojourn/store'
 
 interface Waiting {
   readonly sequence: number
@@ -48,7 +49,12 @@ export class WriteQuorum {
    * Commits, and resolves when `need` regions hold the commit.
    * @throws OVERLOADED before anything is committed; QUORUM_UNMET after `timeoutMs`; what the commit throws
    */
-  async run<T>(commit: () => { sequence: number; done: Promise<T> }, need: number, timeoutMs: number): Promise<T> {
+  async run<T>(
+    commit: () => Committed | Promise<Committed>,
+    answer: (made: Committed) => T,
+    need: number,
+    timeoutMs: number,
+  ): Promise<T> {
     if (this.#pending >= this.#maxPending)
       throw new SojournError(
         'OVERLOADED',
@@ -60,9 +66,10 @@ export class WriteQuorum {
     // From here on, links ask for prompt acks.
     this.#pending++
     try {
-      const { sequence, done } = commit()
-      const value = await done
-      await this.#wait(sequence, need, timeoutMs, value)
+      const made = await commit()
+      const value = answer(made)
+      await made.done
+      await this.#wait(made.sequence, need, timeoutMs, value)
       return value
     } finally {
       this.#pending--
@@ -71,7 +78,7 @@ export class WriteQuorum {
 
   #wait(sequence: number, need: number, timeoutMs: number, made: unknown): Promise<void> {
     let tally = startTally(need, this.#members(), this.#region)
-    for (const [region, through] of this.#acked) if (through >= sequence) tally = answer(tally, region)
+    for (const [region, through] of this.#acked) if (through >= sequence) tally = answered(tally, region)
     if (verdict(tally) === 'met') return Promise.resolve()
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true, made)))
@@ -103,7 +110,7 @@ export class WriteQuorum {
     this.#acked.set(region, through)
     for (const waiting of this.#waiting) {
       if (waiting.sequence > through) continue
-      waiting.tally = answer(waiting.tally, region)
+      waiting.tally = answered(waiting.tally, region)
       if (verdict(waiting.tally) === 'met') this.#settle(waiting)
     }
   }

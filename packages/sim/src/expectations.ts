@@ -53,17 +53,20 @@ export const observerOf = (op: Operation): Observer => ({
   wall: op.wallHigh,
 })
 
-/** Whether a write in the observer's own region must be seen: it was acknowledged there, and nothing on that disk was lost since. */
+/**
+ * Whether a write in the observer's own region must be seen: it was acknowledged there, and nothing on that disk was lost since. An append
+ * can take no time at all, and what happens at one moment has no order.
+ */
 export const isSeenLocally = (history: History, observer: Observer, op: Operation): boolean =>
   isKept(op) &&
-  op.returnedAt! <= observer.at &&
+  op.returnedAt! < observer.at &&
   op.region === observer.region &&
   !losers(history.losses, op, observer.at).has(op.region)
 
 /** Whether the regions that were asked and those that hold the write must meet. */
 export const isSeenByQuorum = (history: History, observer: Observer, op: Operation): boolean =>
   op.outcome === 'ok' &&
-  op.returnedAt! <= observer.at &&
+  op.returnedAt! < observer.at &&
   op.need + observer.need > Math.max(op.members, observer.members) &&
   losers(history.losses, op, observer.at).size === 0
 
@@ -105,7 +108,7 @@ export class Deeds {
   endsKept(by: number): Operation[] {
     return this.all.filter(
       (op) =>
-        ((op.kind === 'end' && op.wasAlive === true) || op.kind === 'rotate') && isKept(op) && op.returnedAt! <= by,
+        ((op.kind === 'end' && op.wasAlive === true) || op.kind === 'rotate') && isKept(op) && op.returnedAt! < by,
     )
   }
 

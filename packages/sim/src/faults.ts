@@ -1,4 +1,5 @@
 import type { Timer } from '@sojourn/core'
+import type { Part } from './disk.js'
 import type { Loss, Trouble } from './history.js'
 import type { Network, Wire } from './network.js'
 import { type FaultKind, type FaultStep, MAX_CLOCK_ERROR_MS } from './plan.js'
@@ -32,7 +33,10 @@ const BETWEEN: ReadonlySet<FaultKind> = new Set([
 ])
 
 /** Faults of a region whose end is not known when they begin. */
-const LASTING: ReadonlySet<FaultKind> = new Set(['crash-in-call', 'restore', 'rot'])
+const LASTING: ReadonlySet<FaultKind> = new Set(['crash-in-call', 'restore', 'rot', 'old-row', 'fence'])
+
+/** Which parts of a disk are full at one time. */
+const FULL: readonly (readonly Part[])[] = [['journal', 'rows'], ['journal'], ['rows']]
 
 /** Brings faults into a world, and takes them back. */
 export class Faults {
@@ -84,7 +88,7 @@ export class Faults {
     network.resetLossy()
     for (const region of regions.values()) {
       const { disk, clock } = region.machine
-      disk.full = false
+      disk.full.clear()
       disk.stalledUntil = 0
       clock.drift(1)
       this.#bound(region)
@@ -196,19 +200,31 @@ export class Faults {
           this.#at(at, () => this.#step(region, turn * amount - clock.error))
         return true
       case 'disk-full':
-        disk.full = true
-        this.#later(ms, () => {
-          disk.full = false
-        })
+        for (const part of FULL[amount % FULL.length]!) disk.full.add(part)
+        this.#later(ms, () => disk.full.clear())
         return true
       case 'disk-stall':
         disk.stalledUntil = time.now + ms
         return true
       case 'rot': {
-        const row = disk.rot(['r', 'r', 'f', 'x'][amount % 4]!)
-        if (row?.startsWith('72')) this.#lost(region, Number.NEGATIVE_INFINITY, 'rot', row.slice(2))
-        return row !== undefined
+        if (amount % 4 === 3) {
+          const from = disk.rotEntry()
+          this.#lost(region, from, 'rot')
+          return from !== undefined
+        }
+        const key = disk.rotRow()
+        if (key) this.#lost(region, Number.NEGATIVE_INFINITY, 'rot', key)
+        return key !== undefined
       }
+      case 'old-row': {
+        const key = disk.bringBack()
+        if (key) this.#lost(region, Number.NEGATIVE_INFINITY, 'old row', key)
+        return key !== undefined
+      }
+      case 'fence':
+        if (!isOpen) return false
+        disk.intrude()
+        return true
       case 'wipe':
         this.#down(region, true, ms)
         this.#lost(region, disk.wipe(), 'wipe')

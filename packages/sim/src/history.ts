@@ -106,6 +106,7 @@ export interface Sample {
   readonly cacheEntries: number
   readonly cacheBytes: number
   readonly bufferedBytes: number
+  readonly uncheckpointedBytes: number
   readonly diskRows: { readonly [kind: string]: number }
 }
 
@@ -152,6 +153,7 @@ export interface History {
     readonly maxCacheEntries: number
     readonly maxCacheBytes: number
     readonly maxBufferedBytes: number
+    readonly maxUncheckpointedBytes: number
   }
   /** Milliseconds that no frame is longer under way, nor a write to a disk, where nothing is wrong. */
   readonly usualDelayMs: number

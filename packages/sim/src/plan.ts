@@ -64,6 +64,8 @@ export const FAULTS = [
   'disk-full',
   'disk-stall',
   'rot',
+  'old-row',
+  'fence',
   'wipe',
   'restore',
   'membership',

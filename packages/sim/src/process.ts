@@ -1,4 +1,4 @@
-import type { Clock, Random, StorageEngine, Transport } from '@sojourn/core'
+import type { Clock, Journal, Random, StorageEngine, Transport } from '@sojourn/core'
 import type { Disk } from './disk.js'
 import type { Host, Network } from './network.js'
 import type { Prng } from './prng.js'
@@ -48,13 +48,15 @@ export class Process implements Host {
       storage: {
         open: async (location) => {
           const storage = await disk.open(location)
+          const { journal, rows } = storage
           return {
-            ...storage,
-            write: (writes, sync) => {
-              const done = storage.write(writes, sync)
-              this.#burn()
-              return done
-            },
+            close: () => storage.close(),
+            journal: Object.create(journal, {
+              append: { value: this.#burningCall(journal.append) },
+              sync: { value: this.#burningCall(journal.sync) },
+              drop: { value: this.#burningCall(journal.drop) },
+            }) as Journal,
+            rows: { ...rows, write: this.#burningCall(rows.write) },
           }
         },
       },
@@ -79,6 +81,14 @@ export class Process implements Host {
       bufferedBytes: { get: () => connection.bufferedBytes },
       close: { value: (why: string) => connection.close(why) },
     })
+  }
+
+  #burningCall<A extends unknown[], R>(call: (...args: A) => R): (...args: A) => R {
+    return (...args) => {
+      const result = call(...args)
+      this.#burn()
+      return result
+    }
   }
 
   isAlive(): boolean {

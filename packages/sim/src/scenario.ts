@@ -80,7 +80,7 @@ class Scenario {
       regions: names,
       options: each(options),
       wires: Object.fromEntries(ways.map((way) => [way, NO_LOSS])),
-      disks: each({ writeMs: 0, syncMs: 0 }),
+      disks: each({ writeMs: 0, syncMs: 0, appendMs: 0 }),
       clocks: each(0),
       faults: [],
       steps: [],
@@ -132,7 +132,8 @@ class Scenario {
         this.#region(words[0]!).machine.disk.restore()
         return []
       case 'disk':
-        this.#region(words[0]!).machine.disk.full = words[1] === 'full'
+        for (const part of ['journal', 'rows'] as const)
+          this.#region(words[0]!).machine.disk.full[words[1] === 'full' ? 'add' : 'delete'](part)
         return []
       case 'clock': {
         const ms = parseDuration(words[1]!.slice(1) as Duration, 'clock')

@@ -20,7 +20,14 @@ import { LIMITS } from './world.js'
 const NAMES = ['ap', 'eu', 'us', 'sa', 'af'] as const
 
 /** Faults that take what was on a disk. They come rarely enough for most worlds to be without. */
-const LOSING: ReadonlySet<FaultKind> = new Set(['power', 'wipe', 'restore', 'rot', 'membership'])
+const LOSING: ReadonlySet<FaultKind> = new Set([
+  'power',
+  'wipe',
+  'restore',
+  'rot',
+  'old-row',
+  'membership',
+])
 
 /** The world of a seed. The same seed gives the same plan. */
 export const planOf = (seed: number): Plan => {
@@ -82,6 +89,8 @@ const drawOptions = (random: Prng, { idleMs, lifeMs, purgeGraceMs }: Shared, reg
     ...LIMITS,
     maxRecentCommits: random.pick([1, 5, 20, 1_000]),
     maxCacheEntries: random.pick([1, 3, 1_000]),
+    checkpointBytes: random.pick([500, 4_000, 64 * 1024]),
+    checkpointRows: random.pick([1, 4, 512]),
     targetFrameBytes: random.pick([200, 1_000, 16 * 1024]),
     maxPendingFrames: random.pick([8, 64, 1_024]),
     // Fewer than these, and what a vector forgets costs a longer catch-up each time.
@@ -106,9 +115,10 @@ const drawWires = (random: Prng, regions: readonly string[]): Record<string, Wir
 
 const drawDisk = (random: Prng): DiskSpeed =>
   random.pick([
-    { writeMs: 0.1, syncMs: 0.5 },
-    { writeMs: 1, syncMs: 5 },
-    { writeMs: 5, syncMs: 30 },
+    { writeMs: 0.1, syncMs: 0.5, appendMs: 0 },
+    { writeMs: 1, syncMs: 5, appendMs: 0 },
+    { writeMs: 1, syncMs: 5, appendMs: 1 },
+    { writeMs: 5, syncMs: 30, appendMs: 5 },
   ])
 
 const waysOf = (regions: readonly string[]): string[] =>
@@ -227,10 +237,15 @@ const drawDetails = (
       return { amount: random.pick([-0.01, -0.001, 0.001, 0.01]) }
     case 'clock-strobe':
       return { amount: random.between(10, MAX_CLOCK_ERROR_MS * 0.9), ms: 2_000 }
+    case 'disk-full':
+      return { amount: random.int(0, 2) }
     case 'disk-stall':
       return { ms: random.pick([200, 2_000, 8_000]) }
     case 'rot':
       return { amount: random.int(0, 3), ms: 0 }
+    case 'old-row':
+    case 'fence':
+      return { ms: 0 }
     case 'restore':
       return { amount: random.pick([300, 3_000]) }
     default:

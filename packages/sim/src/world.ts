@@ -14,7 +14,7 @@ const SAMPLE_MS = 2_000
 const REOPEN_MS = 1_000
 
 /** What replicas may say of themselves while faults are brought in: anything else is a bug of theirs. */
-const EXPECTED_FAULTS = new Set(['STORE_FAILED', 'STORE_CORRUPT'])
+const EXPECTED_FAULTS = new Set(['STORE_FAILED', 'STORE_CORRUPT', 'STORE_FENCED'])
 
 /** Machines, wires, clients and faults, and everything that they do, from a plan. */
 export class World {
@@ -112,13 +112,24 @@ export class World {
   #failedToOpen(region: Region, error: unknown): void {
     const text = error instanceof Error ? error.message : String(error)
     this.trace.tell(region.name, `cannot open: ${text}`)
-    if (!region.machine.disk.full) this.#complaints.push(`${region.name} cannot open: ${text}`)
+    if (region.machine.disk.full.size === 0) this.#complaints.push(`${region.name} cannot open: ${text}`)
     this.time.schedule(REOPEN_MS, () => this.#members.has(region.name) && region.start())
   }
 
   #faulted(region: Region, { code, message }: { code: string; message: string }): void {
     this.trace.tell(region.name, `fault ${code}: ${message}`)
+    if (code === 'STORE_FENCED') this.#restart(region)
     if (!EXPECTED_FAULTS.has(code)) this.#complaints.push(`${region.name} at ${this.time.now} ms: ${code}: ${message}`)
+  }
+
+  /** As whatever supervises it would. */
+  #restart(region: Region): void {
+    const { incarnation } = region
+    this.time.schedule(REOPEN_MS, () => {
+      if (region.incarnation !== incarnation || region.state !== 'open') return
+      region.stop()
+      this.time.schedule(REOPEN_MS, () => this.#members.has(region.name) && region.start())
+    })
   }
 
   #onWire(from: string, to: string, frame: Uint8Array): void {
@@ -138,7 +149,7 @@ export class World {
   }
 
   #sampleOf(region: Region): Sample {
-    const { replica: feed, head, vector, pending, recentBytes, cache, links } = region.replica!.status()
+    const { replica: feed, head, vector, pending, recentBytes, cache, links, store } = region.replica!.status()
     return {
       at: this.time.now,
       region: region.name,
@@ -152,6 +163,7 @@ export class World {
       cacheEntries: cache.entries,
       cacheBytes: cache.bytes,
       bufferedBytes: Math.max(0, ...Object.values(links).map(({ bufferedBytes }) => bufferedBytes)),
+      uncheckpointedBytes: store.uncheckpointed.bytes,
       diskRows: region.machine.disk.count(),
     }
   }
@@ -261,6 +273,7 @@ export const LIMITS = {
   maxPendingQuorums: 100,
   maxRecentBytes: 64 * 1024,
   maxCacheBytes: 256 * 1024,
+  maxUncheckpointedBytes: 128 * 1024,
   maxBufferedBytes: 16 * 1024,
   maxUnackedBytes: 64 * 1024,
   maxFrameBytes: 256 * 1024,
@@ -273,6 +286,8 @@ const BOUNDS = {
   maxCacheBytes: LIMITS.maxCacheBytes,
   // A frame is sent whole, so the last one may reach over the limit.
   maxBufferedBytes: LIMITS.maxBufferedBytes + LIMITS.maxFrameBytes,
+  // A turn's commits are admitted one by one, and counted when they are appended.
+  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024,
 }
 
 /** Automerge's changes in a frame, by their magic bytes, chunk type and length (Automerge binary format, "Chunks"). */

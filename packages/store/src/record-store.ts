@@ -1,73 +1,64 @@
+/** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
 import type {
-  ActorId,
   Ancestor,
   Clock,
+  Decided,
+  Decision,
+  FeedId,
   Held,
   Limits,
   Random,
+  Row,
   SessionKey,
   SessionRecord,
   Storage,
   StorageEngine,
-  StorageRow,
-  StorageWrite,
+  Transition,
   View,
 } from '@sojourn/core'
-import { encodeRecord, expiresAt, isSojournError, materialize, SojournError } from '@sojourn/core'
-import { Cache } from './cache.js'
-import { Census } from './census.js'
-import { CommitQueue } from './commit-queue.js'
-import { expiryWrites } from './expiry.js'
-import type { ExpiryRow, FeedRow, Origin } from './keyspace.js'
-import {
-  allRecords,
-  decodeExpiryRow,
-  decodeFeedRow,
-  decodeRecordRow,
-  encodeFeedValue,
-  encodeRecordRow,
-  expiryKey,
-  expiryRange,
-  feedKey,
-  feedRange,
-  keyOfRecordRow,
-  openRecordRow,
-  recordKey,
-  STATE_KEY,
-  sliceRange,
-  wholeKeyspace,
-} from './keyspace.js'
-import { decodeState, encodeState, nextOpening, type StoreState } from './opening.js'
-import { dropOrphans, hasOrphans } from './orphans.js'
-import { StateWriter } from './state-writer.js'
+import { dueAt, encodeItem, encodeRecord, expiresAt, materialize, SojournError } from '@sojourn/core'
+import { Checkpoint } from './checkpoint.js'
+import type { FeedCursor } from './index/feed-order.js'
+import { type Origin, SessionIndex } from './index/session-index.js'
+import type { JournalCommit } from './journal-entry.js'
+import { JournalTail } from './journal-tail.js'
+import { type Fsync, JournalWriter } from './journal-writer.js'
+import { type Entry, type PendingRecord, type Reading, RecordReader } from './record-reader.js'
+import { rowOf } from './record-row.js'
+import { type Recovered, readState, recover } from './recovery.js'
+import { snapshotRows } from './snapshot.js'
+import { type Incarnation, nextIncarnation, type StoreState } from './store-state.js'
 
-/** In Redis's words: every commit waits for the disk; the disk is told once a second; the system decides. */
-export type Fsync = 'always' | 'everysec' | 'never'
-
-/** A record as the store holds it. */
-export interface Entry {
-  readonly record: SessionRecord
-  /** Its latest commit in this store's feed. */
-  readonly sequence: number
-  /** Encoded bytes. */
-  readonly size: number
-  /** Where its feed row says that it came from; `unread` where it was read from the disk without its feed row. */
-  readonly origin: Origin | undefined | 'unread'
-  /** Built when first asked for. */
-  view?: View
+/** One commit, as listeners hear of it once it is in the journal. */
+export interface Commit extends JournalCommit, PendingRecord {
+  readonly event: Transition | undefined
+  /** `'local'`, or the region from which it came. */
+  readonly source: string
 }
 
-/** One commit, as listeners are told of it once it is on the disk. */
-export interface Commit {
-  readonly key: SessionKey
-  readonly sequence: number
-  /** Undefined: a purge, which has no place in the feed. */
+/** What came of a decision. */
+export interface Committed {
+  readonly decision: Decision
+  /** The record as it is now; undefined where there is none. */
   readonly entry: Entry | undefined
-  readonly origin: Origin | undefined
-  /** What whoever committed it gave to go with it. */
-  readonly note: unknown
-  /** Part of a walk over many records. */
-  readonly passing: boolean
+  /** Its place in the feed; 0 where there is no record. */
+  readonly sequence: number
+  /** Resolves when {@link entry} is as durable as the store was asked to make it; undefined where it is. */
+  readonly done: Promise<void> | undefined
+}
+
+export interface TransactOptions {
+  /** Default: `'local'`. */
+  readonly source?: string
+  /** The feed and sequence by which it came from a peer. */
+  readonly origin?: Origin | undefined
+  /** The item as it came from a peer. */
+  readonly bytes?: Uint8Array | undefined
+  readonly passing?: boolean
+  /** What was read in this very turn, and has not changed since. Default: it is read. */
+  readonly reading?: Reading | undefined
+  /** @throws what refuses a record of so many encoded bytes */
+  readonly checkSize?: (bytes: number, next: SessionRecord, before: Reading) => void
 }
 
 export interface RecordStoreOptions {
@@ -77,108 +68,110 @@ export interface RecordStoreOptions {
   readonly random: Random
   readonly fsync: Fsync
   readonly limits: Limits
+  /** No session lives longer, milliseconds: a record that nobody can supply is given up after it. */
+  readonly maxLifetimeMs: number
   readonly committed: (commits: readonly Commit[]) => void
-  /** A batch, or the state, could not be written. */
+  /** A batch, or a checkpoint, could not be written. */
   readonly failed: (error: unknown) => void
-  /** What goes into the state beside the store's own part. */
+  /** A record cannot be read. Called once for each, until it is healed. */
+  readonly corrupt: (key: SessionKey) => void
+  /** What goes into the journal beside the store's own part. */
   readonly vector: () => readonly Held[]
 }
 
-/** Records, each with its feed row and its expiry row, in one storage. Everything is read and changed in memory at once, and is on the disk when the commit resolves. */
+/** The parts of an open store. */
+interface Parts {
+  readonly storage: Storage
+  readonly index: SessionIndex
+  readonly checkpoint: Checkpoint
+  readonly writer: JournalWriter<Pending>
+  readonly recovered: Recovered
+  readonly incarnation: Incarnation
+}
+
+type Pending = Commit & { done: Promise<void> }
+
 export class RecordStore {
-  readonly actor: ActorId
+  readonly actor: FeedId
   readonly lineage: readonly Ancestor[]
-  /** The vector that the last opening left. */
-  readonly restoredVector: readonly Held[]
+  /** What was found when the store was opened. */
+  readonly recovered: Recovered
+  readonly tail: JournalTail
   readonly #options: RecordStoreOptions
-  readonly #storage: Storage
-  readonly #queue: CommitQueue<Commit>
-  readonly #cache: Cache<Entry>
-  readonly #census: Census
-  /** Entries that are newer than the disk; `undefined` stands for a purge. They outrank the cache and the disk. */
-  readonly #unwritten = new Map<SessionKey, Commit>()
-  /** When the newest of them is on the disk. */
-  readonly #writing = new Map<SessionKey, Promise<void>>()
+  readonly #parts: Parts
+  readonly #index: SessionIndex
+  readonly #reader: RecordReader<Pending>
   /** The last sequence given out. */
   #head: number
-  /** All through here is on the disk. */
+  /** All through here is in the journal. */
   #committed: number
   #expiredThrough: number
-  /** Noticed since: by whoever walks on from there, and is not through. */
-  readonly #telling = new Set<SessionKey>()
-  #hits = 0
-  #misses = 0
-  readonly #stateWriter: StateWriter
-  /** Whether a rotten record was replaced or removed, whose place in the feed could not be read. */
-  #hasOrphans = false
   #closed = false
 
-  private constructor(options: RecordStoreOptions, storage: Storage, state: StoreState) {
+  private constructor(options: RecordStoreOptions, parts: Parts) {
+    const { storage, index, checkpoint, recovered, incarnation } = parts
     this.#options = options
-    this.#storage = storage
-    this.actor = state.actor
-    this.lineage = state.lineage
-    this.restoredVector = state.vector
-    this.#head = state.head
-    this.#committed = state.head
-    this.#expiredThrough = state.expiredThrough
-    this.#census = new Census(storage, (key) => this.#cache.get(key)?.record.kind)
-    this.#stateWriter = new StateWriter({
-      storage,
-      clock: options.clock,
-      sync: options.fsync !== 'never',
-      state: () => this.#state(),
-      failed: options.failed,
-    })
-    this.#cache = new Cache(options.limits.maxCacheEntries, options.limits.maxCacheBytes)
-    this.#queue = new CommitQueue({
-      storage,
-      sync: options.fsync === 'always',
-      maxPending: options.limits.maxPendingCommits,
-      committed: (commits) => this.#onCommitted(commits),
-      failed: (commits, error) => this.#onFailed(commits, error),
+    this.#parts = parts
+    this.#index = index
+    this.recovered = recovered
+    this.actor = incarnation.actor
+    this.lineage = incarnation.lineage
+    this.#head = recovered.head
+    this.#committed = recovered.head
+    this.#expiredThrough = recovered.progress.expiredThrough
+    this.tail = new JournalTail(options.limits, recovered.head)
+    this.#reader = new RecordReader({
+      rows: storage.rows,
+      index,
+      checkpoint,
+      limits: options.limits,
+      corrupt: (key) => this.markCorrupt(key),
     })
   }
 
   /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
   static async open(options: RecordStoreOptions): Promise<RecordStore> {
-    const storage = await options.engine.open(options.location)
+    const { engine, location, clock, random, fsync, limits } = options
+    const storage = await engine.open(location)
     try {
-      const row = storage.get(STATE_KEY)
-      let lastSequence = 0
-      for await (const rows of storage.scan({ ...feedRange(), reverse: true, limit: 1 }))
-        for (const [key, value] of rows) lastSequence = decodeFeedRow(key, value)?.sequence ?? 0
-      const actor = Buffer.from(options.random.bytes(16)).toString('hex')
-      const state = nextOpening(row && decodeState(row), lastSequence, actor)
-      await storage.write([{ type: 'put', key: STATE_KEY, value: encodeState(state) }], options.fsync !== 'never')
-      const store = new RecordStore(options, storage, state)
-      await store.#recount()
-      const { sessions, expired, tombstones } = store.counts
-      store.#hasOrphans = await hasOrphans(storage, sessions + expired + tombstones)
-      store.#stateWriter.start()
+      // The parts report to the store from the moment it is open; it needs them to be made.
+      let store: RecordStore | undefined
+      const state = await readState(storage)
+      const index = new SessionIndex(Buffer.from(random.bytes(4)).readUInt32LE())
+      const writer = new JournalWriter<Pending>({
+        journal: storage.journal,
+        clock,
+        fsync,
+        maxPending: limits.maxPendingCommits,
+        progress: () => store?.progress ?? recovered.progress,
+        appended: (commits) => store?.appended(commits),
+        failed: (commits, error) => store?.refused(commits, error),
+        fault: options.failed,
+      })
+      const checkpoint = new Checkpoint(
+        {
+          journal: storage.journal,
+          rows: storage.rows,
+          clock,
+          limits,
+          head: () => writer.head,
+          state: (through) => store!.stateAt(through),
+          failed: options.failed,
+        },
+        state?.checkpoint ?? 0,
+      )
+      const now = clock.now()
+      const corruptDueAt = now + options.maxLifetimeMs
+      const recovered = await recover({ storage, index, checkpoint, state, limits, now, corruptDueAt })
+      const actor = Buffer.from(random.bytes(16)).toString('hex')
+      const incarnation = nextIncarnation(recovered.incarnation, recovered.head, actor)
+      await writer.begin(incarnation)
+      store = new RecordStore(options, { storage, index, checkpoint, writer, recovered, incarnation })
       return store
     } catch (error) {
       await storage.close()
       throw error
     }
-  }
-
-  #recount(): Promise<void> {
-    const unwritten = [...this.#unwritten].map(([key, { entry }]) => [key, entry?.record.kind] as const)
-    return this.#census.take(unwritten, () => this.#noticed())
-  }
-
-  /** Live sessions whose deadline was noticed before, by the index, and by a walk under way. */
-  async *#noticed(): AsyncIterable<SessionKey> {
-    for (const key of this.#telling) {
-      const record = this.readSound(key)?.record
-      if (record?.kind === 'live' && expiresAt(record) <= this.#options.clock.now()) yield key
-    }
-    for await (const rows of this.due(-1, this.#expiredThrough))
-      for (const { key, at } of rows) {
-        const record = this.readSound(key)?.record
-        if (record?.kind === 'live' && expiresAt(record) === at) yield key
-      }
   }
 
   get head(): number {
@@ -190,62 +183,48 @@ export class RecordStore {
   }
 
   get counts() {
-    return this.#census.counts
+    return this.#index.counts
   }
 
   get cached() {
-    return { entries: this.#cache.count, bytes: this.#cache.bytes, hits: this.#hits, misses: this.#misses }
+    return this.#reader.cached
   }
 
   get pendingCommits(): number {
-    return this.#queue.pending
+    return this.#parts.writer.pending
   }
 
-  /**
-   * @param counts whether the read counts as a hit or a miss of the cache: a call reads its record more than once
-   * @throws STORE_CORRUPT, STORE_FAILED
-   */
-  read(key: SessionKey, counts = false): Entry | undefined {
-    const unwritten = this.#unwritten.get(key)
-    const known = unwritten ? unwritten.entry : this.#cache.get(key)
-    if (unwritten || known) {
-      if (counts) this.#hits++
-      return known
+  /** What the store holds beside its cache. */
+  get figures() {
+    const { checkpoint, storage } = this.#parts
+    return {
+      indexBytes: this.#index.bytes,
+      journalBytes: storage.journal.bytes,
+      uncheckpointed: { records: checkpoint.count, bytes: checkpoint.bytes },
+      checkpoints: { ...checkpoint.totals },
     }
-    if (counts) this.#misses++
-    const entry = this.#load(key)
-    if (entry) this.#cache.set(key, entry)
-    return entry
   }
 
-  #load(key: SessionKey): Entry | undefined {
-    const row = this.#storage.get(recordKey(key))
-    return row && { ...decodeRecordRow(key, row, this.#options.limits), origin: 'unread' }
+  /** The record of a key. @throws STORE_FAILED; see {@link RecordReader.read} */
+  read(key: SessionKey, counts = false): Reading | Promise<Reading> {
+    return this.#reader.read(key, counts, true)
   }
 
-  /** Like {@link read}, for walks over many records: they leave the cache as it is. @throws STORE_CORRUPT */
-  peek(key: SessionKey): Entry | undefined {
-    const unwritten = this.#unwritten.get(key)
-    return unwritten ? unwritten.entry : (this.#cache.get(key) ?? this.#load(key))
+  /** Like {@link read}, for scans over many records: they leave the cache as it is. */
+  peek(key: SessionKey): Reading | Promise<Reading> {
+    return this.#reader.read(key, false, false)
   }
 
-  /** The bytes of a record, for whoever only passes it on. @throws STORE_CORRUPT */
+  /** Like {@link read}, where the engine reads at once. @throws STORE_FAILED where it does not, at the moment */
+  readNow(key: SessionKey, passing = false): Reading {
+    const reading = this.#reader.read(key, false, !passing)
+    if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
+    return reading
+  }
+
+  /** The bytes of a record, for whoever only passes it on; undefined where there is none that can be read. */
   encoded(key: SessionKey): Uint8Array | undefined {
-    const unwritten = this.#unwritten.get(key)
-    const entry = unwritten ? unwritten.entry : this.#cache.get(key)
-    if (entry) return encodeRecord(entry.record)
-    const row = unwritten ? undefined : this.#storage.get(recordKey(key))
-    return row && openRecordRow(key, row).encoded
-  }
-
-  /** Like {@link read}, but a rotten record is as good as none. */
-  readSound(key: SessionKey): Entry | undefined {
-    try {
-      return this.read(key)
-    } catch (error) {
-      if (isSojournError(error, 'STORE_CORRUPT')) return undefined
-      throw error
-    }
+    return this.#reader.encoded(key)
   }
 
   /** The data that a live record shows; built once for each state of a record. */
@@ -257,221 +236,262 @@ export class RecordStore {
     return view
   }
 
-  /** @throws OVERLOADED: call it before computing what to commit */
-  admit(): void {
-    if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
-    this.#queue.admit()
-  }
-
   /**
-   * Makes `record` the state of `key`: in memory at once, on the disk when `done` resolves.
-   * @param origin the feed and sequence by which it came from a peer
-   * @param note handed to the listener with the commit
-   * @param passing part of a walk over many records, which leaves the cache as it is
-   * @param before what the key's record is now, where the caller has just read it
+   * The only way to change a record: reads it, decides, and commits what was decided, in one turn. The next state is there at once for
+   * whoever reads, and in the journal when `done` resolves. Where the engine reads as a promise, it reads first, and decides then.
+   * @throws what the decision is refused with; OVERLOADED, STORE_FENCED, REPLICA_CLOSED; nothing has changed then
    */
-  commit(
+  transact(
     key: SessionKey,
-    record: SessionRecord,
-    {
-      encoded = encodeRecord(record),
-      origin,
-      note,
-      passing = false,
-      before = this.#current(key),
-    }: {
-      encoded?: Uint8Array
-      origin?: Origin | undefined
-      note?: unknown
-      passing?: boolean
-      before?: Entry | undefined
-    },
-  ): { readonly sequence: number; readonly entry: Entry; readonly done: Promise<void> } {
-    if (before) this.#census.removed(key, before.record.kind)
-    const sequence = ++this.#head
-    const ours = passing && before?.origin === 'unread' ? undefined : this.#inherit(before, origin)
-    const row = recordKey(key)
-    const place = feedKey(sequence)
-    const writes: StorageWrite[] = [
-      { type: 'put', key: row, value: encodeRecordRow(row, sequence, encoded) },
-      { type: 'put', key: place, value: encodeFeedValue(place, key, ours) },
-    ]
-    if (before) writes.push({ type: 'del', key: feedKey(before.sequence) })
-    writes.push(...expiryWrites(key, before?.record, record))
-    this.#census.added(key, record.kind)
-    const entry: Entry = { record, sequence, size: encoded.length, origin: ours }
-    const commit: Commit = { key, sequence, entry, origin, note, passing }
-    this.#unwritten.set(key, commit)
-    this.#stateWriter.touch()
-    const done = this.#queue.add(writes, commit)
-    this.#writing.set(key, done)
-    return { sequence, entry, done }
+    decide: (reading: Reading) => Decided,
+    options: TransactOptions = {},
+  ): Committed | Promise<Committed> {
+    if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
+    this.#parts.writer.admit()
+    this.#parts.checkpoint.admit()
+    const reading = options.reading ?? this.#reader.read(key, options.source === undefined, !options.passing)
+    if (reading instanceof Promise) return reading.then(() => this.transact(key, decide, options))
+    const decided = decide(reading)
+    if ('refusal' in decided) throw decided.refusal
+    return this.#commit(key, reading, decided, options)
   }
 
-  /** Resolves when what {@link read} gives is on the disk; undefined where it is. */
-  written(key: SessionKey): Promise<void> | undefined {
-    return this.#writing.get(key)
-  }
-
-  /** What a commit takes the place of. Rot counts no more. */
-  #current(key: SessionKey): Entry | undefined {
-    try {
-      return this.peek(key)
-    } catch (error) {
-      if (!isSojournError(error, 'STORE_CORRUPT')) throw error
-      this.#census.removedUnread(key)
-      this.#hasOrphans = true
-      return undefined
+  #commit(key: SessionKey, reading: Reading, decision: Decision, options: TransactOptions): Committed {
+    const { next } = decision
+    if (next === undefined) {
+      const entry = reading.state === 'held' ? reading : undefined
+      return { decision, entry, sequence: entry?.sequence ?? 0, done: this.written(key) }
     }
+    const encoded = decision.encoded ?? encodeRecord(next)
+    options.checkSize?.(encoded.length, next, reading)
+    const entry: Entry = { state: 'held', record: next, sequence: this.#head + 1, size: encoded.length }
+    const origin = decision.isRevived ? undefined : this.#inherit(key, reading, options.origin)
+    this.#head++
+    const done = this.#add({
+      key,
+      sequence: entry.sequence,
+      entry,
+      encoded,
+      item: itemOf(key, decision, encoded, options.bytes),
+      origin,
+      event: decision.event,
+      source: options.source ?? 'local',
+      passing: options.passing ?? false,
+    })
+    return { decision, entry, sequence: entry.sequence, done }
+  }
+
+  #add(commit: Commit): Promise<void> {
+    const pending = commit as Pending
+    pending.done = this.#parts.writer.add(pending)
+    this.#reader.pend(pending)
+    return pending.done
   }
 
   /** A record may name an origin only if all that it holds came from there: else a peer that skips it would miss something. */
-  #inherit(before: Entry | undefined, origin: Origin | undefined): Origin | undefined {
-    if (origin === undefined || before === undefined) return origin
-    const previous = before.origin === 'unread' ? this.#originOf(before.sequence) : before.origin
+  #inherit(key: SessionKey, reading: Reading, origin: Origin | undefined): Origin | undefined {
+    if (origin === undefined || reading.state === 'absent') return origin
+    const pending = this.#reader.pending(key)
+    const previous = pending ? pending.origin : this.#index.originOf(key)
     return previous?.feed === origin.feed ? origin : undefined
   }
 
-  #originOf(sequence: number): Origin | undefined {
-    const key = feedKey(sequence)
-    const row = this.#storage.get(key)
-    return row && decodeFeedRow(key, row)?.origin
+  /** Resolves when what {@link read} gives is in the journal; undefined where it is. */
+  written(key: SessionKey): Promise<void> | undefined {
+    return this.#reader.pending(key)?.done
   }
 
-  /** Removes every row of a record. Not a fact that travels: every store does it by itself. */
-  purge(key: SessionKey, entry: Entry): Promise<void> {
-    this.#census.removed(key, entry.record.kind)
-    const { sequence } = entry
-    const commit: Commit = { key, sequence, entry: undefined, origin: undefined, note: undefined, passing: false }
-    this.#unwritten.set(key, commit)
-    this.#stateWriter.touch()
-    const dead: StorageWrite[] = [recordKey(key), feedKey(entry.sequence)].map((row) => ({ type: 'del', key: row }))
-    return this.#queue.add([...dead, ...expiryWrites(key, entry.record, undefined)], commit)
+  /** Removes a record, and all that is known of it. Not a fact that travels: every store does it by itself. */
+  purge(key: SessionKey): Promise<void> {
+    return this.#add({
+      key,
+      sequence: this.#head,
+      entry: undefined,
+      encoded: undefined,
+      item: undefined,
+      origin: undefined,
+      event: undefined,
+      source: 'local',
+      passing: false,
+    })
   }
 
-  /**
-   * Removes an expiry row that has served, or belongs to no record: it rotted, or was replaced when its rows were not known.
-   * @param rotten whether to remove what is left of the record, too
-   */
-  async dropExpiryRow(row: ExpiryRow, rotten: boolean): Promise<void> {
-    if (rotten && !this.#unwritten.has(row.key)) this.#census.removedUnread(row.key)
-    this.#hasOrphans ||= rotten
-    const dead = [expiryKey(row.at, row.key), ...(rotten ? [recordKey(row.key)] : [])]
-    await this.#storage.write(
-      dead.map((key) => ({ type: 'del', key })),
-      false,
-    )
-  }
-
-  /** Removes what rotten records left in the feed, if any did. */
-  async dropOrphans(): Promise<void> {
-    if (!this.#hasOrphans) return
-    this.#hasOrphans = false
-    let isClean = false
-    try {
-      isClean = await dropOrphans(this.#storage, (key) => this.#unwritten.has(key))
-    } finally {
-      this.#hasOrphans ||= !isClean
+  /** @internal The journal has these commits. */
+  appended(commits: readonly Pending[]): void {
+    const { clock } = this.#options
+    const committedAt = clock.monotonic()
+    const now = clock.now()
+    for (const commit of commits) {
+      const { key, sequence, entry, encoded, item, origin } = commit
+      this.#committed = Math.max(this.#committed, sequence)
+      if (entry && encoded && item) {
+        this.#indexed(key, entry.record, new Uint8Array(encoded), sequence, origin, now)
+        this.tail.push({ key, sequence, origin, committedAt, item })
+      } else {
+        this.#index.remove(key)
+        this.#parts.checkpoint.put(key, undefined)
+      }
+      this.#reader.settled(commit)
     }
-    // Nor could anybody read of what kind they were when they were counted out.
-    await this.#recount()
+    this.#parts.checkpoint.poll()
+    this.#options.committed(commits)
   }
 
-  /** The feed behind a sequence, as it is on the disk at the first step: each key once, at its latest commit. */
-  async *feed(after: number): AsyncIterable<readonly FeedRow[]> {
-    for await (const rows of this.#storage.scan(feedRange(after)))
-      yield rows.flatMap(([key, value]) => decodeFeedRow(key, value) ?? [])
+  #indexed(
+    key: SessionKey,
+    record: SessionRecord,
+    encoded: Uint8Array,
+    sequence: number,
+    origin: Origin | undefined,
+    now: number,
+  ): void {
+    const row = rowOf(key, record, encoded, sequence, origin)
+    // What comes late can have expired before; the next look at what is due reports it.
+    const next = record.kind === 'live' ? expiresAt(record) : row.dueAt
+    const { version, isEnded } = row
+    this.#index.put(key, {
+      sequence,
+      origin,
+      version,
+      isEnded,
+      isExpired: false,
+      isDue: row.dueAt <= now,
+      dueAt: next,
+    })
+    this.#parts.checkpoint.put(key, row)
   }
 
-  /** The expiry rows of (after, through], in the order of time. */
-  async *due(after: number, through: number): AsyncIterable<readonly ExpiryRow[]> {
-    for await (const rows of this.#storage.scan(expiryRange(after, through)))
-      yield rows.map(([key, value]) => decodeExpiryRow(key, value))
+  /** @internal The journal refused these commits. */
+  refused(commits: readonly Pending[], error: unknown): void {
+    for (const commit of commits) this.#reader.failed(commit)
+    this.#options.failed(error)
   }
 
-  /** The time of the first expiry row behind `after`. */
-  async nextDue(after: number): Promise<number | undefined> {
-    const range = expiryRange(after, Number.MAX_SAFE_INTEGER - 1)
-    for await (const rows of this.#storage.scan({ ...range, limit: 1 }))
-      for (const [key, value] of rows) return decodeExpiryRow(key, value).at
-    return undefined
+  /** A record is found to be unreadable: it is healed by whoever has it, or given up when nobody can have it any more. */
+  markCorrupt(key: SessionKey): void {
+    const { clock, maxLifetimeMs, corrupt } = this.#options
+    this.#index.markCorrupt(key, clock.now() + maxLifetimeMs)
+    corrupt(key)
   }
 
-  /** The keys of all records, or of those that start with a byte, in order. */
-  async *keys(slice?: number): AsyncIterable<readonly SessionKey[]> {
-    for await (const rows of this.#storage.scan(slice === undefined ? allRecords : sliceRange(slice)))
-      yield rows.map(([key]) => keyOfRecordRow(key))
+  isCorrupt(key: SessionKey): boolean {
+    return this.#index.isCorrupt(key)
   }
 
-  /** Every row of the store, as they are on the disk at the first step: a copy of it, for {@link fillStore}. */
-  rows(): AsyncIterable<readonly StorageRow[]> {
-    return this.#storage.scan(wholeKeyspace)
+  /** The keys of all records, or of those that start with a byte, in order, in parts. What comes later is not among them. */
+  keys(slice?: number): Iterable<readonly SessionKey[]> {
+    return this.#index.keys(slice)
   }
 
+  /** A place in the feed behind a sequence. Close it. */
+  openFeed(after: number): FeedCursor {
+    return this.#index.openFeed(after)
+  }
+
+  nextInFeed(cursor: FeedCursor) {
+    return this.#index.nextInFeed(cursor)
+  }
+
+  closeFeed(cursor: FeedCursor): void {
+    this.#index.closeFeed(cursor)
+  }
+
+  get size(): number {
+    return this.#index.size
+  }
+
+  /** Whether no copy of a record can show any more, as far as that was noticed. */
+  isDue(key: SessionKey): boolean {
+    return this.#index.get(key)?.isDue === true
+  }
+
+  originOf(key: SessionKey): Origin | undefined {
+    return this.#index.originOf(key)
+  }
+
+  /** What peers compare: see {@link SessionIndex}. */
+  get sums(): Pick<SessionIndex, 'sum' | 'rangeSums' | 'sumsBelow' | 'versionsIn'> {
+    return this.#index
+  }
+
+  /** When something is due next, milliseconds since the epoch; infinite where nothing is. */
+  get nextDue(): number {
+    return this.#index.nextDue
+  }
+
+  /** The key that is due first, where that is by `now`. It comes again until {@link lookAgain}, or a commit, moves it. */
+  firstDue(now: number): SessionKey | undefined {
+    return this.#index.firstDue(now)
+  }
+
+  /** Notes what the clock has made of a record, and when to look again. Returns whether that it expired is news. */
+  lookAgain(key: SessionKey, record: SessionRecord, now: number, at: number): boolean {
+    const known = this.#index.get(key)
+    const isExpired = record.kind === 'live' && expiresAt(record) <= now
+    this.#index.markPassed(key, isExpired, dueAt(record) <= now)
+    this.#index.setDue(key, at)
+    return isExpired && known?.isExpired === false
+  }
+
+  /** Comes back to a key later. */
+  postpone(key: SessionKey, at: number): void {
+    this.#index.setDue(key, at)
+  }
+
+  /** Sessions that expired by then were reported. */
   get expiredThrough(): number {
     return this.#expiredThrough
   }
 
-  /** A live session's deadline passed; it is no session any more, until a renewal comes or it is purged. Whether that is news. */
-  noteExpired(key: SessionKey): boolean {
-    this.#telling.add(key)
-    return this.#census.expired(key)
-  }
-
-  /** All sessions due by `time` were noted. */
   advanceExpired(time: number): void {
-    this.#telling.clear()
     if (time === this.#expiredThrough) return
     this.#expiredThrough = time
-    this.#stateWriter.touch()
+    this.progressed()
   }
 
-  #onCommitted(commits: readonly Commit[]): void {
-    for (const commit of commits) {
-      this.#committed = Math.max(this.#committed, commit.sequence)
-      if (commit.entry && (!commit.passing || this.#cache.has(commit.key))) this.#cache.set(commit.key, commit.entry)
-      else this.#cache.delete(commit.key)
-      if (this.#unwritten.get(commit.key) !== commit) continue
-      this.#unwritten.delete(commit.key)
-      this.#writing.delete(commit.key)
-    }
-    this.#options.committed(commits)
+  /** The vector moved, so that is worth noting. */
+  progressed(): void {
+    this.#parts.writer.progressed()
   }
 
-  #onFailed(commits: readonly Commit[], error: unknown): void {
-    // What is on the disk counts again; the counters are read from there, too.
-    for (const { key } of commits) {
-      this.#unwritten.delete(key)
-      this.#writing.delete(key)
-      this.#cache.delete(key)
-    }
-    this.#options.failed(error)
-    void this.#recount().catch((reason: unknown) => this.#options.failed(reason))
+  /** @internal */
+  get progress() {
+    return { vector: this.#options.vector(), expiredThrough: this.#expiredThrough }
   }
 
-  /** The vector moved, so the state is worth writing. */
-  touchState(): void {
-    this.#stateWriter.touch()
+  /** @internal */
+  stateAt(checkpoint: number): StoreState {
+    const { actor, lineage } = this
+    return { actor, lineage, ...this.progress, head: this.#committed, checkpoint }
   }
 
-  #state(): StoreState {
-    return {
-      actor: this.actor,
-      head: this.#committed,
-      lineage: this.lineage,
-      vector: this.#options.vector(),
-      expiredThrough: this.#expiredThrough,
-    }
+  /** A copy of the store, for `fillStore`: its records as they are when they are come to, and none older than the first step. */
+  rows(): AsyncIterable<readonly Row[]> {
+    return snapshotRows(this, this.#options.clock)
   }
 
-  /** Writes what waits, then closes the storage. */
+  /** Writes what waits, brings it to the rows, then closes the storage. */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#queue.idle()
+    const { writer, checkpoint, storage } = this.#parts
     try {
-      await this.#stateWriter.close()
+      await writer.close()
+      await checkpoint.close()
     } finally {
-      await this.#storage.close()
+      await storage.close()
     }
   }
+}
+
+/** What travels: the item as it came, the delta, or the record where there is none or it is shorter. */
+const itemOf = (
+  key: SessionKey,
+  { item, isRevived }: Decision,
+  record: Uint8Array,
+  bytes: Uint8Array | undefined,
+): Uint8Array => {
+  // A frame is one large buffer; an item that is kept must not keep all of it.
+  if (bytes && item && !isRevived) return new Uint8Array(bytes)
+  const delta = item && encodeItem(item)
+  return delta && delta.length <= record.length ? delta : encodeItem({ type: 'record', key, record })
 }

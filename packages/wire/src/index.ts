@@ -23,7 +23,6 @@ export {
   writeFromClient,
   writeFromServer,
 } from './client-message.js'
-export { decodeItem, encodeItem, type Item } from './item.js'
 export {
   type Acks,
   type Ask,

@@ -1,7 +1,7 @@
 import type { Ancestor, FeedId, Held, SessionKey } from '@sojourn/core'
 import { ByteReader, ByteWriter, KEY_BYTES, SojournError } from '@sojourn/core'
 import type { Shape } from './shape.js'
-import { bytes, hex, list, optional, struct, text, uint, union, word } from './shape.js'
+import { bytes, flag, hex, list, optional, struct, text, uint, union, word } from './shape.js'
 
 /** Of the link protocol. A peer that speaks another one is refused with LINK_VERSION. */
 export const LINK_VERSION = 1
@@ -14,6 +14,9 @@ export const LINK_MAGIC = 0x736f6a6e
 
 export const NONCE_BYTES = 32
 const PROOF_BYTES = 32
+
+/** Of a version hash, and of sums of them. */
+const HASH_BYTES = 8
 
 /** The dialler's first words. */
 export interface Greet {
@@ -114,6 +117,8 @@ export interface Heartbeat {
   readonly clock: number
   /** The last sequence of the sender's feed. */
   readonly head: number
+  /** The sum of the version hashes of all its records. */
+  readonly sum: string
   readonly vector: readonly Held[]
   readonly linked: readonly FeedId[]
 }
@@ -159,22 +164,26 @@ export interface Records {
   readonly absent: readonly SessionKey[]
 }
 
-/** "Over the keys that start with this byte, of sessions that outlive `asOf`, my digest is …" */
+/** "These are the sums of my records' version hashes, over some ranges of keys." */
 export interface Digest {
   readonly type: 'digest'
-  readonly slice: number
-  readonly asOf: number
-  readonly digest: string
+  /** A range is what has its first `bits` bits in common. */
+  readonly bits: number
+  /** How many of them `ranges` names; each stands for all of the ranges below it, in order. 0: all ranges there are. */
+  readonly above: number
+  readonly ranges: readonly number[]
+  /** The low halves of the sums, 4 bytes each, little endian. */
+  readonly sums: Uint8Array
+  /** Whether what differs is to be compared at once: else only what differed the last time, too, for much is on its way at any time. */
+  readonly isSure: boolean
 }
 
-/** The digests differ; these are the sender's versions in that slice, one part of several. */
+/** The sums differ; these are the sender's records in some ranges, all of them. */
 export interface Versions {
   readonly type: 'versions'
-  readonly slice: number
-  readonly asOf: number
-  /** The keys through which this part is complete: all of the slice from `after` on, exclusive, to `upTo`, inclusive. */
-  readonly after: SessionKey
-  readonly upTo: SessionKey
+  readonly bits: number
+  readonly ranges: readonly number[]
+  /** `version`: the hash of key and version. */
   readonly versions: readonly { readonly key: SessionKey; readonly version: string }[]
 }
 
@@ -232,22 +241,29 @@ const message: Shape<Message> = union<Message>({
   ],
   heartbeat: [
     7,
-    struct<Body<Heartbeat>>({ sentAt: uint, echo: uint, echoAge: uint, clock: uint, head: uint, vector, linked }),
+    struct<Body<Heartbeat>>({
+      sentAt: uint,
+      echo: uint,
+      echoAge: uint,
+      clock: uint,
+      head: uint,
+      sum: hex(HASH_BYTES),
+      vector,
+      linked,
+    }),
   ],
   resume: [8, struct<Body<Resume>>({ epoch: uint, from: uint, linked })],
   ask: [9, struct<Body<Ask>>({ request: uint, key, version: optional(version) })],
   tell: [10, struct<Body<Tell>>({ request: uint, what: word(TELLS), record: optional(bytes) })],
   want: [11, struct<Body<Want>>({ keys: list(key) })],
   records: [12, struct<Body<Records>>({ records: list(struct({ key, record: bytes })), absent: list(key) })],
-  digest: [13, struct<Body<Digest>>({ slice: uint, asOf: uint, digest: hex(32) })],
+  digest: [13, struct<Body<Digest>>({ bits: uint, above: uint, ranges: list(uint), sums: bytes, isSure: flag })],
   versions: [
     14,
     struct<Body<Versions>>({
-      slice: uint,
-      asOf: uint,
-      after: key,
-      upTo: key,
-      versions: list(struct({ key, version })),
+      bits: uint,
+      ranges: list(uint),
+      versions: list(struct({ key, version: hex(HASH_BYTES) })),
     }),
   ],
   received: [15, struct<Body<Received>>({ epoch: uint, through: uint })],

@@ -1,27 +1,23 @@
-import type { Limits, LiveRecord, SessionRecord } from '@sojourn/core'
-import {
-  applyChange,
-  changeFault,
-  decodeChange,
-  decodeRecord,
-  joinLeases,
-  joinRecords,
-  type Lease,
-  type Op,
-  pointerFault,
-  readiness,
-  SojournError,
-  sameRecord,
-  scalarFault,
-} from '@sojourn/core'
-import type { Item } from '@sojourn/wire'
+/** What an item or a record from a peer, or from the journal, makes of the record at hand. */
+import { decodeChange } from './document/change.js'
+import { applyChange, changeFault, readiness } from './document/fold.js'
+import type { Op } from './document/op.js'
+import { pointerFault } from './document/pointer.js'
+import { scalarFault } from './document/value.js'
+import { SojournError } from './errors.js'
+import type { Item } from './item.js'
+import { joinLeases, type Lease } from './lifetime.js'
+import type { Limits } from './limits.js'
+import { joinRecords, type LiveRecord, type SessionRecord, sameRecord } from './record.js'
+import { decodeRecord } from './record-codec.js'
 
 /** What an item from a peer does to a record: nothing new, a new record, or it builds on what is not here. */
 export type Merge =
   | { readonly kind: 'known' }
   | {
       readonly kind: 'merged'
-      readonly record: SessionRecord /** The record's bytes, where they came with it. */
+      readonly record: SessionRecord
+      /** The record's bytes, where they came with it. */
       readonly encoded?: Uint8Array
     }
   | { readonly kind: 'missing' }

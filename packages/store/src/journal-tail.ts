@@ -1,8 +1,9 @@
+/** The last commits of the feed, in memory, as links in step send them: the tail of the journal. */
 import type { Limits, SessionKey } from '@sojourn/core'
-import type { Origin } from '@sojourn/store'
+import type { Origin } from './index/session-index.js'
 
 /** A commit as links in step send it. */
-export interface RecentCommit {
+export interface TailCommit {
   readonly sequence: number
   readonly key: SessionKey
   /** The encoded item. */
@@ -12,17 +13,19 @@ export interface RecentCommit {
   readonly committedAt: number
 }
 
-/** The last commits of the feed, as deltas. A link that has fallen behind it reads the feed from the disk. */
-export class RecentCommits {
-  readonly #limits: Pick<Limits, 'maxRecentCommits' | 'maxRecentBytes'>
+type TailLimits = Pick<Limits, 'maxRecentCommits' | 'maxRecentBytes'>
+
+/** A link that lags behind the tail is sent records, in the order of the feed. */
+export class JournalTail {
+  readonly #limits: TailLimits
   /** In the order of the feed. The first `#start` are dead: they go when they are half of the array. */
-  #commits: RecentCommit[] = []
+  #commits: TailCommit[] = []
   #start = 0
   #bytes = 0
-  /** Commits behind this sequence are all here. */
+  /** Commits after this sequence are all here. */
   #floor: number
 
-  constructor(limits: Pick<Limits, 'maxRecentCommits' | 'maxRecentBytes'>, head: number) {
+  constructor(limits: TailLimits, head: number) {
     this.#limits = limits
     this.#floor = head
   }
@@ -31,7 +34,7 @@ export class RecentCommits {
     return this.#bytes
   }
 
-  push(commit: RecentCommit): void {
+  push(commit: TailCommit): void {
     this.#commits.push(commit)
     this.#bytes += commit.item.length
     while (
@@ -48,17 +51,17 @@ export class RecentCommits {
     }
   }
 
-  /** Whether all commits behind a sequence are here. */
+  /** Whether all commits after a sequence are here. */
   covers(after: number): boolean {
     return after >= this.#floor
   }
 
-  /** The commits behind a sequence, in order. */
-  *after(sequence: number): Iterable<RecentCommit> {
+  /** The commits after a sequence, in order. */
+  *after(sequence: number): Iterable<TailCommit> {
     for (let index = this.#indexAfter(sequence); index < this.#commits.length; index++) yield this.#commits[index]!
   }
 
-  /** When the first commit behind a sequence was made, as far as it is known. */
+  /** When the first commit after a sequence was made, as far as it is known. */
   firstAfter(sequence: number): number | undefined {
     return this.#commits[this.#indexAfter(sequence)]?.committedAt
   }

@@ -1,0 +1,209 @@
+/** What each call, and each item from a peer, makes of a record: pure decisions, which the store then commits. */
+import type { Edit } from './document/diff.js'
+import { EMPTY_FOLD, type Fold } from './document/fold.js'
+import { mutate } from './document/mutate.js'
+import type { ActorId } from './document/op.js'
+import type { Data } from './document/value.js'
+import { SojournError } from './errors.js'
+import type { Item } from './item.js'
+import type { SessionKey } from './key.js'
+import { type EndReason, openLease, renewLease } from './lifetime.js'
+import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
+import { isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
+import { nextStamp } from './stamp.js'
+
+/** What became of a session, for listeners. */
+export type Transition =
+  | { readonly name: 'created' }
+  | { readonly name: 'updated' }
+  | { readonly name: 'ended'; readonly reason: EndReason }
+
+export interface Decision {
+  /** The record from now on; undefined: it stays as it is. */
+  readonly next: SessionRecord | undefined
+  /** The delta that makes it of the one before; undefined: it travels whole. */
+  readonly item: Item | undefined
+  readonly event: Transition | undefined
+  /** The bytes of `next`, where they are known. */
+  readonly encoded?: Uint8Array | undefined
+  /** `end`: whether the session showed until now. */
+  readonly wasVisible?: boolean
+  /** Of a delta from a peer: it builds on what is not here, so the whole record must be asked for. */
+  readonly isMissing?: boolean
+  /** A session that had expired here shows again, so it must travel whole, and to everybody (ARCHITECTURE, "Purges and claims"). */
+  readonly isRevived?: boolean
+}
+
+/** Nothing is committed, and the caller is told why. */
+export interface Refusal {
+  readonly refusal: SojournError
+}
+
+export type Decided = Decision | Refusal
+
+/** Who writes. */
+export interface Writer {
+  /** Stamps leases and ends. */
+  readonly stamps: ActorId
+  /** The actor for the next change of a document. */
+  readonly actorFor: (document: Fold) => ActorId
+}
+
+const UNCHANGED: Decision = { next: undefined, item: undefined, event: undefined }
+
+const notFound = (): Refusal => ({
+  refusal: new SojournError('SESSION_NOT_FOUND', 'no live session has this id here'),
+})
+
+export const createSession = (
+  current: SessionRecord | undefined,
+  now: number,
+  request: {
+    readonly edits: readonly Edit[]
+    readonly idleTimeoutMs: number
+    readonly lifetimeMs: number
+    readonly writer: Writer
+  },
+): Decided => {
+  if (current !== undefined) {
+    const state = current.kind === 'ended' ? 'ended' : isVisible(current, now) ? 'live' : 'expired'
+    return {
+      refusal: new SojournError('SESSION_EXISTS', `the id is taken by a session that is ${state}`, { state }),
+    }
+  }
+  const { edits, idleTimeoutMs, lifetimeMs, writer } = request
+  const deadline = now + lifetimeMs
+  const next: LiveRecord = {
+    kind: 'live',
+    document: mutate(EMPTY_FOLD, writer.actorFor(EMPTY_FOLD), edits)?.fold ?? EMPTY_FOLD,
+    lease: openLease(idleTimeoutMs, now, writer.stamps),
+    limit: { createdAt: now, deadline, horizon: deadline },
+  }
+  return { next, item: undefined, event: { name: 'created' } }
+}
+
+/** An update, a replacement, an increment: whatever changes data. It renews the lease unless `touch` is false. */
+export const changeSession = (
+  current: SessionRecord | undefined,
+  now: number,
+  request: {
+    readonly key: SessionKey
+    /** @param data what the session shows now */
+    readonly edit: (data: Data) => readonly Edit[]
+    /** The data that the record shows. */
+    readonly view: () => Data
+    readonly touch: boolean
+    readonly idleTimeoutMs: number | undefined
+    readonly writer: Writer
+  },
+): Decided => {
+  if (current === undefined || !isVisible(current, now)) return notFound()
+  const { key, edit, view, touch, idleTimeoutMs, writer } = request
+  const mutation = mutate(current.document, writer.actorFor(current.document), edit(view()))
+  const lease = touch ? renewLease(current.lease, now, writer.stamps, idleTimeoutMs) : current.lease
+  const renewed = lease === current.lease ? undefined : lease
+  if (mutation)
+    return {
+      next: { ...current, document: mutation.fold, lease },
+      item: { type: 'changes', key, changes: mutation.changes, lease: renewed },
+      event: { name: 'updated' },
+    }
+  if (renewed === undefined) return UNCHANGED
+  return { next: { ...current, lease }, item: { type: 'lease', key, lease }, event: undefined }
+}
+
+export const touchSession = (
+  current: SessionRecord | undefined,
+  now: number,
+  request: { readonly key: SessionKey; readonly idleTimeoutMs: number | undefined; readonly stamps: ActorId },
+): Decided => {
+  if (current === undefined || !isVisible(current, now)) return notFound()
+  const lease = renewLease(current.lease, now, request.stamps, request.idleTimeoutMs)
+  if (lease === current.lease) return UNCHANGED
+  return { next: { ...current, lease }, item: { type: 'lease', key: request.key, lease }, event: undefined }
+}
+
+/** Ends a session, also one that is not known here and may live elsewhere: the end is final wherever it arrives. */
+export const endSession = (
+  current: SessionRecord | undefined,
+  now: number,
+  request: {
+    readonly key: SessionKey
+    readonly reason: EndReason
+    readonly stamps: ActorId
+    /** How long an unknown session can live, milliseconds. */
+    readonly maxLifetimeMs: number
+  },
+): Decision => {
+  if (current?.kind === 'ended') return { ...UNCHANGED, wasVisible: false }
+  const { key, reason, stamps, maxLifetimeMs } = request
+  const horizon = current?.limit.horizon ?? now + maxLifetimeMs
+  const end = { reason, stamp: nextStamp(undefined, now, stamps), horizon }
+  return {
+    next: { kind: 'ended', end },
+    item: { type: 'end', key, end },
+    event: { name: 'ended', reason },
+    wasVisible: current !== undefined && isVisible(current, now),
+  }
+}
+
+/** The session that goes on under another id; the one under the old id is to be ended with it. */
+export const rotateSession = (
+  current: SessionRecord | undefined,
+  now: number,
+  request: { readonly edits: () => readonly Edit[]; readonly writer: Writer },
+): Decided => {
+  if (current === undefined || !isVisible(current, now)) return notFound()
+  const { edits, writer } = request
+  const next: LiveRecord = {
+    kind: 'live',
+    document: mutate(EMPTY_FOLD, writer.actorFor(EMPTY_FOLD), edits())?.fold ?? EMPTY_FOLD,
+    lease: openLease(current.lease.idleTimeoutMs, now, writer.stamps),
+    limit: current.limit,
+  }
+  return { next, item: undefined, event: { name: 'created' } }
+}
+
+/** An item of a peer's feed, or of the journal. @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID for what no sound peer sends */
+export const takeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Decision => {
+  const merge = mergeItem(current, item, context)
+  if (merge.kind === 'missing') return { ...UNCHANGED, isMissing: true }
+  if (merge.kind === 'known') return UNCHANGED
+  return taken(current, merge.record, context.now, item, merge.encoded)
+}
+
+/** A record of a peer, outside of its feed. @throws FRAME_INVALID */
+export const takeRecord = (
+  current: SessionRecord | undefined,
+  theirs: SessionRecord,
+  context: MergeContext,
+): Decision => {
+  const merge = mergeRecord(current, theirs, context)
+  return merge.kind === 'merged' ? taken(current, merge.record, context.now, undefined, merge.encoded) : UNCHANGED
+}
+
+const taken = (
+  current: SessionRecord | undefined,
+  next: SessionRecord,
+  now: number,
+  item: Item | undefined,
+  encoded: Uint8Array | undefined,
+): Decision => {
+  const isRevived = current?.kind === 'live' && !isVisible(current, now) && isVisible(next, now)
+  return {
+    next,
+    item: isRevived ? undefined : item,
+    event: isRevived ? { name: 'updated' } : transition(current, next),
+    encoded,
+    isRevived,
+  }
+}
+
+const transition = (before: SessionRecord | undefined, after: SessionRecord): Transition | undefined => {
+  if (after.kind === 'ended')
+    return before?.kind === 'ended' ? undefined : { name: 'ended', reason: after.end.reason }
+  if (before?.kind !== 'live') return { name: 'created' }
+  return after.document === before.document || sameHeads(before.document, after.document)
+    ? undefined
+    : { name: 'updated' }
+}

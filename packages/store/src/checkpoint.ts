@@ -1,0 +1,185 @@
+/** Brings records that changed from the journal to the rows, in the background, and drops the journal behind them. */
+import type { Clock, Journal, Limits, Rows, RowWrite, SessionKey, Timer } from '@sojourn/core'
+import { SojournError } from '@sojourn/core'
+import { encodeRecordRow, type RecordRow, recordRowKey, STATE_KEY } from './record-row.js'
+import { encodeState, type StoreState } from './store-state.js'
+
+/** Records that changed are in the rows after so long, however few they are. Milliseconds. */
+const MAX_AGE_MS = 300_000
+
+/** After a checkpoint that failed, the next one is tried after so long; each further one waits up to twice as long. */
+const MIN_RETRY_MS = 500
+const MAX_RETRY_MS = 10_000
+
+/** What a row beside a record costs in memory. Bytes. */
+const ROW_OVERHEAD = 256
+
+export interface CheckpointOptions {
+  readonly journal: Journal
+  readonly rows: Rows
+  readonly clock: Clock
+  readonly limits: Pick<Limits, 'checkpointBytes' | 'checkpointRows' | 'maxUncheckpointedBytes'>
+  /** The last entry of the journal. */
+  readonly head: () => number
+  /** What to note when the rows hold all through an entry. */
+  readonly state: (checkpoint: number) => StoreState
+  readonly failed: (error: unknown) => void
+}
+
+/** What the row of a key must become; `undefined`: it goes. */
+interface Unchecked {
+  readonly row: RecordRow | undefined
+  readonly bytes: number
+}
+
+/** Records that are in the journal and not in the rows, and what brings them there. */
+export class Checkpoint {
+  readonly #options: CheckpointOptions
+  readonly #unchecked = new Map<SessionKey, Unchecked>()
+  #bytes = 0
+  #running: Promise<void> | undefined
+  #timer: Timer | undefined
+  #retryMs = MIN_RETRY_MS
+  #isWaiting = false
+  /** The journal is needed behind this entry. */
+  #through: number
+  #journalBytes: number
+  #closed = false
+  readonly totals = { checkpoints: 0, rows: 0, failed: 0 }
+
+  /** @param through what the rows hold all of */
+  constructor(options: CheckpointOptions, through: number) {
+    this.#options = options
+    this.#through = through
+    this.#journalBytes = options.journal.bytes
+  }
+
+  /** Bytes of records that are not in the rows. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get count(): number {
+    return this.#unchecked.size
+  }
+
+  /** Resolves when the checkpoint under way is through; undefined where none is. */
+  get running(): Promise<void> | undefined {
+    return this.#running
+  }
+
+  has(key: SessionKey): boolean {
+    return this.#unchecked.has(key)
+  }
+
+  /** The latest row of a key that is not in the rows. */
+  row(key: SessionKey): RecordRow | undefined {
+    return this.#unchecked.get(key)?.row
+  }
+
+  /** @throws OVERLOADED, before anything is changed */
+  admit(): void {
+    const { maxUncheckpointedBytes } = this.#options.limits
+    if (this.#bytes < maxUncheckpointedBytes) return
+    throw new SojournError(
+      'OVERLOADED',
+      `${maxUncheckpointedBytes} bytes wait to be written to the rows (limits.maxUncheckpointedBytes)`,
+      { limit: maxUncheckpointedBytes },
+    )
+  }
+
+  /** A record changed, and the journal has it. */
+  put(key: SessionKey, row: RecordRow | undefined): void {
+    this.#bytes -= this.#unchecked.get(key)?.bytes ?? 0
+    const bytes = ROW_OVERHEAD + (row?.encoded.length ?? 0)
+    this.#unchecked.set(key, { row, bytes })
+    this.#bytes += bytes
+  }
+
+  /** Begins a checkpoint where one is due. Called after each append. */
+  poll(): void {
+    const { journal, limits, clock } = this.#options
+    if (this.#running || this.#isWaiting || this.#closed) return
+    const isDue =
+      journal.bytes - this.#journalBytes >= limits.checkpointBytes || this.#bytes * 2 >= limits.maxUncheckpointedBytes
+    if (isDue) this.#start()
+    else this.#timer ??= clock.after(MAX_AGE_MS, () => this.#start())
+  }
+
+  #start(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#running = this.run()
+      .then(
+        () => {
+          this.#retryMs = MIN_RETRY_MS
+        },
+        (error: unknown) => this.#retry(error),
+      )
+      .then(() => {
+        this.#running = undefined
+      })
+  }
+
+  #retry(error: unknown): void {
+    this.totals.failed++
+    this.#options.failed(error)
+    this.#isWaiting = true
+    this.#timer?.cancel()
+    this.#timer = this.#options.clock.after(this.#retryMs, () => {
+      this.#timer = undefined
+      this.#isWaiting = false
+      if (!this.#closed && !this.#running) this.#start()
+    })
+    this.#retryMs = Math.min(2 * this.#retryMs, MAX_RETRY_MS)
+  }
+
+  /** Writes every record that has changed until now, and drops the journal through here. @throws STORE_FAILED, STORE_CORRUPT */
+  async run(): Promise<void> {
+    const { journal, rows, clock, head, state, limits } = this.#options
+    const through = head()
+    this.#journalBytes = journal.bytes
+    const keys = [...this.#unchecked.keys()]
+    for (let start = 0; start < keys.length; start += limits.checkpointRows) {
+      await this.#write(keys.slice(start, start + limits.checkpointRows))
+      await new Promise<void>((resolve) => clock.soon(resolve))
+    }
+    if (through === this.#through) return
+    await rows.write([{ type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    this.#through = through
+    await journal.drop(through)
+    this.#journalBytes = journal.bytes
+    this.totals.checkpoints++
+  }
+
+  async #write(keys: readonly SessionKey[]): Promise<void> {
+    const { journal, rows } = this.#options
+    const taken = keys.flatMap((key) => {
+      const unchecked = this.#unchecked.get(key)
+      return unchecked ? [[key, unchecked] as const] : []
+    })
+    const writes = taken.map(([key, { row }]): RowWrite => {
+      const rowKey = recordRowKey(key)
+      return row
+        ? { type: 'put', key: rowKey, value: encodeRecordRow(rowKey, row) }
+        : { type: 'del', key: rowKey }
+    })
+    // No row may say what a loss of power takes from the journal.
+    await journal.sync()
+    await rows.write(writes, false)
+    this.totals.rows += writes.length
+    for (const [key, unchecked] of taken) {
+      if (this.#unchecked.get(key) !== unchecked) continue
+      this.#unchecked.delete(key)
+      this.#bytes -= unchecked.bytes
+    }
+  }
+
+  /** Brings all that is left to the rows. @throws STORE_FAILED, STORE_CORRUPT; then the journal has it */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#timer?.cancel()
+    await this.#running
+    await this.run()
+  }
+}

@@ -1,0 +1,161 @@
+/** Reads records from wherever the latest state is: what is on its way to the journal, the cache, what waits for a checkpoint, the rows. */
+import type { Limits, Rows, SessionKey, SessionRecord } from '@sojourn/core'
+import { decodeRecord, encodeRecord, isSojournError, SojournError, type View } from '@sojourn/core'
+import { Cache } from './cache.js'
+import type { Checkpoint } from './checkpoint.js'
+import type { SessionIndex } from './index/session-index.js'
+import { decodeRecordRow, type RecordRow, recordRowKey } from './record-row.js'
+
+/** A record as the store holds it. */
+export interface Entry {
+  readonly state: 'held'
+  readonly record: SessionRecord
+  /** Its latest commit in this store's feed. */
+  readonly sequence: number
+  /** Encoded bytes. */
+  readonly size: number
+  /** Built when first asked for. */
+  view?: View
+}
+
+/** What reading a key gives. `corrupt`: there is a record, and nobody here can read it. */
+export type Reading = Entry | { readonly state: 'absent' } | { readonly state: 'corrupt' }
+
+const ABSENT: Reading = { state: 'absent' }
+const CORRUPT: Reading = { state: 'corrupt' }
+
+/** A state that is newer than the journal. */
+export interface PendingRecord {
+  readonly key: SessionKey
+  /** Undefined: the record is purged. */
+  readonly entry: Entry | undefined
+  readonly encoded: Uint8Array | undefined
+  /** Part of a scan over many records, which leaves the cache as it is. */
+  readonly passing: boolean
+}
+
+export interface RecordReaderOptions {
+  readonly rows: Rows
+  readonly index: SessionIndex
+  readonly checkpoint: Checkpoint
+  readonly limits: Limits
+  /** A record was found that cannot be read. Called once for each, until it is healed. */
+  readonly corrupt: (key: SessionKey) => void
+}
+
+export class RecordReader<P extends PendingRecord> {
+  readonly #options: RecordReaderOptions
+  readonly #cache: Cache<Entry>
+  /** The latest of each key; they outrank everything. */
+  readonly #pending = new Map<SessionKey, P>()
+  #hits = 0
+  #misses = 0
+
+  constructor(options: RecordReaderOptions) {
+    this.#options = options
+    this.#cache = new Cache(options.limits.maxCacheEntries, options.limits.maxCacheBytes)
+  }
+
+  get cached() {
+    return { entries: this.#cache.count, bytes: this.#cache.bytes, hits: this.#hits, misses: this.#misses }
+  }
+
+  /**
+   * At once, or as a promise where the engine has it so.
+   * @param counts whether the read counts as a hit or a miss of the cache
+   * @param keep whether the record goes into the cache: not so for scans over many records
+   * @throws STORE_FAILED
+   */
+  read(key: SessionKey, counts: boolean, keep: boolean): Reading | Promise<Reading> {
+    const known = this.#inMemory(key)
+    if (counts && known) this.#hits++
+    else if (counts) this.#misses++
+    return known ?? this.#load(key, keep)
+  }
+
+  #inMemory(key: SessionKey): Reading | undefined {
+    const pending = this.#pending.get(key)
+    return pending ? (pending.entry ?? ABSENT) : this.#cache.get(key)
+  }
+
+  #load(key: SessionKey, keep: boolean): Reading | Promise<Reading> {
+    const { index, checkpoint, rows } = this.#options
+    if (index.sequenceOf(key) === undefined) return ABSENT
+    if (index.isCorrupt(key)) return CORRUPT
+    const row = checkpoint.row(key)
+    if (row) return this.#entryOf(key, row, keep)
+    const value = rows.get(recordRowKey(key))
+    return value instanceof Promise
+      ? value.then((late) => this.#arrived(key, late, keep))
+      : this.#checked(key, value, keep)
+  }
+
+  /** A row that was read while other things went on: what is known by now counts more. */
+  #arrived(key: SessionKey, value: Uint8Array | undefined, keep: boolean): Reading | Promise<Reading> {
+    const known = this.#inMemory(key)
+    if (known) return known
+    return this.#options.checkpoint.has(key) ? this.#load(key, keep) : this.#checked(key, value, keep)
+  }
+
+  /** A row must be the one that the index knows of: an older one was brought back by the engine, and is as bad as a corrupt one. */
+  #checked(key: SessionKey, value: Uint8Array | undefined, keep: boolean): Reading {
+    const row = value && decodeRecordRow(recordRowKey(key), value)
+    if (row && row.sequence === this.#options.index.sequenceOf(key)) return this.#entryOf(key, row, keep)
+    return this.#foundCorrupt(key)
+  }
+
+  #foundCorrupt(key: SessionKey): Reading {
+    const { index, corrupt } = this.#options
+    if (!index.has(key)) return ABSENT
+    if (!index.isCorrupt(key)) corrupt(key)
+    return CORRUPT
+  }
+
+  #entryOf(key: SessionKey, { encoded, sequence }: RecordRow, keep: boolean): Reading {
+    let record: SessionRecord
+    try {
+      record = decodeRecord(encoded, this.#options.limits, 'STORE_CORRUPT')
+    } catch (error) {
+      if (isSojournError(error, 'STORE_CORRUPT')) return this.#foundCorrupt(key)
+      throw error
+    }
+    const entry: Entry = { state: 'held', record, sequence, size: encoded.length }
+    if (keep) this.#cache.set(key, entry)
+    return entry
+  }
+
+  /** The bytes of a record, for whoever only passes it on; undefined where there is none that can be read. */
+  encoded(key: SessionKey): Uint8Array | undefined {
+    const { index, checkpoint } = this.#options
+    const pending = this.#pending.get(key)
+    if (pending) return pending.encoded
+    const row = checkpoint.row(key)
+    if (row && !index.isCorrupt(key)) return row.encoded
+    const reading = this.read(key, false, false)
+    if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
+    return reading.state === 'held' ? encodeRecord(reading.record) : undefined
+  }
+
+  /** The state of a key that is on its way to the journal. */
+  pending(key: SessionKey): P | undefined {
+    return this.#pending.get(key)
+  }
+
+  pend(pending: P): void {
+    this.#pending.set(pending.key, pending)
+  }
+
+  /** The journal has it. */
+  settled(pending: P): void {
+    const { key, entry, passing } = pending
+    if (entry && (!passing || this.#cache.has(key))) this.#cache.set(key, entry)
+    else this.#cache.delete(key)
+    if (this.#pending.get(key) === pending) this.#pending.delete(key)
+  }
+
+  /** The journal refused it: what is there counts again. */
+  failed({ key }: P): void {
+    this.#pending.delete(key)
+    this.#cache.delete(key)
+  }
+}

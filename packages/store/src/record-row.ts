@@ -1,0 +1,96 @@
+/** The rows of a store: a record with what the index needs of it, and what the store knows of itself (SPEC, "Rows"). */
+import { crc32 } from 'node:zlib'
+import type { SessionKey, SessionRecord } from '@sojourn/core'
+import { ByteReader, ByteWriter, dueAt, expiresAt, isEndedRecord, KEY_BYTES, versionHash } from '@sojourn/core'
+import type { Origin } from './index/session-index.js'
+import type { VersionSum } from './index/version-sums.js'
+
+/** First bytes of the keys of rows: records, what the store knows of itself, copies of the index. */
+const SPACE = { record: 0x72, state: 0x73 } as const
+
+export const STATE_KEY: Uint8Array = Uint8Array.of(SPACE.state)
+
+export const recordRowKey = (key: SessionKey): Uint8Array => {
+  const out = Buffer.allocUnsafe(1 + KEY_BYTES)
+  out[0] = SPACE.record
+  out.write(key, 1, KEY_BYTES, 'hex')
+  return out
+}
+
+export const keyOfRecordRow = (row: Uint8Array): SessionKey =>
+  Buffer.from(row.buffer, row.byteOffset + 1, KEY_BYTES).toString('hex')
+
+export const isRecordRow = (row: Uint8Array): boolean => row[0] === SPACE.record && row.length === 1 + KEY_BYTES
+
+/** Whether a key could be that of a row. */
+export const isRowKey = (row: Uint8Array): boolean =>
+  isRecordRow(row) || (row.length === 1 && row[0] === SPACE.state)
+
+/** Before every value, so that a flipped bit does not become state: LevelDB hands it back without a word. Little endian. */
+const CHECKSUM_BYTES = 4
+
+/** CRC-32 of the key and the value: it must notice rot, not an adversary, for who can write the disk has the data anyway. */
+export const seal = (key: Uint8Array, body: Uint8Array): Uint8Array => {
+  const row = Buffer.allocUnsafe(CHECKSUM_BYTES + body.length)
+  row.writeUInt32LE(crc32(body, crc32(key)))
+  row.set(body, CHECKSUM_BYTES)
+  return row
+}
+
+/** Undefined where the row does not pass its checksum. */
+export const unseal = (key: Uint8Array, row: Uint8Array): Uint8Array | undefined => {
+  if (row.length <= CHECKSUM_BYTES) return undefined
+  const body = row.subarray(CHECKSUM_BYTES)
+  const stated = Buffer.from(row.buffer, row.byteOffset, CHECKSUM_BYTES).readUInt32LE()
+  return crc32(body, crc32(key)) === stated ? body : undefined
+}
+
+/** A record as a row has it. The times and the version follow from the record; they spare decoding it when a store is opened. */
+export interface RecordRow {
+  readonly sequence: number
+  readonly origin: Origin | undefined
+  readonly version: VersionSum
+  /** When it does not show any more, and when no copy of it can: see {@link dueAt}. Milliseconds since the epoch. */
+  readonly expiresAt: number
+  readonly dueAt: number
+  readonly isEnded: boolean
+  readonly encoded: Uint8Array
+}
+
+export const rowOf = (
+  key: SessionKey,
+  record: SessionRecord,
+  encoded: Uint8Array,
+  sequence: number,
+  origin: Origin | undefined,
+): RecordRow => ({
+  sequence,
+  origin,
+  version: versionHash(key, record),
+  expiresAt: record.kind === 'live' ? expiresAt(record) : 0,
+  dueAt: dueAt(record),
+  isEnded: record.kind === 'ended',
+  encoded,
+})
+
+const writer = new ByteWriter(4096)
+
+export const encodeRecordRow = (rowKey: Uint8Array, row: RecordRow): Uint8Array => {
+  writer.uint(row.sequence).uint(row.expiresAt).uint(row.dueAt).uint(row.version.high).uint(row.version.low)
+  writer.u8(row.origin ? 1 : 0)
+  if (row.origin) writer.hex(row.origin.feed).uint(row.origin.sequence)
+  return seal(rowKey, writer.raw(row.encoded).borrow())
+}
+
+/** Undefined where the row is corrupt. The record's bytes are a view of the row. */
+export const decodeRecordRow = (rowKey: Uint8Array, row: Uint8Array): RecordRow | undefined => {
+  const body = unseal(rowKey, row)
+  if (body === undefined) return undefined
+  const from = new ByteReader(body, 'STORE_CORRUPT')
+  const sequence = from.uint()
+  const times = { expiresAt: from.uint(), dueAt: from.uint() }
+  const version = { high: from.uint(), low: from.uint() }
+  const origin = from.u8() === 1 ? { feed: from.hex(16), sequence: from.uint() } : undefined
+  const encoded = body.subarray(from.offset)
+  return { sequence, origin, version, ...times, isEnded: isEndedRecord(encoded), encoded }
+}
