@@ -18,7 +18,7 @@ const PLAN: Plan = {
   // What ap has purged is not among its recent commits either.
   options: { ...each(REGIONS, options), ap: { ...options, purgeGrace: 1, limits: { maxRecentCommits: 1 } } },
   wires: each(WAYS, { latencyMs: 5, jitterMs: 0, bytesPerMs: 10_000, loss: 0, duplication: 0 }),
-  disks: each(REGIONS, { writeMs: 0, syncMs: 0 }),
+  disks: each(REGIONS, { writeMs: 0, syncMs: 0, appendMs: 0 }),
   clocks: each(REGIONS, 0),
   faults: [],
   steps: [],

@@ -106,6 +106,7 @@ export const linkAs = async (replica: Replica, region: string, more: Partial<Hel
       echoAge: 0,
       clock: Date.now(),
       head: 0,
+      sum: '00'.repeat(8),
       vector: [],
       linked: [],
       ...told,

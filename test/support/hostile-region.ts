@@ -10,7 +10,8 @@ import {
   sessionKey,
 } from '@sojourn/core'
 import { type LinkChange, openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
-import { encodeItem, type Item, type Message } from '@sojourn/wire'
+import { encodeItem, type Item } from '@sojourn/core'
+import type { Message } from '@sojourn/wire'
 import { expect } from 'vitest'
 import { greeting, hex, linkAs, type Peer, type Stranger } from './hostile-peer.js'
 import { contents, SECRET } from './region.js'
@@ -113,14 +114,14 @@ export const MESSAGES: readonly Message[] = [
   helloOf(hex(16)),
   stretchOf([]),
   { type: 'acks', holdings: [] },
-  { type: 'heartbeat', sentAt: 1, echo: 0, echoAge: 0, clock: 0, head: 0, vector: [], linked: [] },
+  { type: 'heartbeat', sentAt: 1, echo: 0, echoAge: 0, clock: 0, head: 0, sum: hex(8), vector: [], linked: [] },
   { type: 'resume', epoch: 1, from: 0, linked: [] },
   { type: 'ask', request: 1, key: sessionKey(ID), version: undefined },
   { type: 'tell', request: 1, what: 'none', record: undefined },
   { type: 'want', keys: [sessionKey(ID)] },
   { type: 'records', records: [], absent: [] },
-  { type: 'digest', slice: 0, asOf: 0, digest: hex(32) },
-  { type: 'versions', slice: 0, asOf: 0, after: '00'.repeat(16), upTo: 'ff'.repeat(16), versions: [] },
+  { type: 'digest', bits: 10, above: 0, ranges: [], sums: new Uint8Array(4_096), isSure: false },
+  { type: 'versions', bits: 10, ranges: [], versions: [] },
 ]
 
 // What a peer that knows the secret can say.

@@ -5,6 +5,7 @@ import { noTotals } from './clients/connection.js'
 import type { ClientsStatus } from './clients/listener.js'
 import { directoryBytes } from './files.js'
 import type { CallSeen } from './metered.js'
+import type { DiskWork } from './timed-storage.js'
 
 export interface MetricsOptions {
   readonly region: string
@@ -59,12 +60,12 @@ export class Metrics {
     this.#quorumUnmet = this.#counter('sojourn_quorum_unmet_total', 'Calls for which too few regions answered', 'kind')
     this.#writes = new Histogram({
       name: 'sojourn_storage_write_seconds',
-      help: 'Batches written to the store; sync="true": with the wait for the disk (fsync)',
-      labelNames: ['sync'],
+      help: 'Writes to the disk: what="append": to the journal; "sync": until the disk has it (fsync); "rows": records of a checkpoint',
+      labelNames: ['what'],
       buckets: DISK_BUCKETS,
       registers,
     })
-    this.#writeFailures = this.#counter('sojourn_storage_write_failures_total', 'Batches that the disk refused')
+    this.#writeFailures = this.#counter('sojourn_storage_write_failures_total', 'Writes that the disk refused', 'what')
     this.#reloads = this.#counter(
       'sojourn_reloads_total',
       'Times that files of certificates or tokens were taken in anew, or refused',
@@ -102,9 +103,9 @@ export class Metrics {
     if (outcome === 'QUORUM_UNMET') this.#quorumUnmet.inc({ kind: operation === 'get' ? 'read' : 'write' })
   }
 
-  wrote({ sync, seconds, ok }: { readonly sync: boolean; readonly seconds: number; readonly ok: boolean }): void {
-    if (ok) this.#writes.observe({ sync: String(sync) }, seconds)
-    else this.#writeFailures.inc()
+  wrote({ what, seconds, ok }: { readonly what: DiskWork; readonly seconds: number; readonly ok: boolean }): void {
+    if (ok) this.#writes.observe({ what }, seconds)
+    else this.#writeFailures.inc({ what })
   }
 
   reloaded(file: string, error?: unknown): void {
@@ -149,9 +150,11 @@ export class Metrics {
     )
     this.#gauge('sojourn_cache_entries', 'Sessions kept in memory', [], (gauge) => gauge.set(status().cache.entries))
     this.#gauge('sojourn_memory_bytes', 'Encoded bytes kept in memory, by what for', ['what'], (gauge) => {
-      const { cache, recentBytes } = status()
+      const { cache, recentBytes, store } = status()
       gauge.set({ what: 'cache' }, cache.bytes)
       gauge.set({ what: 'recent' }, recentBytes)
+      gauge.set({ what: 'index' }, store.indexBytes)
+      gauge.set({ what: 'uncheckpointed' }, store.uncheckpointed.bytes)
     })
     this.#total(
       'sojourn_cache_requests_total',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ByteReader, ByteWriter, SojournError, type StorageRow } from '@sojourn/core'
+import { ByteReader, ByteWriter, SojournError, type Row } from '@sojourn/core'
 import { z } from 'zod'
 
 /**
@@ -26,7 +26,7 @@ const be = (bytes: 4 | 8, value: number): Buffer => {
 
 export const encodeBackup = async function* (
   head: BackupHeader,
-  rows: AsyncIterable<readonly StorageRow[]>,
+  rows: AsyncIterable<readonly Row[]>,
 ): AsyncGenerator<Buffer> {
   const sum = createHash('sha256')
   const out = (bytes: Buffer): Buffer => {
@@ -111,7 +111,7 @@ class Taker {
  */
 export const decodeBackup = async (
   stream: AsyncIterable<Uint8Array>,
-): Promise<{ readonly header: BackupHeader; readonly rows: AsyncGenerator<StorageRow[]> }> => {
+): Promise<{ readonly header: BackupHeader; readonly rows: AsyncGenerator<Row[]> }> => {
   const taker = new Taker(stream)
   const magic = await taker.take(MAGIC.length)
   if (!magic.equals(MAGIC))
@@ -123,14 +123,14 @@ export const decodeBackup = async (
   return { header: parsed.data ?? damaged('its header is no header'), rows: rowsOf(taker) }
 }
 
-const rowsOf = async function* (taker: Taker): AsyncGenerator<StorageRow[]> {
+const rowsOf = async function* (taker: Taker): AsyncGenerator<Row[]> {
   let count = 0
   for (;;) {
     const length = (await taker.take(4)).readUInt32BE()
     if (length === 0) break
     if (length > MAX_CHUNK_BYTES) damaged('a chunk is too long')
     const from = new ByteReader(await taker.take(length), 'STORE_CORRUPT')
-    const rows: StorageRow[] = []
+    const rows: Row[] = []
     while (from.left > 0) rows.push([from.bytes(from.left), from.bytes(from.left)])
     count += rows.length
     yield rows

@@ -103,7 +103,7 @@ export const schema = z.strictObject({
     heartbeat: duration('1s', 'How often a link says that it is there'),
     timeout: duration('5s', 'Silence after which a link is given up; longer than the heartbeat'),
     maxReconnectDelay: duration('5s', 'The longest pause between attempts to dial'),
-    digestInterval: duration('5s', 'How often a 256th of the keys is compared with each peer, and mended'),
+    digestInterval: duration('1s', 'How often sums over ranges of keys are compared with a peer whose records differ'),
   }),
   clients: group({
     host: textOr('127.0.0.1', { about: 'Where clients connect to', allowed: HOST }),
