@@ -85,10 +85,14 @@ describe('the near cache', () => {
     const { id } = await replica.create({ n: 0 })
     let written = 0
     let isOver = false
+    let reads = 0
     const writer = async () => {
       for (let n = 1; n <= 300; n++) {
         await replica.update(id, { n })
         written = n
+        // Else a write is faster than two reads, and no copy is ever read again.
+        const before = reads
+        if (n % 10 === 0) await until(() => reads > before + 10, 'some reads')
       }
       isOver = true
     }
@@ -99,6 +103,7 @@ describe('the near cache', () => {
         // Reads of one client never go back.
         expect(n).toBeGreaterThanOrEqual(last)
         last = n
+        reads++
         await new Promise((resolve) => setImmediate(resolve))
       }
     }

@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { EMPTY_FOLD, encodeRecord, mutate, openLease, sessionKey } from '@sojourn/core'
-import { encodeItem, type Item } from '@sojourn/core'
+import { EMPTY_FOLD, encodeItem, encodeRecord, type Item, mutate, openLease, sessionKey } from '@sojourn/core'
 import { encodeMessage } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hex } from '../support/hostile-peer.js'

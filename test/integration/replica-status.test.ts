@@ -58,6 +58,12 @@ describe('status', () => {
       },
       cache: { entries: 2, bytes: expect.any(Number), hits: expect.any(Number), misses: 0 },
       recentBytes: expect.any(Number),
+      store: {
+        indexBytes: expect.any(Number),
+        journalBytes: expect.any(Number),
+        uncheckpointed: { records: 2, bytes: expect.any(Number) },
+        checkpoints: { checkpoints: 0, rows: 0, failed: 0 },
+      },
       pending: { commits: 0, writes: 0, reads: 0 },
       totals: {
         commits: 3,

@@ -262,7 +262,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   for (const cause of ['read', 'digest', 'rot']) expect(value(`sojourn_repairs_total{cause="${cause}"}`)).toBe(0)
   expect(value('sojourn_commits_total')).toBeGreaterThan(7)
   for (const what of ['commits', 'writes', 'reads']) expect(value(`sojourn_pending{what="${what}"}`)).toBe(0)
-  expect(value('sojourn_storage_write_seconds_count{sync="true"}')).toBeGreaterThan(7)
+  expect(value('sojourn_storage_write_seconds_count{what="append"}')).toBeGreaterThan(7)
   expect(value('nodejs_eventloop_lag_p99_seconds')).toBeDefined()
   expect(value('sojourn_client_connections')).toBe(1)
   expect(value('sojourn_client_requests_total')).toBeGreaterThan(8)

@@ -217,7 +217,7 @@ describe('[BACKUP-2] sojourn backup', () => {
     writing = false
     await writes
     expect(made).toMatchObject({ file, region: 'eu', rows: expect.any(Number), bytes: (await stat(file)).size })
-    expect(made.rows).toBeGreaterThanOrEqual(1_500)
+    expect(made.rows).toBeGreaterThan(500)
     expect((await stat(file)).mode & 0o077).toBe(0)
     const bytes = await readFile(file)
     for (const id of ids) expect(bytes.includes(id)).toBe(false)

@@ -76,8 +76,8 @@ describe('[SRV-1] sojourn serve', () => {
     expect(stdout).toContain('"msg":"stopped"')
     for (const text of [stdout, metrics, status])
       for (const secret of [id, 'private', ADMIN, APP]) expect(text).not.toContain(secret)
-    for (const name of await readdir(join(data, 'store')))
-      expect((await readFile(join(data, 'store', name))).includes(id)).toBe(false)
+    for (const entry of await readdir(join(data, 'store'), { recursive: true, withFileTypes: true }))
+      if (entry.isFile()) expect((await readFile(join(entry.parentPath, entry.name))).includes(id)).toBe(false)
   })
 })
 

@@ -3,14 +3,15 @@ import {
   type ChangeDelta,
   EMPTY_FOLD,
   encodeChange,
+  encodeItem,
   encodeRecord,
+  type Item,
   type LiveRecord,
   mutate,
   openLease,
   sessionKey,
 } from '@sojourn/core'
 import { type LinkChange, openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
-import { encodeItem, type Item } from '@sojourn/core'
 import type { Message } from '@sojourn/wire'
 import { expect } from 'vitest'
 import { greeting, hex, linkAs, type Peer, type Stranger } from './hostile-peer.js'
@@ -120,7 +121,7 @@ export const MESSAGES: readonly Message[] = [
   { type: 'tell', request: 1, what: 'none', record: undefined },
   { type: 'want', keys: [sessionKey(ID)] },
   { type: 'records', records: [], absent: [] },
-  { type: 'digest', bits: 10, above: 0, ranges: [], sums: new Uint8Array(4_096), isSure: false },
+  { type: 'digest', bits: 14, above: 10, ranges: [], sums: new Uint8Array(0), isSure: false },
   { type: 'versions', bits: 10, ranges: [], versions: [] },
 ]
 

@@ -200,8 +200,7 @@ const taken = (
 }
 
 const transition = (before: SessionRecord | undefined, after: SessionRecord): Transition | undefined => {
-  if (after.kind === 'ended')
-    return before?.kind === 'ended' ? undefined : { name: 'ended', reason: after.end.reason }
+  if (after.kind === 'ended') return before?.kind === 'ended' ? undefined : { name: 'ended', reason: after.end.reason }
   if (before?.kind !== 'live') return { name: 'created' }
   return after.document === before.document || sameHeads(before.document, after.document)
     ? undefined

@@ -1,4 +1,17 @@
 export { ByteReader, ByteWriter } from './bytes.js'
+export {
+  changeSession,
+  createSession,
+  type Decided,
+  type Decision,
+  endSession,
+  type Refusal,
+  rotateSession,
+  type Transition,
+  takeItem,
+  takeRecord,
+  touchSession,
+} from './decide.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
 export { runDraft } from './document/draft.js'
@@ -26,21 +39,8 @@ export { checkTop, type Data, isPlainObject, sameValue, scalarFault, thaw, type 
 export { materialize, type View } from './document/view.js'
 export { type Duration, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
-export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
-export {
-  changeSession,
-  createSession,
-  type Decided,
-  type Decision,
-  endSession,
-  type Refusal,
-  rotateSession,
-  type Transition,
-  takeItem,
-  takeRecord,
-  touchSession,
-} from './decide.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
+export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
 export { LazySession } from './lazy-session.js'
 export {
   checkReason,

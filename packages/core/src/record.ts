@@ -83,7 +83,10 @@ export const recordVersion = (record: SessionRecord): string => {
  * A hash of a key and the version of its record, in two halves of 32 bits, cheap enough to be made at every commit: sums of them over
  * many records are what regions compare. It must notice accidents, not adversaries: who sends records has the secret.
  */
-export const versionHash = (key: SessionKey, record: SessionRecord): { readonly high: number; readonly low: number } => {
+export const versionHash = (
+  key: SessionKey,
+  record: SessionRecord,
+): { readonly high: number; readonly low: number } => {
   const words = [wordOf(key, 0), wordOf(key, 8), wordOf(key, 16), wordOf(key, 24)]
   const stamped = record.kind === 'ended' ? record.end : record.lease
   const { stamp } = stamped

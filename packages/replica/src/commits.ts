@@ -11,8 +11,8 @@ import type {
 } from '@sojourn/core'
 import {
   endSession,
-  isSojournError,
   expiresAt,
+  isSojournError,
   LazySession,
   optionalDuration,
   regionsNeeded,
@@ -20,8 +20,8 @@ import {
   SojournError,
 } from '@sojourn/core'
 import type { Committed, Entry, Reading } from '@sojourn/store'
-import { dataBytes } from './session-size.js'
 import type { Runtime } from './runtime.js'
+import { dataBytes } from './session-size.js'
 
 /** What a call decides of a record; `entry` is what the store holds of it. */
 export type Decide = (record: SessionRecord | undefined, now: number, entry: Entry | undefined) => Decided
@@ -109,7 +109,11 @@ export class Commits {
   }
 
   /** One entry of the journal, the new session first: whoever has seen the end has seen what follows it. */
-  rotate(key: SessionKey, newKey: SessionKey, edits: (entry: Entry) => ReturnType<Parameters<typeof rotateSession>[2]['edits']>) {
+  rotate(
+    key: SessionKey,
+    newKey: SessionKey,
+    edits: (entry: Entry) => ReturnType<Parameters<typeof rotateSession>[2]['edits']>,
+  ) {
     const { store, settings, actors } = this.#runtime
     const now = settings.ports.clock.now()
     const reading = store.readNow(key)

@@ -70,7 +70,7 @@ export class Digests {
   async #scrub(slice: number): Promise<void> {
     const { store, clock } = this.#options
     let count = 0
-    for (const keys of store.keys(slice))
+    for (const keys of store.index.keys(slice))
       for (const key of keys) {
         if (this.#closed) return
         await store.peek(key)
@@ -80,7 +80,7 @@ export class Digests {
 
   /** The sum over all records, as heartbeats carry it. */
   get sum(): string {
-    const { high, low } = this.#options.store.sums.sum
+    const { high, low } = this.#options.store.index.sum
     return hashOf(high, low)
   }
 
@@ -111,7 +111,7 @@ export class Digests {
   }
 
   #sendAll(link: Link, isSure: boolean): void {
-    const sums = bytesOf(this.#options.store.sums.rangeSums)
+    const sums = bytesOf(this.#options.store.index.rangeSums)
     link.send({ type: 'digest', bits: RANGE_BITS, above: 0, ranges: [], sums, isSure })
   }
 
@@ -120,7 +120,7 @@ export class Digests {
     const { store } = this.#options
     const { bits, above, ranges } = digest
     checkDigest(digest)
-    const ours = above === 0 ? store.sums.rangeSums : store.sums.sumsBelow(ranges, above, bits)
+    const ours = above === 0 ? store.index.rangeSums : store.index.sumsBelow(ranges, above, bits)
     const theirs = sumsOf(digest.sums)
     const children = 2 ** (bits - above)
     const differing: number[] = []
@@ -141,13 +141,13 @@ export class Digests {
   #descend(link: Link, ranges: readonly number[], bits: number): void {
     const { store } = this.#options
     if (ranges.length === 0) return
-    const isFew = store.size / 2 ** bits <= FEW_RECORDS
+    const isFew = store.index.size / 2 ** bits <= FEW_RECORDS
     for (let start = 0; start < ranges.length; start += RANGES_A_MESSAGE) {
       const some = ranges.slice(start, start + RANGES_A_MESSAGE)
       if (isFew || bits >= MAX_BITS) this.#list(link, some, bits)
       else {
         const below = bits + STEP_BITS
-        const sums = bytesOf(store.sums.sumsBelow(some, bits, below))
+        const sums = bytesOf(store.index.sumsBelow(some, bits, below))
         link.send({ type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true })
       }
     }
@@ -156,7 +156,7 @@ export class Digests {
   /** Lists our records in some ranges, in messages of ranges that are whole. */
   #list(link: Link, ranges: readonly number[], bits: number): void {
     const byRange = new Map<number, KeyVersion[]>(ranges.map((range) => [range, []]))
-    for (const { key, high, low } of this.#options.store.sums.versionsIn(new Set(ranges), bits))
+    for (const { key, high, low } of this.#options.store.index.versionsIn(new Set(ranges), bits))
       byRange.get(rangeOf(key, bits))!.push({ key, version: hashOf(high, low) })
     let part: { ranges: number[]; versions: KeyVersion[] } = { ranges: [], versions: [] }
     const flush = () => {
@@ -177,12 +177,12 @@ export class Digests {
     checkRanges(bits, ranges)
     const theirs = new Map(versions.map(({ key, version }) => [key, version]))
     const differing: SessionKey[] = []
-    for (const { key, high, low } of store.sums.versionsIn(new Set(ranges), bits)) {
+    for (const { key, high, low } of store.index.versionsIn(new Set(ranges), bits)) {
       if (theirs.get(key) !== hashOf(high, low)) differing.push(key)
       theirs.delete(key)
     }
     // What is due here already, by a clock that is a little ahead, differs in that only.
-    for (const key of theirs.keys()) if (!store.isDue(key)) differing.push(key)
+    for (const key of theirs.keys()) if (!store.index.isDue(key)) differing.push(key)
     if (differing.length > 0) await repair(link, differing)
   }
 
@@ -193,7 +193,7 @@ export class Digests {
   async versions(slice: number, asOf: number): Promise<KeyVersion[]> {
     const { store } = this.#options
     const out: KeyVersion[] = []
-    for (const keys of store.keys(slice & 0xff))
+    for (const keys of store.index.keys(slice & 0xff))
       for (const key of keys) {
         const reading = await store.peek(key)
         if (reading.state === 'held' && dueAt(reading.record) > asOf)

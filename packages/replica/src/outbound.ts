@@ -229,15 +229,15 @@ export class Outbound {
     this.#catchingUp = true
     this.#move('behind')
     const start = this.#sentThrough
-    // What was committed through here is met on the way, or moved behind it, or was purged.
-    const through = store.committed
-    const cursor = store.openFeed(this.#position)
+    // To the very end: a record that moves there while this is under way must be sent whole from there, for what the journal's tail has
+    // of it builds on what was not sent.
+    const cursor = store.index.openFeed(this.#position)
     try {
       let items: Uint8Array[] = []
       let bytes = 0
       for (let count = 1; ; count++) {
-        const row = store.nextInFeed(cursor)
-        if (row === undefined || row.sequence > through) break
+        const row = store.index.nextInFeed(cursor)
+        if (row === undefined) break
         this.#mustWalk = true
         this.#position = Math.max(this.#position, row.sequence)
         if (count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
@@ -261,13 +261,13 @@ export class Outbound {
         if (this.#isFull()) await this.#room()
         if (!this.#mayCatchUp(resumes)) return
       }
-      this.#position = Math.max(this.#position, through)
+      this.#position = Math.max(this.#position, store.committed)
       this.#mustWalk = false
       if (items.length > 0 || this.#sentThrough > start) this.#send(items, this.#position, 'caughtup')
     } catch (error) {
       failed(error)
     } finally {
-      store.closeFeed(cursor)
+      store.index.closeFeed(cursor)
       this.#catchingUp = false
       if (!this.#closed) this.#options.clock.soon(() => this.pump())
     }

@@ -39,7 +39,8 @@ export class Reaper {
 
   /** Something may be due sooner than was known: wakes up in time. */
   poke(): void {
-    if (!this.#running && this.#options.store.nextDue < this.#wakesAt) this.#sleep(this.#options.store.nextDue)
+    if (!this.#running && this.#options.store.index.nextDue < this.#wakesAt)
+      this.#sleep(this.#options.store.index.nextDue)
   }
 
   #sleep(until: number): void {
@@ -57,7 +58,7 @@ export class Reaper {
     this.#wakesAt = Number.POSITIVE_INFINITY
     this.#running = this.#collect()
       .then(
-        () => store.nextDue,
+        () => store.index.nextDue,
         (error: unknown) => {
           failed(error)
           return clock.now() + RETRY_MS
@@ -73,7 +74,7 @@ export class Reaper {
     const { store, clock } = this.#options
     let now = clock.now()
     for (let count = 1; !this.#closed; count++) {
-      const key = store.firstDue(now)
+      const key = store.index.firstDue(now)
       if (key === undefined) break
       const reading = store.peek(key)
       this.#look(key, reading instanceof Promise ? await reading : reading, now)

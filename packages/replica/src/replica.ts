@@ -240,8 +240,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { maxDepth } = settings.limits
     return this.#commits.run(
       options,
-      () =>
-        this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, { maxDepth })),
+      () => this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, { maxDepth })),
       this.#sessionOf<T>(newId),
     )
   }
@@ -250,7 +249,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store, settings } = this.#open()
     const { clock } = settings.ports
     let count = 0
-    for (const keys of store.keys())
+    for (const keys of store.index.keys())
       for (const key of keys) {
         if (++count % RECORDS_A_TURN === 0) await new Promise<void>((resolve) => clock.soon(resolve))
         const reading = await store.peek(key)

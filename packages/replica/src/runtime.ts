@@ -237,7 +237,7 @@ export class Runtime {
             `${lostEntries} entries of the journal are lost or corrupt; what they held comes back from the peers`,
           ),
         )
-      for (const key of corrupt) if (this.store.isCorrupt(key)) this.corrupt(key)
+      for (const key of corrupt) if (this.store.index.isCorrupt(key)) this.corrupt(key)
     })
   }
 

@@ -62,7 +62,9 @@ export class Disk {
   #underWay: { readonly take: () => void }[] = []
   #readyAt = 0
   #lockedBy: Host | undefined
-  #copy: { readonly rows: RowMap; readonly journal: Appended[]; readonly dropped: number; readonly at: number } | undefined
+  #copy:
+    | { readonly rows: RowMap; readonly journal: Appended[]; readonly dropped: number; readonly at: number }
+    | undefined
   readonly speed: DiskSpeed
   /** Which part refuses what is written. */
   readonly full = new Set<Part>()
@@ -181,9 +183,7 @@ export class Disk {
   }
 
   #moment(host: Host): Promise<void> {
-    return new Promise((resolve) =>
-      this.#time.schedule(this.#random.between(0, 0.5), () => host.deliver(resolve)),
-    )
+    return new Promise((resolve) => this.#time.schedule(this.#random.between(0, 0.5), () => host.deliver(resolve)))
   }
 
   #rowsOf(host: Host): Rows {

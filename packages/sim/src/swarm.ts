@@ -20,14 +20,7 @@ import { LIMITS } from './world.js'
 const NAMES = ['ap', 'eu', 'us', 'sa', 'af'] as const
 
 /** Faults that take what was on a disk. They come rarely enough for most worlds to be without. */
-const LOSING: ReadonlySet<FaultKind> = new Set([
-  'power',
-  'wipe',
-  'restore',
-  'rot',
-  'old-row',
-  'membership',
-])
+const LOSING: ReadonlySet<FaultKind> = new Set(['power', 'wipe', 'restore', 'rot', 'old-row', 'membership'])
 
 /** The world of a seed. The same seed gives the same plan. */
 export const planOf = (seed: number): Plan => {

@@ -160,9 +160,7 @@ export class Checkpoint {
     })
     const writes = taken.map(([key, { row }]): RowWrite => {
       const rowKey = recordRowKey(key)
-      return row
-        ? { type: 'put', key: rowKey, value: encodeRecordRow(rowKey, row) }
-        : { type: 'del', key: rowKey }
+      return row ? { type: 'put', key: rowKey, value: encodeRecordRow(rowKey, row) } : { type: 'del', key: rowKey }
     })
     // No row may say what a loss of power takes from the journal.
     await journal.sync()

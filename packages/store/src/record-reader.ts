@@ -69,7 +69,7 @@ export class RecordReader<P extends PendingRecord> {
   read(key: SessionKey, counts: boolean, keep: boolean): Reading | Promise<Reading> {
     const known = this.#inMemory(key)
     if (counts && known) this.#hits++
-    else if (counts) this.#misses++
+    else if (counts && this.#options.index.has(key)) this.#misses++
     return known ?? this.#load(key, keep)
   }
 

@@ -23,8 +23,7 @@ export const keyOfRecordRow = (row: Uint8Array): SessionKey =>
 export const isRecordRow = (row: Uint8Array): boolean => row[0] === SPACE.record && row.length === 1 + KEY_BYTES
 
 /** Whether a key could be that of a row. */
-export const isRowKey = (row: Uint8Array): boolean =>
-  isRecordRow(row) || (row.length === 1 && row[0] === SPACE.state)
+export const isRowKey = (row: Uint8Array): boolean => isRecordRow(row) || (row.length === 1 && row[0] === SPACE.state)
 
 /** Before every value, so that a flipped bit does not become state: LevelDB hands it back without a word. Little endian. */
 const CHECKSUM_BYTES = 4

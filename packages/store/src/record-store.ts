@@ -18,7 +18,6 @@ import type {
 } from '@sojourn/core'
 import { dueAt, encodeItem, encodeRecord, expiresAt, materialize, SojournError } from '@sojourn/core'
 import { Checkpoint } from './checkpoint.js'
-import type { FeedCursor } from './index/feed-order.js'
 import { type Origin, SessionIndex } from './index/session-index.js'
 import type { JournalCommit } from './journal-entry.js'
 import { JournalTail } from './journal-tail.js'
@@ -90,6 +89,25 @@ interface Parts {
 }
 
 type Pending = Commit & { done: Promise<void> }
+
+/** What others may ask the index. */
+export type IndexView = Pick<
+  SessionIndex,
+  | 'size'
+  | 'isCorrupt'
+  | 'isDue'
+  | 'originOf'
+  | 'keys'
+  | 'openFeed'
+  | 'nextInFeed'
+  | 'closeFeed'
+  | 'nextDue'
+  | 'firstDue'
+  | 'sum'
+  | 'rangeSums'
+  | 'sumsBelow'
+  | 'versionsIn'
+>
 
 export class RecordStore {
   readonly actor: FeedId
@@ -203,6 +221,11 @@ export class RecordStore {
       uncheckpointed: { records: checkpoint.count, bytes: checkpoint.bytes },
       checkpoints: { ...checkpoint.totals },
     }
+  }
+
+  /** What finds records without reading them. */
+  get index(): IndexView {
+    return this.#index
   }
 
   /** The record of a key. @throws STORE_FAILED; see {@link RecordReader.read} */
@@ -372,56 +395,6 @@ export class RecordStore {
     const { clock, maxLifetimeMs, corrupt } = this.#options
     this.#index.markCorrupt(key, clock.now() + maxLifetimeMs)
     corrupt(key)
-  }
-
-  isCorrupt(key: SessionKey): boolean {
-    return this.#index.isCorrupt(key)
-  }
-
-  /** The keys of all records, or of those that start with a byte, in order, in parts. What comes later is not among them. */
-  keys(slice?: number): Iterable<readonly SessionKey[]> {
-    return this.#index.keys(slice)
-  }
-
-  /** A place in the feed behind a sequence. Close it. */
-  openFeed(after: number): FeedCursor {
-    return this.#index.openFeed(after)
-  }
-
-  nextInFeed(cursor: FeedCursor) {
-    return this.#index.nextInFeed(cursor)
-  }
-
-  closeFeed(cursor: FeedCursor): void {
-    this.#index.closeFeed(cursor)
-  }
-
-  get size(): number {
-    return this.#index.size
-  }
-
-  /** Whether no copy of a record can show any more, as far as that was noticed. */
-  isDue(key: SessionKey): boolean {
-    return this.#index.get(key)?.isDue === true
-  }
-
-  originOf(key: SessionKey): Origin | undefined {
-    return this.#index.originOf(key)
-  }
-
-  /** What peers compare: see {@link SessionIndex}. */
-  get sums(): Pick<SessionIndex, 'sum' | 'rangeSums' | 'sumsBelow' | 'versionsIn'> {
-    return this.#index
-  }
-
-  /** When something is due next, milliseconds since the epoch; infinite where nothing is. */
-  get nextDue(): number {
-    return this.#index.nextDue
-  }
-
-  /** The key that is due first, where that is by `now`. It comes again until {@link lookAgain}, or a commit, moves it. */
-  firstDue(now: number): SessionKey | undefined {
-    return this.#index.firstDue(now)
   }
 
   /** Notes what the clock has made of a record, and when to look again. Returns whether that it expired is news. */

@@ -1,8 +1,8 @@
 /** Copies of a store: rows read key by key while it goes on, and a new store filled with them. */
 import type { Clock, Row, RowWrite, SessionKey, StorageEngine } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
-import type { RecordStore } from './record-store.js'
 import { encodeRecordRow, isRowKey, recordRowKey, rowOf, STATE_KEY } from './record-row.js'
+import type { RecordStore } from './record-store.js'
 import { encodeState } from './store-state.js'
 
 /** Records of one chunk; others run between two of them. */
@@ -14,9 +14,9 @@ const ROWS_A_CHUNK = 256
  */
 export const snapshotRows = async function* (store: RecordStore, clock: Clock): AsyncGenerator<readonly Row[]> {
   const state = { ...store.stateAt(0), head: store.committed }
-  const cursor = store.openFeed(store.committed)
+  const cursor = store.index.openFeed(store.committed)
   try {
-    for (const keys of store.keys())
+    for (const keys of store.index.keys())
       for (let start = 0; start < keys.length; start += ROWS_A_CHUNK) {
         yield await rowsOf(store, keys.slice(start, start + ROWS_A_CHUNK))
         await new Promise<void>((resolve) => clock.soon(resolve))
@@ -24,7 +24,7 @@ export const snapshotRows = async function* (store: RecordStore, clock: Clock): 
     for (;;) {
       const changed: SessionKey[] = []
       while (changed.length < ROWS_A_CHUNK) {
-        const next = store.nextInFeed(cursor)
+        const next = store.index.nextInFeed(cursor)
         if (next === undefined) break
         changed.push(next.key)
       }
@@ -34,7 +34,7 @@ export const snapshotRows = async function* (store: RecordStore, clock: Clock): 
     }
     yield [[STATE_KEY, encodeState(state)]]
   } finally {
-    store.closeFeed(cursor)
+    store.index.closeFeed(cursor)
   }
 }
 
@@ -47,7 +47,7 @@ const rowsOf = async (store: RecordStore, keys: readonly SessionKey[]): Promise<
     const encoded = reading.state === 'held' ? store.encoded(key) : undefined
     if (reading.state !== 'held' || encoded === undefined) continue
     const rowKey = recordRowKey(key)
-    const row = rowOf(key, reading.record, encoded, reading.sequence, store.originOf(key))
+    const row = rowOf(key, reading.record, encoded, reading.sequence, store.index.originOf(key))
     rows.push([rowKey, encodeRecordRow(rowKey, row)])
   }
   return rows

@@ -63,8 +63,7 @@ export const encodeState = (state: StoreState): Uint8Array => {
 /** @throws STORE_CORRUPT, STORE_FORMAT */
 export const decodeState = (row: Uint8Array): StoreState => {
   const body = unseal(STATE_KEY, row)
-  if (body === undefined)
-    throw new SojournError('STORE_CORRUPT', 'what the store knows of itself fails its checksum')
+  if (body === undefined) throw new SojournError('STORE_CORRUPT', 'what the store knows of itself fails its checksum')
   const from = new ByteReader(body, 'STORE_CORRUPT')
   const format = from.uint()
   if (format !== STORE_FORMAT)
@@ -79,7 +78,5 @@ export const decodeState = (row: Uint8Array): StoreState => {
 /** The incarnation after another, whose feed goes on behind `head`. */
 export const nextIncarnation = (previous: Incarnation | undefined, head: number, actor: FeedId): Incarnation => ({
   actor,
-  lineage: previous
-    ? [{ feed: previous.actor, through: head }, ...previous.lineage].slice(0, MAX_ANCESTORS)
-    : [],
+  lineage: previous ? [{ feed: previous.actor, through: head }, ...previous.lineage].slice(0, MAX_ANCESTORS) : [],
 })

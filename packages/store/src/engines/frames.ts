@@ -15,7 +15,10 @@ export const writeFrame = (out: Buffer, at: number, number: number, bytes: Uint8
   out.writeUInt32LE(bytes.length, at)
   out.writeUIntLE(number, at + LENGTH_BYTES + CHECKSUM_BYTES, NUMBER_BYTES)
   out.set(bytes, at + FRAME_BYTES)
-  out.writeUInt32LE(crc32(out.subarray(at + LENGTH_BYTES + CHECKSUM_BYTES, at + FRAME_BYTES + bytes.length)), at + LENGTH_BYTES)
+  out.writeUInt32LE(
+    crc32(out.subarray(at + LENGTH_BYTES + CHECKSUM_BYTES, at + FRAME_BYTES + bytes.length)),
+    at + LENGTH_BYTES,
+  )
 }
 
 interface Frame {

@@ -1,7 +1,7 @@
 /** The default engine: a directory with a journal of segment files and rows in LevelDB. */
 import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { type StorageEngine, SojournError } from '@sojourn/core'
+import { SojournError, type StorageEngine } from '@sojourn/core'
 import { LevelRows, translate } from './level-rows.js'
 import { openMemory } from './memory.js'
 import { SegmentJournal } from './segment-journal.js'

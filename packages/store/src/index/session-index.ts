@@ -128,6 +128,12 @@ export class SessionIndex {
     return slot >= 0 && (this.#flags[slot]! & FLAG.corrupt) !== 0
   }
 
+  /** Whether no copy of a record can show any more, as far as that was noticed. */
+  isDue(key: SessionKey): boolean {
+    const slot = this.#find(key)
+    return slot >= 0 && (this.#flags[slot]! & FLAG.due) !== 0
+  }
+
   get(key: SessionKey): IndexEntry | undefined {
     const slot = this.#find(key)
     return slot < 0 ? undefined : this.#entryAt(slot)
@@ -278,7 +284,7 @@ export class SessionIndex {
     return this.#due.earliest
   }
 
-  /** The key that is due first, where that is by `now`. It comes again until {@link setDue} or {@link remove}. */
+  /** The key that is due first, where that is by `now`. It comes again until it is looked at, or committed. */
   firstDue(now: number): SessionKey | undefined {
     return this.#due.earliest <= now ? keyOfWords(this.#words, this.#due.top * KEY_WORDS) : undefined
   }
