@@ -1,4 +1,4 @@
-import { sessionKey } from '@sojourn/replica'
+import { type Duration, sessionKey } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions } from '../support/region.js'
 import { all, closeOpened, EVERYTHING, HOUR, listen, MINUTE, open, openStepped, refuses } from '../support/replica.js'
@@ -132,7 +132,7 @@ describe('touch', () => {
     expect((await eu.touch(id))!.expiresAt).toBeGreaterThanOrEqual(clock.now() + 2 * HOUR - 1_000)
     const shorter = (await eu.touch(id, { idleTimeout: '1m' }))!
     expect(shorter.expiresAt).toBeLessThan(clock.now() + 2 * MINUTE)
-    await refuses(eu.touch(id, { idleTimeout: 'soon' }), 'INVALID_OPTION', { option: 'idleTimeout' })
+    await refuses(eu.touch(id, { idleTimeout: 'soon' as Duration }), 'INVALID_OPTION', { option: 'idleTimeout' })
   })
 
   it('[API-1] extends nothing past the absolute limit', async () => {

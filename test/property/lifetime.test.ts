@@ -80,7 +80,7 @@ const act = (replicas: readonly Replica[], step: Exclude<Step, { kind: 'wait' }>
   else if (step.kind === 'touch') {
     // Only what shows can be used; the lease is what a touch may move.
     if (isVisible(record, now))
-      take(replica, { ...record, lease: renewLease(record.lease, now, ACTORS[step.at]!, step.idle) })
+      take(replica, { ...record, lease: renewLease(record.lease, now, ACTORS[step.at]!, { idleTimeoutMs: step.idle }) })
   } else if (step.kind === 'end') {
     if (record.kind === 'ended') return
     const stamp = nextStamp(undefined, now, ACTORS[step.at]!)

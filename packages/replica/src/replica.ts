@@ -4,6 +4,7 @@ import type {
   Data,
   EndOptions,
   EndReason,
+  Lease,
   Level,
   LiveRecord,
   ReadOptions,
@@ -20,15 +21,16 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  checkCall,
   checkIncrement,
   checkPointer,
-  checkReason,
   checkTop,
   diff,
   type Edit,
   EMPTY_FOLD,
   editsFor,
   expiresAt,
+  incrementEdit,
   isSojournError,
   isVisible,
   mutate,
@@ -36,6 +38,7 @@ import {
   openLease,
   optionalDuration,
   quorumUnmet,
+  quoted,
   regionsNeeded,
   renewLease,
   runDraft,
@@ -81,6 +84,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
+    checkCall('create', options)
     const { store, settings } = this.#open()
     const id = options.id ?? newSessionId(settings.ports.random)
     const key = sessionKey(id)
@@ -89,7 +93,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     if (lifetimeMs > settings.maxLifetimeMs)
       throw new SojournError(
         'INVALID_OPTION',
-        `maxLifetime is longer than the store's session.maxLifetime (${settings.maxLifetimeMs} ms), which is what regions remember an ended id for`,
+        `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms: so long regions remember an ended id`,
         { option: 'maxLifetime' },
       )
     checkTop(data)
@@ -118,6 +122,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
+    checkCall('get', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
@@ -145,6 +150,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     update: Update<T>,
     options: UpdateOptions = {},
   ): Promise<Session<T>> {
+    checkCall('update', options)
     return this.#change<T>(id, options, (data) => {
       const { maxDepth } = this.#runtime.settings.limits
       if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), { maxDepth })
@@ -153,6 +159,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+    checkCall('replace', options)
     const counters = new Set((options.counters ?? []).map(checkPointer))
     checkTop(next)
     return this.#change<T>(id, options, (data) =>
@@ -168,7 +175,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   ): Promise<Session<T>> {
     checkPointer(path)
     checkIncrement(by)
-    return this.#change<T>(id, options, () => [{ kind: 'increment', path, by }])
+    checkCall('increment', options)
+    return this.#change<T>(id, options, (data) => [incrementEdit(data, path, by)])
   }
 
   /** The common path of everything that changes data: read, edit, commit. */
@@ -191,7 +199,7 @@ export class Replica implements SessionApi, AsyncDisposable {
         this.#runtime.actors.for(key, record.document),
         edit(store.viewOf(entry)!.data),
       )
-      const lease = options.touch === false ? record.lease : renewLease(record.lease, now, store.actor, idleTimeoutMs)
+      const lease = options.touch === false ? record.lease : this.#renewed(record, now, idleTimeoutMs)
       if (mutation === undefined && lease === record.lease) return this.#commits.unchanged<T>(id, key, entry)
       const next: LiveRecord = { ...record, document: mutation?.fold ?? record.document, lease }
       const renewed = lease === record.lease ? undefined : lease
@@ -202,7 +210,13 @@ export class Replica implements SessionApi, AsyncDisposable {
     })
   }
 
+  #renewed({ lease }: LiveRecord, now: number, idleTimeoutMs: number | undefined): Lease {
+    const { store, settings } = this.#runtime
+    return renewLease(lease, now, store.actor, { idleTimeoutMs, granularityMs: settings.touchGranularityMs })
+  }
+
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
+    checkCall('touch', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
@@ -214,15 +228,16 @@ export class Replica implements SessionApi, AsyncDisposable {
       const { now } = this.#commits.admit()
       const entry = this.#commits.visible(key, now)
       const { record } = entry
-      const lease = renewLease(record.lease, now, store.actor, idleTimeoutMs)
+      const lease = this.#renewed(record, now, idleTimeoutMs)
       if (lease === record.lease) return this.#commits.unchanged<T>(id, key, entry)
       return this.#commits.live<T>(id, key, { ...record, lease }, { type: 'lease', key, lease }, undefined)
     })
   }
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
+    checkCall('end', options)
     this.#open()
-    return this.#endKey(sessionKey(id), checkReason(options.reason) ?? 'logout', options)
+    return this.#endKey(sessionKey(id), options.reason ?? 'logout', options)
   }
 
   async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
@@ -244,6 +259,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
+    checkCall('rotate', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const healing = this.#commits.sound(key)
@@ -294,7 +310,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async endAll(options: EndOptions = {}): Promise<number> {
-    const reason = checkReason(options.reason) ?? 'logout'
+    checkCall('endAll', options)
+    const reason = options.reason ?? 'logout'
     let count = 0
     for await (const { key } of this.sessions()) if (await this.#endKey(key, reason, options)) count++
     return count
@@ -399,7 +416,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   #open(): Runtime {
-    if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${this.region} was closed`)
+    if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${quoted(this.region)} was closed`)
     return this.#runtime
   }
 
