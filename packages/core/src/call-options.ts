@@ -1,9 +1,7 @@
-/** What the calls of the session API take as options, and what is a session API. */
-import { SojournError } from './errors.js'
+/** What the calls of the session API take as options. */
 import { MAX_ID_CHARS } from './key.js'
 import { END_REASONS } from './lifetime.js'
 import {
-  checkOption,
   checkOptions,
   choiceRule,
   DURATION_RULE,
@@ -11,7 +9,6 @@ import {
   LEVEL_RULE,
   type OptionTable,
   optionTable,
-  portRule,
   type RulesOf,
   secretOption,
   textRule,
@@ -33,7 +30,8 @@ const UPDATE: RulesOf<UpdateOptions> = { ...WRITE, touch: FLAG_RULE, idleTimeout
 
 const END = optionTable<EndOptions>({ ...WRITE, reason: choiceRule(END_REASONS) })
 
-type Call = Exclude<keyof SessionApi, 'sessions' | 'count'>
+type Call = keyof SessionApi &
+  ('create' | 'get' | 'update' | 'replace' | 'increment' | 'touch' | 'end' | 'rotate' | 'endAll')
 
 const TABLES: { readonly [call in Call]: OptionTable } = {
   create: optionTable<CreateOptions>({
@@ -64,19 +62,4 @@ const TABLES: { readonly [call in Call]: OptionTable } = {
  */
 export const checkCall = (call: Call, options: object | undefined): void => {
   if (options !== undefined) checkOptions(options, TABLES[call], call)
-}
-
-const SESSIONS = {
-  ...portRule('get', 'create', 'replace', 'touch', 'end'),
-  allowed: 'an open replica (await openReplica(…)) or a connected client (await connect(…))',
-}
-
-/**
- * Checks what an adapter is given to keep its sessions in. A promise of a replica, which nobody awaited, is none.
- * @throws INVALID_OPTION
- */
-export const checkSessions = (sessions: unknown, option: string): void => {
-  if (sessions === undefined)
-    throw new SojournError('INVALID_OPTION', `${option} is not set; give ${SESSIONS.allowed}`, { option })
-  checkOption(sessions, option, SESSIONS)
 }

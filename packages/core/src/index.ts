@@ -1,6 +1,6 @@
 /** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
-export { checkCall, checkSessions } from './call-options.js'
+export { checkCall } from './call-options.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
 export { runDraft } from './document/draft.js'

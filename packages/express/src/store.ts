@@ -1,13 +1,5 @@
 import type { Clock, Data, Duration, SessionApi } from '@sojourn/core'
-import {
-  checkPointer,
-  checkSessions,
-  isSojournError,
-  parseDuration,
-  SojournError,
-  systemClock,
-  thaw,
-} from '@sojourn/core'
+import { checkPointer, isSojournError, parseDuration, SojournError, systemClock, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { idleTimeoutOf, revivedCookie, storedCookie } from './cookie.js'
@@ -42,7 +34,8 @@ export class SojournStore extends session.Store {
   /** @throws INVALID_OPTION, INVALID_DATA (a counter that is no JSON pointer) */
   constructor({ sessions, counters = [], timeout = '5s', clock = systemClock }: SojournStoreOptions) {
     super()
-    checkSessions(sessions, 'sessions')
+    if (typeof sessions?.get !== 'function')
+      throw new SojournError('INVALID_OPTION', 'sessions: give an open replica (openReplica)', { option: 'sessions' })
     this.#sessions = sessions
     this.#counters = counters.map(checkPointer)
     this.#timeoutMs = parseDuration(timeout, 'timeout')
