@@ -18,14 +18,6 @@ const MAX_SUM = BigInt(MAX_COUNT)
 export const shownCount = (sum: bigint): number =>
   sum > MAX_SUM ? MAX_COUNT : sum < -MAX_SUM ? -MAX_COUNT : Number(sum)
 
-/** Whether an addition would take a sum out of what can be shown, or further out. One towards zero never does. */
-export const leavesCounts = (sum: bigint, by: number): boolean => {
-  const next = sum + BigInt(by)
-  return magnitude(next) > MAX_SUM && magnitude(next) > magnitude(sum)
-}
-
-const magnitude = (value: bigint): bigint => (value < 0n ? -value : value)
-
 /** What an increment adds. @throws INVALID_OPTION where that is no integer */
 export const checkIncrement = (by: number): number => {
   if (isInteger(by)) return by
