@@ -56,12 +56,14 @@ export const checkOptions = (given: unknown, table: OptionTable, owner: string, 
     const value = options[name]
     if (value !== undefined) checkOption(value, at === '' ? name : `${at}.${name}`, rule, owner)
   }
-  for (const name of table.required)
-    if (options[name] === undefined) {
-      const option = at === '' ? name : `${at}.${name}`
-      const { allowed } = table.rules.get(name)!
-      throw new SojournError('INVALID_OPTION', `${option} is not set; give ${allowed}`, { option })
-    }
+  if (table.required.length > 0) checkRequired(options, table, at)
+}
+
+const checkRequired = (options: { readonly [name: string]: unknown }, table: OptionTable, at: string): void => {
+  const name = table.required.find((each) => options[each] === undefined)
+  if (name === undefined) return
+  const option = at === '' ? name : `${at}.${name}`
+  throw new SojournError('INVALID_OPTION', `${option} is not set; give ${table.rules.get(name)!.allowed}`, { option })
 }
 
 /** Checks one value. @throws INVALID_OPTION */
