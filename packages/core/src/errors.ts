@@ -58,7 +58,7 @@ export interface ErrorDetails {
    * CONNECTION_LOST, TIMEOUT: the server has it, or never got it.
    */
   readonly mayHaveApplied?: boolean
-  /** SESSION_TOO_LARGE, FRAME_TOO_LARGE, OVERLOADED: the limit that was met, in its own unit. */
+  /** SESSION_TOO_LARGE, FRAME_TOO_LARGE, OVERLOADED, INVALID_DATA of a counter: the limit that was met, in its own unit. */
   readonly limit?: number
   /** SESSION_EXISTS: what is remembered under the id. */
   readonly state?: 'live' | 'ended' | 'expired'
