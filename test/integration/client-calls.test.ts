@@ -452,7 +452,29 @@ describe('connect', () => {
     ['limits.maxInFlight', { url: 'ws://a', limits: { maxInFlight: 0 } }],
     ['connection.timeout', { url: 'ws://a', connection: { heartbeat: '1s', timeout: '1s' } }],
     ['nearCache.maxStale', { url: 'ws://a', nearCache: { maxStale: '1s' } }],
+    ['options', undefined],
+    ['nearCache', { url: 'ws://a', nearCache: 'yes' }],
+    ['nearCache.maxEntrys', { url: 'ws://a', nearCache: { maxEntrys: 5 } }],
+    ['connection.heartbeet', { url: 'ws://a', connection: { heartbeet: '1s' } }],
+    ['tls.rejectUnauthorized', { url: 'wss://a', tls: { rejectUnauthorized: false } }],
+    ['tls.ca', { url: 'wss://a', tls: { ca: [5] } }],
+    ['linkChanged', { url: 'ws://a', linkChanged: true }],
+    ['ports.clock', { url: 'ws://a', ports: { clock: {} } }],
   ])('[NET-2] refuses a bad %s: %j', async (option, options) => {
     expect(await codeOf(connect(options as never))).toMatchObject({ code: 'INVALID_OPTION', option })
+  })
+
+  it('[OPT-2] says what was given, what is allowed, and what was probably meant', async () => {
+    const messageOf = async (options: object) => ((await codeOf(connect(options as never))) as Error).message
+    expect(await messageOf({ url: 'ws://a', tokn: 'hush' })).toMatch(
+      /^INVALID_OPTION: tokn is no option of connect: it is a string of 4 characters\. Did you mean token\? There are url, urls, /,
+    )
+    expect(await messageOf({ url: 'http://me:hush@a' })).toBe(
+      `INVALID_OPTION: url is "http://…@a"; give an address such as 'wss://sessions.eu.example.net:7200'`,
+    )
+    expect(await messageOf({ url: 'ws://a', heartbeat: '1s' })).toMatch(/Did you mean connection\.heartbeat\?/)
+    expect(await messageOf({ url: 'ws://a', timeout: '5 minutes' })).toMatch(
+      /timeout is "5 minutes"; give milliseconds/,
+    )
   })
 })

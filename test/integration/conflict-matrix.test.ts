@@ -190,7 +190,8 @@ Four rules explain all of it:
 2. **The absolute limit comes next.** Nothing extends a session past it.
 3. **A use beats an idle expiry.** Every edit, increment and touch renews the session; the later renewal counts everywhere.
 4. **Edits merge field by field.** Edits of different fields both stay. Of two values of one field one wins, the same one
-   everywhere. A deletion or a replacement takes away only what its writer had seen. Counters add up.
+   everywhere. A deletion or a replacement takes away only what its writer had seen. Counters add up; they show
+   2^53 - 1 at most, and keep what they come to.
 
 ${row(['', ...OPS.map((op) => `**${op}**`)])}
 ${row(['---', ...OPS.map(() => '---')])}

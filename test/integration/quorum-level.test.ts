@@ -1,4 +1,4 @@
-import { openReplica } from '@sojourn/replica'
+import { type Duration, openReplica } from '@sojourn/replica'
 import { describe, expect, it } from 'vitest'
 import { consistency, dataIn, longer, THREE, unmetRead, unmetWrite } from '../support/quorum.js'
 import { openRegions, steppedClock } from '../support/region.js'
@@ -128,7 +128,7 @@ describe('timeouts', () => {
     await using regions = await openRegions(THREE, { consistency })
     const { eu } = regions
     const { head } = eu.status()
-    for (const timeout of [0, -1, Number.NaN, 'soon', '5'] as const) {
+    for (const timeout of [0, -1, Number.NaN, 'soon', '5'] as Duration[]) {
       const refused = { code: 'INVALID_OPTION', option: 'timeout' }
       await expect(eu.create({}, { write: 'majority', timeout })).rejects.toMatchObject(refused)
       await expect(eu.get('x', { read: 'majority', timeout })).rejects.toMatchObject(refused)

@@ -156,6 +156,8 @@ describe.runIf(isEmbedded())('openReplica', () => {
     ['session.idleTimeout', { ...base, session: { idleTimeout: 0 } }],
     ['session.maxLifetime', { ...base, session: { maxLifetime: true } }],
     ['session.maxLifetime', { ...base, session: { maxLifetime: '101 years' } }],
+    ['session.touchGranularity', { ...base, session: { touchGranularity: -1 } }],
+    ['session.touchGranularity', { ...base, session: { touchGranularity: '0s' } }],
     ['session.idle', { ...base, session: { idle: '5m' } }],
     ['consistency.read', { ...base, consistency: { read: 'most' } }],
     ['consistency.read', { ...base, consistency: { read: 2 } }],

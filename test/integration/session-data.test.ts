@@ -1,3 +1,4 @@
+import { runInNewContext, runInThisContext } from 'node:vm'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions } from '../support/region.js'
 import { all, closeOpened, EVERYTHING, MINUTE, open, openStepped, refuses } from '../support/replica.js'
@@ -49,6 +50,55 @@ describe('data', () => {
     await regions.us.replace(id, there, { touch: false })
     const copy = await regions.us.create(there)
     expect(copy.data).toStrictEqual(EVERYTHING)
+  })
+
+  it('[DATA-2] of another realm is what it would be of this one', async () => {
+    const eu = await open()
+    const make =
+      '({ at: new Date(5), in: { list: [{ a: new Date(6) }], raw: Uint8Array.of(7), none: Object.create(null) } })'
+    const foreign = runInNewContext(make)
+    expect(foreign instanceof Object).toBe(false)
+    const here = { at: new Date(5), in: { list: [{ a: new Date(6) }], raw: Uint8Array.of(7), none: {} } }
+    const { id, data } = await eu.create(foreign)
+    expect(data).toStrictEqual(here)
+    // The same again writes nothing; the base, the patch, and what a draft returns may come from anywhere, too.
+    const { head } = eu.status()
+    await eu.replace(id, runInNewContext(make), { touch: false })
+    await eu.replace(id, here, { base: runInNewContext(make), touch: false })
+    await eu.update(id, () => runInNewContext(make), { touch: false })
+    expect(eu.status().head).toBe(head)
+    expect((await eu.update(id, runInNewContext('({ at: null, in: { more: true } })'))).data).toStrictEqual({
+      in: { ...here.in, more: true },
+    })
+    await refuses(
+      eu.update(id, () => runInNewContext('Promise.resolve({})')),
+      'INVALID_OPTION',
+      { option: 'update' },
+    )
+  })
+
+  it('[DATA-2] and what is no data there is none here', async () => {
+    const eu = await open()
+    for (const what of [
+      'new Map()',
+      'new (class Ada {})()',
+      'Object.create({})',
+      'Object.create(Object.create(null))',
+      'new Date(NaN)',
+      'new Number(1)',
+      'Object.create(Date.prototype)',
+      'Object.create(Uint8Array.prototype)',
+      'new Float64Array(1)',
+    ])
+      for (const made of [runInNewContext(what), runInThisContext(what)])
+        await refuses(eu.create({ made }), 'INVALID_DATA', { path: '/made' }, what)
+  })
+
+  it('[DATA-1] comes back with the keys of each object sorted', async () => {
+    const eu = await open()
+    const { id, data } = await eu.create({ b: 1, a: { d: 1, c: 2 }, B: 3, list: [{ z: 1, y: 2 }] })
+    expect(JSON.stringify(data)).toBe('{"B":3,"a":{"c":2,"d":1},"b":1,"list":[{"z":1,"y":2}]}')
+    expect(JSON.stringify((await eu.get(id))!.data)).toBe(JSON.stringify(data))
   })
 
   it('[API-1] is deep-frozen, and nobody else’s', async () => {
@@ -290,6 +340,70 @@ describe('increment', () => {
     expect((await eu.increment(id, '/made/here', 7)).data).toMatchObject({ made: { here: 7 } })
     await Promise.all(Array.from({ length: 20 }, () => eu.increment(id, '/n')))
     expect((await eu.get(id))?.data.n).toBe(16)
+  })
+
+  it('[COUNT-2] never replaces what it would be in: refused with the pointer, and what is there', async () => {
+    const eu = await open()
+    const data = {
+      list: [1, [2]],
+      name: 'ada',
+      no: null,
+      on: true,
+      at: new Date(1),
+      raw: Uint8Array.of(1),
+      in: { x: 'y' },
+      n: 5,
+    }
+    const { id } = await eu.create(data)
+    const { head } = eu.status()
+    const cases: readonly (readonly [path: string, says: string])[] = [
+      ['/list/0', '"/list" holds an array'],
+      ['/list/1/0', '"/list" holds an array'],
+      ['/list/length', '"/list" holds an array'],
+      ['/name/x', '"/name" holds a string'],
+      ['/name/length', '"/name" holds a string'],
+      ['/no/x', '"/no" holds null'],
+      ['/on/x', '"/on" holds a boolean'],
+      ['/at/x', '"/at" holds a date'],
+      ['/raw/0', '"/raw" holds bytes'],
+      ['/in/x/y/z', '"/in/x" holds a string'],
+      ['/n/x', '"/n" holds a number'],
+      ['/name', '"/name" holds a string'],
+      ['/list', '"/list" holds an array'],
+      ['/in', '"/in" holds an object'],
+    ]
+    for (const [path, says] of cases) {
+      const error = await eu.increment(id, path).catch((reason: unknown) => reason)
+      expect(error, path).toMatchObject({ code: 'INVALID_DATA', path, message: expect.stringContaining(says) })
+    }
+    expect(eu.status().head).toBe(head)
+    expect((await eu.get(id))!.data).toEqual(data)
+    // What is not there is made, also below what is there and is an object.
+    expect((await eu.increment(id, '/in/a/b')).data.in).toEqual({ x: 'y', a: { b: 1 } })
+    expect((await eu.increment(id, '/toString/valueOf')).data.toString).toEqual({ valueOf: 1 })
+  })
+
+  it('[COUNT-1] a counter that two regions took past 2^53 shows 2^53 - 1, and goes on towards 0', async () => {
+    await using regions = await openRegions(['eu', 'us'])
+    const { eu, us } = regions
+    const max = Number.MAX_SAFE_INTEGER
+    const { id } = await eu.create({ n: max - 5 })
+    await regions.settled()
+    eu.isolate()
+    await Promise.all([eu.increment(id, '/n', 4), us.increment(id, '/n', 4)])
+    eu.rejoin()
+    await regions.settled()
+    for (const region of [eu, us]) {
+      expect((await region.get(id))!.data).toEqual({ n: max })
+      await refuses(region.increment(id, '/n'), 'INVALID_DATA', { path: '/n', limit: max })
+    }
+    // Three too many: they are taken off first.
+    expect((await us.increment(id, '/n', -2)).data).toEqual({ n: max })
+    expect((await us.increment(id, '/n', -2)).data).toEqual({ n: max - 1 })
+    await regions.settled()
+    expect((await eu.increment(id, '/n', 1)).data).toEqual({ n: max })
+    await regions.settled()
+    expect((await us.get(id))!.data).toEqual({ n: max })
   })
 
   it('[API-1] refuses what cannot be added, and what cannot be added to', async () => {

@@ -1,4 +1,4 @@
-import { sessionKey } from '@sojourn/replica'
+import { type Duration, sessionKey } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions } from '../support/region.js'
 import { all, closeOpened, EVERYTHING, HOUR, listen, MINUTE, open, openStepped, refuses } from '../support/replica.js'
@@ -93,6 +93,44 @@ describe('get', () => {
 })
 
 describe('touch', () => {
+  it('[EXP-5] is written as session.touchGranularity says: 0 is exact', async () => {
+    const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', touchGranularity: 0 } })
+    const { id } = await eu.create({})
+    for (const step of [10, 1_000, MINUTE]) {
+      clock.advance(step)
+      const { head } = eu.status()
+      const before = clock.now()
+      const { expiresAt } = (await eu.touch(id))!
+      expect(expiresAt).toBeGreaterThanOrEqual(before + 20 * MINUTE)
+      expect(expiresAt).toBeLessThanOrEqual(clock.now() + 20 * MINUTE)
+      expect(eu.status().head).toBe(head + 1)
+    }
+    clock.advance(20 * MINUTE)
+    expect(await eu.get(id)).toBeUndefined()
+  })
+
+  it('[EXP-5] a longer one writes less, and the session lives that much longer', async () => {
+    const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', touchGranularity: '5m' } })
+    const { id, createdAt, expiresAt } = await eu.create({})
+    expect(expiresAt).toBe(createdAt + 20 * MINUTE)
+    clock.advance(1_000)
+    const before = clock.now()
+    const until = (await eu.touch(id))!.expiresAt
+    expect(until).toBeGreaterThanOrEqual(before + 25 * MINUTE)
+    expect(until).toBeLessThanOrEqual(clock.now() + 25 * MINUTE)
+    const { head } = eu.status()
+    clock.advance(4 * MINUTE)
+    expect((await eu.touch(id))!.expiresAt).toBe(until)
+    expect((await eu.update(id, { n: 1 })).expiresAt).toBe(until)
+    expect(eu.status().head).toBe(head + 1)
+    clock.advance(MINUTE + 1_000)
+    expect((await eu.touch(id))!.expiresAt).toBeGreaterThanOrEqual(until + 5 * MINUTE)
+    // Not more than doubled, however short the session's own timeout is.
+    const short = await eu.create({}, { idleTimeout: '1m' })
+    clock.advance(10)
+    expect((await eu.touch(short.id))!.expiresAt).toBeLessThanOrEqual(clock.now() + 2 * MINUTE)
+  })
+
   it('[API-1] renews; a renewal is not written where it would move the deadline by too little', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m' } })
     const { id } = await eu.create({})
@@ -132,7 +170,7 @@ describe('touch', () => {
     expect((await eu.touch(id))!.expiresAt).toBeGreaterThanOrEqual(clock.now() + 2 * HOUR - 1_000)
     const shorter = (await eu.touch(id, { idleTimeout: '1m' }))!
     expect(shorter.expiresAt).toBeLessThan(clock.now() + 2 * MINUTE)
-    await refuses(eu.touch(id, { idleTimeout: 'soon' }), 'INVALID_OPTION', { option: 'idleTimeout' })
+    await refuses(eu.touch(id, { idleTimeout: 'soon' as Duration }), 'INVALID_OPTION', { option: 'idleTimeout' })
   })
 
   it('[API-1] extends nothing past the absolute limit', async () => {

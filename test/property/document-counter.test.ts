@@ -116,6 +116,94 @@ describe('increments', () => {
     )
   })
 
+  test('[COUNT-1] past 2^53 the sum is kept, and what is shown is as near to it as a counter goes', () => {
+    const max = Number.MAX_SAFE_INTEGER
+    const start = fc.oneof(fc.integer({ min: max - 50, max }), fc.integer({ min: -max, max: 50 - max }), fc.integer())
+    // Of which no actor can add more than 2^53 by itself.
+    const by = fc.oneof(
+      fc.integer({ min: -60, max: 60 }),
+      fc.integer({ min: Math.ceil(-max / 20), max: Math.floor(max / 20) }),
+    )
+    const move = fc.record({ who: fc.nat(2), by, from: fc.nat(2) })
+    const shown = (sum: bigint) => Number(sum > BigInt(max) ? max : sum < -BigInt(max) ? -max : sum)
+    const size = (sum: bigint) => (sum < 0n ? -sum : sum)
+    fc.assert(
+      fc.property(start, fc.array(move, { maxLength: 20 }), actorIds, (begin, moves, actors) => {
+        const origin = createdFold({ n: begin }, actors[0]!)
+        const folds = [origin, origin, origin]
+        // What each has heard of: the number of the increments of each.
+        const heard = [
+          [0, 0, 0],
+          [0, 0, 0],
+          [0, 0, 0],
+        ]
+        const taken: bigint[][] = [[], [], []]
+        const sumAt = (who: number) =>
+          heard[who]!.reduce((sum, count, of) => taken[of]!.slice(0, count).reduce((a, b) => a + b, sum), BigInt(begin))
+        for (const { who, by: added, from } of moves) {
+          folds[who] = joinFolds(folds[who]!, folds[from]!)
+          heard[who] = heard[who]!.map((count, of) => Math.max(count, heard[from]![of]!))
+          const before = sumAt(who)
+          const after = before + BigInt(added)
+          const leaves = size(after) > BigInt(max) && size(after) > size(before)
+          if (leaves)
+            expect(() => mutate(folds[who]!, actors[who]!, increment(['n'], added))).toThrow(
+              expect.objectContaining({ code: 'INVALID_DATA', path: '/n', limit: max }),
+            )
+          else {
+            folds[who] = written(folds[who]!, actors[who]!, increment(['n'], added))
+            taken[who]!.push(BigInt(added))
+            heard[who]![who] = taken[who]!.length
+          }
+          expect(dataOf(folds[who]!)).toEqual({ n: shown(sumAt(who)) })
+        }
+        const sum = taken.flat().reduce((a, b) => a + b, BigInt(begin))
+        expect(dataOf(folds.reduce(joinFolds))).toEqual({ n: shown(sum) })
+        expect(dataOf(folds.reduceRight(joinFolds))).toEqual({ n: shown(sum) })
+      }),
+      { numRuns: runs(600) },
+    )
+  })
+
+  test('[COUNT-1] what leads towards 0 is always taken, however often and however far', () => {
+    const max = Number.MAX_SAFE_INTEGER
+    const step = fc.oneof(fc.integer({ min: 1, max }), fc.constantFrom(max, max - 1, 5))
+    fc.assert(
+      fc.property(
+        fc.constantFrom(1, -1),
+        fc.array(step, { minLength: 1, maxLength: 8 }),
+        actorIds,
+        (sign, steps, actors) => {
+          const origin = createdFold({ n: 0 }, actors[0]!)
+          // Each takes it to the very end, unseen by the others; then one takes all of it back.
+          const ends = actors.map((actor) => written(origin, actor, increment(['n'], sign * max)))
+          let fold = ends.slice(1, 3).reduce(joinFolds, ends[0]!)
+          let left = 3n * BigInt(max)
+          for (const by of steps) {
+            if (left < BigInt(by)) break
+            fold = written(fold, actors[1]!, increment(['n'], -sign * by))
+            left -= BigInt(by)
+            expect(dataOf(fold)).toEqual({ n: left === 0n ? 0 : sign * Number(left > BigInt(max) ? max : left) })
+            expect(decodeRecord(encodeRecord(recordOf(fold)), RECORD_LIMITS)).toEqual(recordOf(fold))
+          }
+        },
+      ),
+      {
+        numRuns: runs(300),
+        examples: [[1, [max, max, 5], ['01', '02', '03', '04'].map((a) => a.repeat(16)) as never]],
+      },
+    )
+  })
+
+  test('[COUNT-1] a declared counter that leaps from one end to the other is saved as it is', () => {
+    const max = Number.MAX_SAFE_INTEGER
+    const options = { ...OPTIONS, counters: new Set(['/n']) }
+    // So far apart that the difference is no safe integer, nor even a number of its own.
+    const [base, next] = [{ n: 2 - max }, { n: max - 1 }]
+    const fold = written(createdFold(base, ACTOR), ACTOR, diff(base, next, options))
+    expect(dataOf(fold)).toEqual(next)
+  })
+
   test('[DOC-3] a field named a counter is saved as what was added to it', () => {
     fc.assert(
       fc.property(field, amount, amount, fc.boolean(), actorIds, (path, one, two, absent, [creator, first, second]) => {

@@ -80,7 +80,7 @@ const act = (replicas: readonly Replica[], step: Exclude<Step, { kind: 'wait' }>
   else if (step.kind === 'touch') {
     // Only what shows can be used; the lease is what a touch may move.
     if (isVisible(record, now))
-      take(replica, { ...record, lease: renewLease(record.lease, now, ACTORS[step.at]!, step.idle) })
+      take(replica, { ...record, lease: renewLease(record.lease, now, ACTORS[step.at]!, { idleTimeoutMs: step.idle }) })
   } else if (step.kind === 'end') {
     if (record.kind === 'ended') return
     const stamp = nextStamp(undefined, now, ACTORS[step.at]!)
@@ -191,16 +191,18 @@ describe('leases', () => {
   )
 
   test('[EXP-3] no session used at least every idle timeout expires early, though most uses are not written', () => {
+    const set = fc.option(fc.oneof(fc.constant(0), fc.nat(2 * IDLE)), { nil: undefined })
     fc.assert(
-      fc.property(usage, ({ idle, gaps }) => {
+      fc.property(usage, set, ({ idle, gaps }, granularityMs) => {
+        const longest = Math.min(granularityMs ?? idle / 20, idle)
         let now = 1_000
         let lease = openLease(idle, now, ACTORS[0]!)
         for (const gap of gaps) {
           now += gap
           expect(now).toBeLessThan(lease.deadline)
-          const renewed = renewLease(lease, now, ACTORS[0]!)
+          const renewed = renewLease(lease, now, ACTORS[0]!, { granularityMs })
           expect(renewed.deadline).toBeGreaterThanOrEqual(now + idle)
-          expect(renewed.deadline).toBeLessThanOrEqual(now + idle + idle / 20)
+          expect(renewed.deadline).toBeLessThanOrEqual(now + idle + longest)
           if (renewed !== lease) expect(compareStamps(renewed.stamp, lease.stamp)).toBeGreaterThan(0)
           lease = renewed
         }
@@ -236,12 +238,17 @@ describe('leases', () => {
 
   test('[EXP-3] a renewal is written only where it moves the deadline by more than the granularity', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 20, max: 10 ** 9 }), fc.nat(10 ** 6), (idle, start) => {
-        const written = renewLease(openLease(idle, start, ACTORS[0]!), start + 1, ACTORS[0]!)
-        const reach = Math.floor(idle / 20)
-        expect(renewLease(written, start + 1 + reach, ACTORS[1]!)).toBe(written)
-        expect(renewLease(written, start + 2 + reach, ACTORS[1]!)).not.toBe(written)
-      }),
+      fc.property(
+        fc.integer({ min: 20, max: 10 ** 9 }),
+        fc.nat(10 ** 6),
+        fc.option(fc.nat(10 ** 9), { nil: undefined }),
+        (idle, start, granularityMs) => {
+          const written = renewLease(openLease(idle, start, ACTORS[0]!), start + 1, ACTORS[0]!, { granularityMs })
+          const reach = Math.min(granularityMs ?? Math.floor(idle / 20), idle)
+          expect(renewLease(written, start + 1 + reach, ACTORS[1]!, { granularityMs })).toBe(written)
+          expect(renewLease(written, start + 2 + reach, ACTORS[1]!, { granularityMs })).not.toBe(written)
+        },
+      ),
       { numRuns: runs(200) },
     )
   })

@@ -7,7 +7,7 @@ export const THREE = ['eu', 'us', 'ap'] as const
 export const timeout = '60ms'
 /** For those that cannot be met either, and of which it matters who answers meanwhile. */
 export const longer = '700ms'
-export const consistency = { timeout: '15s' }
+export const consistency = { timeout: '15s' } as const
 
 export const unmetWrite = (need: number, regions: readonly string[]) => ({
   code: 'QUORUM_UNMET',

@@ -22,7 +22,7 @@ const CREATE_EVERY = 25
 const END_EVERY = 60
 const FIRST_SESSIONS = 20
 /** How long a write waits for other regions: long enough for a machine that is busy. */
-const TIMEOUT = '2s'
+const TIMEOUT = '2s' as const
 
 /**
  * What shops do, without pause: sessions begin, are written to field by field, counted in, and end; through clients of several regions at

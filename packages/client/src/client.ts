@@ -15,13 +15,12 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  checkCall,
   checkId,
   checkIncrement,
   checkPointer,
-  checkReason,
   checkTop,
   optionalDuration,
-  regionsNeeded,
   runDraft,
   SojournError,
   sessionKey,
@@ -120,6 +119,7 @@ export class Client implements SessionApi, AsyncDisposable {
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
+    checkCall('create', options)
     const id = options.id === undefined ? undefined : checkId(options.id)
     const choices = {
       ...writeChoices(options),
@@ -134,7 +134,8 @@ export class Client implements SessionApi, AsyncDisposable {
   get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
     try {
       checkId(id)
-      const read = level(options.read, 'read')
+      checkCall('get', options)
+      const { read } = options
       const timeoutMs = optionalDuration(options.timeout, 'timeout')
       const deadline = this.#deadline(timeoutMs)
       return this.#read(id, read, timeoutMs, deadline, (told) => told?.session<T>(id))
@@ -190,6 +191,7 @@ export class Client implements SessionApi, AsyncDisposable {
     options: UpdateOptions = {},
   ): Promise<Session<T>> {
     checkId(id)
+    checkCall('update', options)
     const choices = updateChoices(options)
     const deadline = this.#deadline(choices.timeoutMs)
     if (typeof update !== 'function') {
@@ -203,6 +205,7 @@ export class Client implements SessionApi, AsyncDisposable {
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
     checkId(id)
+    checkCall('replace', options)
     const counters = (options.counters ?? []).map(checkPointer)
     if (counters.length > MAX_COUNTERS)
       throw new SojournError('INVALID_OPTION', `counters: at most ${MAX_COUNTERS}`, { option: 'counters' })
@@ -244,6 +247,7 @@ export class Client implements SessionApi, AsyncDisposable {
     checkId(id)
     checkPointer(path)
     checkIncrement(by)
+    checkCall('increment', options)
     const choices = updateChoices(options)
     return this.#found<T>(
       id,
@@ -254,6 +258,7 @@ export class Client implements SessionApi, AsyncDisposable {
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
     checkId(id)
+    checkCall('touch', options)
     const choices = { ...writeChoices(options), idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout') }
     const request = { type: 'touch', number: UNNUMBERED, id, choices } as const
     return this.#call(request, 'anywhere', this.#deadline(choices.timeoutMs), (answer) =>
@@ -263,13 +268,15 @@ export class Client implements SessionApi, AsyncDisposable {
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     checkId(id)
-    const choices = { ...writeChoices(options), reason: checkReason(options.reason) }
+    checkCall('end', options)
+    const choices = { ...writeChoices(options), reason: options.reason }
     const request = { type: 'end', number: UNNUMBERED, id, choices } as const
     return (await this.#call(request, 'anywhere', this.#deadline(choices.timeoutMs), countedIn)) === 1
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
     checkId(id)
+    checkCall('rotate', options)
     const choices = writeChoices(options)
     return this.#made<T>({ type: 'rotate', number: UNNUMBERED, id, choices }, choices.timeoutMs)
   }
@@ -302,7 +309,8 @@ export class Client implements SessionApi, AsyncDisposable {
   }
 
   async endAll(options: EndOptions = {}): Promise<number> {
-    const choices = { ...writeChoices(options), reason: checkReason(options.reason) }
+    checkCall('endAll', options)
+    const choices = { ...writeChoices(options), reason: options.reason }
     const request = { type: 'endAll', number: UNNUMBERED, choices } as const
     return this.#call(request, 'same server', this.#deadline(choices.timeoutMs), countedIn)
   }
@@ -376,14 +384,8 @@ export class Client implements SessionApi, AsyncDisposable {
 
 const MAX_COUNTERS = 1_024
 
-/** How many regions there are, the server knows. @throws INVALID_OPTION */
-const level = (value: Level | undefined, option: string): Level | undefined => {
-  if (value !== undefined) regionsNeeded(value, Number.MAX_SAFE_INTEGER, option)
-  return value
-}
-
 const writeChoices = ({ write, timeout }: WriteOptions): WriteChoices => ({
-  write: level(write, 'write'),
+  write,
   timeoutMs: optionalDuration(timeout, 'timeout'),
 })
 

@@ -1,6 +1,22 @@
-import type { Clock, Duration, Random } from '@sojourn/core'
-import { parseDuration, SojournError, systemClock, systemRandom } from '@sojourn/core'
-import { z } from 'zod'
+/** What can be set of a client: the options, and the settings that come of them. */
+import type { Clock, Duration, OptionRule, Random } from '@sojourn/core'
+import {
+  checkOptions,
+  DURATION_RULE,
+  FUNCTION_RULE,
+  groupRule,
+  limitsRule,
+  listRule,
+  optionTable,
+  parseDuration,
+  portRule,
+  SojournError,
+  secretOption,
+  systemClock,
+  systemRandom,
+  textRule,
+  wholeRule,
+} from '@sojourn/core'
 import { type Dial, dialWebSocket, type TlsOptions } from './websocket.js'
 
 /** What is bounded of a client, and by how much. */
@@ -96,45 +112,60 @@ export interface Settings {
 }
 
 const MAX_TOKEN_BYTES = 1_024
-const duration = z.union([z.number(), z.string()])
-const count = z.int().min(1)
 const isAddress = (url: string): boolean => {
   const { protocol, hash } = URL.canParse(url) ? new URL(url) : { protocol: '', hash: '' }
   return (protocol === 'ws:' || protocol === 'wss:') && hash === ''
 }
-const address = z.string().refine(isAddress, {
-  message: "an address such as 'wss://sessions.eu.example.net:7200'",
+const ADDRESS_ALLOWED = "an address such as 'wss://sessions.eu.example.net:7200'"
+const ADDRESS = textRule(ADDRESS_ALLOWED, isAddress)
+
+const NEAR_CACHE = groupRule<NearCacheOptions>({
+  maxEntries: wholeRule(1),
+  maxBytes: wholeRule(1),
+  maxStale: DURATION_RULE,
 })
 
-const schema = z.strictObject({
-  url: address.optional(),
-  urls: z.array(address).min(1).optional(),
-  token: z
-    .string()
-    .refine((token) => Buffer.byteLength(token) <= MAX_TOKEN_BYTES, `at most ${MAX_TOKEN_BYTES} bytes`)
-    .optional(),
-  timeout: duration.optional(),
-  nearCache: z
-    .union([
-      z.boolean(),
-      z.strictObject({ maxEntries: count.optional(), maxBytes: count.optional(), maxStale: duration.optional() }),
-    ])
-    .optional(),
-  connection: z
-    .strictObject({
-      heartbeat: duration.optional(),
-      timeout: duration.optional(),
-      maxReconnectDelay: duration.optional(),
-      failback: duration.optional(),
-    })
-    .optional(),
-  tls: z.looseObject({}).optional(),
-  limits: z
-    .strictObject(Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, count.optional()])))
-    .optional(),
-  linkChanged: z.custom((value) => typeof value === 'function', 'a function').optional(),
-  ports: z.looseObject({}).optional(),
+/** A certificate or a key is no secret to its owner, but nothing that a log should have. */
+const PEM: OptionRule = secretOption({
+  allowed: 'a text or bytes in PEM',
+  takes: (value) => typeof value === 'string' || ArrayBuffer.isView(value),
 })
+
+const TABLE = optionTable<ClientOptions>({
+  url: ADDRESS,
+  urls: listRule(`an array of addresses, the nearest first: each ${ADDRESS_ALLOWED}`, ADDRESS),
+  token: secretOption(
+    textRule(`a text of at most ${MAX_TOKEN_BYTES} bytes`, (token) => Buffer.byteLength(token) <= MAX_TOKEN_BYTES),
+  ),
+  timeout: DURATION_RULE,
+  nearCache: {
+    ...NEAR_CACHE,
+    allowed: `true, false, or ${NEAR_CACHE.allowed}`,
+    takes: (value, option, owner) => typeof value === 'boolean' || NEAR_CACHE.takes(value, option, owner),
+  },
+  connection: groupRule<NonNullable<ClientOptions['connection']>>({
+    heartbeat: DURATION_RULE,
+    timeout: DURATION_RULE,
+    maxReconnectDelay: DURATION_RULE,
+    failback: DURATION_RULE,
+  }),
+  tls: groupRule<TlsOptions>({
+    ca: { ...PEM, allowed: 'a text or bytes in PEM, or an array of them', takes: (value) => isPem(value) },
+    cert: PEM,
+    key: PEM,
+    servername: textRule('the name that the certificate must have'),
+  }),
+  limits: limitsRule(DEFAULT_LIMITS),
+  linkChanged: FUNCTION_RULE,
+  ports: groupRule<NonNullable<ClientOptions['ports']>>({
+    clock: portRule('now', 'monotonic', 'after', 'soon'),
+    random: portRule('bytes'),
+    dial: FUNCTION_RULE,
+  }),
+})
+
+const isPem = (value: unknown): boolean =>
+  Array.isArray(value) ? value.every((each) => PEM.takes(each, '', '')) : PEM.takes(value, '', '')
 
 const refuse = (option: string, what: string): never => {
   throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
@@ -142,12 +173,7 @@ const refuse = (option: string, what: string): never => {
 
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (options: ClientOptions): Settings => {
-  const parsed = schema.safeParse(options)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path
-    refuse(keys.length === 0 ? 'options' : keys.map(String).join('.'), issue.message)
-  }
+  checkOptions(options, TABLE, 'connect')
   const { url, urls, connection = {}, nearCache = false, ports = {} } = options
   if ((url === undefined) === (urls === undefined)) refuse('url', 'give either `url` or `urls`')
   const heartbeatMs = parseDuration(connection.heartbeat ?? '1s', 'connection.heartbeat')

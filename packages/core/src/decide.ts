@@ -7,7 +7,7 @@ import type { Data } from './document/value.js'
 import { SojournError } from './errors.js'
 import type { Item } from './item.js'
 import type { SessionKey } from './key.js'
-import { type EndReason, openLease, renewLease } from './lifetime.js'
+import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
 import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
 import { isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
 import { nextStamp } from './stamp.js'
@@ -93,14 +93,14 @@ export const changeSession = (
     /** The data that the record shows. */
     readonly view: () => Data
     readonly touch: boolean
-    readonly idleTimeoutMs: number | undefined
+    readonly renewal: Renewal
     readonly writer: Writer
   },
 ): Decided => {
   if (current === undefined || !isVisible(current, now)) return notFound()
-  const { key, edit, view, touch, idleTimeoutMs, writer } = request
+  const { key, edit, view, touch, renewal, writer } = request
   const mutation = mutate(current.document, writer.actorFor(current.document), edit(view()))
-  const lease = touch ? renewLease(current.lease, now, writer.stamps, idleTimeoutMs) : current.lease
+  const lease = touch ? renewLease(current.lease, now, writer.stamps, renewal) : current.lease
   const renewed = lease === current.lease ? undefined : lease
   if (mutation)
     return {
@@ -115,10 +115,10 @@ export const changeSession = (
 export const touchSession = (
   current: SessionRecord | undefined,
   now: number,
-  request: { readonly key: SessionKey; readonly idleTimeoutMs: number | undefined; readonly stamps: ActorId },
+  request: { readonly key: SessionKey; readonly renewal: Renewal; readonly stamps: ActorId },
 ): Decided => {
   if (current === undefined || !isVisible(current, now)) return notFound()
-  const lease = renewLease(current.lease, now, request.stamps, request.idleTimeoutMs)
+  const lease = renewLease(current.lease, now, request.stamps, request.renewal)
   if (lease === current.lease) return UNCHANGED
   return { next: { ...current, lease }, item: { type: 'lease', key: request.key, lease }, event: undefined }
 }

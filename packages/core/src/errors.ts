@@ -1,3 +1,4 @@
+/** Every error that leaves a Sojourn package: one table of codes, one class. */
 /**
  * The one table of error codes. Every failure that leaves a Sojourn package is a {@link SojournError} with one of them.
  * The text is what the code means; the message of an error adds what was wrong, where, and what is allowed.
@@ -58,7 +59,7 @@ export interface ErrorDetails {
    * CONNECTION_LOST, TIMEOUT: the server has it, or never got it.
    */
   readonly mayHaveApplied?: boolean
-  /** SESSION_TOO_LARGE, FRAME_TOO_LARGE, OVERLOADED: the limit that was met, in its own unit. */
+  /** SESSION_TOO_LARGE, FRAME_TOO_LARGE, OVERLOADED, INVALID_DATA of a counter: the limit that was met, in its own unit. */
   readonly limit?: number
   /** SESSION_EXISTS: what is remembered under the id. */
   readonly state?: 'live' | 'ended' | 'expired'
@@ -70,25 +71,47 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
+/**
+ * What a failed call is refused with. Only the fields that its code has are there; {@link ErrorDetails} says which.
+ *
+ * @example
+ * try { await sessions.update(id, { seen: true }, { write: 'all' }) }
+ * catch (error) { if (!isSojournError(error, 'QUORUM_UNMET')) throw error }
+ */
 export class SojournError extends Error {
-  override readonly name = 'SojournError'
-  readonly code: ErrorCode
-  readonly option?: string
-  readonly path?: string
-  readonly need?: number
-  readonly got?: number
-  readonly regions?: readonly string[]
-  readonly mayHaveApplied?: boolean
-  readonly limit?: number
-  readonly state?: 'live' | 'ended' | 'expired'
+  declare readonly option?: string
+  declare readonly path?: string
+  declare readonly need?: number
+  declare readonly got?: number
+  declare readonly regions?: readonly string[]
+  declare readonly mayHaveApplied?: boolean
+  declare readonly limit?: number
+  declare readonly state?: 'live' | 'ended' | 'expired'
   declare readonly session?: unknown
+  readonly #code: ErrorCode
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     const { cause, session, ...fields } = details
     super(`${code}: ${message}`, cause === undefined ? undefined : { cause })
-    this.code = code
-    Object.assign(this, fields)
+    this.#code = code
+    for (const [name, value] of Object.entries(fields)) if (value !== undefined) Object.assign(this, { [name]: value })
     if (session !== undefined) Object.defineProperty(this, 'session', { value: session })
+  }
+
+  get code(): ErrorCode {
+    return this.#code
+  }
+
+  /** As loggers that write JSON want it: with the code and the message, and without what is not enumerable. */
+  toJSON(): object {
+    return Object.assign({ name: this.name, code: this.code, message: this.message }, this)
+  }
+
+  static {
+    // Not fields of each error: whoever prints one sees its own fields, and has name and code in its first line already.
+    // Loops over an error (`for … in`), as loggers make them, meet the code here.
+    Object.defineProperty(SojournError.prototype, 'name', { value: 'SojournError', configurable: true, writable: true })
+    Object.defineProperty(SojournError.prototype, 'code', { enumerable: true })
   }
 }
 

@@ -1,4 +1,6 @@
+/** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
+export { checkCall } from './call-options.js'
 export {
   changeSession,
   createSession,
@@ -31,19 +33,29 @@ export {
   type Seen,
   winner,
 } from './document/fold.js'
+export { checkIncrement, incrementEdit } from './document/increment.js'
 export { type ChangeDelta, type Mutation, mutate } from './document/mutate.js'
 export type { ActorId, Change, ChangeHash, ChangeLimits, Op, OpId, Scalar } from './document/op.js'
-export { checkIncrement, compareOpIds, isInteger } from './document/op.js'
+export { compareOpIds, isInteger } from './document/op.js'
 export { checkPointer, type Pointer, pointerFault } from './document/pointer.js'
-export { checkTop, type Data, isPlainObject, sameValue, scalarFault, thaw, type Value } from './document/value.js'
+export {
+  checkTop,
+  type Data,
+  isBytes,
+  isDate,
+  isPlainObject,
+  sameValue,
+  scalarFault,
+  thaw,
+  type Value,
+} from './document/value.js'
 export { materialize, type View } from './document/view.js'
-export { type Duration, optionalDuration, parseDuration } from './duration.js'
+export { DURATION_ALLOWED, type Duration, durationMs, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
 export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
 export { LazySession } from './lazy-session.js'
 export {
-  checkReason,
   END_REASONS,
   type End,
   type EndReason,
@@ -53,11 +65,35 @@ export {
   type Lease,
   type Limit,
   openLease,
+  type Renewal,
   renewLease,
   TOUCH_GRANULARITY,
 } from './lifetime.js'
 export { DEFAULT_LIMITS, type Limits } from './limits.js'
 export { type Merge, type MergeContext, mergeItem, mergeRecord } from './merge.js'
+export {
+  checkOption,
+  checkOptions,
+  choiceRule,
+  DURATION_OR_ZERO_RULE,
+  DURATION_RULE,
+  FLAG_RULE,
+  FUNCTION_RULE,
+  groupRule,
+  isLevel,
+  LEVEL_RULE,
+  limitsRule,
+  listRule,
+  type OptionRule,
+  type OptionTable,
+  optionTable,
+  portRule,
+  type RulesOf,
+  requiredOption,
+  secretOption,
+  textRule,
+  wholeRule,
+} from './options.js'
 export type {
   Clock,
   Connection,
@@ -126,3 +162,4 @@ export type {
 export { compareStamps, nextStamp, type Stamp } from './stamp.js'
 export { systemClock, systemPause, systemRandom } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'
+export { nearestName, quoted, quotedList, shownValue } from './wording.js'

@@ -1,4 +1,8 @@
+/** A session as its caller gets it, with data that is made when it is first read. */
 import type { Session } from './session.js'
+
+/** What `util.inspect` of Node.js asks an object for, by a name that needs no import. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
 /**
  * A session whose data is made when it is first read, which many callers of a write never do. To its user it is a plain object.
@@ -21,6 +25,12 @@ export class LazySession<T extends object> implements Session<T> {
     Object.defineProperty(this, 'data', LazySession.#shared)
     this.createdAt = createdAt
     this.expiresAt = expiresAt
+  }
+
+  /** `console.log` and its like show the data. Without this they would show that there is a getter. */
+  [INSPECT](depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    const { id, data, createdAt, expiresAt } = this
+    return inspect({ id, data, createdAt, expiresAt }, { ...options, depth })
   }
 
   static readonly #shared: PropertyDescriptor & ThisType<LazySession<object>> = {

@@ -1,5 +1,5 @@
+/** What moves a session's deadlines, and which of two leases, limits and ends counts. */
 import type { ActorId } from './document/op.js'
-import { SojournError } from './errors.js'
 import type { Stamp } from './stamp.js'
 import { compareStamps, nextStamp } from './stamp.js'
 
@@ -30,14 +30,6 @@ export interface Limit {
 export const END_REASONS = ['logout', 'revoked', 'rotated'] as const
 export type EndReason = (typeof END_REASONS)[number]
 
-/** The reason as it was given, also where it was left out. @throws INVALID_OPTION */
-export const checkReason = (reason: EndReason | undefined): EndReason | undefined => {
-  if (reason === undefined || END_REASONS.includes(reason)) return reason
-  throw new SojournError('INVALID_OPTION', `reason is ${String(reason)}; give one of ${END_REASONS.join(', ')}`, {
-    option: 'reason',
-  })
-}
-
 /** Why and when a session was ended. Two ends of one session: the earlier stamp tells the reason. */
 export interface End {
   readonly reason: EndReason
@@ -46,7 +38,7 @@ export interface End {
   readonly horizon: number
 }
 
-/** A renewal that would move the deadline by less than this fraction of the idle timeout is not written. */
+/** The touch granularity where none is set: this fraction of the idle timeout. */
 export const TOUCH_GRANULARITY = 1 / 20
 
 export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): Lease => ({
@@ -56,13 +48,25 @@ export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): L
   horizon: now + idleTimeoutMs,
 })
 
+/** How a use renews a lease. */
+export interface Renewal {
+  /** A new idle timeout, in milliseconds; undefined: the lease's own. */
+  readonly idleTimeoutMs?: number | undefined
+  /**
+   * The touch granularity, in milliseconds: a renewal that would move the deadline by less is not written. At most the idle
+   * timeout counts. 0: exact. Undefined: {@link TOUCH_GRANULARITY} of the idle timeout.
+   */
+  readonly granularityMs?: number | undefined
+}
+
 /**
  * The lease after a use at `now`, or the same lease where writing one is not worth it. A written lease reaches the
  * granularity further, so that a session whose renewals are skipped still lives its whole idle timeout.
  */
-export const renewLease = (lease: Lease, now: number, actor: ActorId, idleTimeoutMs = lease.idleTimeoutMs): Lease => {
+export const renewLease = (lease: Lease, now: number, actor: ActorId, renewal: Renewal = {}): Lease => {
+  const { idleTimeoutMs = lease.idleTimeoutMs, granularityMs = Math.floor(idleTimeoutMs * TOUCH_GRANULARITY) } = renewal
   if (idleTimeoutMs === lease.idleTimeoutMs && lease.deadline >= now + idleTimeoutMs) return lease
-  const deadline = now + idleTimeoutMs + Math.floor(idleTimeoutMs * TOUCH_GRANULARITY)
+  const deadline = now + idleTimeoutMs + Math.min(granularityMs, idleTimeoutMs)
   return {
     stamp: nextStamp(lease.stamp, now, actor),
     idleTimeoutMs,

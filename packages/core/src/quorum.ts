@@ -1,4 +1,6 @@
+/** How many regions a call needs, and the count of those that have answered. */
 import { SojournError } from './errors.js'
+import { quotedList, shownValue } from './wording.js'
 
 /** How many regions hold a write, or are asked by a read, this one included. */
 export type Level = 'local' | 'majority' | 'all' | number
@@ -11,7 +13,7 @@ export const regionsNeeded = (level: Level, members: number, option: string): nu
   if (Number.isInteger(level) && level >= 1 && level <= members) return level
   throw new SojournError(
     'INVALID_OPTION',
-    `${option} is ${JSON.stringify(level)}; give 'local', 'majority', 'all', or a number of regions from 1 to ${members}`,
+    `${option} is ${shownValue(level)}; give 'local', 'majority', 'all', or a number of regions from 1 to ${members}`,
     { option },
   )
 }
@@ -58,7 +60,7 @@ export const verdict = (tally: Tally): Verdict =>
 export const quorumUnmet = (tally: Tally, write: boolean, made?: unknown): SojournError =>
   new SojournError(
     'QUORUM_UNMET',
-    `${tally.answered.length} of the ${tally.need} regions needed answered in time (${tally.answered.join(', ')})${
+    `${tally.answered.length} of the ${tally.need} regions needed answered in time (${quotedList(tally.answered)})${
       write ? '; the write is durable here and will spread' : ''
     }`,
     {

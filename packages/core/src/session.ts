@@ -1,3 +1,4 @@
+/** The session API: what is called, with which options, and what a session is to its caller. */
 import type { Data } from './document/value.js'
 import type { Duration } from './duration.js'
 import type { SessionKey } from './key.js'
@@ -12,7 +13,7 @@ export type AnyData = any
 export interface Session<T extends object = Data> {
   /** The bearer secret that addresses it. */
   readonly id: string
-  /** Deep-frozen. */
+  /** Deep-frozen. The keys of each object are sorted, in whatever order they were written: the same in every region. */
   readonly data: Readonly<T>
   /** Milliseconds since the epoch. */
   readonly createdAt: number
@@ -45,7 +46,7 @@ export interface WriteOptions {
 export interface CreateOptions extends WriteOptions {
   /** For middleware that makes its own ids. Default: 256 random bits. */
   readonly id?: string
-  /** Default: the store's `session.idleTimeout`. */
+  /** Default: the store's `session.idleTimeout`. A session may live longer by the store's `session.touchGranularity`. */
   readonly idleTimeout?: Duration
   /** At most, and by default, the store's `session.maxLifetime`. */
   readonly maxLifetime?: Duration
@@ -95,7 +96,13 @@ export interface SessionApi {
   update<T extends object = AnyData>(id: string, update: Update<T>, options?: UpdateOptions): Promise<Session<T>>
   /** Writes what differs between `base` and `next`, and nothing else. @throws as `update` */
   replace<T extends object = AnyData>(id: string, next: T, options?: ReplaceOptions): Promise<Session<T>>
-  /** @param path a JSON pointer, such as `/views`. @throws as `update` */
+  /**
+   * Adds to a counter, which is made where there is none; increments add up, wherever they are made. A counter shows 2^53 - 1 at most.
+   *
+   * @example await sessions.increment(id, '/views')
+   * @param path a JSON pointer, such as `/views`
+   * @throws as `update`; INVALID_DATA where there is no integer, where a value around it is no object, and beyond 2^53 (with `limit`)
+   */
   increment<T extends object = AnyData>(
     id: string,
     path: string,

@@ -1,5 +1,14 @@
+/** What a replica tells, and to whom. */
 import { EventEmitter } from 'node:events'
-import type { Clock, EndReason, ErrorCode, SessionKey } from '@sojourn/core'
+import {
+  type Clock,
+  checkOption,
+  choiceRule,
+  type EndReason,
+  type ErrorCode,
+  FUNCTION_RULE,
+  type SessionKey,
+} from '@sojourn/core'
 import type { LinkChange } from './links.js'
 
 export interface SessionEvent {
@@ -29,6 +38,24 @@ export interface ReplicaEvents {
   fault: [Fault]
 }
 
+/** All of them: the compiler finds the one that was forgotten. */
+const NAMES: { readonly [name in keyof ReplicaEvents]: true } = {
+  created: true,
+  updated: true,
+  ended: true,
+  expired: true,
+  committed: true,
+  link: true,
+  fault: true,
+}
+const NAME_RULE = choiceRule(Object.keys(NAMES))
+
+/** @throws INVALID_OPTION for a name that no event has, and for what is no listener */
+const checkListener = (name: unknown, listener: unknown): void => {
+  checkOption(name, 'event', NAME_RULE)
+  checkOption(listener, 'listener', FUNCTION_RULE)
+}
+
 /** Typed events whose listeners cannot disturb the replica: what one throws is thrown again on a turn of its own. */
 export class Events {
   readonly #emitter = new EventEmitter<ReplicaEvents>()
@@ -39,10 +66,12 @@ export class Events {
   }
 
   on<K extends keyof ReplicaEvents>(name: K, listener: (...event: ReplicaEvents[K]) => void): void {
+    checkListener(name, listener)
     this.#emitter.on(name, listener as never)
   }
 
   off<K extends keyof ReplicaEvents>(name: K, listener: (...event: ReplicaEvents[K]) => void): void {
+    checkListener(name, listener)
     this.#emitter.off(name, listener as never)
   }
 

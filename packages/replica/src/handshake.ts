@@ -1,5 +1,5 @@
 import type { Connection, ErrorCode, Random } from '@sojourn/core'
-import { ERROR_CODES, isSojournError, SojournError } from '@sojourn/core'
+import { ERROR_CODES, isSojournError, quoted, SojournError } from '@sojourn/core'
 import {
   decodeMessage,
   encodeMessage,
@@ -109,7 +109,10 @@ export class Handshake {
     const { region, secret, dials, hello } = this.#options
     this.#admit(message.region)
     if (message.region !== dials)
-      throw new SojournError('LINK_REGION', `the address given for ${dials} is that of ${message.region}`)
+      throw new SojournError(
+        'LINK_REGION',
+        `the address given for ${quoted(dials!)} is that of ${quoted(message.region)}`,
+      )
     this.#transcript = {
       dialler: { region, nonce: this.#nonce },
       listener: { region: message.region, nonce: message.nonce },
@@ -128,13 +131,13 @@ export class Handshake {
 
   #check(proof: string, role: keyof Transcript): void {
     if (!sameProof(proof, prove(this.#options.secret, role, this.#transcript!)))
-      throw new SojournError('LINK_SECRET', `${this.#peer} does not know the secret`)
+      throw new SojournError('LINK_SECRET', `the region ${quoted(this.#peer)} does not know the secret`)
   }
 
   #admit(region: string): void {
     this.#peer = region
     if (region === this.#options.region || !this.#options.isMember(region))
-      throw new SojournError('LINK_REGION', `${JSON.stringify(region)} is no peer of ${this.#options.region}`)
+      throw new SojournError('LINK_REGION', `${quoted(region)} is no peer of ${quoted(this.#options.region)}`)
   }
 
   #send(message: Message): void {

@@ -1,5 +1,5 @@
 import type { Ancestor, FeedId, Held, Vector } from '@sojourn/core'
-import { heldThrough, raise, SojournError } from '@sojourn/core'
+import { heldThrough, quoted, raise, SojournError } from '@sojourn/core'
 import type { Holding } from '@sojourn/wire'
 
 interface Holder {
@@ -88,7 +88,7 @@ export class Knowledge {
   introduce(region: string, holder: FeedId, vector: readonly Held[]): void {
     const owner = holder === this.#options.feed ? this.#options.region : this.#holders.get(holder)?.region
     if (owner !== undefined && owner !== region)
-      throw new SojournError('LINK_REGION', `${region} gives the feed of ${owner} for its own`)
+      throw new SojournError('LINK_REGION', `${quoted(region)} gives the feed of ${quoted(owner)} for its own`)
     for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
     if (this.#holders.size >= this.#options.maxFeeds) this.#forgetHolder()
     this.#holders.set(holder, { region, vector: new Map() })

@@ -1,5 +1,5 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
+import { isSojournError, quoted, resumeFrom, SojournError } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
   type Acks,
@@ -349,7 +349,7 @@ export class Link {
     if (Math.abs(skewMs) > maxClockSkewMs)
       throw new SojournError(
         'LINK_SKEW',
-        `the clock of ${this.peer.region} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
+        `the clock of ${quoted(this.peer.region)} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
       )
   }
 

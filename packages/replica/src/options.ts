@@ -1,16 +1,31 @@
-import type { Clock, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core'
+/** What can be set of a replica: the options, and the settings that come of them. */
+import type { Clock, Level, Limits, OptionRule, Random, StorageEngine, Transport } from '@sojourn/core'
 import {
+  checkOption,
+  checkOptions,
+  choiceRule,
   DEFAULT_LIMITS,
+  DURATION_OR_ZERO_RULE,
+  DURATION_RULE,
   type Duration,
+  groupRule,
+  LEVEL_RULE,
+  limitsRule,
+  optionalDuration,
+  optionTable,
   parseDuration,
+  portRule,
   regionsNeeded,
+  requiredOption,
   SojournError,
+  secretOption,
   systemClock,
   systemRandom,
+  textRule,
+  wholeRule,
 } from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
 import { MAX_REGION_BYTES } from '@sojourn/wire'
-import { z } from 'zod'
 import { webSocketTransport } from './websocket.js'
 
 /** Where the world plugs in; see @sojourn/core `ports.ts`. */
@@ -36,10 +51,16 @@ export interface ReplicaOptions {
   /** At least 16 characters, the same in all regions. Needed as soon as there are links. */
   readonly secret?: string | undefined
   readonly session?: {
-    /** Without use, a session is gone after this. Default 30m. */
+    /** Without use, a session is gone after this, and at most `touchGranularity` later. Default 30m. */
     readonly idleTimeout?: Duration
     /** Whatever happens, a session is gone after this. The same in all regions. Default 12h. */
     readonly maxLifetime?: Duration
+    /**
+     * A use that would move a session's deadline by less than this is not written. Each renewal that is written reaches so much further,
+     * so no session expires early, and one may live that much longer than its idle timeout. At most the idle timeout counts.
+     * 0: exact, and every use is written. Default: a twentieth of the session's idle timeout (90 s of 30 m).
+     */
+    readonly touchGranularity?: Duration | undefined
   }
   readonly consistency?: {
     /** Default local. */
@@ -80,6 +101,8 @@ export interface Settings {
   readonly secret: string
   readonly idleTimeoutMs: number
   readonly maxLifetimeMs: number
+  /** Undefined: the default, a share of each session's idle timeout. */
+  readonly touchGranularityMs: number | undefined
   readonly read: Level
   readonly write: Level
   readonly timeoutMs: number
@@ -96,42 +119,62 @@ export interface Settings {
 
 const MIN_SECRET_CHARS = 16
 
-const regionName = z
-  .string()
-  .min(1)
-  .refine((name) => Buffer.byteLength(name) <= MAX_REGION_BYTES, `at most ${MAX_REGION_BYTES} bytes`)
-const linkUrl = z.string().refine((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol), {
-  message: "an address such as 'ws://127.0.0.1:7102'",
-})
-const duration = z.union([z.number(), z.string()])
-const level = z.union([z.enum(['local', 'majority', 'all']), z.int().min(1)])
-const limits = z.strictObject(
-  Object.fromEntries(Object.keys(DEFAULT_LIMITS).map((name) => [name, z.int().min(1).optional()])),
-)
+const REGION_ALLOWED = `a name of 1 to ${MAX_REGION_BYTES} bytes, such as 'eu'`
+const isRegion = (name: string): boolean => name !== '' && Buffer.byteLength(name) <= MAX_REGION_BYTES
+const isLinkUrl = (url: string): boolean => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)
 
-const schema = z.strictObject({
-  region: regionName,
-  location: z.string().min(1),
-  listen: z.strictObject({ host: z.string().min(1).optional(), port: z.int().min(0).max(65_535) }).optional(),
-  peers: z.record(regionName, z.union([linkUrl, z.null()])).optional(),
-  secret: z.string().min(MIN_SECRET_CHARS).optional(),
-  session: z.strictObject({ idleTimeout: duration.optional(), maxLifetime: duration.optional() }).optional(),
-  consistency: z
-    .strictObject({ read: level.optional(), write: level.optional(), timeout: duration.optional() })
-    .optional(),
-  fsync: z.enum(['always', 'everysec', 'never']).optional(),
-  maxClockSkew: duration.optional(),
-  purgeGrace: duration.optional(),
-  links: z
-    .strictObject({
-      heartbeat: duration.optional(),
-      timeout: duration.optional(),
-      maxReconnectDelay: duration.optional(),
-      digestInterval: duration.optional(),
-    })
-    .optional(),
-  limits: limits.optional(),
-  ports: z.looseObject({}).optional(),
+const REGION: OptionRule = textRule(REGION_ALLOWED, isRegion)
+const PEER: OptionRule = {
+  allowed: "an address such as 'ws://127.0.0.1:7102', or null for a region that is not dialled from here",
+  takes: (value) => value === null || (typeof value === 'string' && isLinkUrl(value)),
+}
+const PEERS: OptionRule = {
+  allowed: "an object of region names and addresses, such as { us: 'wss://sessions.us.example.net:7400' }",
+  takes: (value, option, owner) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    for (const [name, url] of Object.entries(value)) {
+      checkOption(name, `${option}.${name.slice(0, MAX_REGION_BYTES)}`, REGION, owner)
+      checkOption(url, `${option}.${name}`, PEER, owner)
+    }
+    return true
+  },
+}
+
+const TABLE = optionTable<ReplicaOptions>({
+  region: requiredOption(REGION),
+  location: requiredOption(textRule("the path of a directory, or ':memory:'")),
+  listen: groupRule<NonNullable<ReplicaOptions['listen']>>({
+    host: textRule('a host name or an IP address of this machine'),
+    port: requiredOption(wholeRule(0, 65_535)),
+  }),
+  peers: PEERS,
+  secret: secretOption(textRule(`at least ${MIN_SECRET_CHARS} characters`, (text) => text.length >= MIN_SECRET_CHARS)),
+  session: groupRule<NonNullable<ReplicaOptions['session']>>({
+    idleTimeout: DURATION_RULE,
+    maxLifetime: DURATION_RULE,
+    touchGranularity: DURATION_OR_ZERO_RULE,
+  }),
+  consistency: groupRule<NonNullable<ReplicaOptions['consistency']>>({
+    read: LEVEL_RULE,
+    write: LEVEL_RULE,
+    timeout: DURATION_RULE,
+  }),
+  fsync: choiceRule(['always', 'everysec', 'never'] satisfies Fsync[]),
+  maxClockSkew: DURATION_RULE,
+  purgeGrace: DURATION_RULE,
+  links: groupRule<NonNullable<ReplicaOptions['links']>>({
+    heartbeat: DURATION_RULE,
+    timeout: DURATION_RULE,
+    maxReconnectDelay: DURATION_RULE,
+    digestInterval: DURATION_RULE,
+  }),
+  limits: limitsRule(DEFAULT_LIMITS),
+  ports: groupRule<Ports>({
+    clock: portRule('now', 'monotonic', 'after', 'soon'),
+    random: portRule('bytes'),
+    storage: portRule('open'),
+    transport: portRule('dial', 'listen'),
+  }),
 })
 
 const refuse = (option: string, what: string): never => {
@@ -140,8 +183,7 @@ const refuse = (option: string, what: string): never => {
 
 /** @throws INVALID_OPTION where a region cannot be added under this name and address */
 export const checkPeer = (settings: Settings, region: string, url: string | null): void => {
-  const parsed = z.strictObject({ region: regionName, url: z.union([linkUrl, z.null()]) }).safeParse({ region, url })
-  if (!parsed.success) refuse(`peers.${region}`, parsed.error.issues[0]!.message)
+  checkOption({ [region]: url }, 'peers', PEERS, 'addPeer')
   if (region === settings.region) refuse(`peers.${region}`, 'a region is not its own peer')
   if (settings.secret === '') refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters`)
 }
@@ -154,12 +196,7 @@ export const checkRemoval = ({ members, read, write }: Settings): void => {
 
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (options: ReplicaOptions): Settings => {
-  const parsed = schema.safeParse(options)
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!
-    const keys = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path
-    refuse(keys.length === 0 ? 'options' : keys.map(String).join('.'), issue.message)
-  }
+  checkOptions(options, TABLE, 'openReplica')
   const { region, location, listen, session = {}, consistency = {}, links = {} } = options
   const peers = new Map(Object.entries(options.peers ?? {}))
   if (peers.has(region)) refuse(`peers.${region}`, 'a region is not its own peer; name it in `region` only')
@@ -181,6 +218,8 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     secret: options.secret ?? '',
     idleTimeoutMs: parseDuration(session.idleTimeout ?? '30m', 'session.idleTimeout'),
     maxLifetimeMs: parseDuration(session.maxLifetime ?? '12h', 'session.maxLifetime'),
+    touchGranularityMs:
+      session.touchGranularity === 0 ? 0 : optionalDuration(session.touchGranularity, 'session.touchGranularity'),
     read,
     write,
     timeoutMs: parseDuration(timeout, 'consistency.timeout'),

@@ -23,19 +23,21 @@ import type {
 } from '@sojourn/core'
 import {
   changeSession,
+  checkCall,
   checkIncrement,
   checkPointer,
-  checkReason,
   checkTop,
   createSession,
   diff,
   type Edit,
   editsFor,
   expiresAt,
+  incrementEdit,
   isVisible,
   newSessionId,
   optionalDuration,
   quorumUnmet,
+  quoted,
   regionsNeeded,
   runDraft,
   SojournError,
@@ -86,6 +88,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
+    checkCall('create', options)
     const { store, settings } = this.#open()
     const id = options.id ?? newSessionId(settings.ports.random)
     const key = sessionKey(id)
@@ -94,7 +97,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     if (lifetimeMs > settings.maxLifetimeMs)
       throw new SojournError(
         'INVALID_OPTION',
-        `maxLifetime is longer than the store's session.maxLifetime (${settings.maxLifetimeMs} ms), which is what regions remember an ended id for`,
+        `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms: so long regions remember an ended id`,
         { option: 'maxLifetime' },
       )
     const edits = editsFor(checkTop(data), { maxDepth: settings.limits.maxDepth })
@@ -112,6 +115,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
+    checkCall('get', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
@@ -138,6 +142,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     update: Update<T>,
     options: UpdateOptions = {},
   ): Promise<Session<T>> {
+    checkCall('update', options)
     return this.#change<T>(id, options, (data) => {
       const { maxDepth } = this.#runtime.settings.limits
       if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), { maxDepth })
@@ -146,6 +151,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+    checkCall('replace', options)
     const counters = new Set((options.counters ?? []).map(checkPointer))
     checkTop(next)
     return this.#change<T>(id, options, (data) =>
@@ -161,7 +167,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   ): Promise<Session<T>> {
     checkPointer(path)
     checkIncrement(by)
-    return this.#change<T>(id, options, () => [{ kind: 'increment', path, by }])
+    checkCall('increment', options)
+    return this.#change<T>(id, options, (data) => [incrementEdit(data, path, by)])
   }
 
   /** The common path of everything that changes data: read, edit, commit. */
@@ -170,13 +177,16 @@ export class Replica implements SessionApi, AsyncDisposable {
     options: UpdateOptions,
     edit: (data: Data) => readonly Edit[],
   ): Promise<Session<T>> {
-    const { store, actors } = this.#open()
+    const { store, actors, settings } = this.#open()
     const key = sessionKey(id)
     const request = {
       key,
       edit,
       touch: options.touch !== false,
-      idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+      renewal: {
+        idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+        granularityMs: settings.touchGranularityMs,
+      },
       writer: { stamps: store.actor, actorFor: (document: Fold) => actors.for(key, document) },
     }
     return this.#commits.change(
@@ -188,11 +198,15 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
-    const { store } = this.#open()
+    checkCall('touch', options)
+    const { store, settings } = this.#open()
     const key = sessionKey(id)
     const request = {
       key,
-      idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+      renewal: {
+        idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
+        granularityMs: settings.touchGranularityMs,
+      },
       stamps: store.actor,
     }
     return this.#commits.change(
@@ -207,8 +221,9 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
+    checkCall('end', options)
     this.#open()
-    return this.#endKey(sessionKey(id), checkReason(options.reason) ?? 'logout', options)
+    return this.#endKey(sessionKey(id), options.reason ?? 'logout', options)
   }
 
   async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
@@ -233,6 +248,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
+    checkCall('rotate', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)
     await this.#commits.sound(key)
@@ -264,7 +280,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async endAll(options: EndOptions = {}): Promise<number> {
-    const reason = checkReason(options.reason) ?? 'logout'
+    checkCall('endAll', options)
+    const reason = options.reason ?? 'logout'
     let count = 0
     for await (const { key } of this.sessions()) if (await this.#endKey(key, reason, options)) count++
     return count
@@ -369,7 +386,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   #open(): Runtime {
-    if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${this.region} was closed`)
+    if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${quoted(this.region)} was closed`)
     return this.#runtime
   }
 }

@@ -1,4 +1,16 @@
-import type { Clock, Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
+/** The transport of links: WebSockets, dialled and taken. */
+import {
+  type Clock,
+  type Connection,
+  type ConnectionHandler,
+  checkOption,
+  checkOptions,
+  type ErrorCode,
+  FUNCTION_RULE,
+  optionTable,
+  portRule,
+  type Transport,
+} from '@sojourn/core'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
 import { type CreateServer, closeWebSocket, frameFault, listenForWebSockets } from './websocket-listener.js'
@@ -57,8 +69,17 @@ export interface WebSocketOptions {
   readonly dialOptions?: () => Pick<ClientOptions, 'ca' | 'cert' | 'key'>
 }
 
-/** Links as WebSockets, through ws. */
-export const webSocketTransport = (clock: Clock, { createServer, dialOptions }: WebSocketOptions = {}): Transport => ({
+const CLOCK_RULE = portRule('now', 'monotonic', 'after', 'soon')
+const TABLE = optionTable<WebSocketOptions>({ createServer: FUNCTION_RULE, dialOptions: FUNCTION_RULE })
+
+/** Links as WebSockets, through ws. @throws INVALID_OPTION */
+export const webSocketTransport = (clock: Clock, options: WebSocketOptions = {}): Transport => {
+  checkOption(clock, 'clock', CLOCK_RULE)
+  checkOptions(options, TABLE, 'webSocketTransport')
+  return transport(clock, options)
+}
+
+const transport = (clock: Clock, { createServer, dialOptions }: WebSocketOptions): Transport => ({
   dial(url, handler, { maxFrameBytes, connectTimeoutMs }) {
     const socket = new WebSocket(url, LINK_PROTOCOL, {
       ...dialOptions?.(),

@@ -1,4 +1,4 @@
-import { type Data, isPlainObject, SojournError, type Value } from '@sojourn/core'
+import { type Data, isBytes, isDate, isPlainObject, SojournError, type Value } from '@sojourn/core'
 
 /**
  * Data as a text: its JSON (RFC 8259) where it holds nothing else, which most sessions do not. Where it does, `$` and JSON in which
@@ -19,16 +19,15 @@ const isJson = (value: unknown): boolean => {
   if (typeof value === 'number') return value !== 0 || 1 / value > 0
   if (typeof value !== 'object' || value === null) return true
   if (Array.isArray(value)) return value.every(isJson)
-  if (value instanceof Date || value instanceof Uint8Array) return false
+  if (isDate(value) || isBytes(value)) return false
   for (const key in value) if (!isJson((value as Record<string, unknown>)[key])) return false
   return true
 }
 
 const escapeValue = (value: unknown): unknown => {
   if (Object.is(value, -0)) return { $number: '-0' }
-  if (value instanceof Date) return { $date: value.getTime() }
-  if (value instanceof Uint8Array)
-    return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') }
+  if (isDate(value)) return { $date: value.getTime() }
+  if (isBytes(value)) return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') }
   if (Array.isArray(value)) return value.map(escapeValue)
   if (!isPlainObject(value)) return value
   return Object.fromEntries(

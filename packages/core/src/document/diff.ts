@@ -51,7 +51,7 @@ const diffAt = (
   } else {
     const scalar = toScalar(next, path, maxDepth)
     removeBelow(base, path, edits)
-    if (isInteger(base) && isInteger(next) && options.counters?.has(path))
+    if (isInteger(base) && isInteger(next) && isInteger(next - base) && options.counters?.has(path))
       edits.push({ kind: 'increment', path, by: next - base })
     else edits.push({ kind: 'set', path, value: scalar })
   }

@@ -1,4 +1,6 @@
+/** Draft functions: the caller's edits, made on a copy. */
 import { SojournError } from '../errors.js'
+import { isThenable } from '../wording.js'
 import { checkTop, type Data, thaw } from './value.js'
 
 /**
@@ -9,7 +11,7 @@ import { checkTop, type Data, thaw } from './value.js'
 export const runDraft = <T extends object>(data: Data, change: (draft: T) => unknown): Record<string, unknown> => {
   const draft = thaw(data) as unknown as T
   const result = change(draft)
-  if (result instanceof Promise)
+  if (isThenable(result))
     throw new SojournError('INVALID_OPTION', 'update: the draft function must not be async; read first, then update', {
       option: 'update',
     })

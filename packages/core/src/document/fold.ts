@@ -1,3 +1,4 @@
+import { shownCount } from './increment.js'
 import type { ActorId, Change, ChangeHash, Op, OpId, Scalar } from './op.js'
 import { compareOpIds, isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
@@ -129,7 +130,7 @@ const addIncrement = (live: LiveOp, actor: ActorId, by: number): LiveOp => {
   return liveOp(live.counter, live.actor, live.value, increments)
 }
 
-/** The value of a live operation: of a counter, with what was added to it. */
+/** The value of a live operation: of a counter, with what was added to it, as far as that can be shown. */
 export const liveValue = (live: LiveOp): Scalar => {
   if (live.increments === undefined) return live.value
   let sum = live.value as number
@@ -138,11 +139,14 @@ export const liveValue = (live: LiveOp): Scalar => {
     sum += by
     isExact &&= Number.isSafeInteger(sum)
   }
-  if (isExact) return sum
-  // Beyond 2^53 a sum of numbers depends on their order, in which the regions differ.
-  let exact = BigInt(live.value as number)
-  for (const by of live.increments.values()) exact += BigInt(by)
-  return Number(exact)
+  return isExact ? sum : shownCount(counterSum(live))
+}
+
+/** What the additions of a counter come to. Beyond 2^53 a sum of numbers depends on their order, in which the regions differ. */
+export const counterSum = (live: LiveOp): bigint => {
+  let sum = BigInt(live.value as number)
+  for (const by of live.increments?.values() ?? []) sum += BigInt(by)
+  return sum
 }
 
 /** The operation that shows: the highest id, as in Automerge. */

@@ -4,12 +4,13 @@ import type { EncodedChange } from './change.js'
 import { encodeChange } from './change.js'
 import type { Edit } from './diff.js'
 import type { Context, Fold } from './fold.js'
-import { applyChange, liveValue, winner } from './fold.js'
+import { applyChange, counterSum, liveValue, winner } from './fold.js'
+import { kindOfData, MAX_COUNT, shownCount } from './increment.js'
 import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { parentOf } from './pointer.js'
-import { isObjectMarker, OBJECT_MARKER } from './value.js'
+import { fromScalar, isObjectMarker, OBJECT_MARKER } from './value.js'
 import { hasFieldsBelow } from './view.js'
 
 /** A change as it travels: its bytes, and the context by which a receiver without history can tell whether it is next. */
@@ -39,11 +40,11 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
     current = applyChange(current, change, encoded.hash)
   }
   for (const edit of edits) {
-    if (edit.kind !== 'increment' || !checkIncrement(fold, actor, edit)) continue
+    if (edit.kind !== 'increment' || !needsMaking(fold, edit)) continue
     const making = makeCounter(current, edit.path)
     if (making) commit(making)
   }
-  const ops = withParents(current, edits).flatMap((edit) => toOp(current, edit) ?? [])
+  const ops = withParents(current, edits).flatMap((edit) => toOp(current, actor, edit) ?? [])
   if (ops.length > 0) {
     let maxOp = 0
     for (const seen of current.seen.values()) maxOp = Math.max(maxOp, seen.maxOp)
@@ -53,21 +54,25 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
   return changes.length === 0 ? undefined : { fold: current, changes }
 }
 
-/** Whether the field of an increment must be made first. @throws INVALID_DATA */
-const checkIncrement = (fold: Fold, actor: ActorId, { path, by }: Edit & { kind: 'increment' }): boolean => {
+/** Whether the field of an increment must be made first. @throws INVALID_DATA where it cannot be incremented so */
+const needsMaking = (fold: Fold, { path, by }: Edit & { kind: 'increment' }): boolean => {
   const register = fold.registers.get(path)
   const live = register === undefined ? undefined : winner(register)
   const value = hasFieldsBelow(fold.registers, path) ? OBJECT_MARKER : live === undefined ? 0 : liveValue(live)
-  // What one actor adds to one operation is stored as one number, so that must stay an integer as well as the value.
-  const own = (live?.increments?.get(actor) ?? 0) + by
-  if (isInteger(value) && isInteger(value + by) && Number.isSafeInteger(own)) return live === undefined
-  throw new SojournError(
-    'INVALID_DATA',
-    isInteger(value)
-      ? `${JSON.stringify(path)} would pass 2^53`
-      : `${JSON.stringify(path)} holds no integer, so it cannot be incremented`,
-    { path },
-  )
+  if (!isInteger(value))
+    throw new SojournError(
+      'INVALID_DATA',
+      `${JSON.stringify(path)} holds ${kindOfData(fromScalar(value))}, so it cannot be incremented`,
+      { path },
+    )
+  // Also of a counter whose sum is further out than it shows: what leads back from what it shows is within the bounds.
+  if (!Number.isSafeInteger(value + by))
+    throw new SojournError(
+      'INVALID_DATA',
+      `${JSON.stringify(path)} would pass 2^53, which is as far as a counter goes; what leads back towards 0 is taken`,
+      { path, limit: MAX_COUNT },
+    )
+  return live === undefined
 }
 
 /**
@@ -133,18 +138,24 @@ const withParents = (fold: Fold, edits: readonly Edit[]): readonly Edit[] => {
   return byPath.size === count && count === edits.length ? edits : [...byPath.values()]
 }
 
-const toOp = (fold: Fold, edit: Edit): Op | undefined => {
+const toOp = (fold: Fold, actor: ActorId, edit: Edit): Op | undefined => {
   const register = fold.registers.get(edit.path) ?? []
-  const idOf = ({ counter, actor }: OpId): OpId => ({ counter, actor })
   switch (edit.kind) {
     case 'set':
       return { action: 'set', key: edit.path, value: edit.value, pred: register.map(idOf) }
     case 'delete':
       return register.length === 0 ? undefined : { action: 'del', key: edit.path, pred: register.map(idOf) }
-    case 'increment':
+    case 'increment': {
       if (register.length === 0) return { action: 'set', key: edit.path, value: edit.by, pred: [] }
-      return edit.by === 0
-        ? undefined
-        : { action: 'inc', key: edit.path, value: edit.by, pred: [idOf(winner(register))] }
+      if (edit.by === 0) return undefined
+      const live = winner(register)
+      // What one actor adds to one operation is stored as one number. Where that would pass 2^53, the counter begins anew.
+      if (Number.isSafeInteger((live.increments?.get(actor) ?? 0) + edit.by))
+        return { action: 'inc', key: edit.path, value: edit.by, pred: [idOf(live)] }
+      const value = shownCount(counterSum(live) + BigInt(edit.by))
+      return { action: 'set', key: edit.path, value, pred: register.map(idOf) }
+    }
   }
 }
+
+const idOf = ({ counter, actor }: OpId): OpId => ({ counter, actor })

@@ -1,5 +1,3 @@
-import { SojournError } from '../errors.js'
-
 /**
  * The words of a change, in the field's terms (Automerge's change format, https://automerge.org/automerge-binary-format-spec/),
  * restricted to the flat subset that a session uses: one root map, scalar values, no sequences, no nested objects.
@@ -42,12 +40,6 @@ export interface Change {
 
 /** Whether a number travels as a counter (see {@link Scalar}). */
 export const isInteger = (value: unknown): value is number => Number.isSafeInteger(value) && !Object.is(value, -0)
-
-/** What an increment adds. @throws INVALID_OPTION where that is no integer */
-export const checkIncrement = (by: number): number => {
-  if (isInteger(by)) return by
-  throw new SojournError('INVALID_OPTION', `by is ${String(by)}; give an integer below 2^53`, { option: 'by' })
-}
 
 /** Automerge's order of operation ids: counter first, then actor. */
 export const compareOpIds = (a: OpId, b: OpId): number =>

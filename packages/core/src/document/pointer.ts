@@ -28,6 +28,18 @@ export const lastSegment = (pointer: Pointer): string => unescapeSegment(pointer
 const unescapeSegment = (raw: string): string =>
   raw.includes('~') ? raw.replaceAll('~1', '/').replaceAll('~0', '~') : raw
 
+/** From the top down: each segment of a pointer, with the pointer that ends in it. */
+export const segmentsOf = (pointer: Pointer): { readonly segment: string; readonly pointer: Pointer }[] => {
+  let at = ''
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((raw) => {
+      at += `/${raw}`
+      return { segment: unescapeSegment(raw), pointer: at }
+    })
+}
+
 /** Why a string is no pointer to a field, or undefined. */
 export const pointerFault = (pointer: string): string | undefined => {
   if (!pointer.startsWith('/')) return 'a field is named by a JSON pointer that starts with "/"'

@@ -1,3 +1,5 @@
+/** What a session can hold: the values, whichever realm made them, and the scalars that hold them. */
+import { types } from 'node:util'
 import { SojournError } from '../errors.js'
 import type { Scalar } from './op.js'
 import type { Pointer } from './pointer.js'
@@ -29,8 +31,21 @@ const refuse = (path: Pointer, what: string): never => {
 export const isPlainObject = (value: unknown): value is Record<string, unknown> => {
   if (typeof value !== 'object' || value === null) return false
   const prototype = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
+  return prototype === Object.prototype || prototype === null || isForeignRoot(prototype)
 }
+
+/**
+ * Whether this is the `Object.prototype` of another realm: jest runs tests in one, and gives them the `structuredClone` of the outer one. It
+ * is the end of its chain, and has what only `Object.prototype` has of its own.
+ */
+const isForeignRoot = (prototype: object): boolean =>
+  Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf')
+
+/** By what the value is, not by its prototype, which another realm has its own of. */
+export const isDate = (value: unknown): value is Date => types.isDate(value)
+
+/** As {@link isDate}. Every `Buffer` is bytes, too. */
+export const isBytes = (value: unknown): value is Uint8Array => types.isUint8Array(value)
 
 /** The whole data of a session, as far as its top level goes. @throws INVALID_DATA where that is no plain object */
 export const checkTop = (data: unknown): Record<string, unknown> => {
@@ -68,7 +83,7 @@ export const dataKeys = (object: Record<string, unknown>, path: Pointer): string
 
 /** The scalar that holds anything but a plain object. @throws INVALID_DATA */
 export const toScalar = (value: unknown, path: Pointer, maxDepth: number): Scalar => {
-  if (value instanceof Uint8Array) {
+  if (isBytes(value)) {
     const tagged = new Uint8Array(value.length + 1)
     tagged[0] = TAG_BYTES
     tagged.set(value, 1)
@@ -97,8 +112,7 @@ const checkLeaf = (value: unknown, path: Pointer): null | boolean | string | num
     case 'object':
       if (value === null) return null
       // A copy, because the caller can change its Date after it was written.
-      if (value instanceof Date)
-        return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid Date') : new Date(value)
+      if (isDate(value)) return Number.isNaN(value.getTime()) ? refuse(path, 'an invalid Date') : new Date(value)
       return refuse(path, `an instance of ${value.constructor?.name ?? 'a class'}; sessions hold plain data`)
     default:
       return refuse(path, `a ${typeof value}`)
@@ -119,7 +133,7 @@ const toJson = (value: unknown, path: Pointer, maxDepth: number): unknown => {
       refuse(path, 'an array with holes or with extra keys')
     return value.map((item, index) => toJson(item, `${path}/${index}`, maxDepth - 1))
   }
-  if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }
+  if (isBytes(value)) return { $bytes: Buffer.from(value).toString('base64') }
   if (isPlainObject(value)) {
     const out: Record<string, unknown> = {}
     for (const key of dataKeys(value, path))
@@ -191,7 +205,7 @@ export const fromScalar = (scalar: Scalar): Value | undefined => {
 /** Whether a value can be frozen through and through, so that one copy may serve every reader: no `Date`, no bytes. */
 export const isShareable = (value: Value): boolean => {
   if (typeof value !== 'object' || value === null) return true
-  if (value instanceof Date || value instanceof Uint8Array) return false
+  if (isDate(value) || isBytes(value)) return false
   return Object.values(value).every(isShareable)
 }
 
@@ -199,8 +213,8 @@ export const isShareable = (value: Value): boolean => {
 export const sameValue = (a: unknown, b: unknown): boolean => {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  if (a instanceof Date) return b instanceof Date && a.getTime() === b.getTime()
-  if (a instanceof Uint8Array) return b instanceof Uint8Array && Buffer.compare(a, b) === 0
+  if (isDate(a)) return isDate(b) && a.getTime() === b.getTime()
+  if (isBytes(a)) return isBytes(b) && Buffer.compare(a, b) === 0
   if (Array.isArray(a))
     return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameValue(item, b[index]))
   if (!isPlainObject(a) || !isPlainObject(b)) return false
@@ -213,8 +227,8 @@ export const sameValue = (a: unknown, b: unknown): boolean => {
 /** A copy that may be changed. Anything that is no data is kept as it is, to be refused when it is written. */
 export const thaw = <T>(value: T): T => {
   if (Array.isArray(value)) return value.map(thaw) as T
-  if (value instanceof Date) return new Date(value) as T
-  if (value instanceof Uint8Array) return new Uint8Array(value) as T
+  if (isDate(value)) return new Date(value) as T
+  if (isBytes(value)) return new Uint8Array(value) as T
   if (!isPlainObject(value)) return value
   const out: Record<string, unknown> = {}
   for (const key of Object.keys(value)) out[key] = thaw(value[key])

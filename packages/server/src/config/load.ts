@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { SojournError } from '@sojourn/core'
+import { nearestName, SojournError } from '@sojourn/core'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
 import { MIN_SECRET_CHARS, type Settings, schema } from './schema.js'
@@ -91,7 +91,10 @@ const strangerFault = (path: string, file: string): string => {
   const parent = path.split('.').slice(0, -1).join('.')
   if (SETTINGS.some((each) => each.path.startsWith(`${path}.`)))
     return `${path} (${file}) is a group; below it there are ${namesAt(path).join(', ')}`
-  return `${path} (${file}) is no setting; ${parent === '' ? 'there are' : `in ${parent} there are`} ${namesAt(parent).join(', ')}`
+  const names = namesAt(parent)
+  const near = nearestName(path.split('.').at(-1)!, names)
+  const meant = near === undefined ? '' : ` did you mean ${parent === '' ? near : `${parent}.${near}`}?`
+  return `${path} (${file}) is no setting;${meant} ${parent === '' ? 'there are' : `in ${parent} there are`} ${names.join(', ')}`
 }
 
 const faultOf = (path: readonly string[], given: Source): string => {

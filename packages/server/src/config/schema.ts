@@ -9,6 +9,7 @@ import {
   choice,
   count,
   duration,
+  durationOrNone,
   flag,
   level,
   port,
@@ -85,8 +86,14 @@ export const schema = z.strictObject({
     allowed: FILE,
   }),
   session: group({
-    idleTimeout: duration('30m', 'Without use, a session is gone after this'),
+    idleTimeout: duration(
+      '30m',
+      'Without use, a session is gone after this, and at most `session.touchGranularity` later',
+    ),
     maxLifetime: duration('12h', 'Whatever happens, a session is gone after this; the same in all regions'),
+    touchGranularity: durationOrNone(
+      'A use that would move the deadline by less is not written, and each renewal that is written reaches so much further: a session may live that much longer than its idle timeout. 0: exact, and every use is written. Default: a twentieth of the idle timeout',
+    ),
   }),
   consistency: group({
     read: level('How many regions a read asks, unless it says'),

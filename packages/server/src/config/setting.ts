@@ -1,4 +1,4 @@
-import { type Duration, type Level, parseDuration, regionsNeeded } from '@sojourn/core'
+import { DURATION_ALLOWED, durationMs, isLevel, type Level } from '@sojourn/core'
 import { z } from 'zod'
 
 /** How a setting is written where everything is text: in the environment and in flags. */
@@ -66,13 +66,7 @@ export const count = (fallback: number, about: string) =>
 export const flag = (about: string) =>
   noted(z.boolean().default(false), { kind: 'boolean', about, allowed: 'true or false', default: 'false' })
 
-const isDuration = (value: Duration): boolean => {
-  try {
-    return parseDuration(value, 'a duration') > 0
-  } catch {
-    return false
-  }
-}
+const isDuration = (value: unknown): boolean => durationMs(value) !== undefined
 
 /** Milliseconds, once it is read. */
 export const duration = (fallback: string, about: string) =>
@@ -80,25 +74,23 @@ export const duration = (fallback: string, about: string) =>
     z
       .union([z.number(), z.string()])
       .refine(isDuration)
-      .transform((value) => parseDuration(value, 'a duration'))
+      .transform((value) => durationMs(value)!)
       .prefault(fallback),
-    {
-      kind: 'duration',
-      about,
-      default: fallback,
-      allowed: "milliseconds (1 or more) or a number with a unit, such as '500ms', '90s', '30m', '12h', '7d'",
-    },
+    { kind: 'duration', about, default: fallback, allowed: DURATION_ALLOWED },
+  )
+
+/** As {@link duration}, where 0 means none, and undefined whatever is said of the default. */
+export const durationOrNone = (about: string) =>
+  noted(
+    z
+      .union([z.number(), z.string()])
+      .refine((value) => value === 0 || isDuration(value))
+      .transform((value) => (value === 0 ? 0 : durationMs(value)!))
+      .optional(),
+    { kind: 'duration', about, allowed: `0, ${DURATION_ALLOWED}` },
   )
 
 /** Whether it is within the number of regions is for the replica to say: that number changes. */
-const isLevel = (value: unknown): boolean => {
-  try {
-    return regionsNeeded(value as Level, Number.MAX_SAFE_INTEGER, '') > 0
-  } catch {
-    return false
-  }
-}
-
 export const level = (about: string) =>
   noted(z.custom<Level>(isLevel).default('local'), {
     kind: 'level',

@@ -1,0 +1,59 @@
+/** Increments: where one can be made, and how far a counter goes. */
+import { SojournError } from '../errors.js'
+import { shownValue } from '../wording.js'
+import type { Edit } from './diff.js'
+import { isInteger } from './op.js'
+import type { Pointer } from './pointer.js'
+import { segmentsOf } from './pointer.js'
+import { type Data, isBytes, isDate, isPlainObject, type Value } from './value.js'
+
+/**
+ * What a counter shows at most, and minus this at least. Regions that add to one at the same time can take their sum further; it shows
+ * this then, and the sum itself is kept, so that it comes out the same in every order.
+ */
+export const MAX_COUNT = Number.MAX_SAFE_INTEGER
+const MAX_SUM = BigInt(MAX_COUNT)
+
+/** What a counter shows whose additions come to this. */
+export const shownCount = (sum: bigint): number =>
+  sum > MAX_SUM ? MAX_COUNT : sum < -MAX_SUM ? -MAX_COUNT : Number(sum)
+
+/** What an increment adds. @throws INVALID_OPTION where that is no integer */
+export const checkIncrement = (by: number): number => {
+  if (isInteger(by)) return by
+  const hint = typeof by === 'object' && by !== null ? ', and the options after it' : ''
+  throw new SojournError('INVALID_OPTION', `by is ${shownValue(by)}; give an integer below 2^53${hint}`, {
+    option: 'by',
+  })
+}
+
+/**
+ * The edit that adds to a field, which is made where there is none, with the objects around it.
+ * @throws INVALID_DATA where the field would be in what is no object: it would have to replace that
+ */
+export const incrementEdit = (data: Data, path: Pointer, by: number): Edit => {
+  let around: Value | undefined = data
+  let at: Pointer = ''
+  for (const { segment, pointer } of segmentsOf(path)) {
+    if (around === undefined) break
+    if (!isPlainObject(around))
+      throw new SojournError(
+        'INVALID_DATA',
+        `${JSON.stringify(path)} cannot be incremented: ${JSON.stringify(at)} holds ${kindOfData(around)}, no object`,
+        { path },
+      )
+    around = Object.hasOwn(around, segment) ? (around as Data)[segment] : undefined
+    at = pointer
+  }
+  return { kind: 'increment', path, by }
+}
+
+/** What stands somewhere, without saying what it holds: for errors, which reach logs. */
+export const kindOfData = (value: Value | undefined): string => {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (isDate(value)) return 'a date'
+  if (isBytes(value)) return 'bytes'
+  if (typeof value === 'number') return 'a number that is no integer below 2^53'
+  return typeof value === 'object' || value === undefined ? 'an object' : `a ${typeof value}`
+}
