@@ -27,6 +27,8 @@ const WELCOME: FromServer = {
   resumes: undefined,
   maxInFlight: 10,
   maxFrameBytes: 1_000_000,
+  idleTimeoutMs: 1_800_000,
+  maxLifetimeMs: 2_592_000_000,
 }
 
 describe('frames that are none', () => {

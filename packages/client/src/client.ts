@@ -4,6 +4,7 @@ import type {
   Data,
   EndOptions,
   Level,
+  Lifetimes,
   ReadOptions,
   ReplaceOptions,
   Session,
@@ -59,6 +60,8 @@ export class Client implements SessionApi, AsyncDisposable {
   readonly #cache: NearCache | undefined
   readonly #route: Route
   #connections = 0
+  /** As the server said that let the client in last. */
+  #lifetimes: Lifetimes = { idleTimeoutMs: 0, maxLifetimeMs: 0 }
   /** Whoever waits for the first connection. */
   #onOpened: (() => void) | undefined
   #onRefused: ((error: SojournError) => void) | undefined
@@ -72,6 +75,7 @@ export class Client implements SessionApi, AsyncDisposable {
     this.#route = new Route(Buffer.from(settings.random.bytes(16)).toString('hex'), settings, {
       opened: (channel) => {
         this.#connections++
+        this.#lifetimes = lifetimesIn(channel.welcome)
         // What another connection's server told, nobody takes back any more.
         this.#cache?.clear()
         this.#calls.resume(channel)
@@ -93,6 +97,10 @@ export class Client implements SessionApi, AsyncDisposable {
         this.#onRefused?.(error)
       },
     })
+  }
+
+  lifetimes(): Lifetimes {
+    return this.#lifetimes
   }
 
   /** @internal Resolves when a server has let the client in. @throws UNAVAILABLE, TOKEN_REFUSED, LINK_VERSION */
@@ -375,6 +383,8 @@ export class Client implements SessionApi, AsyncDisposable {
 }
 
 const MAX_COUNTERS = 1_024
+
+const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs }: Lifetimes): Lifetimes => ({ idleTimeoutMs, maxLifetimeMs })
 
 /** How many regions there are, the server knows. @throws INVALID_OPTION */
 const level = (value: Level | undefined, option: string): Level | undefined => {

@@ -27,6 +27,7 @@ export { materialize, type View } from './document/view.js'
 export { type Duration, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export { largestFields } from './largest-fields.js'
 export { LazySession } from './lazy-session.js'
 export {
   checkReason,
@@ -95,6 +96,7 @@ export type {
   AnyData,
   CreateOptions,
   EndOptions,
+  Lifetimes,
   ReadOptions,
   ReplaceOptions,
   Session,

@@ -5,6 +5,7 @@ import { encodeItem, type Item } from '@sojourn/wire'
 import type { CommitEvent } from './events.js'
 import type { CommitNote } from './exchange.js'
 import type { Runtime } from './runtime.js'
+import { tooLarge } from './too-large.js'
 
 /** A write that was made: its place in the feed, and what the caller gets once it is on the disk. */
 export interface Made<T> {
@@ -91,12 +92,7 @@ export class Commits {
   ): Made<void> & { readonly entry: Entry } {
     const { store } = this.#runtime
     const encoded = encodeRecord(record)
-    if (encoded.length > maxBytes)
-      throw new SojournError(
-        'SESSION_TOO_LARGE',
-        `the session would have ${encoded.length} bytes; limits.maxSessionBytes is ${maxBytes}`,
-        { limit: maxBytes },
-      )
+    if (encoded.length > maxBytes) throw tooLarge(record, encoded.length, maxBytes)
     const note: CommitNote = { item: encodeItem(item ?? { type: 'record', key, record: encoded }), event }
     return store.commit(key, record, { encoded, note })
   }

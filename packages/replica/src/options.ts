@@ -1,4 +1,4 @@
-import type { Clock, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core'
+import type { Clock, Level, Lifetimes, Limits, Random, StorageEngine, Transport } from '@sojourn/core'
 import {
   DEFAULT_LIMITS,
   type Duration,
@@ -36,9 +36,9 @@ export interface ReplicaOptions {
   /** At least 16 characters, the same in all regions. Needed as soon as there are links. */
   readonly secret?: string | undefined
   readonly session?: {
-    /** Without use, a session is gone after this. Default 30m. */
+    /** Without use, a session is gone after this. At most `maxLifetime`. Default 30m, or `maxLifetime` where that is shorter. */
     readonly idleTimeout?: Duration
-    /** Whatever happens, a session is gone after this. The same in all regions. Default 12h. */
+    /** Whatever happens, a session is gone after this. The same in all regions. Default 30d. */
     readonly maxLifetime?: Duration
   }
   readonly consistency?: {
@@ -95,6 +95,8 @@ export interface Settings {
 }
 
 const MIN_SECRET_CHARS = 16
+const DEFAULT_IDLE_TIMEOUT = '30m'
+const DEFAULT_MAX_LIFETIME = '30d'
 
 const regionName = z
   .string()
@@ -152,6 +154,23 @@ export const checkRemoval = ({ members, read, write }: Settings): void => {
   regionsNeeded(write, members - 1, 'consistency.write')
 }
 
+/** @throws INVALID_OPTION where an idle timeout that was asked for could never pass, because the session is gone before */
+const lifetimesOf = ({ idleTimeout, maxLifetime }: NonNullable<ReplicaOptions['session']>): Lifetimes => {
+  const maxLifetimeMs = parseDuration(maxLifetime ?? DEFAULT_MAX_LIFETIME, 'session.maxLifetime')
+  if (idleTimeout === undefined)
+    return {
+      idleTimeoutMs: Math.min(parseDuration(DEFAULT_IDLE_TIMEOUT, 'session.idleTimeout'), maxLifetimeMs),
+      maxLifetimeMs,
+    }
+  const idleTimeoutMs = parseDuration(idleTimeout, 'session.idleTimeout')
+  if (idleTimeoutMs > maxLifetimeMs)
+    refuse(
+      'session.idleTimeout',
+      `is ${idleTimeoutMs} ms, longer than session.maxLifetime, ${maxLifetimeMs} ms, which ends every session; shorten it, or give a longer session.maxLifetime`,
+    )
+  return { idleTimeoutMs, maxLifetimeMs }
+}
+
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (options: ReplicaOptions): Settings => {
   const parsed = schema.safeParse(options)
@@ -170,6 +189,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
   regionsNeeded(read, members, 'consistency.read')
   regionsNeeded(write, members, 'consistency.write')
   const clock = options.ports?.clock ?? systemClock
+  const { idleTimeoutMs, maxLifetimeMs } = lifetimesOf(session)
   const settings: Settings = {
     region,
     location,
@@ -179,8 +199,8 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
       return peers.size + 1
     },
     secret: options.secret ?? '',
-    idleTimeoutMs: parseDuration(session.idleTimeout ?? '30m', 'session.idleTimeout'),
-    maxLifetimeMs: parseDuration(session.maxLifetime ?? '12h', 'session.maxLifetime'),
+    idleTimeoutMs,
+    maxLifetimeMs,
     read,
     write,
     timeoutMs: parseDuration(timeout, 'consistency.timeout'),

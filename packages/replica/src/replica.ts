@@ -5,6 +5,7 @@ import type {
   EndOptions,
   EndReason,
   Level,
+  Lifetimes,
   LiveRecord,
   ReadOptions,
   ReplaceOptions,
@@ -75,6 +76,12 @@ export class Replica implements SessionApi, AsyncDisposable {
     return this.#runtime.links.address
   }
 
+  /** How long sessions live where a call says nothing. */
+  lifetimes(): Lifetimes {
+    const { idleTimeoutMs, maxLifetimeMs } = this.#runtime.settings
+    return { idleTimeoutMs, maxLifetimeMs }
+  }
+
   /** The level of reads that name none. */
   get readLevel(): Level {
     return this.#runtime.settings.read
@@ -114,7 +121,11 @@ export class Replica implements SessionApi, AsyncDisposable {
   #refuseTaken(record: SessionRecord | undefined, now: number): void {
     if (record === undefined) return
     const state = record.kind === 'ended' ? 'ended' : isVisible(record, now) ? 'live' : 'expired'
-    throw new SojournError('SESSION_EXISTS', `the id is taken by a session that is ${state}`, { state })
+    const why =
+      state === 'live'
+        ? 'a session lives under this id; read it, or give another id'
+        : `the session of this id has ${state}, and an id that has ended never lives again; give a new id`
+    throw new SojournError('SESSION_EXISTS', why, { state })
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {

@@ -85,8 +85,8 @@ export const schema = z.strictObject({
     allowed: FILE,
   }),
   session: group({
-    idleTimeout: duration('30m', 'Without use, a session is gone after this'),
-    maxLifetime: duration('12h', 'Whatever happens, a session is gone after this; the same in all regions'),
+    idleTimeout: duration('30m', 'Without use, a session is gone after this; at most maxLifetime'),
+    maxLifetime: duration('30d', 'Whatever happens, a session is gone after this; the same in all regions'),
   }),
   consistency: group({
     read: level('How many regions a read asks, unless it says'),
