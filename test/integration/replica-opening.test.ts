@@ -156,6 +156,8 @@ describe.runIf(isEmbedded())('openReplica', () => {
     ['session.idleTimeout', { ...base, session: { idleTimeout: 0 } }],
     ['session.maxLifetime', { ...base, session: { maxLifetime: true } }],
     ['session.maxLifetime', { ...base, session: { maxLifetime: '101 years' } }],
+    ['session.idleTimeout', { ...base, session: { idleTimeout: '24h', maxLifetime: '1h' } }],
+    ['session.idleTimeout', { ...base, session: { idleTimeout: '31d' } }],
     ['session.idle', { ...base, session: { idle: '5m' } }],
     ['consistency.read', { ...base, consistency: { read: 'most' } }],
     ['consistency.read', { ...base, consistency: { read: 2 } }],

@@ -70,7 +70,7 @@ describe('[CFG-1] a setting comes from a file, the environment or a flag', () =>
     expect(fromEnvironment).toMatchObject({
       peers: { us: 'ws://us:1', ap: null },
       consistency: { read: 2, write: 'majority', timeout: 1_000 },
-      session: { idleTimeout: 90_000, maxLifetime: 43_200_000 },
+      session: { idleTimeout: 90_000, maxLifetime: 2_592_000_000 },
       admin: { dangerouslyAllowAnyone: true, port: 7402 },
       limits: { maxCacheBytes: 5, maxDepth: 32 },
       fsync: 'everysec',

@@ -57,8 +57,11 @@ export class SojournStore extends session.Store {
     })
   }
 
-  override get(sid: string, callback?: Second<SessionData | null>, call?: KoaCall): Promise<SessionData | null> {
-    return this.#answer(callback, async () => {
+  override get(sid: string, callback: Callback<SessionData | null>): Promise<SessionData | null>
+  /** A callback for what another framework's types call a session: only that framework can know that it gets one. */
+  override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null>
+  override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null> {
+    return this.#answer(callback as Second<SessionData | null>, async () => {
       const found = await this.#sessions.get<Data>(sid)
       if (!found || isCookieOver(found.data, this.#clock.now())) return null
       const revived = this.#revive(found.data, found.expiresAt)
