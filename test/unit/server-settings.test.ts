@@ -177,6 +177,20 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
     ['two secrets', 'secretFile: x', good, /secret \(SOJOURN_SECRET\) and secretFile .* are both set/],
     ['clients without tokens', 'clients: {port: 1}', good, /tokens is not set, but clients\.port is/],
   ]
+  it('[OPT-2] an idle timeout that outlasts every session; the default gives way to a short lifetime', () => {
+    const yaml = 'region: eu\nsession: {idleTimeout: 24h, maxLifetime: 1h}'
+    expect(faultOf({ yaml })).toMatch(
+      /session\.idleTimeout \(.*\) is 86400000 ms; give at most session\.maxLifetime, 3600000 ms/,
+    )
+    expect(faultOf({ env: { SOJOURN_REGION: 'eu', SOJOURN_SESSION_IDLE_TIMEOUT: '31d' } })).toMatch(
+      /SOJOURN_SESSION_IDLE_TIMEOUT.*2592000000 ms/,
+    )
+    expect(load({ yaml: 'region: eu\nsession: {maxLifetime: 10m}' }).settings.session).toEqual({
+      idleTimeout: 600_000,
+      maxLifetime: 600_000,
+    })
+  })
+
   it.each(contradictions)('%s', (_, yaml, env, says) => expect(faultOf({ yaml, env })).toMatch(says))
 
   it('clients without tokens are let in where a setting with a frightening name says so', () => {
