@@ -88,3 +88,12 @@ export const capCookie = (cookie: unknown, latest: () => number): void => {
   if (typeof toJSON === 'function')
     Object.defineProperty(cookie, 'toJSON', { configurable: true, value: () => capped(toJSON.call(cookie)) })
 }
+
+/**
+ * The same for koa-session, which sends its cookie after the save, by options that it made for this one request.
+ * @param leftMs how long the session can live at most, from now on
+ */
+export const capKoaCookie = (context: object, leftMs: number): void => {
+  const { sessionOptions } = context as { sessionOptions?: { maxAge?: unknown } }
+  if (isNumber(sessionOptions?.maxAge) && sessionOptions.maxAge > leftMs) sessionOptions.maxAge = leftMs
+}

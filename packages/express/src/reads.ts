@@ -48,8 +48,10 @@ export class Reads {
   }
 
   find(sid: string, data: object, context: object | undefined): Read | undefined {
-    const found = [this.#byHolder.get(data), context && this.#byContext.get(context)?.get(sid)]
-    return [...found, ...this.#marked(data)].find((read) => read?.sid === sid)
+    const held = this.#byHolder.get(data)
+    if (held?.sid === sid) return held
+    const named = context && this.#byContext.get(context)?.get(sid)
+    return named ?? this.#marked(data).find((read) => read?.sid === sid)
   }
 
   #marked(data: object): (Read | undefined)[] {

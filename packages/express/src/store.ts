@@ -3,7 +3,7 @@ import type { Clock, Data, Lifetimes, SessionApi } from '@sojourn/core'
 import { isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
-import { askedMs, capCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
+import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'
 import { toPlain } from './plain.js'
 import { type Read, Reads } from './reads.js'
@@ -89,9 +89,11 @@ export class SojournStore extends session.Store {
 
   override set(sid: string, data: SessionData, callback?: Second<void>, call?: KoaCall): Promise<void> {
     return this.#answer(callback, async () => {
-      const read = this.#reads.of(sid, data, contextOf(callback, call))
+      const context = contextOf(callback, call)
+      const read = this.#reads.of(sid, data, context)
       const idleMs = this.#idleMs(data, callback)
       this.#cap(data, read.createdAt)
+      if (context) capKoaCookie(context, this.#latest(read.createdAt) - this.#clock.now())
       // As it is now: the holder may change it while it waits for its turn.
       const next = dataOf(data, read.base)
       const saved = (read.saving ?? Promise.resolve()).then(() => this.#save(read, next, idleMs))
@@ -229,10 +231,12 @@ export class SojournStore extends session.Store {
 
   /** The browser is not told to keep a cookie for longer than its session can live. */
   #cap(data: SessionData, createdAt: number | undefined): void {
-    capCookie(data.cookie, () => {
-      const maxLifetimeMs = this.#lifetimes()?.maxLifetimeMs ?? Number.POSITIVE_INFINITY
-      return (createdAt ?? this.#clock.now()) + maxLifetimeMs
-    })
+    capCookie(data.cookie, () => this.#latest(createdAt))
+  }
+
+  /** When a session is gone at the latest, in milliseconds since the epoch. One that has not begun begins now. */
+  #latest(createdAt: number | undefined): number {
+    return (createdAt ?? this.#clock.now()) + (this.#lifetimes()?.maxLifetimeMs ?? Number.POSITIVE_INFINITY)
   }
 
   /** Answers by callback where one is given, and by promise where not; within the timeout in any case. */
