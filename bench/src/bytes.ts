@@ -44,7 +44,7 @@ const onTheWire = async (run: Run): Promise<Measure[]> => {
 }
 
 /** LevelDB frees the space of what was replaced when it compacts; this makes it do so at once. */
-const compact = async (location: string): Promise<number> => {
+export const compact = async (location: string): Promise<number> => {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(location, { keyEncoding: 'view', valueEncoding: 'view' })
   await level.open()
   await level.compactRange(new Uint8Array(0), new Uint8Array(32).fill(0xff))

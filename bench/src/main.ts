@@ -17,8 +17,9 @@ import { SESSION_BYTES } from './session-data.js'
 import { render } from './table.js'
 import { judge } from './targets.js'
 import { throughput } from './throughput.js'
+import { tombstones } from './tombstones.js'
 
-const SUITES = { throughput, remote, lag, 'catch-up': catchUp, bytes, memory } as const
+const SUITES = { throughput, remote, lag, 'catch-up': catchUp, bytes, memory, tombstones } as const
 type SuiteName = keyof typeof SUITES
 
 const HELP = `Measures Sojourn, and Redis beside it where redis-server is on the PATH.

@@ -37,6 +37,10 @@ const methods = {
     adopt(await subject.seed(count))
     return ids
   },
+  async endEvery(): Promise<number> {
+    const ended = await Promise.all(ids.map((id) => replica.end(id)))
+    return ended.filter(Boolean).length
+  },
   renewAll: (): Promise<void> => subject.renewAll(),
   updateAll: (): Promise<void> => subject.updateAll(),
   readAll: (): Promise<void> => subject.readAll(),

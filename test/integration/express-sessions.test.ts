@@ -43,17 +43,13 @@ describe('what is kept', () => {
     })
   })
 
-  it.each([
-    ['a function', () => () => 1, '/fields/bad'],
-    ['a cycle', (fields: Record<string, unknown>) => fields, /^\/fields\/bad/],
-    ['NaN', () => Number.NaN, '/fields/bad'],
-  ])('[EXPR-5] %s is refused by an error that names the place, and nothing is written', async (_name, bad, path) => {
+  it('[EXPR-5] a cycle is refused by an error that names the place, and nothing is written', async () => {
     const { eu } = await regionsOf(['eu'])
     const save: RequestHandler = (req, res, next) => {
       const fields: Record<string, unknown> = { good: 1 }
-      fields.bad = bad(fields)
+      fields.bad = fields
       req.session.fields = fields
-      // express-session makes JSON of a session to see whether it changed, so some of these fail there already.
+      // express-session makes JSON of a session to see whether it changed, so this would fail there already.
       new SojournStore({ sessions: eu }).set(req.sessionID, req.session, (error) => {
         req.session.fields = {}
         if (error) next(error)
@@ -64,11 +60,9 @@ describe('what is kept', () => {
     const browser = new Browser()
     await browser.json('GET', `${url}/login`)
     expect((await browser.request('GET', `${url}/save`)).status).toBe(500)
-    expect(errors).toHaveLength(1)
-    expect(errors[0]).toMatchObject({
-      code: 'INVALID_DATA',
-      path: typeof path === 'string' ? path : expect.stringMatching(path),
-    })
+    expect(errors).toEqual([
+      expect.objectContaining({ code: 'INVALID_DATA', path: expect.stringMatching(/^\/fields\/bad/) }),
+    ])
     expect(await browser.json('GET', url)).not.toHaveProperty('fields.good')
   })
 })

@@ -34,8 +34,9 @@ describe.each(Object.entries(ways))('the store by %s', (_name, by) => {
     expect(JSON.stringify(all)).not.toContain(sessionKey('a'))
     await by((done) => store.destroy('a', done))
     expect(await by((done) => store.get('a', done))).toBeNull()
-    // An id that ended is not taken up again.
-    await by((done) => store.set('a', data({ n: 3 }), done))
+    // An id that ended is not taken up again, and whoever tries hears of it.
+    const error = await by((done) => store.set('a', data({ n: 3 }), done)).catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ code: 'SESSION_EXISTS', state: 'ended' })
     expect(await by((done) => store.get('a', done))).toBeNull()
     await by((done) => store.clear(done))
     expect(await by((done) => store.length(done))).toBe(0)

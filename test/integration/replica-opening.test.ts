@@ -158,6 +158,8 @@ describe.runIf(isEmbedded())('openReplica', () => {
     ['session.maxLifetime', { ...base, session: { maxLifetime: '101 years' } }],
     ['session.touchGranularity', { ...base, session: { touchGranularity: -1 } }],
     ['session.touchGranularity', { ...base, session: { touchGranularity: '0s' } }],
+    ['session.idleTimeout', { ...base, session: { idleTimeout: '24h', maxLifetime: '1h' } }],
+    ['session.idleTimeout', { ...base, session: { idleTimeout: '31d' } }],
     ['session.idle', { ...base, session: { idle: '5m' } }],
     ['consistency.read', { ...base, consistency: { read: 'most' } }],
     ['consistency.read', { ...base, consistency: { read: 2 } }],

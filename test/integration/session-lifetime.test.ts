@@ -1,9 +1,27 @@
-import { type Duration, sessionKey } from '@sojourn/replica'
+import { type Duration, openReplica, sessionKey } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions } from '../support/region.js'
 import { all, closeOpened, EVERYTHING, HOUR, listen, MINUTE, open, openStepped, refuses } from '../support/replica.js'
 
 afterEach(closeOpened)
+
+describe('what is set', () => {
+  it('[OPT-3] [API-1] an idle timeout longer than every session is refused; the default gives way; both can be asked for', async () => {
+    const refused = openReplica({
+      region: 'eu',
+      location: ':memory:',
+      session: { idleTimeout: '24h', maxLifetime: '1h' },
+    })
+    await expect(refused).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      option: 'session.idleTimeout',
+      message: expect.stringMatching(/86400000 ms, longer than session\.maxLifetime, 3600000 ms/),
+    })
+    expect((await open()).lifetimes()).toEqual({ idleTimeoutMs: 30 * MINUTE, maxLifetimeMs: 30 * 24 * 60 * MINUTE })
+    const short = await open({ session: { maxLifetime: '10m' } })
+    expect(short.lifetimes()).toEqual({ idleTimeoutMs: 10 * MINUTE, maxLifetimeMs: 10 * MINUTE })
+  })
+})
 
 describe('create', () => {
   it('[API-1] gives a session with a secret of 256 bits, its data, its times', async () => {

@@ -46,6 +46,8 @@ const fromServer = fc.oneof(
     resumes: maybe(number),
     maxInFlight: number,
     maxFrameBytes: number,
+    idleTimeoutMs: number,
+    maxLifetimeMs: number,
   }),
   message('pong', { number, clock: number }),
   message('changed', { keys: fc.array(hex) }),

@@ -16,6 +16,7 @@ const SESSION_API: readonly (keyof SessionApi)[] = [
   'end',
   'rotate',
   'sessions',
+  'lifetimes',
   'count',
   'endAll',
 ]

@@ -15,6 +15,8 @@ describe('pointers', () => {
     ['/ '],
     ['/0'],
     ['/toString'],
+    ['/a/constructor'],
+    ['/prototype/a'],
     ['/__proto__x'],
     ['/\0'],
   ])('[DATA-1] %j names a field', (pointer) => {
@@ -31,8 +33,7 @@ describe('pointers', () => {
     ['/~2'],
     ['/a/~/b'],
     ['/__proto__'],
-    ['/a/constructor'],
-    ['/prototype/a'],
+    ['/a/__proto__/b'],
     ['/\ud800'],
     ['/a/\udc00'],
     ['#/a'],

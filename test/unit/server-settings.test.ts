@@ -70,7 +70,7 @@ describe('[CFG-1] a setting comes from a file, the environment or a flag', () =>
     expect(fromEnvironment).toMatchObject({
       peers: { us: 'ws://us:1', ap: null },
       consistency: { read: 2, write: 'majority', timeout: 1_000 },
-      session: { idleTimeout: 90_000, maxLifetime: 43_200_000 },
+      session: { idleTimeout: 90_000, maxLifetime: 2_592_000_000 },
       admin: { dangerouslyAllowAnyone: true, port: 7402 },
       limits: { maxCacheBytes: 5, maxDepth: 32 },
       fsync: 'everysec',
@@ -181,6 +181,20 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
     ['two secrets', 'secretFile: x', good, /secret \(SOJOURN_SECRET\) and secretFile .* are both set/],
     ['clients without tokens', 'clients: {port: 1}', good, /tokens is not set, but clients\.port is/],
   ]
+  it('[OPT-3] an idle timeout that outlasts every session; the default gives way to a short lifetime', () => {
+    const yaml = 'region: eu\nsession: {idleTimeout: 24h, maxLifetime: 1h}'
+    expect(faultOf({ yaml })).toMatch(
+      /session\.idleTimeout \(.*\) is 86400000 ms; give at most session\.maxLifetime, 3600000 ms/,
+    )
+    expect(faultOf({ env: { SOJOURN_REGION: 'eu', SOJOURN_SESSION_IDLE_TIMEOUT: '31d' } })).toMatch(
+      /SOJOURN_SESSION_IDLE_TIMEOUT.*2592000000 ms/,
+    )
+    expect(load({ yaml: 'region: eu\nsession: {maxLifetime: 10m}' }).settings.session).toEqual({
+      idleTimeout: 600_000,
+      maxLifetime: 600_000,
+    })
+  })
+
   it.each(contradictions)('%s', (_, yaml, env, says) => expect(faultOf({ yaml, env })).toMatch(says))
 
   it('clients without tokens are let in where a setting with a frightening name says so', () => {

@@ -4,6 +4,7 @@ import type {
   Data,
   EndOptions,
   Level,
+  Lifetimes,
   ReadOptions,
   ReplaceOptions,
   Session,
@@ -58,6 +59,8 @@ export class Client implements SessionApi, AsyncDisposable {
   readonly #cache: NearCache | undefined
   readonly #route: Route
   #connections = 0
+  /** As the server said that let the client in last. */
+  #lifetimes: Lifetimes = { idleTimeoutMs: 0, maxLifetimeMs: 0 }
   /** Whoever waits for the first connection. */
   #onOpened: (() => void) | undefined
   #onRefused: ((error: SojournError) => void) | undefined
@@ -71,6 +74,7 @@ export class Client implements SessionApi, AsyncDisposable {
     this.#route = new Route(Buffer.from(settings.random.bytes(16)).toString('hex'), settings, {
       opened: (channel) => {
         this.#connections++
+        this.#lifetimes = lifetimesIn(channel.welcome)
         // What another connection's server told, nobody takes back any more.
         this.#cache?.clear()
         this.#calls.resume(channel)
@@ -92,6 +96,10 @@ export class Client implements SessionApi, AsyncDisposable {
         this.#onRefused?.(error)
       },
     })
+  }
+
+  lifetimes(): Lifetimes {
+    return this.#lifetimes
   }
 
   /** @internal Resolves when a server has let the client in. @throws UNAVAILABLE, TOKEN_REFUSED, LINK_VERSION */
@@ -383,6 +391,8 @@ export class Client implements SessionApi, AsyncDisposable {
 }
 
 const MAX_COUNTERS = 1_024
+
+const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs }: Lifetimes): Lifetimes => ({ idleTimeoutMs, maxLifetimeMs })
 
 const writeChoices = ({ write, timeout }: WriteOptions): WriteChoices => ({
   write,

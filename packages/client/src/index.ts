@@ -28,6 +28,7 @@ export {
   type ErrorCode,
   isSojournError,
   type Level,
+  type Lifetimes,
   type ReadOptions,
   type ReplaceOptions,
   type Session,

@@ -67,9 +67,11 @@ export const createSession = (
 ): Decided => {
   if (current !== undefined) {
     const state = current.kind === 'ended' ? 'ended' : isVisible(current, now) ? 'live' : 'expired'
-    return {
-      refusal: new SojournError('SESSION_EXISTS', `the id is taken by a session that is ${state}`, { state }),
-    }
+    const why =
+      state === 'live'
+        ? 'a session lives under this id; read it, or give another id'
+        : `the session of this id has ${state}, and an id that has ended never lives again; give a new id`
+    return { refusal: new SojournError('SESSION_EXISTS', why, { state }) }
   }
   const { edits, idleTimeoutMs, lifetimeMs, writer } = request
   const deadline = now + lifetimeMs

@@ -46,7 +46,7 @@ export type ErrorCode = keyof typeof ERROR_CODES
 export interface ErrorDetails {
   /** INVALID_OPTION: the option's path, such as `session.idleTimeout`. */
   readonly option?: string
-  /** INVALID_DATA: a JSON pointer to the offending value. */
+  /** INVALID_DATA: a JSON pointer to the offending value. SESSION_TOO_LARGE: to the largest field. */
   readonly path?: string
   /** QUORUM_UNMET: how many regions the level asks for, this one included. */
   readonly need?: number

@@ -54,6 +54,7 @@ export { DURATION_ALLOWED, type Duration, durationMs, optionalDuration, parseDur
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
 export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export { largestFields } from './largest-fields.js'
 export { LazySession } from './lazy-session.js'
 export {
   END_REASONS,
@@ -149,6 +150,7 @@ export type {
   AnyData,
   CreateOptions,
   EndOptions,
+  Lifetimes,
   ReadOptions,
   ReplaceOptions,
   Session,

@@ -43,10 +43,21 @@ export interface WriteOptions {
   readonly timeout?: Duration
 }
 
+/** What bounds the life of a session for which a call says nothing. */
+export interface Lifetimes {
+  /** `session.idleTimeout`, in milliseconds. */
+  readonly idleTimeoutMs: number
+  /** `session.maxLifetime`, in milliseconds: nothing extends any session past it. */
+  readonly maxLifetimeMs: number
+}
+
 export interface CreateOptions extends WriteOptions {
   /** For middleware that makes its own ids. Default: 256 random bits. */
   readonly id?: string
-  /** Default: the store's `session.idleTimeout`. A session may live longer by the store's `session.touchGranularity`. */
+  /**
+   * Default: the store's `session.idleTimeout`. A session may live longer by the store's `session.touchGranularity`, and ends at its
+   * `maxLifetime`, however long this is.
+   */
   readonly idleTimeout?: Duration
   /** At most, and by default, the store's `session.maxLifetime`. */
   readonly maxLifetime?: Duration
@@ -117,6 +128,8 @@ export interface SessionApi {
   rotate<T extends object = AnyData>(id: string, options?: WriteOptions): Promise<Session<T>>
   /** Every live session, as held here, in the order of the keys. */
   sessions(): AsyncIterable<StoredSession>
+  /** What the store is set to. A client answers what its server said when it let the client in. */
+  lifetimes(): Lifetimes
   /** How many live sessions are held here. */
   count(): Promise<number>
   /** Ends every session held here. Returns how many were alive. */

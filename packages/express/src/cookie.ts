@@ -1,24 +1,99 @@
-import type { SessionData } from 'express-session'
+/** What a session's cookie says of its life, what of it is stored, and what the browser is told. */
+import { types } from 'node:util'
+import { type Data, isPlainObject } from '@sojourn/core'
+import { toPlain } from './plain.js'
 
-/** What express-session keeps of a cookie. `expires` is not stored: the session's own deadline says it, in every region. */
-type StoredCookie = Record<string, unknown> & { originalMaxAge?: number | null }
+type Fields = { readonly [name: string]: unknown }
 
-/** The cookie as it goes into the session's data. */
-export const storedCookie = (cookie: SessionData['cookie']): StoredCookie => {
-  const json: unknown = (cookie as { toJSON?: () => unknown }).toJSON?.() ?? cookie
-  const { expires: _, ...rest } = json as StoredCookie & { expires?: unknown }
-  return rest
+/**
+ * How much `originalMaxAge` may be off without having been changed, in milliseconds: express-session computes it anew at each request, by two looks
+ * at the clock.
+ */
+const JITTER_MS = 10
+
+/**
+ * The cookie as it goes into the session's data; undefined where there is none. When a session expires, its own deadline says, in every region; so
+ * `expires` is stored only where nothing else says how the cookie lives.
+ *
+ * @param before what is stored now: a lifetime that differs by no more than clocks jitter is the same
+ */
+export const storedCookie = (cookie: unknown, before: unknown): unknown => {
+  const plain = toPlain(cookie)
+  if (!isPlainObject(plain)) return plain
+  // `originalExpires` is @fastify/session's note of what `expires` was when it read the session.
+  const { expires, originalExpires: _, ...rest } = plain as Fields
+  const { originalMaxAge } = rest
+  if (typeof originalMaxAge !== 'number') return { ...rest, ...((expires ?? null) !== null && { expires }) }
+  const known = isPlainObject(before) ? before.originalMaxAge : undefined
+  const isSame = typeof known === 'number' && Math.abs(known - originalMaxAge) <= JITTER_MS
+  return { ...rest, originalMaxAge: isSame ? known : originalMaxAge }
 }
 
-/** The cookie as express-session expects it from a store: it expires with the session, unless it lasts as long as the browser. */
-export const revivedCookie = (stored: StoredCookie | undefined, expiresAt: number): SessionData['cookie'] => {
-  const originalMaxAge = stored?.originalMaxAge ?? null
-  const expires = originalMaxAge === null ? null : new Date(expiresAt)
-  return { ...stored, originalMaxAge, expires } as SessionData['cookie']
+/** The cookie as middleware expects it from a store: it expires with the session, unless it lasts as long as the browser, or to a fixed time. */
+export const revivedCookie = (stored: unknown, expiresAt: number): unknown => {
+  if (!isPlainObject(stored)) return stored
+  const { originalMaxAge = null, expires = null } = stored
+  return { ...stored, originalMaxAge, expires: typeof originalMaxAge === 'number' ? new Date(expiresAt) : expires }
 }
 
-/** How long a session may be idle: the cookie's lifetime, or the store's default for a cookie that lasts as long as the browser. */
-export const idleTimeoutOf = (session: SessionData): number | undefined => {
-  const maxAge = session.cookie?.originalMaxAge
-  return typeof maxAge === 'number' ? Math.max(1, maxAge) : undefined
+/** Whether a session's cookie has a fixed time at which it expires, and that has passed. */
+export const isCookieOver = ({ cookie }: Data, now: number): boolean => {
+  const expires = isPlainObject(cookie) ? timeOf(cookie.expires) : undefined
+  return expires !== undefined && expires <= now
+}
+
+/**
+ * How long the cookie asks its session to live, in milliseconds; 0 or less: no longer. Undefined where it lasts as long as the browser, or says nothing
+ * that could be understood.
+ */
+export const askedMs = (cookie: unknown, now: number): number | undefined => {
+  if (typeof cookie !== 'object' || cookie === null) return undefined
+  const { originalMaxAge, maxAge, expires } = cookie as Fields
+  if (isNumber(originalMaxAge)) return originalMaxAge
+  const time = timeOf(expires)
+  if (time !== undefined) return time - now
+  return isNumber(maxAge) ? maxAge : undefined
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
+
+const timeOf = (expires: unknown): number | undefined => {
+  if (!types.isDate(expires) && typeof expires !== 'string') return undefined
+  const time = new Date(expires).getTime()
+  return Number.isNaN(time) ? undefined : time
+}
+
+/** By what express-session and @fastify/session ask a cookie for what goes to the browser: a getter, and a method. */
+type Sent = { data?: Fields; toJSON?: () => Fields }
+
+/**
+ * From now on the cookie tells the browser no later `expires` than its session can live to. The object stays what it is, because the middleware
+ * made it.
+ * @param latest milliseconds since the epoch
+ */
+export const capCookie = (cookie: unknown, latest: () => number): void => {
+  if (typeof cookie !== 'object' || cookie === null || Object.hasOwn(cookie, 'toJSON') || !Object.isExtensible(cookie))
+    return
+  const prototype: Sent = Object.getPrototypeOf(cookie) ?? {}
+  const capped = (sent: Fields): Fields => {
+    const { expires } = sent
+    return expires instanceof Date && expires.getTime() > latest() ? { ...sent, expires: new Date(latest()) } : sent
+  }
+  if ('data' in prototype)
+    Object.defineProperty(cookie, 'data', {
+      configurable: true,
+      get: () => capped(Reflect.get(prototype, 'data', cookie) as Fields),
+    })
+  const { toJSON } = prototype
+  if (typeof toJSON === 'function')
+    Object.defineProperty(cookie, 'toJSON', { configurable: true, value: () => capped(toJSON.call(cookie)) })
+}
+
+/**
+ * The same for koa-session, which sends its cookie after the save, by options that it made for this one request.
+ * @param leftMs how long the session can live at most, from now on
+ */
+export const capKoaCookie = (context: object, leftMs: number): void => {
+  const { sessionOptions } = context as { sessionOptions?: { maxAge?: unknown } }
+  if (isNumber(sessionOptions?.maxAge) && sessionOptions.maxAge > leftMs) sessionOptions.maxAge = leftMs
 }

@@ -1,1 +1,3 @@
-export { SojournStore, type SojournStoreOptions } from './store.js'
+/** What @sojourn/express offers. */
+export type { SojournStoreOptions } from './options.js'
+export { SojournStore } from './store.js'

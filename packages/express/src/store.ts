@@ -1,155 +1,248 @@
-import type { Clock, Data, Duration, SessionApi } from '@sojourn/core'
-import { checkPointer, isSojournError, parseDuration, SojournError, systemClock, thaw } from '@sojourn/core'
+/** The store that middleware of express-session's kind is given: each call of the middleware becomes a call of the session API. */
+import type { Clock, Data, Lifetimes, SessionApi } from '@sojourn/core'
+import { isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
-import { idleTimeoutOf, revivedCookie, storedCookie } from './cookie.js'
+import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
+import { checkOptions, type SojournStoreOptions } from './options.js'
 import { toPlain } from './plain.js'
-
-export interface SojournStoreOptions {
-  /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */
-  readonly sessions: SessionApi
-  /** JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none. */
-  readonly counters?: readonly string[]
-  /** A call that takes longer is given up with TIMEOUT. Default: 5s. */
-  readonly timeout?: Duration
-  readonly clock?: Clock
-}
+import { type Read, Reads } from './reads.js'
 
 type Callback<T> = (error: unknown, value?: T) => void
 
+/** What koa-session puts where express-session puts a callback: a lifetime, and the request. */
+interface KoaCall {
+  readonly ctx?: object
+}
+type Second<T> = Callback<T> | KoaCall | number | string | undefined
+
+type Generate = (request: Request) => void
+
 /**
- * A store for express-session. It remembers what each request was given, and writes only what the request changed: concurrent
- * requests on one session keep each other's fields, and a destroyed session stays destroyed.
+ * A store for express-session, and for what takes its stores (@fastify/session, koa-session). It remembers what each request was given, and
+ * writes only what the request changed: concurrent requests on one session keep each other's fields, and a destroyed session stays destroyed.
+ *
+ * Every call answers by callback, where the argument is a function, and by promise.
+ *
+ * @example app.use(session({ store: new SojournStore({ sessions: await openReplica({ region: 'eu', location: './data/eu' }) }), … }))
  */
 export class SojournStore extends session.Store {
   readonly #sessions: SessionApi
   readonly #counters: readonly string[]
   readonly #timeoutMs: number
   readonly #clock: Clock
-  /** What the holder of a session object had read. */
-  readonly #bases = new WeakMap<object, Data>()
-  /** The last save of a session object: the next one waits for it, because its base is what that one wrote. */
-  readonly #saving = new WeakMap<object, Promise<void>>()
+  readonly #reads = new Reads()
+  #generate: Generate | undefined
+  #warnedOfCut = false
 
   /** @throws INVALID_OPTION, INVALID_DATA (a counter that is no JSON pointer) */
-  constructor({ sessions, counters = [], timeout = '5s', clock = systemClock }: SojournStoreOptions) {
+  constructor(options: SojournStoreOptions) {
     super()
-    if (typeof sessions?.get !== 'function')
-      throw new SojournError('INVALID_OPTION', 'sessions: give an open replica (openReplica)', { option: 'sessions' })
+    const { sessions, counters, timeoutMs, clock } = checkOptions(options)
     this.#sessions = sessions
-    this.#counters = counters.map(checkPointer)
-    this.#timeoutMs = parseDuration(timeout, 'timeout')
+    this.#counters = counters
+    this.#timeoutMs = timeoutMs
     this.#clock = clock
+    // express-session sets it, and calls it for a new session: the only place where the store sees one before its cookie is sent.
+    Object.defineProperty(this, 'generate', {
+      configurable: true,
+      enumerable: true,
+      get: () => this.#generate,
+      set: (generate: Generate) => {
+        this.#generate = (request) => {
+          generate(request)
+          this.#cap(request.session, undefined)
+        }
+      },
+    })
   }
 
-  override get(sid: string, callback?: Callback<SessionData | null>): Promise<SessionData | null> {
-    return this.#answer(callback, async () => {
+  override get(sid: string, callback: Callback<SessionData | null>): Promise<SessionData | null>
+  /** A callback for what another framework's types call a session: only that framework can know that it gets one. */
+  override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null>
+  override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null> {
+    return this.#answer(callback as Second<SessionData | null>, async () => {
       const found = await this.#sessions.get<Data>(sid)
-      return found ? this.#revive(found.data, found.expiresAt) : null
+      if (!found || isCookieOver(found.data, this.#clock.now())) return null
+      const revived = this.#revive(found.data, found.expiresAt)
+      const read: Read = { sid, base: found.data, createdAt: found.createdAt, saving: undefined }
+      this.#reads.given(revived, read, contextOf(callback, call))
+      return revived
     })
   }
 
   #revive(data: Data, expiresAt: number): SessionData {
-    const { cookie, ...fields } = thaw(data) as Data & { cookie?: Record<string, unknown> }
-    const revived = { ...fields, cookie: revivedCookie(cookie, expiresAt) } as SessionData
-    this.#bases.set(revived, data)
-    return revived
+    const fields = thaw(data) as Record<string, unknown>
+    return { ...fields, ...('cookie' in fields && { cookie: revivedCookie(fields.cookie, expiresAt) }) } as SessionData
   }
 
   /** express-session makes its session object of what `get` gave; both hold the same base. */
   override createSession(request: Request, data: SessionData): Session & SessionData {
-    const base = this.#bases.get(data)
     const made = super.createSession(request, data) as Session & SessionData
-    if (base) this.#bases.set(made, base)
+    // It leaves out what a session object has by its prototype. This key is of no use there.
+    if (Object.hasOwn(data, 'constructor'))
+      Object.defineProperty(made, 'constructor', { ...Object.getOwnPropertyDescriptor(data, 'constructor') })
+    this.#reads.taken(data, made)
+    this.#cap(made, this.#reads.find(made.id, made, undefined)?.createdAt)
     return made
   }
 
-  override set(sid: string, data: SessionData, callback?: Callback<void>): Promise<void> {
+  override set(sid: string, data: SessionData, callback?: Second<void>, call?: KoaCall): Promise<void> {
     return this.#answer(callback, async () => {
-      const { cookie, ...fields } = data
+      const context = contextOf(callback, call)
+      const read = this.#reads.of(sid, data, context)
+      const idleMs = this.#idleMs(data, callback)
+      this.#cap(data, read.createdAt)
+      if (context) capKoaCookie(context, this.#latest(read.createdAt) - this.#clock.now())
       // As it is now: the holder may change it while it waits for its turn.
-      const next = toPlain({ ...fields, cookie: storedCookie(cookie) }) as Data
-      const idleTimeout = idleTimeoutOf(data)
-      const lifetime = idleTimeout === undefined ? {} : { idleTimeout }
-      const saved = (this.#saving.get(data) ?? Promise.resolve()).then(() => this.#save(sid, data, next, lifetime))
-      this.#saving.set(
-        data,
-        saved.catch(() => {}),
-      )
+      const next = dataOf(data, read.base)
+      const saved = (read.saving ?? Promise.resolve()).then(() => this.#save(read, next, idleMs))
+      read.saving = saved.catch(() => {})
       await saved
     })
   }
 
-  async #save(sid: string, data: object, next: Data, lifetime: { idleTimeout?: number }): Promise<void> {
-    const base = this.#bases.get(data)
+  /** Writes what the request changed; where it had read nothing, the session begins. */
+  async #save(read: Read, next: Data, idleMs: number | undefined): Promise<void> {
+    if (idleMs !== undefined && idleMs <= 0) return this.#end(read.sid)
+    const lifetime = idleMs === undefined ? {} : { idleTimeout: idleMs }
+    const { sid, base } = read
     try {
-      const isThere = base !== undefined || !(await this.#create(sid, next, lifetime))
-      if (isThere) await this.#replace(sid, next, { ...lifetime, ...(base && { base }), counters: this.#counters })
+      if (base !== undefined) await this.#replace(sid, next, { ...lifetime, base })
+      else if (!(await this.#create(read, next, lifetime)))
+        await this.#sessions.replace(sid, next, { ...lifetime, counters: this.#counters })
     } catch (error) {
       // It is written here all the same; from the old base, the next save would add to the counters again.
-      if (isSojournError(error, 'QUORUM_UNMET')) this.#bases.set(data, next)
+      if (isSojournError(error, 'QUORUM_UNMET')) read.base = next
       throw error
     }
-    this.#bases.set(data, next)
+    read.base = next
   }
 
-  /** Whether the session was made; not where a live one has the id already. A dead one stays dead. */
-  async #create(sid: string, data: Data, lifetime: { idleTimeout?: number }): Promise<boolean> {
+  /**
+   * Whether the session was made; not where a live one has the id already.
+   * @throws SESSION_EXISTS where the id's session has ended: nobody who saves without having read it saves what was logged out
+   */
+  async #create(read: Read, data: Data, lifetime: { idleTimeout?: number }): Promise<boolean> {
     try {
-      await this.#sessions.create(data, { id: sid, ...lifetime })
+      read.createdAt = (await this.#sessions.create(data, { id: read.sid, ...lifetime })).createdAt
       return true
     } catch (error) {
-      if (isSojournError(error, 'SESSION_EXISTS')) return error.state !== 'live'
-      throw error
+      if (!isSojournError(error, 'SESSION_EXISTS')) throw error
+      const { state = 'ended' } = error
+      if (state === 'live') return false
+      throw new SojournError(
+        'SESSION_EXISTS',
+        `the session of this id has ${state}, and an id that has ended never lives again. Give each new session a new id: let genid never return one twice`,
+        { state, cause: error },
+      )
     }
   }
 
-  async #replace(sid: string, next: Data, options: object): Promise<void> {
+  async #replace(
+    sid: string,
+    next: Data,
+    options: { readonly base: Data; readonly idleTimeout?: number },
+  ): Promise<void> {
     try {
-      await this.#sessions.replace(sid, next, options)
+      await this.#sessions.replace(sid, next, { ...options, counters: this.#counters })
     } catch (error) {
       // It ended or expired while the request ran: there is nothing to write to, and nothing comes back.
       if (!isSojournError(error, 'SESSION_NOT_FOUND')) throw error
     }
   }
 
-  override touch(sid: string, data: SessionData, callback?: Callback<void>): Promise<void> {
+  /** Renews the session, and writes its cookie where the request changed that. */
+  override touch(sid: string, data: SessionData, callback?: Second<void>): Promise<void> {
     return this.#answer(callback, async () => {
-      const idleTimeout = idleTimeoutOf(data)
-      await this.#sessions.touch(sid, idleTimeout === undefined ? {} : { idleTimeout })
+      const idleMs = this.#idleMs(data, callback)
+      if (idleMs !== undefined && idleMs <= 0) return this.#end(sid)
+      const lifetime = idleMs === undefined ? {} : { idleTimeout: idleMs }
+      const read = this.#reads.find(sid, data, undefined)
+      await read?.saving
+      const base = read?.base ?? (await this.#sessions.get<Data>(sid))?.data
+      if (base === undefined) return
+      const cookie = storedCookie(data.cookie, base.cookie)
+      if (cookie === undefined || sameValue(cookie, base.cookie)) {
+        await this.#sessions.touch(sid, lifetime)
+        return
+      }
+      const next = { ...base, cookie } as Data
+      await this.#replace(sid, next, { ...lifetime, base })
+      if (read) read.base = next
     })
   }
 
-  override destroy(sid: string, callback?: Callback<void>): Promise<void> {
-    return this.#answer(callback, async () => {
-      await this.#sessions.end(sid, { reason: 'logout' })
-    })
+  override destroy(sid: string, callback?: Second<void>): Promise<void> {
+    return this.#answer(callback, () => this.#end(sid))
+  }
+
+  async #end(sid: string): Promise<void> {
+    await this.#sessions.end(sid, { reason: 'logout' })
   }
 
   /** Every live session's data. Their ids are secrets that the store does not keep. */
-  override all(callback?: Callback<SessionData[]>): Promise<SessionData[]> {
+  override all(callback?: Second<SessionData[]>): Promise<SessionData[]> {
     return this.#answer(callback, async () => {
       const out: SessionData[] = []
-      for await (const { data, expiresAt } of this.#sessions.sessions()) out.push(this.#revive(data, expiresAt))
+      for await (const { data, expiresAt } of this.#sessions.sessions())
+        if (!isCookieOver(data, this.#clock.now())) out.push(this.#revive(data, expiresAt))
       return out
     })
   }
 
-  override length(callback?: Callback<number>): Promise<number> {
+  override length(callback?: Second<number>): Promise<number> {
     return this.#answer(callback, () => this.#sessions.count())
   }
 
   /** Ends every session that is held here. */
-  override clear(callback?: Callback<void>): Promise<void> {
+  override clear(callback?: Second<void>): Promise<void> {
     return this.#answer(callback, async () => {
       await this.#sessions.endAll({ reason: 'revoked' })
     })
   }
 
+  /**
+   * How long the session may be idle from now on, in milliseconds: as its cookie says, or koa-session's argument, and never longer than any session
+   * lives; else the default. 0 or less where it is to end. Undefined where not even the default is known.
+   */
+  #idleMs(data: SessionData, second: unknown): number | undefined {
+    const lifetimes = this.#lifetimes()
+    const asked = askedMs(data.cookie, this.#clock.now()) ?? (typeof second === 'number' ? second : undefined)
+    if (asked === undefined) return lifetimes?.idleTimeoutMs
+    if (lifetimes === undefined || asked <= lifetimes.maxLifetimeMs) return asked <= 0 ? asked : Math.ceil(asked)
+    this.#warnOfCut(asked, lifetimes.maxLifetimeMs)
+    return lifetimes.maxLifetimeMs
+  }
+
+  #lifetimes(): Lifetimes | undefined {
+    const lifetimes = this.#sessions.lifetimes?.()
+    return (lifetimes?.maxLifetimeMs ?? 0) > 0 ? lifetimes : undefined
+  }
+
+  #warnOfCut(askedMilliseconds: number, maxLifetimeMs: number): void {
+    if (this.#warnedOfCut) return
+    this.#warnedOfCut = true
+    process.emitWarning(
+      `a session's cookie asks for ${askedMilliseconds} ms, and session.maxLifetime is ${maxLifetimeMs} ms: the session and the cookie end with that. Shorten cookie.maxAge, or set a longer session.maxLifetime in all regions`,
+      { type: 'SojournWarning', code: 'SOJOURN_COOKIE_CUT' },
+    )
+  }
+
+  /** The browser is not told to keep a cookie for longer than its session can live. */
+  #cap(data: SessionData, createdAt: number | undefined): void {
+    capCookie(data.cookie, () => this.#latest(createdAt))
+  }
+
+  /** When a session is gone at the latest, in milliseconds since the epoch. One that has not begun begins now. */
+  #latest(createdAt: number | undefined): number {
+    return (createdAt ?? this.#clock.now()) + (this.#lifetimes()?.maxLifetimeMs ?? Number.POSITIVE_INFINITY)
+  }
+
   /** Answers by callback where one is given, and by promise where not; within the timeout in any case. */
-  #answer<T>(callback: Callback<T> | undefined, work: () => Promise<T>): Promise<T> {
+  #answer<T>(callback: Second<T>, work: () => Promise<T>): Promise<T> {
     const answered = this.#inTime(work)
-    if (callback === undefined) return answered
+    if (typeof callback !== 'function') return answered
     answered.then(
       // On a turn of its own: what the callback throws is the application's, and must not become our error.
       (value) => this.#clock.soon(() => callback(null, value)),
@@ -168,4 +261,21 @@ export class SojournStore extends session.Store {
         .finally(() => timer.cancel())
     })
   }
+}
+
+/** A session as data: what its middleware's JSON of it would hold. */
+const dataOf = (session: SessionData, base: Data | undefined): Data => {
+  const { toJSON } = session as { toJSON?: unknown }
+  const held = (typeof toJSON === 'function' ? toJSON.call(session) : session) as SessionData
+  const { cookie, ...fields } = held
+  return toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }) as Data
+}
+
+/** The request, where koa-session names it: in the call's last argument. */
+const contextOf = (...args: readonly unknown[]): object | undefined => {
+  for (const arg of args) {
+    const ctx = typeof arg === 'object' && arg !== null ? (arg as KoaCall).ctx : undefined
+    if (typeof ctx === 'object' && ctx !== null) return ctx
+  }
+  return undefined
 }

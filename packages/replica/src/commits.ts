@@ -22,6 +22,7 @@ import {
 import type { Committed, Entry, Reading } from '@sojourn/store'
 import type { Runtime } from './runtime.js'
 import { dataBytes } from './session-size.js'
+import { tooLarge } from './too-large.js'
 
 /** What a call decides of a record; `entry` is what the store holds of it. */
 export type Decide = (record: SessionRecord | undefined, now: number, entry: Entry | undefined) => Decided
@@ -139,11 +140,7 @@ export class Commits {
     const { maxSessionBytes } = this.#runtime.settings.limits
     if (bytes <= maxSessionBytes || next.kind === 'ended') return
     if (before.state === 'held' && before.record.kind === 'live' && dataBytes(next) <= dataBytes(before.record)) return
-    throw new SojournError(
-      'SESSION_TOO_LARGE',
-      `the session would have ${bytes} bytes; limits.maxSessionBytes is ${maxSessionBytes}`,
-      { limit: maxSessionBytes },
-    )
+    throw tooLarge(next, bytes, maxSessionBytes)
   }
 
   session<T extends object>(id: string, entry: Entry): Session<T> {

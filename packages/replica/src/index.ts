@@ -20,6 +20,7 @@ export {
   type ErrorCode,
   isSojournError,
   type Level,
+  type Lifetimes,
   type Limits,
   type ReadOptions,
   type ReplaceOptions,

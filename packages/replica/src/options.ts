@@ -1,5 +1,5 @@
 /** What can be set of a replica: the options, and the settings that come of them. */
-import type { Clock, Level, Limits, OptionRule, Random, StorageEngine, Transport } from '@sojourn/core'
+import type { Clock, Level, Lifetimes, Limits, OptionRule, Random, StorageEngine, Transport } from '@sojourn/core'
 import {
   checkOption,
   checkOptions,
@@ -51,9 +51,12 @@ export interface ReplicaOptions {
   /** At least 16 characters, the same in all regions. Needed as soon as there are links. */
   readonly secret?: string | undefined
   readonly session?: {
-    /** Without use, a session is gone after this, and at most `touchGranularity` later. Default 30m. */
+    /**
+     * Without use, a session is gone after this, and at most `touchGranularity` later. At most `maxLifetime`. Default 30m, or
+     * `maxLifetime` where that is shorter.
+     */
     readonly idleTimeout?: Duration
-    /** Whatever happens, a session is gone after this. The same in all regions. Default 12h. */
+    /** Whatever happens, a session is gone after this. The same in all regions. Default 30d. */
     readonly maxLifetime?: Duration
     /**
      * A use that would move a session's deadline by less than this is not written. Each renewal that is written reaches so much further,
@@ -118,6 +121,8 @@ export interface Settings {
 }
 
 const MIN_SECRET_CHARS = 16
+const DEFAULT_IDLE_TIMEOUT = '30m'
+const DEFAULT_MAX_LIFETIME = '30d'
 
 const REGION_ALLOWED = `a name of 1 to ${MAX_REGION_BYTES} bytes, such as 'eu'`
 const isRegion = (name: string): boolean => name !== '' && Buffer.byteLength(name) <= MAX_REGION_BYTES
@@ -194,6 +199,23 @@ export const checkRemoval = ({ members, read, write }: Settings): void => {
   regionsNeeded(write, members - 1, 'consistency.write')
 }
 
+/** @throws INVALID_OPTION where an idle timeout that was asked for could never pass, because the session is gone before */
+const lifetimesOf = ({ idleTimeout, maxLifetime }: NonNullable<ReplicaOptions['session']>): Lifetimes => {
+  const maxLifetimeMs = parseDuration(maxLifetime ?? DEFAULT_MAX_LIFETIME, 'session.maxLifetime')
+  if (idleTimeout === undefined)
+    return {
+      idleTimeoutMs: Math.min(parseDuration(DEFAULT_IDLE_TIMEOUT, 'session.idleTimeout'), maxLifetimeMs),
+      maxLifetimeMs,
+    }
+  const idleTimeoutMs = parseDuration(idleTimeout, 'session.idleTimeout')
+  if (idleTimeoutMs > maxLifetimeMs)
+    refuse(
+      'session.idleTimeout',
+      `is ${idleTimeoutMs} ms, longer than session.maxLifetime, ${maxLifetimeMs} ms, which ends every session; shorten it, or give a longer session.maxLifetime`,
+    )
+  return { idleTimeoutMs, maxLifetimeMs }
+}
+
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (options: ReplicaOptions): Settings => {
   checkOptions(options, TABLE, 'openReplica')
@@ -207,6 +229,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
   regionsNeeded(read, members, 'consistency.read')
   regionsNeeded(write, members, 'consistency.write')
   const clock = options.ports?.clock ?? systemClock
+  const { idleTimeoutMs, maxLifetimeMs } = lifetimesOf(session)
   const settings: Settings = {
     region,
     location,
@@ -216,8 +239,8 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
       return peers.size + 1
     },
     secret: options.secret ?? '',
-    idleTimeoutMs: parseDuration(session.idleTimeout ?? '30m', 'session.idleTimeout'),
-    maxLifetimeMs: parseDuration(session.maxLifetime ?? '12h', 'session.maxLifetime'),
+    idleTimeoutMs,
+    maxLifetimeMs,
     touchGranularityMs:
       session.touchGranularity === 0 ? 0 : optionalDuration(session.touchGranularity, 'session.touchGranularity'),
     read,

@@ -9,6 +9,7 @@ import type {
   EndReason,
   Fold,
   Level,
+  Lifetimes,
   ReadOptions,
   ReplaceOptions,
   Row,
@@ -80,6 +81,12 @@ export class Replica implements SessionApi, AsyncDisposable {
   /** Where links are accepted; undefined where `listen` was not given. */
   get address(): { readonly host: string; readonly port: number } | undefined {
     return this.#runtime.links.address
+  }
+
+  /** How long sessions live where a call says nothing. */
+  lifetimes(): Lifetimes {
+    const { idleTimeoutMs, maxLifetimeMs } = this.#runtime.settings
+    return { idleTimeoutMs, maxLifetimeMs }
   }
 
   /** The level of reads that name none. */

@@ -4,6 +4,7 @@ import type {
   Data,
   EndOptions,
   Level,
+  Lifetimes,
   ReadOptions,
   ReplaceOptions,
   Session,
@@ -41,6 +42,10 @@ export class MeteredSessions implements SessionApi {
 
   constructor(options: MeteredOptions) {
     this.#options = options
+  }
+
+  lifetimes(): Lifetimes {
+    return this.#options.sessions.lifetimes()
   }
 
   async #run<T>(operation: Operation, level: Level | undefined, call: () => Promise<T>): Promise<T> {

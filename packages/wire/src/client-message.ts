@@ -196,6 +196,9 @@ export interface Welcome {
   /** Unanswered requests that the server bears of one client; one more is answered with OVERLOADED. */
   readonly maxInFlight: number
   readonly maxFrameBytes: number
+  /** How long sessions live where a request says nothing, and at most. */
+  readonly idleTimeoutMs: number
+  readonly maxLifetimeMs: number
 }
 
 /** The answer to a ping: whatever the server said before it has come, too. */
@@ -377,6 +380,8 @@ const fromServer: Shape<FromServer> = union<FromServer>({
       resumes: optional(uint),
       maxInFlight: uint,
       maxFrameBytes: uint,
+      idleTimeoutMs: uint,
+      maxLifetimeMs: uint,
     }),
   ],
   pong: [2, struct<Body<Pong>>({ number, clock: uint })],

@@ -3,13 +3,15 @@ import { SojournError } from '../errors.js'
 /** A JSON pointer (RFC 6901) to a field: `''` is the whole data, `/cart/items` a field two levels down. */
 export type Pointer = string
 
-/** Keys that would reach an object's prototype where somebody copies data carelessly. */
-const RESERVED: readonly string[] = ['__proto__', 'prototype', 'constructor']
-const SHORTEST_RESERVED = 9
+/**
+ * The key whose mere assignment replaces an object's prototype, in whoever copies data carelessly. `constructor` and `prototype` do not: an
+ * assignment makes them own properties.
+ */
+const RESERVED = '__proto__'
 
 /** Why a segment may not stand in a pointer, or undefined. */
 export const segmentFault = (segment: string): string | undefined =>
-  segment.length >= SHORTEST_RESERVED && RESERVED.includes(segment)
+  segment === RESERVED
     ? `the key ${JSON.stringify(segment)} is reserved`
     : segment.isWellFormed()
       ? undefined

@@ -182,7 +182,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
 
   /** @throws FRAME_INVALID, LINK_VERSION, TOKEN_REFUSED */
   #join({ magic, version, client, token }: Join): void {
-    const { server, region, limits, tokens, memories, totals } = this.#host
+    const { server, region, limits, tokens, memories, totals, sessions } = this.#host
     if (magic !== CLIENT_MAGIC) throw new SojournError('FRAME_INVALID', 'this is no client of Sojourn')
     if (version !== CLIENT_VERSION)
       throw new SojournError('LINK_VERSION', `the client speaks version ${version}, this server ${CLIENT_VERSION}`)
@@ -198,7 +198,16 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#host.known(this)
     const { maxInFlight, maxFrameBytes } = limits
     const resumes = isKnown ? memory.seen : undefined
-    this.#say({ type: 'welcome', version: CLIENT_VERSION, server, region, resumes, maxInFlight, maxFrameBytes })
+    this.#say({
+      type: 'welcome',
+      version: CLIENT_VERSION,
+      server,
+      region,
+      resumes,
+      maxInFlight,
+      maxFrameBytes,
+      ...sessions.lifetimes(),
+    })
     if (this.#host.isFarewell()) this.farewell()
   }
 

@@ -37,7 +37,7 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
   const parsed = schema.safeParse(unflatten(given))
   if (!parsed.success) for (const issue of parsed.error.issues) faults.push(faultOf(issue.path.map(String), given))
   if (faults.length > 0) refuse(faults)
-  const settings = parsed.data!
+  const settings = withinLifetime(parsed.data!, given)
   faults.push(...contradictions(settings, given))
   if (faults.length > 0) refuse(faults)
   const readTokens = () =>
@@ -112,16 +112,27 @@ const MAX_SHOWN_CHARS = 200
 
 const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, MAX_SHOWN_CHARS)
 
+/** The default idle timeout gives way to a shorter lifetime that was asked for; one that was given contradicts it. */
+const withinLifetime = (settings: Settings, given: Source): Settings => {
+  const { idleTimeout, maxLifetime } = settings.session
+  if (given.has('session.idleTimeout') || idleTimeout <= maxLifetime) return settings
+  return { ...settings, session: { idleTimeout: maxLifetime, maxLifetime } }
+}
+
 /** What each setting allows and the others do not. */
 const contradictions = (settings: Settings, given: Source): string[] => {
   const faults: string[] = []
-  const { region, peers, links, clients, admin } = settings
+  const { region, peers, links, clients, admin, session } = settings
   const where = (path: string) => {
     const from = given.get(path)?.from
     return from === undefined ? path : `${path} (${from})`
   }
   if (Object.hasOwn(peers, region))
     faults.push(`${where('peers')} names ${show(region)}, which is this region; name the others only`)
+  if (session.idleTimeout > session.maxLifetime)
+    faults.push(
+      `${where('session.idleTimeout')} is ${session.idleTimeout} ms; give at most session.maxLifetime, ${session.maxLifetime} ms, which ends every session, or a longer session.maxLifetime`,
+    )
   if (links.timeout <= links.heartbeat)
     faults.push(
       `${where('links.timeout')} is ${links.timeout} ms; give more than links.heartbeat, ${links.heartbeat} ms`,

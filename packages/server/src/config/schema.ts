@@ -88,9 +88,9 @@ export const schema = z.strictObject({
   session: group({
     idleTimeout: duration(
       '30m',
-      'Without use, a session is gone after this, and at most `session.touchGranularity` later',
+      'Without use, a session is gone after this, and at most `session.touchGranularity` later; at most maxLifetime',
     ),
-    maxLifetime: duration('12h', 'Whatever happens, a session is gone after this; the same in all regions'),
+    maxLifetime: duration('30d', 'Whatever happens, a session is gone after this; the same in all regions'),
     touchGranularity: durationOrNone(
       'A use that would move the deadline by less is not written, and each renewal that is written reaches so much further: a session may live that much longer than its idle timeout. 0: exact, and every use is written. Default: a twentieth of the idle timeout',
     ),

@@ -1,0 +1,85 @@
+/** What a `SojournStore` can be given, and the errors for what it cannot use. */
+import {
+  type Clock,
+  checkPointer,
+  type Duration,
+  parseDuration,
+  type SessionApi,
+  SojournError,
+  systemClock,
+} from '@sojourn/core'
+
+export interface SojournStoreOptions {
+  /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */
+  readonly sessions: SessionApi
+  /** JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none. */
+  readonly counters?: readonly string[]
+  /** A call that takes longer is given up with TIMEOUT. Default: 5s. */
+  readonly timeout?: Duration
+  /** Default: the system's. */
+  readonly clock?: Clock
+}
+
+export interface StoreSettings {
+  readonly sessions: SessionApi
+  readonly counters: readonly string[]
+  readonly timeoutMs: number
+  readonly clock: Clock
+}
+
+const NAMES: readonly string[] = ['sessions', 'counters', 'timeout', 'clock']
+
+/** What other stores call by a name that is none here. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['ttl', "the middleware's cookie.maxAge says how long a session lives"],
+  ['maxAge', "the middleware's cookie.maxAge says how long a session lives"],
+  ['cookie', 'it is an option of the middleware'],
+  ['secret', 'it is an option of the middleware'],
+  ['client', 'give `sessions`, which connect or openReplica opens'],
+  ['replica', 'give it as `sessions`'],
+  ['session', 'give `sessions`, which connect or openReplica opens'],
+])
+
+const USAGE = 'new SojournStore({ sessions: await openReplica({ … }) })'
+
+const refuse = (option: string, what: string): never => {
+  throw new SojournError('INVALID_OPTION', what, { option })
+}
+
+/** @throws INVALID_OPTION, naming the option and what to do; INVALID_DATA (a counter that is no JSON pointer) */
+export const checkOptions = (given: unknown): StoreSettings => {
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    return refuse('sessions', `SojournStore needs sessions to keep: ${USAGE}`)
+  if (isPromise(given)) return refuse('sessions', `SojournStore was given a promise; await the replica: ${USAGE}`)
+  if (isSessionApi(given)) return refuse('sessions', `SojournStore was given the replica itself; name it: ${USAGE}`)
+  for (const name of Object.keys(given))
+    if (!NAMES.includes(name)) {
+      const hint = ELSEWHERE.get(name)
+      refuse(name, `${name} is no option of SojournStore${hint ? `: ${hint}` : ''}; there are ${NAMES.join(', ')}`)
+    }
+  const { sessions, counters = [], timeout = '5s', clock = systemClock } = given as SojournStoreOptions
+  checkSessions(sessions)
+  if (!Array.isArray(counters)) refuse('counters', "counters: give an array of JSON pointers, such as ['/views']")
+  if (typeof clock?.now !== 'function' || typeof clock.after !== 'function')
+    refuse('clock', 'clock: give a Clock of @sojourn/core')
+  return { sessions, counters: counters.map(checkPointer), timeoutMs: parseDuration(timeout, 'timeout'), clock }
+}
+
+const checkSessions = (sessions: unknown): void => {
+  if (isSessionApi(sessions)) return
+  if (sessions === undefined || sessions === null)
+    refuse('sessions', `sessions is not set; give an open replica, or a client: ${USAGE}`)
+  if (isPromise(sessions))
+    refuse('sessions', `sessions is a promise; await the replica before the store is made: ${USAGE}`)
+  refuse('sessions', `sessions is no replica and no client; give one that is open: ${USAGE}`)
+}
+
+const isPromise = (value: unknown): boolean =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
+
+const CALLS: readonly (keyof SessionApi)[] = ['create', 'get', 'replace', 'touch', 'end']
+
+const isSessionApi = (value: unknown): value is SessionApi =>
+  typeof value === 'object' &&
+  value !== null &&
+  CALLS.every((name) => typeof (value as SessionApi)[name] === 'function')

@@ -1,0 +1,43 @@
+/** What a SojournStore refuses to be made of. */
+import { SojournStore } from '@sojourn/express'
+import { openReplica } from '@sojourn/replica'
+import { expect, it } from 'vitest'
+
+const refusal = (...options: unknown[]): unknown => {
+  try {
+    Reflect.construct(SojournStore, options)
+    return undefined
+  } catch (error) {
+    return error
+  }
+}
+
+it('[EXPR-10] options that a store cannot use are refused: which, and what to do', async () => {
+  await using sessions = await openReplica({ region: 'eu', location: ':memory:' })
+  const cases: readonly (readonly [options: unknown[], option: string, message: RegExp])[] = [
+    [[], 'sessions', /needs sessions.*new SojournStore\(\{ sessions: await openReplica/],
+    [[null], 'sessions', /needs sessions/],
+    [[{}], 'sessions', /sessions is not set; give an open replica, or a client/],
+    [[{ sessions: openReplica({ region: 'us', location: ':memory:' }) }], 'sessions', /sessions is a promise; await/],
+    [[Promise.resolve(sessions)], 'sessions', /given a promise; await/],
+    [[sessions], 'sessions', /given the replica itself; name it/],
+    [[{ sessions: {} }], 'sessions', /no replica and no client/],
+    [[{ sessions: { get: () => 1 } }], 'sessions', /no replica and no client/],
+    [
+      [{ sessions, ttl: 60 }],
+      'ttl',
+      /ttl is no option of SojournStore: .*cookie\.maxAge.*there are sessions, counters, timeout, clock/,
+    ],
+    [[{ sessions, conters: ['/a'] }], 'conters', /conters is no option of SojournStore; there are sessions, counters/],
+    [[{ sessions, counters: '/views' }], 'counters', /an array of JSON pointers/],
+    [[{ sessions, timeout: 'soon' }], 'timeout', /timeout is "soon"/],
+    [[{ sessions, clock: Date }], 'clock', /a Clock/],
+  ]
+  for (const [options, option, message] of cases) {
+    const error = refusal(...options)
+    expect(error, String(message)).toMatchObject({ code: 'INVALID_OPTION', option })
+    expect(String(error)).toMatch(message)
+  }
+  expect(refusal({ sessions, counters: ['views'] })).toMatchObject({ code: 'INVALID_DATA' })
+  expect(refusal({ sessions, counters: ['/views'], timeout: '2s' })).toBeUndefined()
+})
