@@ -27,6 +27,8 @@ export interface HandshakeOptions {
   /** What to say of ourselves once both sides are known. */
   readonly hello: () => Hello
   readonly maxFrameBytes: number
+  /** The other side has proven that it knows the secret. */
+  readonly authenticated: () => void
   readonly ready: (peer: { region: string; hello: Hello; dialled: boolean }) => void
 }
 
@@ -109,7 +111,10 @@ export class Handshake {
     const { region, secret, dials, hello } = this.#options
     this.#admit(message.region)
     if (message.region !== dials)
-      throw new SojournError('LINK_REGION', `the address given for ${dials} is that of ${message.region}`)
+      throw new SojournError(
+        'LINK_REGION',
+        `the address given for ${JSON.stringify(dials)} is that of ${JSON.stringify(message.region)}`,
+      )
     this.#transcript = {
       dialler: { region, nonce: this.#nonce },
       listener: { region: message.region, nonce: message.nonce },
@@ -128,13 +133,17 @@ export class Handshake {
 
   #check(proof: string, role: keyof Transcript): void {
     if (!sameProof(proof, prove(this.#options.secret, role, this.#transcript!)))
-      throw new SojournError('LINK_SECRET', `${this.#peer} does not know the secret`)
+      throw new SojournError('LINK_SECRET', `${JSON.stringify(this.#peer)} does not know the secret`)
+    this.#options.authenticated()
   }
 
   #admit(region: string): void {
     this.#peer = region
     if (region === this.#options.region || !this.#options.isMember(region))
-      throw new SojournError('LINK_REGION', `${JSON.stringify(region)} is no peer of ${this.#options.region}`)
+      throw new SojournError(
+        'LINK_REGION',
+        `${JSON.stringify(region)} is no peer of ${JSON.stringify(this.#options.region)}`,
+      )
   }
 
   #send(message: Message): void {

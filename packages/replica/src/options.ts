@@ -9,7 +9,7 @@ import {
   systemRandom,
 } from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
-import { MAX_REGION_BYTES } from '@sojourn/wire'
+import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
 import { webSocketTransport } from './websocket.js'
 
@@ -98,8 +98,9 @@ const MIN_SECRET_CHARS = 16
 
 const regionName = z
   .string()
-  .min(1)
-  .refine((name) => Buffer.byteLength(name) <= MAX_REGION_BYTES, `at most ${MAX_REGION_BYTES} bytes`)
+  .refine(isRegionName, {
+    error: ({ input }) => `${JSON.stringify(input)} is no name of a region; give ${REGION_NAMES}`,
+  })
 const linkUrl = z.string().refine((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol), {
   message: "an address such as 'ws://127.0.0.1:7102'",
 })
@@ -162,6 +163,9 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
   }
   const { region, location, listen, session = {}, consistency = {}, links = {} } = options
   const peers = new Map(Object.entries(options.peers ?? {}))
+  // Of a map, zod passes over a key that is called `__proto__`.
+  for (const name of peers.keys())
+    if (!isRegionName(name)) refuse('peers', `${JSON.stringify(name)} is no name of a region; give ${REGION_NAMES}`)
   if (peers.has(region)) refuse(`peers.${region}`, 'a region is not its own peer; name it in `region` only')
   if ((listen || peers.size > 0) && options.secret === undefined)
     refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters, the same in all regions`)

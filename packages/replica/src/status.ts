@@ -40,6 +40,8 @@ export interface ReplicaStatus {
   /** `hits`: calls that found their record in memory; `misses`: calls that did not. Since the replica was opened. */
   readonly cache: { readonly entries: number; readonly bytes: number; readonly hits: number; readonly misses: number }
   readonly recentBytes: number
+  /** Connections to the listener whose other side is not known yet: now, and how many were closed to make room for newer ones. */
+  readonly unauthenticated: { readonly connections: number; readonly evicted: number }
   /** What waits: commits for the disk, writes and reads for other regions. */
   readonly pending: { readonly commits: number; readonly writes: number; readonly reads: number }
   /** Since the replica was opened. */
@@ -86,6 +88,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     links: Object.fromEntries([...settings.peers.keys()].map((region) => [region, linkStatus(region)])),
     cache: store.cached,
     recentBytes: recent.bytes,
+    unauthenticated: { ...links.unauthenticated },
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: inquiries.pending },
     totals: structuredClone(totals),
   }

@@ -1,7 +1,10 @@
+/** Links as WebSockets: the transport port, through ws. */
 import type { Clock, Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
-import { type CreateServer, closeWebSocket, frameFault, listenForWebSockets } from './websocket-listener.js'
+import { Admission } from './admission.js'
+import { closeWebSocket, frameFault } from './websocket-closing.js'
+import { type CreateServer, listenForWebSockets } from './websocket-listener.js'
 
 /** How Node's codes of TLS and certificate faults begin. */
 const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/
@@ -9,7 +12,8 @@ const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|H
 const attach = (
   socket: WebSocket,
   clock: Clock,
-): { connection: Connection; handle: (to: ConnectionHandler) => void } => {
+): { connection: Connection; handle: (to: ConnectionHandler) => void; admitted: (by: Admission) => void } => {
+  let admission: Admission | undefined
   let handler: ConnectionHandler | undefined
   let failure: { readonly why: string; readonly code?: ErrorCode } | undefined
   const connection: Connection = {
@@ -23,6 +27,7 @@ const attach = (
       if (socket.readyState === WebSocket.CONNECTING) return socket.terminate()
       closeWebSocket(socket, clock, why)
     },
+    authenticated: () => admission?.authenticated(),
   }
   socket.on('error', (error: Error & { code?: string }) => {
     const isTls = error.code !== undefined && TLS_FAULT.test(error.code)
@@ -31,6 +36,12 @@ const attach = (
   })
   return {
     connection,
+    admitted(by) {
+      admission = by
+      by.onRefused(({ message, code }) => {
+        failure ??= { why: message, code }
+      })
+    },
     handle(to) {
       handler = to
       socket.on('open', () => to.opened())
@@ -53,12 +64,21 @@ const attach = (
 export interface WebSocketOptions {
   /** Makes the server that takes links. Default: `createServer` of `node:http`, which is plain. */
   readonly createServer?: CreateServer
+  /** What the settings call the listener, for errors. Default: `listen`. */
+  readonly name?: string
+  /** The option that such an error names. Default: `listen`. */
+  readonly option?: string
+  /** Web pages that may connect, by their origin. Default: none. */
+  readonly allowedOrigins?: readonly string[]
   /** What a dialled connection gives `tls.connect`; asked for at each dial, so that a new certificate serves the next one. */
   readonly dialOptions?: () => Pick<ClientOptions, 'ca' | 'cert' | 'key'>
 }
 
 /** Links as WebSockets, through ws. */
-export const webSocketTransport = (clock: Clock, { createServer, dialOptions }: WebSocketOptions = {}): Transport => ({
+export const webSocketTransport = (
+  clock: Clock,
+  { createServer, name = 'listen', option = 'listen', allowedOrigins = [], dialOptions }: WebSocketOptions = {},
+): Transport => ({
   dial(url, handler, { maxFrameBytes, connectTimeoutMs }) {
     const socket = new WebSocket(url, LINK_PROTOCOL, {
       ...dialOptions?.(),
@@ -69,26 +89,34 @@ export const webSocketTransport = (clock: Clock, { createServer, dialOptions }: 
       handshakeTimeout: connectTimeoutMs,
       followRedirects: false,
     })
-    const { connection, handle } = attach(socket, clock)
+    const { connection, handle, admitted } = attach(socket, clock)
+    socket.once('upgrade', ({ socket: raw }) => {
+      // ws listens to it only after this returns, and is to hear of a frame first.
+      socket.once('open', () => admitted(new Admission(socket, raw, clock)))
+    })
     handle(handler)
     return connection
   },
 
-  async listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs }) {
+  listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs, maxHandshakes, maxHandshakesPerAddress }) {
     return listenForWebSockets(
       {
         host,
         port,
         protocol: LINK_PROTOCOL,
         notice: 'This port takes links from Sojourn replicas (WebSocket).\n',
-        name: 'listen',
-        option: 'listen',
+        name,
+        option,
         maxFrameBytes,
         upgradeTimeoutMs: connectTimeoutMs,
+        unauthenticated: { max: maxHandshakes, maxPerAddress: maxHandshakesPerAddress },
+        allowedOrigins,
+        clock,
         createServer,
       },
-      (socket) => {
-        const { connection, handle } = attach(socket, clock)
+      (socket, admission) => {
+        const { connection, handle, admitted } = attach(socket, clock)
+        admitted(admission)
         handle(accept(connection))
       },
     )

@@ -303,6 +303,7 @@ export class Metrics {
 
 const NO_CLIENTS: ClientsStatus = {
   connections: 0,
+  unauthenticated: { connections: 0, evicted: 0 },
   inFlight: 0,
   remembered: 0,
   watched: 0,

@@ -3,6 +3,7 @@ import { SojournError } from '@sojourn/core'
 import type { AbstractLevel } from 'abstract-level'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
+import { makeFilesPrivate, makePrivateDirectory } from './private-directory.js'
 
 /** The location of a store that keeps nothing. */
 export const IN_MEMORY = ':memory:'
@@ -104,9 +105,11 @@ export const levelEngine: StorageEngine = {
       await memory.open()
       return new LevelStorage(memory as unknown as Level)
     }
+    makePrivateDirectory(location)
     const open = async (): Promise<Level> => {
       const level = new ClassicLevel<Uint8Array, Uint8Array>(location, { ...ENCODINGS, ...TUNING })
       await level.open()
+      makeFilesPrivate(location)
       return level as unknown as Level
     }
     // A damaged manifest or table loses no more rows than rotted: LevelDB can rebuild from what is left. Those come back from the peers.
