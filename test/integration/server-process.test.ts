@@ -207,7 +207,9 @@ describe('[SRV-3] what cannot start says why, and ends with a code that says wha
         },
       )
       expect(ended.code, name).toBe(4)
-      expect(`${ended.stderr}${ended.stdout}`).toMatch(new RegExp(`cannot listen on 127.0.0.1:${port}`))
+      expect(`${ended.stderr}${ended.stdout}`).toMatch(
+        new RegExp(`${name}: cannot listen on 127.0.0.1:${port} \\(EADDRINUSE\\): .*choose another port`),
+      )
     }
   })
 })

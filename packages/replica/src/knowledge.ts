@@ -88,7 +88,10 @@ export class Knowledge {
   introduce(region: string, holder: FeedId, vector: readonly Held[]): void {
     const owner = holder === this.#options.feed ? this.#options.region : this.#holders.get(holder)?.region
     if (owner !== undefined && owner !== region)
-      throw new SojournError('LINK_REGION', `${region} gives the feed of ${owner} for its own`)
+      throw new SojournError(
+        'LINK_REGION',
+        `${JSON.stringify(region)} gives the feed of ${JSON.stringify(owner)} for its own`,
+      )
     for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
     if (this.#holders.size >= this.#options.maxFeeds) this.#forgetHolder()
     this.#holders.set(holder, { region, vector: new Map() })

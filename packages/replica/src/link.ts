@@ -347,7 +347,7 @@ export class Link {
     if (Math.abs(skewMs) > maxClockSkewMs)
       throw new SojournError(
         'LINK_SKEW',
-        `the clock of ${this.peer.region} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
+        `the clock of ${JSON.stringify(this.peer.region)} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
       )
   }
 

@@ -122,7 +122,9 @@ export class Links {
   remove(region: string): void {
     this.#dropDialler(region)
     this.#traffic.delete(region)
-    this.#links.get(region)?.close(new SojournError('LINK_REGION', `${region} was removed from the regions`))
+    this.#links
+      .get(region)
+      ?.close(new SojournError('LINK_REGION', `${JSON.stringify(region)} was removed from the regions`))
   }
 
   #dropDialler(region: string): void {
@@ -352,13 +354,14 @@ export class Links {
   #admit(link: Link): Link {
     const { region } = link.peer
     // It may have been removed while it was shaking hands.
-    if (!this.#options.peers.has(region)) throw new SojournError('LINK_REGION', `${region} is no member any more`)
+    if (!this.#options.peers.has(region))
+      throw new SojournError('LINK_REGION', `${JSON.stringify(region)} is no member any more`)
     const current = this.#links.get(region)
     if (current) {
       const rival = current.peer.feed === link.peer.feed && current.dialled !== link.dialled
       const mine = this.#options.region < region
       if (rival && link.dialled !== mine)
-        throw new SojournError('LINK_DUPLICATE', `a link with ${region} stands already`)
+        throw new SojournError('LINK_DUPLICATE', `a link with ${JSON.stringify(region)} stands already`)
       current.close(
         rival
           ? new SojournError('LINK_DUPLICATE', 'the other connection is kept')

@@ -96,11 +96,9 @@ export interface Settings {
 
 const MIN_SECRET_CHARS = 16
 
-const regionName = z
-  .string()
-  .refine(isRegionName, {
-    error: ({ input }) => `${JSON.stringify(input)} is no name of a region; give ${REGION_NAMES}`,
-  })
+const regionName = z.string().refine(isRegionName, {
+  error: ({ input }) => `${JSON.stringify(input)} is no name of a region; give ${REGION_NAMES}`,
+})
 const linkUrl = z.string().refine((url) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol), {
   message: "an address such as 'ws://127.0.0.1:7102'",
 })

@@ -399,7 +399,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   #open(): Runtime {
-    if (this.#closing) throw new SojournError('REPLICA_CLOSED', `the replica of ${this.region} was closed`)
+    if (this.#closing)
+      throw new SojournError('REPLICA_CLOSED', `the replica of ${JSON.stringify(this.region)} was closed`)
     return this.#runtime
   }
 

@@ -92,6 +92,7 @@ export const serve = async ({
     clients: () => listener?.status(),
     certificates: () => Object.entries(tls).map(([name, { expiresAt }]) => ({ listener: name, expiresAt })),
     isReady: () => readiness.reasons().length === 0,
+    unauthenticated: () => unauthenticated(),
   })
 
   const replica = await openReplica({
@@ -134,6 +135,11 @@ export const serve = async ({
     seen: (call) => metrics.called(call),
   })
 
+  const unauthenticated = () => ({
+    ...(replica.address && { links: replica.status().unauthenticated }),
+    ...(listener && { clients: listener.status().unauthenticated }),
+    ...(adminListener && { admin: adminListener.unauthenticated }),
+  })
   const status = (): AdminStatus => {
     const reasons = readiness.reasons()
     return {
@@ -146,6 +152,7 @@ export const serve = async ({
       members: members.list(),
       replica: replica.status(),
       clients: listener?.status(),
+      unauthenticated: unauthenticated(),
       listeners: { links: replica.address, clients: listener?.address, admin: adminListener?.address },
       certificates: Object.fromEntries(
         Object.entries(tls).flatMap(([name, { expiresAt }]) => (expiresAt === undefined ? [] : [[name, expiresAt]])),

@@ -30,7 +30,7 @@ export const backUp = async (client: AdminClient, file: string, isJson: boolean,
     renameSync(draft, file)
     syncDirectory(dirname(file))
     if (isJson) out.json({ file, ...header, rows, bytes: to.bytesWritten })
-    else out.text(`${file}: ${rows} rows of ${header.region}, ${to.bytesWritten} bytes`)
+    else out.text(`${file}: ${rows} rows of ${JSON.stringify(header.region)}, ${to.bytesWritten} bytes`)
     return EXIT.ok
   } catch (error) {
     to.destroy()
@@ -77,6 +77,6 @@ export const restore = async (
   renameSync(draft, places.store)
   syncDirectory(data)
   if (isJson) out.json({ data, ...header, rows })
-  else out.text(`${data}: ${rows} rows of ${region}, as of ${new Date(header.takenAt).toISOString()}`)
+  else out.text(`${data}: ${rows} rows of ${JSON.stringify(region)}, as of ${new Date(header.takenAt).toISOString()}`)
   return EXIT.ok
 }

@@ -146,7 +146,7 @@ export const listenForClients = async ({
   return {
     address: sockets.address,
     status: () => ({
-      connections: connections.size,
+      connections: known.size,
       unauthenticated: sockets.unauthenticated,
       inFlight: [...connections].reduce((sum, { inFlight }) => sum + inFlight, 0),
       remembered: memories.size,

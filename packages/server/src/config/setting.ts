@@ -122,7 +122,7 @@ export const addresses = <N extends null | never>(
   return noted(
     z
       // zod passes over a key that is called `__proto__`, so it is looked for first.
-      .custom<Record<string, string | N>>((value) => !Object.hasOwn(Object(value), '__proto__'))
+      .custom<Record<string, unknown>>((value) => !Object.hasOwn(Object(value), '__proto__'))
       .pipe(
         z.record(
           z.string().refine(isRegion),
