@@ -242,8 +242,7 @@ export const serve = async ({
       work()
     } catch (error) {
       metrics.reloaded(file, error)
-      const body = { file, why: isSojournError(error) ? error.message : String(error) }
-      throttle.write({ name: `not reloaded ${file}`, level: 'error', body, message: 'not reloaded' })
+      log.error({ file, why: isSojournError(error) ? error.message : String(error) }, 'not reloaded')
     }
   }
   let reloading: Timer | undefined
