@@ -9,7 +9,7 @@ const MAX_NAMES = 1_024
 
 type Level = 'info' | 'warn' | 'error'
 
-interface Told {
+interface Recent {
   since: number
   lines: number
   untold: number
@@ -30,7 +30,7 @@ export interface Line {
 export class LogThrottle {
   readonly #log: Logger
   readonly #clock: Clock
-  readonly #told = new Map<string, Told>()
+  readonly #recent = new Map<string, Recent>()
 
   constructor(log: Logger, clock: Clock) {
     this.#log = log
@@ -39,14 +39,14 @@ export class LogThrottle {
 
   /** Writes the first line of a minute. How many were kept back stands in the first one of a later minute. */
   write(line: Line): void {
-    const told = this.#at(line.name)
-    if (told.lines > 0) {
-      told.untold++
+    const recent = this.#at(line.name)
+    if (recent.lines > 0) {
+      recent.untold++
       return
     }
-    told.lines++
-    this.#write(line, told.untold)
-    told.untold = 0
+    recent.lines++
+    this.#write(line, recent.untold)
+    recent.untold = 0
   }
 
   /**
@@ -55,49 +55,49 @@ export class LogThrottle {
    * @param burst lines a minute
    */
   writeState(line: Line, burst: number): void {
-    const told = this.#at(line.name)
-    if (told.lines < burst) {
-      told.lines++
+    const recent = this.#at(line.name)
+    if (recent.lines < burst) {
+      recent.lines++
       this.#write(line, 0)
       return
     }
-    told.untold++
-    told.last = (untold) => this.#write(line, untold - 1)
-    told.timer ??= this.#clock.after(told.since + QUIET_MS - this.#clock.monotonic(), () => {
-      told.timer = undefined
-      this.#settle(told)
+    recent.untold++
+    recent.last = (untold) => this.#write(line, untold - 1)
+    recent.timer ??= this.#clock.after(recent.since + QUIET_MS - this.#clock.monotonic(), () => {
+      recent.timer = undefined
+      this.#settle(recent)
     })
   }
 
   /** Writes what was kept back, and forgets everything. */
   close(): void {
-    for (const told of this.#told.values()) this.#settle(told)
-    this.#told.clear()
+    for (const recent of this.#recent.values()) this.#settle(recent)
+    this.#recent.clear()
   }
 
-  #settle(told: Told): void {
-    told.timer?.cancel()
-    told.timer = undefined
-    told.last?.(told.untold)
-    if (told.last) told.untold = 0
-    told.last = undefined
-    told.lines = 1
-    told.since = this.#clock.monotonic()
+  #settle(recent: Recent): void {
+    recent.timer?.cancel()
+    recent.timer = undefined
+    recent.last?.(recent.untold)
+    if (recent.last) recent.untold = 0
+    recent.last = undefined
+    recent.lines = 1
+    recent.since = this.#clock.monotonic()
   }
 
-  #at(name: string): Told {
+  #at(name: string): Recent {
     const now = this.#clock.monotonic()
-    let told = this.#told.get(name)
-    if (told === undefined) {
-      if (this.#told.size >= MAX_NAMES) this.close()
-      told = { since: now, lines: 0, untold: 0, last: undefined, timer: undefined }
-      this.#told.set(name, told)
-    } else if (now - told.since >= QUIET_MS) {
-      if (told.last) this.#settle(told)
-      told.since = now
-      told.lines = 0
+    let recent = this.#recent.get(name)
+    if (recent === undefined) {
+      if (this.#recent.size >= MAX_NAMES) this.close()
+      recent = { since: now, lines: 0, untold: 0, last: undefined, timer: undefined }
+      this.#recent.set(name, recent)
+    } else if (now - recent.since >= QUIET_MS) {
+      if (recent.last) this.#settle(recent)
+      recent.since = now
+      recent.lines = 0
     }
-    return told
+    return recent
   }
 
   #write({ level, body, message }: Line, untold: number): void {
