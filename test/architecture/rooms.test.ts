@@ -88,12 +88,15 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
   it('and only these rooms touch sockets and disks', () => {
     const doors: Record<string, readonly string[]> = {
       ws: [
+        'packages/replica/src/admission.ts',
+        'packages/replica/src/websocket-closing.ts',
         'packages/replica/src/websocket-listener.ts',
         'packages/replica/src/websocket.ts',
         'packages/client/src/websocket.ts',
         'packages/server/src/clients/socket.ts',
       ],
       'node:http': [
+        'packages/replica/src/connection-budget.ts',
         'packages/replica/src/websocket-listener.ts',
         'packages/server/src/admin/listener.ts',
         'packages/server/src/cli/admin-client.ts',
@@ -112,6 +115,7 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
         'packages/store/src/engines/level-rows.ts',
         'packages/store/src/engines/level.ts',
         'packages/store/src/engines/segment-journal.ts',
+        'packages/store/src/private-directory.ts',
         'packages/server/src/cli/backup.ts',
         'packages/server/src/config/load.ts',
         'packages/server/src/files.ts',

@@ -5,6 +5,7 @@ import { loadConfig } from '@sojourn/server'
 import { StatefulSet } from 'kubernetes-models/apps/v1'
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment'
 import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2'
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import { ConfigMap, Service } from 'kubernetes-models/v1'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -22,6 +23,7 @@ const KINDS: { readonly [kind: string]: new (manifest: Manifest) => { validate()
   ConfigMap,
   Deployment,
   HorizontalPodAutoscaler,
+  NetworkPolicy,
   PodDisruptionBudget,
   Service,
   StatefulSet,
@@ -119,6 +121,41 @@ describe('[DEPLOY-1] the manifests for Kubernetes', () => {
     expect(headless.spec).toMatchObject({ clusterIP: 'None', publishNotReadyAddresses: true })
     expect(container.env).toContainEqual({ name: 'PEER_SERVICE', value: headless.metadata.name })
     expect(container.env).toContainEqual({ name: 'REPLICAS', value: String(server.spec.replicas) })
+  })
+
+  it('let in whom they mean: the policy selects the servers, opens ports that they have, and to pods that there are', () => {
+    const { podSelector, policyTypes, ingress, egress } = find('NetworkPolicy', 'sojourn').spec
+    expect(policyTypes).toEqual(['Ingress', 'Egress'])
+    const workloads = manifests.filter(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment')
+    const selected = ({ matchLabels }: { matchLabels: Record<string, string> }) =>
+      workloads.filter(({ spec }) =>
+        Object.entries(matchLabels).every(([name, value]) => spec.template.metadata.labels[name] === value),
+      )
+    expect(selected(podSelector)).toEqual([server])
+    const names = container.ports.map(({ name }: Manifest) => name)
+    const open = new Map<string, string[]>()
+    for (const { from, ports } of ingress) {
+      // A rule without a source, or without ports, opens everything.
+      expect(from).toHaveLength(1)
+      const [{ podSelector: pods, namespaceSelector }] = from
+      const who = pods
+        ? selected(pods).map(({ metadata }: Manifest) => metadata.name)
+        : Object.values(namespaceSelector.matchLabels)
+      expect(who).toHaveLength(1)
+      for (const { port, protocol } of ports) {
+        expect(protocol).toBe('TCP')
+        expect(names).toContain(port)
+        open.set(port, [...(open.get(port) ?? []), who[0]])
+      }
+    }
+    expect(Object.fromEntries(open)).toEqual({
+      peers: ['sojourn'],
+      admin: ['sojourn', 'monitoring'],
+      clients: ['shop'],
+    })
+    const [peers] = egress
+    expect(selected(peers.to[0].podSelector)).toEqual([server])
+    expect(peers.ports.map(({ port }: Manifest) => port)).toEqual(['peers', 'admin'])
   })
 
   it('mount what there is, and name no secret', () => {

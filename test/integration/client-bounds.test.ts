@@ -1,6 +1,6 @@
 import type { FromClient } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
-import { direct, joined, Stranger } from '../support/hostile-client.js'
+import { direct, join, joined, Stranger } from '../support/hostile-client.js'
 import { hex } from '../support/hostile-peer.js'
 import { codeOf } from '../support/refusal.js'
 import { Gate, Opened } from '../support/serve.js'
@@ -48,13 +48,18 @@ describe('bounds', () => {
   })
 
   it('[NET-8] connections, and those of which nobody knows who it is', async () => {
-    const served = await opened.serve({ limits: { maxConnections: 3, maxHandshakes: 2, maxSilenceMs: 100 } })
+    const served = await opened.serve({ limits: { maxConnections: 3, maxHandshakes: 2, maxSilenceMs: 300 } })
     const silent = await Promise.all([new Stranger(direct(served)).open(), new Stranger(direct(served)).open()])
     const third = await new Stranger(direct(served)).open()
-    await third.isRefused('OVERLOADED')
-    for (const stranger of silent) await stranger.isRefused('LINK_TIMEOUT')
+    // Who came first has had the time to say who it is.
+    await silent[0]!.isRefused('OVERLOADED')
+    expect(served.listener.status()).toMatchObject({ connections: 0, unauthenticated: { evicted: 1 } })
+    for (const stranger of [silent[1]!, third]) await stranger.isRefused('LINK_TIMEOUT')
     const known = [await joined(direct(served)), await joined(direct(served)), await joined(direct(served))]
-    await (await new Stranger(direct(served)).open()).isRefused('OVERLOADED')
+    expect(served.listener.status().connections).toBe(3)
+    const fourth = await new Stranger(direct(served)).open()
+    fourth.say(join())
+    await fourth.isRefused('OVERLOADED')
     // Nor is a client that was let in waited for for ever.
     for (const stranger of known) await stranger.isRefused('LINK_TIMEOUT')
   })

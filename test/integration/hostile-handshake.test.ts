@@ -254,6 +254,14 @@ describe('who answers when a region dials', () => {
       (stranger) => stranger.send({ type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) }),
     ],
     ['the name of a third region', 'LINK_REGION', proving('c', 'listener')],
+    [
+      'a frame that is longer than a handshake, and never whole',
+      'FRAME_TOO_LARGE',
+      ({ socket }) => {
+        const raw = (socket as unknown as { _socket: { write(bytes: Uint8Array): void } })._socket
+        raw.write(Buffer.concat([Buffer.from('827f0000000000030d40', 'hex'), Buffer.alloc(10_000)]))
+      },
+    ],
     ["a dialler's proof", 'LINK_SECRET', proving('b', 'dialler')],
   ]
   test.each(answers)('[HOST-6] %s', async (_what, code, answer) => {

@@ -57,6 +57,7 @@ describe('status', () => {
         },
       },
       cache: { entries: 2, bytes: expect.any(Number), hits: expect.any(Number), misses: 0 },
+      unauthenticated: { connections: 0, evicted: 0 },
       recentBytes: expect.any(Number),
       store: {
         indexBytes: expect.any(Number),

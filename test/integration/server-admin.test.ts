@@ -39,7 +39,7 @@ describe('[ADM-1] a probe', () => {
     expect(await (await us.ask('/livez')).text()).toBe('ok\n')
     const probe = await us.ask('/readyz')
     expect(probe.status).toBe(503)
-    expect(await probe.text()).toBe('no link to eu yet\n')
+    expect(await probe.text()).toBe('no link to "eu" yet\n')
     expect(us.status().listeners.clients).toBeUndefined()
     expect((await scrape(us)).get('sojourn_ready')).toBe(0)
 

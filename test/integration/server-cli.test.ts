@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { connect } from '@sojourn/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openServers, type Server, TOKENS } from '../support/servers.js'
-import { sojourn } from '../support/sojourn-process.js'
+import { sojourn, sojournUnread } from '../support/sojourn-process.js'
 import { until } from '../support/until.js'
 
 const clientOf = (server: Server) => connect({ url: server.url('clients'), token: TOKENS.write })
@@ -72,15 +72,74 @@ describe('[CLI-1] the command line', () => {
       run(eu, ['top', '--times', '1', '--interval', '1ms']),
       run(eu, ['verify']),
     ])
-    expect(status.code).toBe(0)
+    expect(status.code).toBe(5)
     expect(status.stdout).toMatch(/^ap +UNAVAILABLE: .* \(silent for 3 s\)$/m)
     expect(status.stdout).toMatch(/^us +UNAVAILABLE: .* \(ECONNREFUSED\)$/m)
     expect(status.stdout).toMatch(/^eu +ready +0 +0 +0 +0 /m)
-    expect(top).toMatchObject({ code: 0, stderr: '' })
+    expect(top).toMatchObject({ code: 5, stderr: '' })
     expect(verified.code).toBe(5)
     expect(verified.stdout).toContain('the others could not be asked')
     expect(performance.now() - since).toBeLessThan(30_000)
     silent.close()
+  })
+
+  it('[CLI-3] says of each region that it was given and that is down why, and ends with 5', async () => {
+    await using servers = await openServers(['eu', 'us', 'ap'])
+    const eu = servers.get('eu')
+    const gone = servers.get('us').url('admin')
+    await servers.stop('us')
+    const both = ['--admin', gone, '--admin', eu.url('admin')]
+    const status = await run(undefined, ['status', ...both])
+    expect(status).toMatchObject({ code: 5, stderr: '' })
+    expect(status.stdout).toMatch(/^eu +ready /m)
+    const row = (name: string) =>
+      status.stdout
+        .split('\n')
+        .find((line) => line.startsWith(`${name} `))!
+        .replace(/ +/, ': ')
+    expect(row(gone)).toBe(`${gone}: UNAVAILABLE: ${gone} cannot be reached (ECONNREFUSED)`)
+    // It has not said which region it is.
+    for (const name of ['us', 'ap'])
+      expect(row(name)).toBe(
+        `${name}: its admin address is not known here (--admin, admin.peers), unless it is behind ${gone}, which did not answer`,
+      )
+    for (const command of ['status', 'top', 'verify']) {
+      const args = command === 'top' ? ['--times', '1', '--interval', '1ms'] : []
+      const ended = await run(undefined, [command, ...args, '--json', ...both])
+      expect(ended.code, command).toBe(5)
+      expect(ended.stdout, command).toContain(`"${gone}"`)
+    }
+    // Where it is known whose address that is, it is said of that region, once.
+    await servers.stop('ap')
+    const ap = await servers.start('ap', { flags: { 'admin.peers': `us=${gone}` } })
+    const told = await json(ap, ['status', '--admin', gone, '--admin', ap.url('admin')], 5)
+    expect(Object.keys(told.regions).sort()).toEqual(['ap', 'eu', 'us'])
+    expect(told.regions.us.error).toContain('ECONNREFUSED')
+    const none = await run(undefined, ['status', '--admin', gone, '--admin', 'http://127.0.0.1:1'])
+    expect(none).toMatchObject({ code: 5, stdout: '' })
+    for (const url of [gone, 'http://127.0.0.1:1']) expect(none.stderr).toContain(`${url} cannot be reached`)
+  })
+
+  it('shows the help of each command, and nothing that draws over it in a pipe', async () => {
+    await using servers = await openServers(['eu'])
+    for (const command of ['get', 'touch', 'end']) {
+      const { code, stdout } = await run(undefined, [command, '--help'])
+      expect(code).toBe(0)
+      expect(stdout).toContain(`Usage: sojourn ${command} `)
+      expect(stdout).toContain(`| sojourn ${command} -`)
+    }
+    const top = await run(servers.get('eu'), ['top', '--times', '3', '--interval', '1ms'])
+    expect(top).toMatchObject({ code: 0, stderr: '' })
+    expect(top.stdout).not.toContain('\u001b')
+    expect(top.stdout.match(/^REGION /gm)).toHaveLength(3)
+  })
+
+  it('[CLI-3] ends quietly when nobody reads on', async () => {
+    await using servers = await openServers(['eu'])
+    const env = { SOJOURN_ADMIN_URL: servers.get('eu').url('admin') }
+    const commands = [['serve', '--help'], ['settings'], ['top', '--interval', '1ms'], ['status']]
+    for (const args of commands)
+      expect(await sojournUnread(args, env), args.join(' ')).toEqual({ code: 0, stdout: '', stderr: '' })
   })
 
   it('shows, renews and ends a session, and repeats no id', async () => {
@@ -134,7 +193,17 @@ describe('[CLI-1] the command line', () => {
       [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'no admin listener of Sojourn'],
-      [['get', 'x', ...here], none, 5, 'TOKEN_REFUSED'],
+      [['get', 'x', ...here], none, 5, 'asks for a token, and none was given; set SOJOURN_TOKEN'],
+      [['get', 'x', ...here], { SOJOURN_TOKEN: 'nonsense' }, 5, 'does not know the token that was given'],
+      [['end', 'x', '--reason', 'y', ...here], mine, 2, '--reason is "y"; give one of logout, revoked, rotated'],
+      [['region', 'add', 'us', 'http://us:7402', ...here], mine, 2, 'its admin listener is --admin-url'],
+      [
+        ['region', 'add', 'us', 'ws://us', '--admin-url', 'ws://us', ...here],
+        mine,
+        2,
+        'give the address of its admin listener',
+      ],
+      [['region', 'remove', 'us', ...here], mine, 1, ''],
       [['get', 'x', ...here], { SOJOURN_TOKEN: TOKENS.write }, 5, 'SCOPE_REFUSED'],
       [['get', 'x', '--token-file', tokenFile, ...here], none, 1, ''],
       [['get', 'x', '--admin', 'nonsense'], mine, 2, '--admin is "nonsense"'],
@@ -195,7 +264,7 @@ it('[CLI-2] verify tells whether regions hold the same, and what they do not', a
   expect(JSON.parse(healed.stdout)).toMatchObject({ agree: true, records: { eu: 31, us: 31 } })
   expect(await run(undefined, ['verify', '--repair', ...all])).toMatchObject({
     code: 0,
-    stdout: expect.stringContaining('eu, us hold the same'),
+    stdout: expect.stringContaining('"eu", "us" hold the same'),
   })
   await client.close()
 })
@@ -305,7 +374,7 @@ describe('[BACKUP-3] sojourn restore', () => {
     await until(() => again.status().replica.links.us!.toReceive === 0, 'eu to have caught up with us')
     expect(again.status()).toMatchObject({
       ready: false,
-      reasons: ['restored from a backup, and ap has not told what ended since'],
+      reasons: ['restored from a backup, and "ap" has not told what ended since'],
     })
     expect(again.status().listeners.clients).toBeUndefined()
     expect(existsSync(join(servers.data('eu'), 'restored.json'))).toBe(true)

@@ -92,7 +92,7 @@ describe('[MEM-3] sojourn region', () => {
     const eu = servers.get('eu')
     for (const [args, says] of [
       [['add', 'ap', 'http://x'], 'url'],
-      [['add', 'eu', 'ws://x'], 'eu is this region'],
+      [['add', 'eu', 'ws://x'], '"eu" is this region'],
       [['remove', 'us'], 'consistency.write is 2'],
     ] as const)
       expect(await region(eu, ...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(says) })

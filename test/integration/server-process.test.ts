@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
+import { cannotListen } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type ServerProcess, sojourn, startServerProcess } from '../support/sojourn-process.js'
 import { until } from '../support/until.js'
@@ -207,8 +208,32 @@ describe('[SRV-3] what cannot start says why, and ends with a code that says wha
         },
       )
       expect(ended.code, name).toBe(4)
-      expect(`${ended.stderr}${ended.stdout}`).toMatch(new RegExp(`cannot listen on 127.0.0.1:${port}`))
+      expect(`${ended.stderr}${ended.stdout}`).toMatch(
+        new RegExp(`${name}: cannot listen on 127.0.0.1:${port} \\(EADDRINUSE\\): .*choose another port`),
+      )
     }
+
+    const nowhere = ['serve', '--region', 'eu', '--data', ':memory:', '--ready-peer-wait', '1ms']
+    for (const [args, says] of [
+      // An address that is kept for documentation, and a name that there never is.
+      [
+        ['--admin-host', '203.0.113.7', '--admin-port', '0'],
+        'admin: cannot listen on 203.0.113.7:0 (EADDRNOTAVAIL): this machine has no such address',
+      ],
+      [['--admin-host', 'nowhere.invalid', '--admin-port', '0'], 'admin: cannot listen on nowhere.invalid:0 (E'],
+    ] as const)
+      expect(await sojourn([...nowhere, ...args])).toMatchObject({ code: 4, stderr: expect.stringContaining(says) })
+  })
+
+  it('says of each way in which an address can be refused what to do', () => {
+    const at = { name: 'links', option: 'links.port', host: '::1', port: 80 }
+    const says = (code: string) => cannotListen(at, Object.assign(new Error(code), { code })).message
+    expect(says('EACCES')).toBe(
+      'INVALID_OPTION: links: cannot listen on [::1]:80 (EACCES): this process may not use the port; choose one above 1023, or 0 for any free one',
+    )
+    expect(says('EADDRINUSE')).toContain('has the port; choose another port')
+    expect(says('EADDRNOTAVAIL')).toContain('0.0.0.0 or :: for all')
+    expect(says('EMFILE')).toContain('choose another address')
   })
 })
 

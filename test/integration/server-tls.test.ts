@@ -7,6 +7,7 @@ import { connect } from '@sojourn/client'
 import { isSojournError } from '@sojourn/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Authority, openAuthority } from '../support/certificates.js'
+import { openIdle } from '../support/idle.js'
 import { openProxy } from '../support/proxy.js'
 import { type Flags, type Server, startServer, TOKENS } from '../support/servers.js'
 import { sojourn } from '../support/sojourn-process.js'
@@ -123,6 +124,47 @@ describe('[TLS-1] clients', () => {
       })
       await expect(refused).rejects.toSatisfy((error) => isSojournError(error))
     }
+    await server.stop()
+  })
+})
+
+describe('[HOST-5] over TLS', () => {
+  it.each([
+    ['that never begin it', 70, undefined],
+    ['that begin it and say nothing', 20, 16],
+  ])('connections %s make room for clients, and clients that are there stay', async (_how, count, limit) => {
+    const flags = {
+      'clients.port': '0',
+      ...tlsOf('clients', 'eu'),
+      'clients.limits.maxHandshakes': String(limit ?? 256),
+    }
+    const server = await startServer('eu', ':memory:', { flags })
+    await until(() => server.status().listeners.clients, 'clients to be let in')
+    const clientOf = () =>
+      connect({ url: server.url('clients', 'wss'), token: TOKENS.write, tls: { ca: authority.cert } })
+    const early = await clientOf()
+    const { port } = server.status().listeners.clients!
+    const open: (() => void)[] = []
+    if (limit === undefined) open.push((await openIdle({ port, count })).end)
+    else
+      for (let n = 0; n < count; n++) {
+        const socket = connectTls({ port, host: '127.0.0.1', ca: authority.cert })
+        socket.on('error', () => {})
+        await new Promise<void>((resolve) => socket.once('secureConnect', resolve))
+        open.push(() => socket.destroy())
+      }
+    const late = await clientOf()
+    const { id } = await early.create({ a: 1 })
+    expect((await late.get(id))!.data).toEqual({ a: 1 })
+    expect(early.status().totals.connections).toBe(1)
+    // The late one came when the budget was full, and counts no more since it is known.
+    const left = (limit ?? 64) - 1
+    await until(() => server.status().clients!.unauthenticated.connections === left, 'the rest to be there')
+    expect(server.status().clients!.unauthenticated.evicted).toBeGreaterThan(0)
+    for (const end of open) end()
+    await until(() => server.status().clients!.unauthenticated.connections === 0, 'nobody to be left')
+    expect(server.status().clients!.connections).toBe(2)
+    await Promise.all([early.close(), late.close()])
     await server.stop()
   })
 })

@@ -49,6 +49,18 @@ export const startSojourn = (args: readonly string[], env: NodeJS.ProcessEnv = {
 export const sojourn = (args: readonly string[], env?: NodeJS.ProcessEnv, input?: string): Promise<Ended> =>
   startSojourn(args, env, input).ended
 
+/** Runs a command whose standard output nobody reads: the pipe is closed from the start. */
+export const sojournUnread = (args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> => {
+  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH, ...env } })
+  child.stdout.destroy()
+  let stderr = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+  })
+  child.stdin.end()
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout: '', stderr })))
+}
+
 export interface ServerProcess extends SojournProcess {
   /** As the log tells. */
   readonly ports: { readonly links?: number; readonly clients?: number; readonly admin: number }

@@ -37,16 +37,16 @@ const open = (regions: readonly string[], awaitsAll = false) => {
 
 it('[ADM-1] waits for what each linked peer has told, and once, not for ever', () => {
   const { readiness, links, advance } = open(['us', 'ap'])
-  expect(readiness.reasons()).toEqual(['no link to us yet', 'no link to ap yet'])
+  expect(readiness.reasons()).toEqual(['no link to "us" yet', 'no link to "ap" yet'])
   links.us = link('live')
-  expect(readiness.reasons()).toContain('catching up with us')
+  expect(readiness.reasons()).toContain('catching up with "us"')
   links.us = link('live', 7)
-  expect(readiness.reasons()).toContain('catching up with us, 7 commits to come')
+  expect(readiness.reasons()).toContain('catching up with "us", 7 commits to come')
   links.us = link('behind', 0)
   // It has been in step: what comes later is not waited for.
-  expect(readiness.reasons()).toEqual(['no link to ap yet'])
+  expect(readiness.reasons()).toEqual(['no link to "ap" yet'])
   links.us = link('down')
-  expect(readiness.reasons()).toEqual(['no link to ap yet'])
+  expect(readiness.reasons()).toEqual(['no link to "ap" yet'])
   advance(60_000)
   expect(readiness.reasons()).toEqual([])
   links.us = link('live', 9)
@@ -65,16 +65,16 @@ it('[ADM-1] waits for a peer that is there, however long that takes', () => {
 
 it('[ADM-1] waits for what a peer had when it was first heard, not for a moment at which nothing is under way', () => {
   const { hear } = open(['us'])
-  expect(hear(link('live', 7, 100))).toEqual(['catching up with us, 7 commits to come'])
-  expect(hear(link('live', 9, 105))).toEqual(['catching up with us, 2 commits to come'])
+  expect(hear(link('live', 7, 100))).toEqual(['catching up with "us", 7 commits to come'])
+  expect(hear(link('live', 9, 105))).toEqual(['catching up with "us", 2 commits to come'])
   expect(hear(link('live', 9, 107))).toEqual([])
 })
 
 it('[ADM-1] does not wait for what a peer has lost', () => {
   const { hear } = open(['us'])
-  expect(hear(link('live', 50, 100))).toEqual(['catching up with us, 50 commits to come'])
+  expect(hear(link('live', 50, 100))).toEqual(['catching up with "us", 50 commits to come'])
   // It begins anew, with an empty store.
-  expect(hear(link('live', 3, 0))).toEqual(['catching up with us, 3 commits to come'])
+  expect(hear(link('live', 3, 0))).toEqual(['catching up with "us", 3 commits to come'])
   expect(hear(link('live', 1, 3))).toEqual([])
 })
 
@@ -92,7 +92,7 @@ it('[BACKUP-3] a restored replica waits for every peer, down or not', () => {
   const { readiness, links, advance } = open(['us', 'ap'], true)
   advance(1_000_000)
   links.us = link('live', 0)
-  expect(readiness.reasons()).toEqual(['restored from a backup, and ap has not told what ended since'])
+  expect(readiness.reasons()).toEqual(['restored from a backup, and "ap" has not told what ended since'])
   delete links.ap
   expect(readiness.reasons()).toEqual([])
 })

@@ -38,8 +38,10 @@ export interface Limits {
   readonly maxCacheBytes: number
   /** Feeds that a vector remembers; the longest unmoved are forgotten first, which costs a longer catch-up. */
   readonly maxVectorFeeds: number
-  /** Connections being authenticated at one time. */
+  /** Connections to the listener, at a time, whose other side is not known yet; one more closes the one that was silent longest. */
   readonly maxHandshakes: number
+  /** Those of them that come from one address (of IPv6: one /64 network). */
+  readonly maxHandshakesPerAddress: number
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -62,5 +64,6 @@ export const DEFAULT_LIMITS: Limits = {
   maxCacheEntries: 50_000,
   maxCacheBytes: 64 * 1024 * 1024,
   maxVectorFeeds: 64,
-  maxHandshakes: 64,
+  maxHandshakes: 256,
+  maxHandshakesPerAddress: 64,
 }

@@ -107,10 +107,17 @@ export interface Connection {
   readonly bufferedBytes: number
   /** Closes, telling the other side why (at most 100 characters); `closed` follows within a bounded time. */
   close(why: string): void
+  /**
+   * The other side has proven who it is. Until then a transport may take little of it, and close it to make room for others; one that
+   * knows no strangers has no such method.
+   */
+  authenticated?(): void
 }
 
 export interface Listener {
   readonly address: { readonly host: string; readonly port: number }
+  /** Connections whose other side is not known yet, and how many of them were closed to make room for newer ones. */
+  readonly unauthenticated?: { readonly connections: number; readonly evicted: number }
   close(): Promise<void>
 }
 
@@ -118,6 +125,10 @@ export interface TransportOptions {
   readonly maxFrameBytes: number
   /** How long a connection may take to stand. */
   readonly connectTimeoutMs: number
+  /** Connections of a listener, at a time, whose other side is not known yet. */
+  readonly maxHandshakes: number
+  /** Those of them that come from one address. */
+  readonly maxHandshakesPerAddress: number
 }
 
 export interface Transport {

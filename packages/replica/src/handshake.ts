@@ -27,6 +27,8 @@ export interface HandshakeOptions {
   /** What to say of ourselves once both sides are known. */
   readonly hello: () => Hello
   readonly maxFrameBytes: number
+  /** The other side has proven that it knows the secret. */
+  readonly authenticated: () => void
   readonly ready: (peer: { region: string; hello: Hello; dialled: boolean }) => void
 }
 
@@ -132,6 +134,7 @@ export class Handshake {
   #check(proof: string, role: keyof Transcript): void {
     if (!sameProof(proof, prove(this.#options.secret, role, this.#transcript!)))
       throw new SojournError('LINK_SECRET', `the region ${quoted(this.#peer)} does not know the secret`)
+    this.#options.authenticated()
   }
 
   #admit(region: string): void {

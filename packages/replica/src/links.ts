@@ -65,6 +65,8 @@ export class Links {
   readonly #stalls: Stalls
   /** Connections whose other side is not known yet. */
   readonly #strangers = new Set<Connection>()
+  /** Those of them that came to the listener, the oldest first, and how each is refused. */
+  readonly #callers = new Map<Connection, (error: SojournError) => void>()
   #listener: Listener | undefined
   #isolated = false
   #closed = false
@@ -148,6 +150,10 @@ export class Links {
     return this.#listener?.address
   }
 
+  get unauthenticated(): NonNullable<Listener['unauthenticated']> {
+    return this.#listener?.unauthenticated ?? { connections: this.#callers.size, evicted: 0 }
+  }
+
   trafficWith(region: string): { readonly sent: number; readonly received: number } {
     return this.#traffic.get(region) ?? { sent: 0, received: 0 }
   }
@@ -162,7 +168,8 @@ export class Links {
   }
 
   get #transport() {
-    return { maxFrameBytes: this.#host.limits.maxFrameBytes, connectTimeoutMs: this.#host.linkTimeoutMs }
+    const { maxFrameBytes, maxHandshakes, maxHandshakesPerAddress } = this.#host.limits
+    return { maxFrameBytes, connectTimeoutMs: this.#host.linkTimeoutMs, maxHandshakes, maxHandshakesPerAddress }
   }
 
   dialAll(): void {
@@ -207,6 +214,7 @@ export class Links {
           return connection?.bufferedBytes ?? 0
         },
         close: (why) => connection?.close(why),
+        authenticated: () => connection?.authenticated?.(),
       },
       dialler.region,
     )
@@ -257,9 +265,11 @@ export class Links {
       isMember: (name) => peers.has(name),
       hello: () => ({ ...hello(), linked: this.linked }),
       maxFrameBytes: limits.maxFrameBytes,
+      authenticated: () => connection.authenticated?.(),
       ready: (peer) => {
         patience.cancel()
         this.#strangers.delete(connection)
+        this.#callers.delete(connection)
         link = this.#admit(new Link(this.#host, this.#counted(connection, peer.region), peer))
       },
     })
@@ -273,11 +283,11 @@ export class Links {
       refuse(new SojournError('LINK_TIMEOUT', `no handshake within ${linkTimeoutMs} ms`)),
     )
     this.#strangers.add(connection)
+    if (dials === undefined) this.#callers.set(connection, refuse)
     // A listener's connection is handed to its handler only after this returns.
     if (dials === undefined && this.#isolated)
       clock.soon(() => refuse(new SojournError('LINK_CLOSED', 'the region is isolated')))
-    else if (dials === undefined && this.#strangers.size > limits.maxHandshakes)
-      clock.soon(() => refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)')))
+    else if (this.#callers.size > limits.maxHandshakes) this.#refuseOldest()
     return {
       opened: () => handshake.opened(),
       received: (frame) => {
@@ -295,6 +305,7 @@ export class Links {
       closed: (why, fault) => {
         patience.cancel()
         this.#strangers.delete(connection)
+        this.#callers.delete(connection)
         // What a stranger gives for a reason counts for nothing; a peer, or whom we dialled, may tell us what is wrong with us.
         const isKnown = link !== undefined || dials !== undefined
         const ours = refusal ?? link?.closedFor
@@ -304,6 +315,15 @@ export class Links {
         else if (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE') changed({ state: 'refused', ...told })
       },
     }
+  }
+
+  /** Who has just come may be a peer; who came first has had the time to say so. */
+  #refuseOldest(): void {
+    const [oldest] = this.#callers
+    if (oldest === undefined) return
+    const [connection, refuse] = oldest
+    this.#callers.delete(connection)
+    refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)'))
   }
 
   #trafficOf(region: string): { sent: number; received: number } {

@@ -25,7 +25,7 @@ import {
   wholeRule,
 } from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
-import { MAX_REGION_BYTES } from '@sojourn/wire'
+import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { webSocketTransport } from './websocket.js'
 
 /** Where the world plugs in; see @sojourn/core `ports.ts`. */
@@ -121,14 +121,13 @@ export interface Settings {
 }
 
 const MIN_SECRET_CHARS = 16
+const MAX_SHOWN_NAME_CHARS = 64
 const DEFAULT_IDLE_TIMEOUT = '30m'
 const DEFAULT_MAX_LIFETIME = '30d'
 
-const REGION_ALLOWED = `a name of 1 to ${MAX_REGION_BYTES} bytes, such as 'eu'`
-const isRegion = (name: string): boolean => name !== '' && Buffer.byteLength(name) <= MAX_REGION_BYTES
 const isLinkUrl = (url: string): boolean => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol)
 
-const REGION: OptionRule = textRule(REGION_ALLOWED, isRegion)
+const REGION: OptionRule = textRule(REGION_NAMES, isRegionName)
 const PEER: OptionRule = {
   allowed: "an address such as 'ws://127.0.0.1:7102', or null for a region that is not dialled from here",
   takes: (value) => value === null || (typeof value === 'string' && isLinkUrl(value)),
@@ -138,7 +137,7 @@ const PEERS: OptionRule = {
   takes: (value, option, owner) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
     for (const [name, url] of Object.entries(value)) {
-      checkOption(name, `${option}.${name.slice(0, MAX_REGION_BYTES)}`, REGION, owner)
+      checkOption(name, `${option}.${name.slice(0, MAX_SHOWN_NAME_CHARS)}`, REGION, owner)
       checkOption(url, `${option}.${name}`, PEER, owner)
     }
     return true

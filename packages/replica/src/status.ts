@@ -47,6 +47,8 @@ export interface ReplicaStatus {
     readonly uncheckpointed: { readonly records: number; readonly bytes: number }
     readonly checkpoints: { readonly checkpoints: number; readonly rows: number; readonly failed: number }
   }
+  /** Connections to the listener whose other side is not known yet: now, and how many were closed to make room for newer ones. */
+  readonly unauthenticated: { readonly connections: number; readonly evicted: number }
   /** What waits: commits for the disk, writes and reads for other regions. */
   readonly pending: { readonly commits: number; readonly writes: number; readonly reads: number }
   /** Since the replica was opened. */
@@ -94,6 +96,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     cache: store.cached,
     recentBytes: store.tail.bytes,
     store: store.figures,
+    unauthenticated: { ...links.unauthenticated },
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: inquiries.pending },
     totals: structuredClone(totals),
   }

@@ -1,40 +1,14 @@
+/** Listens for WebSockets: who may connect, how many at a time, and how much they may say before it is known who they are. */
 import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Clock, ErrorCode } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import { type Clock, SojournError } from '@sojourn/core'
 import { type WebSocket, WebSocketServer } from 'ws'
-
-/** How long the other side may take to answer a close before the socket is torn down. */
-const CLOSE_TIMEOUT_MS = 1_000
-/** A close code of RFC 6455's private range; the reason begins with one of our error codes. */
-const CLOSE_CODE = 4_000
-/** RFC 6455 allows 123 bytes of reason. */
-const MAX_REASON_BYTES = 123
+import { Admission } from './admission.js'
+import { ConnectionBudget, type ConnectionBudgetOptions, type UnauthenticatedStatus } from './connection-budget.js'
+import { cannotListen } from './listening.js'
 
 /** Called as `http.createServer` is: makes the server that is listened with, plain or with TLS. */
 export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server
-
-const closing = new WeakSet<WebSocket>()
-
-/** Closes, telling the other side why; tears the socket down where it does not answer that. The first call counts. */
-export const closeWebSocket = (socket: WebSocket, clock: Clock, why: string): void => {
-  // Who sends many bad frames has one timer, not one for each.
-  if (closing.has(socket)) return
-  closing.add(socket)
-  const reason = Buffer.from(why)
-    .subarray(0, MAX_REASON_BYTES)
-    .toString()
-    .replace(/\uFFFD+$/, '')
-  socket.close(CLOSE_CODE, reason)
-  const timer = clock.after(CLOSE_TIMEOUT_MS, () => socket.terminate())
-  socket.once('close', () => timer.cancel())
-}
-
-/** The code of what the other side sent that is no WebSocket's frame; undefined for errors of another kind. */
-export const frameFault = ({ code }: Error & { code?: string }): ErrorCode | undefined => {
-  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return 'FRAME_TOO_LARGE'
-  return code?.startsWith('WS_ERR_') ? 'FRAME_INVALID' : undefined
-}
 
 export interface WebSocketListenerOptions {
   readonly host: string
@@ -50,69 +24,48 @@ export interface WebSocketListenerOptions {
   readonly maxFrameBytes: number
   /** How long a connection may take to become a WebSocket. */
   readonly upgradeTimeoutMs: number
+  /** Connections whose other side is not known yet. */
+  readonly unauthenticated: ConnectionBudgetOptions
+  /** Web pages that may connect, by their origin (`https://app.example.net`). Browsers name it; who names none is no browser. */
+  readonly allowedOrigins: readonly string[]
+  readonly clock: Clock
   /** Default: `createServer` of `node:http`, which is plain. */
   readonly createServer?: CreateServer | undefined
 }
 
 export interface WebSocketListener {
   readonly address: { readonly host: string; readonly port: number }
+  readonly unauthenticated: UnauthenticatedStatus
   /** Takes no more connections; those that stand stay. */
   stop(): void
   /** Ends all connections; resolves when they have. */
   close(): Promise<void>
 }
 
+const TOO_MANY = 'too many connections of which it is not known who they are (maxHandshakes, maxHandshakesPerAddress)'
+
 /**
  * Listens for WebSockets. Messages are not compressed: they are small, and compression costs memory for each connection.
- * @param accept is given each connection, already open
+ * @param accept is given each connection, already open, and says to the admission when it knows the other side
  * @throws INVALID_OPTION where the address cannot be listened on
  */
 export const listenForWebSockets = async (
-  {
-    host,
-    port,
-    protocol,
-    notice,
-    name,
-    option,
-    maxFrameBytes,
-    upgradeTimeoutMs,
-    createServer = createPlainServer,
-  }: WebSocketListenerOptions,
-  accept: (socket: WebSocket) => void,
+  options: WebSocketListenerOptions,
+  accept: (socket: WebSocket, admission: Admission) => void,
 ): Promise<WebSocketListener> => {
-  const http = createServer(
-    {
-      headersTimeout: upgradeTimeoutMs,
-      requestTimeout: upgradeTimeoutMs,
-      connectionsCheckingInterval: Math.ceil(upgradeTimeoutMs / 2),
-    },
-    (_request, response) => {
-      response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket' })
-      response.end(notice)
-    },
-  )
-  const server = new WebSocketServer({
-    server: http,
-    perMessageDeflate: false,
-    // Our protocols ping by messages of their own; answers to these would queue without limit for who does not read.
-    autoPong: false,
-    maxPayload: maxFrameBytes,
-    handleProtocols: (protocols) => (protocols.has(protocol) ? protocol : false),
+  const { host, port, name, option, clock } = options
+  const budget = new ConnectionBudget(options.unauthenticated)
+  const http = httpServer(options)
+  budget.watch(http)
+  const server = webSocketServer(http, options)
+  server.on('connection', (socket, { socket: raw }) => {
+    const admission = new Admission(socket, raw, clock)
+    admission.onAuthenticated(() => budget.authenticated(raw))
+    budget.refuseWith(raw, () => admission.refuse(new SojournError('OVERLOADED', TOO_MANY)))
+    accept(socket, admission)
   })
-  server.on('connection', accept)
-  // `http` reports its own errors; without a listener, ws would throw what it repeats.
-  server.on('error', () => {})
   await new Promise<void>((resolve, reject) => {
-    http.once('error', (cause: Error & { code?: string }) =>
-      reject(
-        new SojournError(
-          'INVALID_OPTION',
-          `${name}: cannot listen on ${host}:${port} (${cause.code ?? cause.message}); choose another port, or 0 for any free one`,
-          { option, cause },
-        ),
-      ),
-    )
+    http.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen({ name, option, host, port }, cause)))
     http.listen(port, host, resolve)
   })
   const address = http.address() as AddressInfo
@@ -125,6 +78,9 @@ export const listenForWebSockets = async (
   }
   return {
     address: { host: address.address, port: address.port },
+    get unauthenticated() {
+      return budget.status
+    },
     stop,
     async close() {
       stop()
@@ -133,4 +89,40 @@ export const listenForWebSockets = async (
       await closed
     },
   }
+}
+
+const httpServer = ({ notice, upgradeTimeoutMs, createServer = createPlainServer }: WebSocketListenerOptions): Server =>
+  createServer(
+    {
+      headersTimeout: upgradeTimeoutMs,
+      requestTimeout: upgradeTimeoutMs,
+      keepAliveTimeout: upgradeTimeoutMs,
+      connectionsCheckingInterval: Math.ceil(upgradeTimeoutMs / 2),
+    },
+    (_request, response) => {
+      response.writeHead(426, { 'content-type': 'text/plain', upgrade: 'websocket', connection: 'close' })
+      response.end(notice)
+    },
+  )
+
+const webSocketServer = (
+  http: Server,
+  { protocol, maxFrameBytes, allowedOrigins }: WebSocketListenerOptions,
+): WebSocketServer => {
+  const server = new WebSocketServer({
+    server: http,
+    perMessageDeflate: false,
+    // Our protocols ping by messages of their own; answers to these would queue without limit for who does not read.
+    autoPong: false,
+    maxPayload: maxFrameBytes,
+    handleProtocols: (protocols) => (protocols.has(protocol) ? protocol : false),
+    // A page that somebody's browser shows reaches what the browser reaches; no policy of browsers keeps WebSockets from it.
+    verifyClient: ({ origin }, done) => {
+      if (origin === undefined || allowedOrigins.includes(origin)) done(true)
+      else done(false, 403, 'this is not for web pages (allowedOrigins)')
+    },
+  })
+  // `http` reports its own errors; without a listener, ws would throw what it repeats.
+  server.on('error', () => {})
+  return server
 }

@@ -7,13 +7,17 @@ import {
   checkOptions,
   type ErrorCode,
   FUNCTION_RULE,
+  type OptionRule,
   optionTable,
   portRule,
   type Transport,
+  textRule,
 } from '@sojourn/core'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
-import { type CreateServer, closeWebSocket, frameFault, listenForWebSockets } from './websocket-listener.js'
+import { Admission } from './admission.js'
+import { closeWebSocket, frameFault } from './websocket-closing.js'
+import { type CreateServer, listenForWebSockets } from './websocket-listener.js'
 
 /** How Node's codes of TLS and certificate faults begin. */
 const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/
@@ -21,7 +25,8 @@ const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|H
 const attach = (
   socket: WebSocket,
   clock: Clock,
-): { connection: Connection; handle: (to: ConnectionHandler) => void } => {
+): { connection: Connection; handle: (to: ConnectionHandler) => void; admitted: (by: Admission) => void } => {
+  let admission: Admission | undefined
   let handler: ConnectionHandler | undefined
   let failure: { readonly why: string; readonly code?: ErrorCode } | undefined
   const connection: Connection = {
@@ -35,6 +40,7 @@ const attach = (
       if (socket.readyState === WebSocket.CONNECTING) return socket.terminate()
       closeWebSocket(socket, clock, why)
     },
+    authenticated: () => admission?.authenticated(),
   }
   socket.on('error', (error: Error & { code?: string }) => {
     const isTls = error.code !== undefined && TLS_FAULT.test(error.code)
@@ -43,6 +49,12 @@ const attach = (
   })
   return {
     connection,
+    admitted(by) {
+      admission = by
+      by.onRefused(({ message, code }) => {
+        failure ??= { why: message, code }
+      })
+    },
     handle(to) {
       handler = to
       socket.on('open', () => to.opened())
@@ -65,12 +77,28 @@ const attach = (
 export interface WebSocketOptions {
   /** Makes the server that takes links. Default: `createServer` of `node:http`, which is plain. */
   readonly createServer?: CreateServer
+  /** What the settings call the listener, for errors. Default: `listen`. */
+  readonly name?: string
+  /** The option that such an error names. Default: `listen`. */
+  readonly option?: string
+  /** Web pages that may connect, by their origin. Default: none. */
+  readonly allowedOrigins?: readonly string[]
   /** What a dialled connection gives `tls.connect`; asked for at each dial, so that a new certificate serves the next one. */
   readonly dialOptions?: () => Pick<ClientOptions, 'ca' | 'cert' | 'key'>
 }
 
+const ORIGINS: OptionRule = {
+  allowed: "a list of origins, such as ['https://console.example.net']",
+  takes: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
+}
 const CLOCK_RULE = portRule('now', 'monotonic', 'after', 'soon')
-const TABLE = optionTable<WebSocketOptions>({ createServer: FUNCTION_RULE, dialOptions: FUNCTION_RULE })
+const TABLE = optionTable<WebSocketOptions>({
+  createServer: FUNCTION_RULE,
+  name: textRule('a name'),
+  option: textRule('the name of an option'),
+  allowedOrigins: ORIGINS,
+  dialOptions: FUNCTION_RULE,
+})
 
 /** Links as WebSockets, through ws. @throws INVALID_OPTION */
 export const webSocketTransport = (clock: Clock, options: WebSocketOptions = {}): Transport => {
@@ -79,7 +107,10 @@ export const webSocketTransport = (clock: Clock, options: WebSocketOptions = {})
   return transport(clock, options)
 }
 
-const transport = (clock: Clock, { createServer, dialOptions }: WebSocketOptions): Transport => ({
+const transport = (
+  clock: Clock,
+  { createServer, name = 'listen', option = 'listen', allowedOrigins = [], dialOptions }: WebSocketOptions,
+): Transport => ({
   dial(url, handler, { maxFrameBytes, connectTimeoutMs }) {
     const socket = new WebSocket(url, LINK_PROTOCOL, {
       ...dialOptions?.(),
@@ -90,26 +121,34 @@ const transport = (clock: Clock, { createServer, dialOptions }: WebSocketOptions
       handshakeTimeout: connectTimeoutMs,
       followRedirects: false,
     })
-    const { connection, handle } = attach(socket, clock)
+    const { connection, handle, admitted } = attach(socket, clock)
+    socket.once('upgrade', ({ socket: raw }) => {
+      // ws listens to it only after this returns, and is to hear of a frame first.
+      socket.once('open', () => admitted(new Admission(socket, raw, clock)))
+    })
     handle(handler)
     return connection
   },
 
-  async listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs }) {
+  listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs, maxHandshakes, maxHandshakesPerAddress }) {
     return listenForWebSockets(
       {
         host,
         port,
         protocol: LINK_PROTOCOL,
         notice: 'This port takes links from Sojourn replicas (WebSocket).\n',
-        name: 'listen',
-        option: 'listen',
+        name,
+        option,
         maxFrameBytes,
         upgradeTimeoutMs: connectTimeoutMs,
+        unauthenticated: { max: maxHandshakes, maxPerAddress: maxHandshakesPerAddress },
+        allowedOrigins,
+        clock,
         createServer,
       },
-      (socket) => {
-        const { connection, handle } = attach(socket, clock)
+      (socket, admission) => {
+        const { connection, handle, admitted } = attach(socket, clock)
+        admitted(admission)
         handle(accept(connection))
       },
     )

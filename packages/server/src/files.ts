@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SojournError } from '@sojourn/core'
@@ -19,6 +19,8 @@ export const writeWhole = (path: string, text: string): void => {
     const draft = `${path}.new`
     const file = openSync(draft, 'w', 0o600)
     try {
+      // A draft that a crash left behind keeps the mode that it had.
+      fchmodSync(file, 0o600)
       writeSync(file, text)
       fsyncSync(file)
     } finally {

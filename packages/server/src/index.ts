@@ -9,6 +9,7 @@ export {
 export { type Config, type ConfigInput, loadConfig } from './config/load.js'
 export { settingsTable } from './config/reference.js'
 export { openLog } from './log.js'
+export { LogThrottle } from './log-throttle.js'
 export { Readiness, type ReadinessOptions } from './readiness.js'
 export { logReplica } from './replica-log.js'
 export { type Running, type ServeOptions, serve } from './serve.js'

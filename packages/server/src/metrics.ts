@@ -1,5 +1,5 @@
 import { type ErrorCode, isSojournError } from '@sojourn/core'
-import type { Replica } from '@sojourn/replica'
+import type { Replica, UnauthenticatedStatus } from '@sojourn/replica'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { noTotals } from './clients/connection.js'
 import type { ClientsStatus } from './clients/listener.js'
@@ -17,6 +17,8 @@ export interface MetricsOptions {
   readonly clients: () => ClientsStatus | undefined
   readonly certificates: () => readonly { readonly listener: string; readonly expiresAt: number | undefined }[]
   readonly isReady: () => boolean
+  /** Of each listener that is open. */
+  readonly unauthenticated: () => { readonly [listener: string]: UnauthenticatedStatus | undefined }
 }
 
 /** Seconds: a read from memory takes some millionths, a quorum over an ocean some tenths. */
@@ -85,6 +87,24 @@ export class Metrics {
         gauge.reset()
         for (const { listener, expiresAt } of options.certificates())
           if (expiresAt !== undefined) gauge.set({ listener }, expiresAt / 1_000)
+      },
+    )
+    this.#gauge(
+      'sojourn_unauthenticated_connections',
+      'Connections whose other side is not known yet, by listener',
+      ['listener'],
+      (gauge) => {
+        for (const [listener, status] of Object.entries(options.unauthenticated()))
+          if (status) gauge.set({ listener }, status.connections)
+      },
+    )
+    this.#total(
+      'sojourn_unauthenticated_evicted_total',
+      'Connections that were closed to make room for newer ones before it was known who they are, by listener',
+      ['listener'],
+      (set) => {
+        for (const [listener, status] of Object.entries(options.unauthenticated()))
+          if (status) set({ listener }, status.evicted)
       },
     )
     this.#gauge('sojourn_disk_bytes', 'Bytes of the files of the store', [], async (gauge) => {
@@ -306,6 +326,7 @@ export class Metrics {
 
 const NO_CLIENTS: ClientsStatus = {
   connections: 0,
+  unauthenticated: { connections: 0, evicted: 0 },
   inFlight: 0,
   remembered: 0,
   watched: 0,

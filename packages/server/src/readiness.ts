@@ -50,14 +50,13 @@ export class Readiness {
     const { clock, links, peerWaitMs, awaitsAll } = this.#options
     const waits = awaitsAll || clock.monotonic() - this.#startedAt < peerWaitMs
     return Object.entries(links()).flatMap(([region, { state, toReceive, held }]) => {
+      const name = JSON.stringify(region)
       const missing = state === 'down' ? undefined : this.#toGoal(region, toReceive, held)
       if (missing === 0) this.#met.add(region)
       if (this.#met.has(region)) return []
-      if (state !== 'down') return `catching up with ${region}${missing ? `, ${missing} commits to come` : ''}`
+      if (state !== 'down') return `catching up with ${name}${missing ? `, ${missing} commits to come` : ''}`
       if (!waits) return []
-      return awaitsAll
-        ? `restored from a backup, and ${region} has not told what ended since`
-        : `no link to ${region} yet`
+      return awaitsAll ? `restored from a backup, and ${name} has not told what ended since` : `no link to ${name} yet`
     })
   }
 

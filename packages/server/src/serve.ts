@@ -1,12 +1,14 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs'
-import { type Clock, isSojournError, SojournError, systemClock, type Timer } from '@sojourn/core'
+import { existsSync, rmSync } from 'node:fs'
+import { type Clock, isSojournError, systemClock, type Timer } from '@sojourn/core'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
-import { levelEngine } from '@sojourn/store'
-import { isLoopback, listenForAdmin } from './admin/listener.js'
+import { levelEngine, makePrivateDirectory } from '@sojourn/store'
+import { isLoopback } from './admin/hosts.js'
+import { listenForAdmin } from './admin/listener.js'
 import { type AdminStatus, adminRoutes } from './admin/routes.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
 import type { Config } from './config/load.js'
 import type { Logger } from './log.js'
+import { LogThrottle } from './log-throttle.js'
 import { Gossip } from './members/gossip.js'
 import { Members } from './members/members.js'
 import { MeteredSessions } from './metered.js'
@@ -60,7 +62,7 @@ export const serve = async ({
   }
   const tokens = new Tokens(config.readTokens())
   const places = placesIn(settings.data)
-  if (places.members !== undefined) makeDirectory(settings.data)
+  if (places.members !== undefined) makePrivateDirectory(settings.data)
   warn(config, log)
 
   let gossip: Gossip | undefined
@@ -79,7 +81,9 @@ export const serve = async ({
     },
   })
   let listener: ClientListener | undefined
-  const bug = (error: unknown) => log.error({ err: error }, 'unexpected')
+  const throttle = new LogThrottle(log, clock)
+  const bug = (error: unknown) =>
+    throttle.write({ name: placeOf(error), level: 'error', body: { err: error }, message: 'unexpected' })
   const metrics = new Metrics({
     region,
     version: VERSION,
@@ -88,6 +92,7 @@ export const serve = async ({
     clients: () => listener?.status(),
     certificates: () => Object.entries(tls).map(([name, { expiresAt }]) => ({ listener: name, expiresAt })),
     isReady: () => readiness.reasons().length === 0,
+    unauthenticated: () => unauthenticated(),
   })
 
   const replica = await openReplica({
@@ -98,6 +103,9 @@ export const serve = async ({
       clock,
       storage: timedEngine(levelEngine, clock, (write) => metrics.wrote(write)),
       transport: webSocketTransport(clock, {
+        name: 'links',
+        option: 'links.port',
+        allowedOrigins: links.allowedOrigins,
         createServer: (options, handler) =>
           tls.links.createServer(options, (request, response) => {
             if (!gossip?.handle(request, response)) handler(request, response)
@@ -114,11 +122,11 @@ export const serve = async ({
     awaitsAll: isRestored && !settings.restoredDangerouslyServeAtOnce,
     isRemoved: () => members.isRemoved,
   })
-  logReplica(replica, log, clock)
+  const replicaLog = logReplica(replica, log, clock)
   replica.on('fault', ({ code }) => metrics.fault(code))
   metrics.watch(replica)
   members.serve(replica)
-  if (secret !== undefined) gossip = startGossip({ members, secret, replica, tls: tls.links, clock, log })
+  if (secret !== undefined) gossip = startGossip({ members, secret, replica, tls: tls.links, clock, throttle })
   const sessions = new MeteredSessions({
     sessions: replica,
     clock,
@@ -127,6 +135,11 @@ export const serve = async ({
     seen: (call) => metrics.called(call),
   })
 
+  const unauthenticated = () => ({
+    ...(replica.address && { links: replica.status().unauthenticated }),
+    ...(listener && { clients: listener.status().unauthenticated }),
+    ...(adminListener && { admin: adminListener.unauthenticated }),
+  })
   const status = (): AdminStatus => {
     const reasons = readiness.reasons()
     return {
@@ -139,6 +152,7 @@ export const serve = async ({
       members: members.list(),
       replica: replica.status(),
       clients: listener?.status(),
+      unauthenticated: unauthenticated(),
       listeners: { links: replica.address, clients: listener?.address, admin: adminListener?.address },
       certificates: Object.fromEntries(
         Object.entries(tls).flatMap(([name, { expiresAt }]) => (expiresAt === undefined ? [] : [[name, expiresAt]])),
@@ -149,6 +163,8 @@ export const serve = async ({
   const closeReplica = async () => {
     gossip?.close()
     await replica.close()
+    replicaLog.close()
+    throttle.close()
   }
   try {
     adminListener = await listenForAdmin({
@@ -157,6 +173,8 @@ export const serve = async ({
       tokens,
       createServer: tls.admin.createServer,
       allowAnyone: admin.dangerouslyAllowAnyone,
+      allowedHosts: admin.allowedHosts,
+      limits: admin.limits,
       failed: bug,
       routes: adminRoutes({
         replica,
@@ -188,6 +206,7 @@ export const serve = async ({
         tokens: clients.dangerouslyAllowAnyone ? anyone(tokens) : tokens,
         listen: { host: clients.host, port: clients.port },
         createServer: tls.clients.createServer,
+        allowedOrigins: clients.allowedOrigins,
         limits: clients.limits,
         clock,
         failed: bug,
@@ -269,19 +288,9 @@ const anyone = (tokens: TokenBook): TokenBook => ({
   check: (presented) => tokens.check(presented) ?? { name: 'anyone', scope: 'write' },
 })
 
-const makeDirectory = (path: string): void => {
-  try {
-    mkdirSync(path, { recursive: true, mode: 0o700 })
-  } catch (cause) {
-    throw new SojournError(
-      'STORE_FAILED',
-      `data is ${JSON.stringify(path)}, which cannot be made (${(cause as Error).message})`,
-      {
-        cause,
-      },
-    )
-  }
-}
+/** Where a bug was met: it is the same one as often as it is met there. */
+const placeOf = (error: unknown): string =>
+  error instanceof Error ? `bug ${error.name} ${error.stack?.split('\n    at ')[1]}` : 'bug'
 
 const replicaOptions = ({ settings, secret }: Config) => {
   const { region, links, session, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
@@ -306,15 +315,15 @@ const startGossip = (options: {
   replica: Replica
   tls: TlsFiles
   clock: Clock
-  log: Logger
+  throttle: LogThrottle
 }): Gossip => {
-  const { members, secret, replica, tls, clock, log } = options
+  const { members, secret, replica, tls, clock, throttle } = options
   const gossip = new Gossip({
     members,
     secret,
     clock,
     credentials: () => tls.credentials,
-    failed: ({ code, message }) => log.warn({ code }, message),
+    failed: ({ code, message }) => throttle.write({ name: `regions ${code}`, level: 'warn', body: { code }, message }),
   })
   gossip.start()
   // Whoever was away hears of what was missed at once.

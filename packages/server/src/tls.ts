@@ -48,7 +48,14 @@ export class TlsFiles {
     if (this.#credentials.cert === undefined) return createPlain(options, handler)
     const mutual = this.#settings.requireClientCertificate
     const server = createSecure(
-      { ...options, ...this.#credentials, requestCert: mutual, rejectUnauthorized: mutual },
+      {
+        ...options,
+        ...this.#credentials,
+        requestCert: mutual,
+        rejectUnauthorized: mutual,
+        // Node.js gives a handshake two minutes; it comes before the head of a request, and need not take longer.
+        ...(options.headersTimeout !== undefined && { handshakeTimeout: options.headersTimeout }),
+      },
       handler,
     )
     this.#servers.add(server)

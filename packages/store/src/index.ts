@@ -4,6 +4,7 @@ export { type Origin, RANGE_BITS } from './index/session-index.js'
 export type { VersionSum } from './index/version-sums.js'
 export type { JournalTail } from './journal-tail.js'
 export type { Fsync } from './journal-writer.js'
+export { makePrivateDirectory } from './private-directory.js'
 export type { Entry, Reading } from './record-reader.js'
 export {
   type Commit,

@@ -1,6 +1,6 @@
 import type { EndReason, ErrorCode, Level, SessionKey } from '@sojourn/core'
 import { ByteReader, type ByteWriter, END_REASONS, ERROR_CODES, KEY_BYTES, SojournError } from '@sojourn/core'
-import { MAX_REGION_BYTES } from './message.js'
+import { MAX_REGION_BYTES } from './region-name.js'
 import type { Shape } from './shape.js'
 import { flag, hex, list, optional, sparse, struct, text, uint, union } from './shape.js'
 

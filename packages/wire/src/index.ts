@@ -35,7 +35,6 @@ export {
   LINK_MAGIC,
   LINK_PROTOCOL,
   LINK_VERSION,
-  MAX_REGION_BYTES,
   type Message,
   type Need,
   NONCE_BYTES,
@@ -47,3 +46,4 @@ export {
   type Want,
 } from './message.js'
 export { prove, sameProof, type Transcript } from './proof.js'
+export { isRegionName, MAX_REGION_BYTES, REGION_NAMES } from './region-name.js'

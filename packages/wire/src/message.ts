@@ -1,5 +1,6 @@
 import type { Ancestor, FeedId, Held, SessionKey } from '@sojourn/core'
 import { ByteReader, ByteWriter, KEY_BYTES, SojournError } from '@sojourn/core'
+import { MAX_REGION_BYTES } from './region-name.js'
 import type { Shape } from './shape.js'
 import { bytes, flag, hex, list, optional, struct, text, uint, union, word } from './shape.js'
 
@@ -203,9 +204,6 @@ export type Message =
   | Digest
   | Versions
   | Received
-
-/** A region's name, in bytes of UTF-8. */
-export const MAX_REGION_BYTES = 64
 
 type Body<M> = Omit<M, 'type'>
 const region = text(MAX_REGION_BYTES)

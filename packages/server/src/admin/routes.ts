@@ -1,5 +1,5 @@
 import { END_REASONS, type EndReason, type Level, type SessionApi, SojournError } from '@sojourn/core'
-import { DIGEST_SLICES, type Replica, type ReplicaStatus } from '@sojourn/replica'
+import { DIGEST_SLICES, type Replica, type ReplicaStatus, type UnauthenticatedStatus } from '@sojourn/replica'
 import { z } from 'zod'
 import { encodeBackup } from '../backup/format.js'
 import type { ClientsStatus } from '../clients/listener.js'
@@ -20,6 +20,8 @@ export interface AdminStatus {
   readonly members: readonly Member[]
   readonly replica: ReplicaStatus
   readonly clients: ClientsStatus | undefined
+  /** Connections whose other side is not known yet, by listener. */
+  readonly unauthenticated: { readonly [listener: string]: UnauthenticatedStatus }
   readonly listeners: { readonly [name: string]: { readonly host: string; readonly port: number } | undefined }
   /** When certificates are good no more, milliseconds since the epoch. */
   readonly certificates: { readonly [listener: string]: number }
@@ -40,12 +42,18 @@ export interface AdminHost {
   readonly tellMembers: () => Promise<{ readonly [region: string]: Told }>
 }
 
-const level = z.custom<Level>((value) => typeof value === 'string' || Number.isInteger(value)).optional()
+const level = z
+  .custom<Level>((value) => typeof value === 'string' || Number.isInteger(value), {
+    error: 'give local, majority, all, or a number of regions',
+  })
+  .optional()
 const sessionCall = z.strictObject({
   call: z.enum(['get', 'touch', 'end']),
   id: z.string().min(1).max(4_096),
   level,
-  reason: z.enum(END_REASONS as readonly [EndReason, ...EndReason[]]).optional(),
+  reason: z
+    .enum(END_REASONS as readonly [EndReason, ...EndReason[]], { error: `give one of ${END_REASONS.join(', ')}` })
+    .optional(),
 })
 const memberCall = z.discriminatedUnion('call', [
   z.strictObject({

@@ -1,3 +1,4 @@
+/** What commands ask regions by: the admin listener of each, over HTTP. */
 import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
@@ -83,7 +84,7 @@ export class AdminClient {
       request.end(body)
     })
     if (answer.statusCode === 200) return answer
-    throw errorOf(await readBody(answer, MAX_BODY_BYTES), url)
+    throw errorOf(await readBody(answer, MAX_BODY_BYTES), url, this.#token !== undefined)
   }
 }
 
@@ -95,10 +96,14 @@ const parse = (text: string): unknown => {
   }
 }
 
-const errorOf = (text: string, { origin }: URL): SojournError => {
+const NO_TOKEN = 'asks for a token, and none was given; set SOJOURN_TOKEN, or give --token-file'
+const WRONG_TOKEN = 'does not know the token that was given (SOJOURN_TOKEN, --token-file)'
+
+const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError => {
   try {
     const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string } }
     const { code, message, ...details } = error
+    if (code === 'TOKEN_REFUSED') return new SojournError(code, `${origin} ${hasToken ? WRONG_TOKEN : NO_TOKEN}`)
     if (Object.hasOwn(ERROR_CODES, code)) return new SojournError(code, message.replace(`${code}: `, ''), details)
     return new SojournError('UNAVAILABLE', `${origin} answers: ${message}`)
   } catch {

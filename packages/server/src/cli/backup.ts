@@ -1,8 +1,8 @@
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { SojournError } from '@sojourn/core'
-import { fillStore, levelEngine } from '@sojourn/store'
+import { fillStore, levelEngine, makePrivateDirectory } from '@sojourn/store'
 import { checkBackup, decodeBackup } from '../backup/format.js'
 import { EXIT } from '../exit-codes.js'
 import { syncDirectory, writeWhole } from '../files.js'
@@ -20,16 +20,17 @@ export const backUp = async (client: AdminClient, file: string, isJson: boolean,
   if (existsSync(file))
     throw new SojournError('INVALID_OPTION', `${file} is there already; give another name`, { option: 'file' })
   const draft = `${file}.part`
-  // Sessions are in it, though no ids: it is for its owner alone.
   const from = await client.open('GET', '/backup')
-  const to = createWriteStream(draft, { mode: 0o600, flush: true })
+  // Sessions are in it, though no ids: it is for its owner alone. One that was left behind by a crash, or that somebody put there, is none of ours.
+  rmSync(draft, { force: true })
+  const to = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true })
   try {
     await pipeline(from, to).catch(failed(`${draft} cannot be written`))
     const { header, rows } = await checkBackup(createReadStream(draft)).catch(failed(`${draft} cannot be read back`))
     renameSync(draft, file)
     syncDirectory(dirname(file))
     if (isJson) out.json({ file, ...header, rows, bytes: to.bytesWritten })
-    else out.text(`${file}: ${rows} rows of ${header.region}, ${to.bytesWritten} bytes`)
+    else out.text(`${file}: ${rows} rows of ${JSON.stringify(header.region)}, ${to.bytesWritten} bytes`)
     return EXIT.ok
   } catch (error) {
     to.destroy()
@@ -65,7 +66,7 @@ export const restore = async (
     )
   const draft = join(data, 'store.restoring')
   try {
-    mkdirSync(data, { recursive: true, mode: 0o700 })
+    makePrivateDirectory(data)
     rmSync(draft, { recursive: true, force: true })
   } catch (cause) {
     failed(`data is ${JSON.stringify(data)}, which cannot be written`)(cause as Error)
@@ -76,6 +77,6 @@ export const restore = async (
   renameSync(draft, places.store)
   syncDirectory(data)
   if (isJson) out.json({ data, ...header, rows })
-  else out.text(`${data}: ${rows} rows of ${region}, as of ${new Date(header.takenAt).toISOString()}`)
+  else out.text(`${data}: ${rows} rows of ${JSON.stringify(region)}, as of ${new Date(header.takenAt).toISOString()}`)
   return EXIT.ok
 }

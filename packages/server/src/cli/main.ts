@@ -1,4 +1,4 @@
-import { isSojournError, parseDuration, SojournError, systemClock, systemPause } from '@sojourn/core'
+import { END_REASONS, isSojournError, parseDuration, SojournError, systemClock, systemPause } from '@sojourn/core'
 import { Command, CommanderError } from 'commander'
 import { loadPart } from '../config/load.js'
 import { settingsTable } from '../config/reference.js'
@@ -6,10 +6,10 @@ import { EXIT } from '../exit-codes.js'
 import { VERSION } from '../version.js'
 import { type AdminFlags, adminClients, DEFAULT_ADMIN_URL } from './admin-client.js'
 import { backUp, restore } from './backup.js'
-import { processOutput as out } from './output.js'
+import { endWithReader, processOutput as out } from './output.js'
 import { changeRegions } from './region.js'
 import { exitOf, serveCommand } from './serve-command.js'
-import { callSession, parseLevel, readId } from './session.js'
+import { callSession, parseLevel, parseReason, readId } from './session.js'
 import { showStatus, showTop } from './status.js'
 import { verify } from './verify.js'
 
@@ -29,9 +29,9 @@ Tokens are taken from SOJOURN_TOKEN or --token-file, never from a flag. \`sojour
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value]
 
-const ID_HELP = `
+const idHelp = (call: string): string => `
 The id is a bearer secret, and every user of this machine can read the arguments of a process. Give - and the id on standard input:
-  printf %s "$ID" | sojourn get -
+  printf %s "$ID" | sojourn ${call} -
 It is in no log, here or at the server.
 `
 
@@ -77,12 +77,12 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
   const session = (call: 'get' | 'touch' | 'end', description: string, more: (command: Command) => Command) =>
     more(asking(root, call, description).argument('<id>', 'the id of the session, or - to read it from standard input'))
       .option('--level <level>', 'how many regions must answer: local, majority, all, or a number')
-      .addHelpText('after', ID_HELP)
+      .addHelpText('after', idHelp(call))
       .action(async (argument: string, flags: Flags) => {
-        const id = await readId(argument, process.stdin)
         const level = parseLevel(flags.level as string | undefined)
+        const reason = parseReason(flags.reason as string | undefined)
+        const id = await readId(argument, process.stdin)
         const [client] = adminClients(flags, env)
-        const reason = flags.reason as string | undefined
         done(
           await callSession(
             client,
@@ -94,7 +94,7 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
       })
   session('get', 'show a session', (command) => command)
   session('end', 'end a session, everywhere and for good', (command) =>
-    command.option('--reason <reason>', 'logout, revoked or rotated', 'revoked'),
+    command.option('--reason <reason>', `one of ${END_REASONS.join(', ')}`, 'revoked'),
   )
   session('touch', 'renew the idle deadline of a session', (command) => command)
 
@@ -172,6 +172,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     process.exitCode = code
   })
   throwInstead(root)
+  endWithReader()
   const fail = (error: unknown): void => {
     out.aside(
       `sojourn: ${isSojournError(error) ? error.message : error instanceof Error ? error.stack : String(error)}`,

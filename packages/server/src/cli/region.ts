@@ -32,7 +32,7 @@ export const changeRegions = async (
   }
   if (isJson) out.json(answer)
   else {
-    if (!answer.changed) out.text(`${call.region} is no region here`)
+    if (!answer.changed) out.text(`${JSON.stringify(call.region)} is no region here`)
     out.text(
       table(
         ['REGION', 'ADDRESS', 'NEWS'],

@@ -1,8 +1,12 @@
+/** Which regions a command that looks at all of them asks, and what it says of those that do not answer. */
+import { SojournError } from '@sojourn/core'
 import type { AdminStatus } from '../admin/routes.js'
 import type { AdminClient } from './admin-client.js'
 
 export interface Asked {
+  /** Its name; of one that was given and did not answer, the address, for its name is not known. */
   readonly region: string
+  /** Undefined where nobody knows its address, so that it was not asked. */
   readonly client: AdminClient | undefined
   readonly status: AdminStatus | undefined
   /** Why there is no status. */
@@ -11,47 +15,49 @@ export interface Asked {
 
 const whyOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+interface Answered extends Asked {
+  readonly error?: unknown
+}
+
+const ask = async (client: AdminClient): Promise<Answered> => {
+  try {
+    const status = await client.status()
+    return { region: status.region, client, status, why: undefined }
+  } catch (error) {
+    return { region: client.url.origin, client, status: undefined, why: whyOf(error), error }
+  }
+}
+
 /**
  * Asks the regions that were given, and those that the first one to answer knows the admin address of, for their status.
- * @throws what the first one gave for an error, where none answered
+ * @throws UNAVAILABLE, or what the only one gave for an error, where none answered
  */
 export const askRegions = async (clients: readonly AdminClient[]): Promise<Asked[]> => {
-  const given = await Promise.allSettled(clients.map((client) => client.status()))
-  const asked = new Map<string, Asked>()
-  given.forEach((result, index) => {
-    const client = clients[index]!
-    if (result.status === 'fulfilled')
-      asked.set(result.value.region, { region: result.value.region, client, status: result.value, why: undefined })
-  })
-  const [first] = asked.values()
-  if (first === undefined) throw (given[0] as PromiseRejectedResult).reason
-  const others = first.status!.members.filter(({ region }) => !asked.has(region))
+  const given = await Promise.all(clients.map(ask))
+  const answered = new Map(given.flatMap((each) => (each.status ? [[each.region, each] as const] : [])))
+  const silent = given.filter(({ status }) => status === undefined)
+  const [first] = answered.values()
+  if (first === undefined) throw silent.length === 1 ? silent[0]!.error : noneOf(silent)
+  const others = first.status!.members.filter(({ region }) => !answered.has(region))
   const told = await Promise.all(
     others.map(async ({ region, admin }): Promise<Asked> => {
-      if (admin === undefined)
-        return {
-          region,
-          client: undefined,
-          status: undefined,
-          why: 'its admin address is not known here (--admin, admin.peers)',
-        }
+      if (admin === undefined) return { region, client: undefined, status: undefined, why: unknownAddress(silent) }
       const client = first.client!.at(admin)
-      try {
-        return { region, client, status: await client.status(), why: undefined }
-      } catch (error) {
-        return { region, client, status: undefined, why: whyOf(error) }
-      }
+      const before = silent.find((each) => each.client?.url.href === client.url.href)
+      return { ...(before ?? (await ask(client))), region }
     }),
   )
-  // One that was given and did not answer has no name but its address; most likely it is among the others.
-  given.forEach((result, index) => {
-    if (result.status === 'rejected' && !told.some(({ status }) => status === undefined))
-      asked.set(clients[index]!.url.origin, {
-        region: clients[index]!.url.origin,
-        client: clients[index],
-        status: undefined,
-        why: whyOf(result.reason),
-      })
-  })
-  return [...asked.values(), ...told].sort((a, b) => (a.region < b.region ? -1 : 1))
+  const isTold = (each: Asked) => told.some(({ client }) => client?.url.href === each.client?.url.href)
+  const nameless = silent.filter((each) => !isTold(each))
+  return [...answered.values(), ...told, ...nameless].sort((a, b) => (a.region < b.region ? -1 : 1))
 }
+
+/** One that was given and is silent has not said which region it is. */
+const unknownAddress = (silent: readonly Asked[]): string => {
+  const addresses = silent.map(({ region }) => region).join(', ')
+  const maybe = silent.length > 0 ? `, unless it is behind ${addresses}, which did not answer` : ''
+  return `its admin address is not known here (--admin, admin.peers)${maybe}`
+}
+
+const noneOf = (silent: readonly Asked[]): SojournError =>
+  new SojournError('UNAVAILABLE', `no region answered: ${silent.map(({ why }) => why).join('; ')}`)

@@ -19,6 +19,7 @@ const VALUE: { readonly [kind in Setting['kind']]: string } = {
   duration: '<duration>',
   level: '<level>',
   map: '<regions>',
+  list: '<list>',
 }
 
 /** The flag of each setting, grouped as in sojourn.yaml. */

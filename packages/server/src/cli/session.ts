@@ -1,4 +1,4 @@
-import { type Level, SojournError } from '@sojourn/core'
+import { END_REASONS, type EndReason, type Level, SojournError } from '@sojourn/core'
 import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
 import type { Output } from './output.js'
@@ -37,13 +37,23 @@ export const parseLevel = (text: string | undefined): Level | undefined => {
   )
 }
 
+/** @throws INVALID_OPTION */
+export const parseReason = (text: string | undefined): EndReason | undefined => {
+  if (text === undefined || END_REASONS.includes(text as EndReason)) return text as EndReason | undefined
+  throw new SojournError(
+    'INVALID_OPTION',
+    `--reason is ${JSON.stringify(text)}; give one of ${END_REASONS.join(', ')}`,
+    { option: 'reason' },
+  )
+}
+
 export const callSession = async (
   client: AdminClient,
   call: {
     readonly call: 'get' | 'touch' | 'end'
     readonly id: string
     readonly level?: Level | undefined
-    readonly reason?: string | undefined
+    readonly reason?: EndReason | undefined
   },
   isJson: boolean,
   out: Output,

@@ -43,11 +43,15 @@ const jsonOf = (asked: readonly Asked[]) => ({
   regions: Object.fromEntries(asked.map(({ region, status, why }) => [region, status ?? { error: why }])),
 })
 
+/** One of which nobody knows where to ask was not asked: that is no failure. */
+const exitOf = (asked: readonly Asked[]): number =>
+  asked.some(({ client, status }) => client !== undefined && status === undefined) ? EXIT.unreachable : EXIT.ok
+
 export const showStatus = async (clients: readonly AdminClient[], isJson: boolean, out: Output): Promise<number> => {
   const asked = await askRegions(clients)
   if (isJson) out.json(jsonOf(asked))
   else out.text(`${regionTable(asked)}\n\n${linkTable(asked)}`)
-  return EXIT.ok
+  return exitOf(asked)
 }
 
 export interface TopOptions {
@@ -112,9 +116,11 @@ export const showTop = async (clients: readonly AdminClient[], options: TopOptio
           rate ? time(rate.lagMs) : asked.why,
         ]),
       )
-      out.text(`${CLEAR}${shown}\n\n${linkTable(now)}`)
+      // In a file or a pipe, one look follows the other.
+      const gap = out.isTerminal ? CLEAR : round > 0 ? '\n' : ''
+      out.text(`${gap}${shown}\n\n${linkTable(now)}`)
     }
     before = now
   }
-  return EXIT.ok
+  return exitOf(before)
 }

@@ -121,7 +121,7 @@ export const verify = async (clients: readonly AdminClient[], options: VerifyOpt
     if (moving > 0) out.text(`${moving} records are being written and differ for the moment`)
     out.text(
       agree
-        ? `${regions.map(({ region }) => region).join(', ')} hold the same${absent.length > 0 ? '; the others could not be asked' : ''}`
+        ? `${regions.map(({ region }) => JSON.stringify(region)).join(', ')} hold the same${absent.length > 0 ? '; the others could not be asked' : ''}`
         : `${differ.length} records differ`,
     )
   }

@@ -60,11 +60,14 @@ export interface ConnectionHost {
   /** The level of reads that name none. */
   readonly readLevel: Level
   readonly isFarewell: () => boolean
-  readonly known: (connection: ClientConnection) => void
+  /** A client was recognised. @throws OVERLOADED where there are too many */
+  readonly admit: (connection: ClientConnection) => void
   readonly ended: (connection: ClientConnection) => void
   /** Something that ought not to be thrown was. */
   readonly failed: (error: unknown) => void
 }
+
+const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
 
 /** Messages of one client that are heard before there is a moment to answer. */
 const MAX_PER_TURN = 256
@@ -180,14 +183,17 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     }
   }
 
-  /** @throws FRAME_INVALID, LINK_VERSION, TOKEN_REFUSED */
+  /** @throws FRAME_INVALID, LINK_VERSION, TOKEN_REFUSED, OVERLOADED */
   #join({ magic, version, client, token }: Join): void {
     const { server, region, limits, tokens, memories, totals, sessions } = this.#host
     if (magic !== CLIENT_MAGIC) throw new SojournError('FRAME_INVALID', 'this is no client of Sojourn')
     if (version !== CLIENT_VERSION)
       throw new SojournError('LINK_VERSION', `the client speaks version ${version}, this server ${CLIENT_VERSION}`)
     const bearer = tokens.check(token)
-    if (bearer === undefined) throw new SojournError('TOKEN_REFUSED', 'the server does not know the token')
+    if (bearer === undefined)
+      throw new SojournError('TOKEN_REFUSED', token === '' ? NO_TOKEN : 'the server does not know the token')
+    this.#host.admit(this)
+    this.#socket.authenticated()
     this.#patience.cancel()
     this.#bearer = bearer
     this.#token = token
@@ -195,7 +201,6 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const { memory, isKnown } = memories.enter(this.#name)
     this.#memory = memory
     totals.accepted++
-    this.#host.known(this)
     const { maxInFlight, maxFrameBytes } = limits
     const resumes = isKnown ? memory.seen : undefined
     this.#say({

@@ -1,9 +1,11 @@
 /** What is bounded of the client listener, and by how much. */
 export interface ClientLimits {
-  /** Connections at a time, those that are being let in counted. */
+  /** Connections at a time of clients that were let in; one more is refused with OVERLOADED. */
   readonly maxConnections: number
-  /** Connections at a time of which it is not known yet who it is. */
+  /** Connections at a time of which it is not known yet who it is; one more closes the one that was silent longest. */
   readonly maxHandshakes: number
+  /** Those of them that come from one address (of IPv6: one /64 network). Raise it where all clients come through one proxy. */
+  readonly maxHandshakesPerAddress: number
   /** How long a client may take to say who it is, and then how long it may be silent, milliseconds. Clients ping each second. */
   readonly maxSilenceMs: number
   /** Unanswered requests of one connection; one more is answered with OVERLOADED. */
@@ -30,7 +32,8 @@ export interface ClientLimits {
 
 export const DEFAULT_CLIENT_LIMITS: ClientLimits = {
   maxConnections: 1_024,
-  maxHandshakes: 64,
+  maxHandshakes: 256,
+  maxHandshakesPerAddress: 64,
   maxSilenceMs: 15_000,
   maxInFlight: 4_096,
   maxFrameBytes: 1024 * 1024,

@@ -1,6 +1,6 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
-import type { CreateServer, Replica } from '@sojourn/replica'
+import type { CreateServer, Replica, UnauthenticatedStatus } from '@sojourn/replica'
 import type { TokenBook } from '../tokens.js'
 import { ClientConnection, type ClientTotals, type ConnectionHost, noTotals } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
@@ -18,6 +18,8 @@ export interface ListenForClientsOptions {
   readonly listen: { readonly host?: string; readonly port: number }
   /** Called as `http.createServer` is, which is the default. */
   readonly createServer?: CreateServer
+  /** Web pages that may connect, by their origin (`https://app.example.net`). Default: none. */
+  readonly allowedOrigins?: readonly string[]
   readonly limits?: Partial<ClientLimits>
   readonly clock?: Clock
   readonly random?: Random
@@ -27,6 +29,8 @@ export interface ListenForClientsOptions {
 
 export interface ClientsStatus {
   readonly connections: number
+  /** Connections of which it is not known yet who it is: now, and how many were closed to make room for newer ones. */
+  readonly unauthenticated: UnauthenticatedStatus
   /** Requests that wait for their answers. */
   readonly inFlight: number
   /** Answers to writes that are kept for when the write comes again. */
@@ -55,6 +59,7 @@ export const listenForClients = async ({
   tokens,
   listen,
   createServer,
+  allowedOrigins = [],
   limits: given = {},
   clock = systemClock,
   random = systemRandom,
@@ -62,7 +67,8 @@ export const listenForClients = async ({
 }: ListenForClientsOptions): Promise<ClientListener> => {
   const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
   const connections = new Set<ClientConnection>()
-  const strangers = new Set<ClientConnection>()
+  /** Those that were let in. */
+  const known = new Set<ClientConnection>()
   const memories = new Memories(limits)
   const watches = new Watches(limits.maxWatched)
   const totals = noTotals()
@@ -80,31 +86,27 @@ export const listenForClients = async ({
     region: replica.region,
     readLevel: replica.readLevel,
     isFarewell: () => isFarewell,
-    known: (connection) => strangers.delete(connection),
+    admit: (connection) => {
+      if (known.size >= limits.maxConnections)
+        throw new SojournError('OVERLOADED', `${limits.maxConnections} clients are connected (maxConnections)`, {
+          limit: limits.maxConnections,
+        })
+      known.add(connection)
+    },
     ended: (connection) => {
-      strangers.delete(connection)
+      known.delete(connection)
       connections.delete(connection)
       if (connections.size === 0) empty()
     },
     failed,
   }
   const sockets = await listenForSockets(
-    { host: listen.host ?? '127.0.0.1', port: listen.port },
+    { host: listen.host ?? '127.0.0.1', port: listen.port, clock, limits, allowedOrigins, createServer },
     (socket) => {
       const connection = new ClientConnection(host, socket)
       connections.add(connection)
-      strangers.add(connection)
-      const full =
-        connections.size > limits.maxConnections
-          ? 'maxConnections'
-          : strangers.size > limits.maxHandshakes
-            ? 'maxHandshakes'
-            : undefined
-      // The socket is handed its handler only after this returns.
-      if (full) clock.soon(() => connection.refuse(new SojournError('OVERLOADED', `too many connections (${full})`)))
       return connection
     },
-    { clock, maxFrameBytes: limits.maxFrameBytes, createServer },
   )
 
   let sweeping: Timer | undefined
@@ -144,7 +146,8 @@ export const listenForClients = async ({
   return {
     address: sockets.address,
     status: () => ({
-      connections: connections.size,
+      connections: known.size,
+      unauthenticated: sockets.unauthenticated,
       inFlight: [...connections].reduce((sum, { inFlight }) => sum + inFlight, 0),
       remembered: memories.size,
       watched: watches.count,

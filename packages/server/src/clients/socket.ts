@@ -1,5 +1,7 @@
+/** The client listener's sockets: what a connection hears of its WebSocket, and what it may do with it. */
 import type { Clock, ErrorCode } from '@sojourn/core'
 import {
+  type Admission,
   type CreateServer,
   closeWebSocket,
   frameFault,
@@ -8,6 +10,7 @@ import {
 } from '@sojourn/replica'
 import { CLIENT_PROTOCOL } from '@sojourn/wire'
 import { WebSocket } from 'ws'
+import type { ClientLimits } from './limits.js'
 
 /** How long a connection may take to become a WebSocket. */
 const UPGRADE_TIMEOUT_MS = 5_000
@@ -21,6 +24,8 @@ export interface ClientSocket {
   resume(): void
   /** Closes, telling the client why. */
   close(why: string): void
+  /** The client is known: its connection counts no more as one of which it is not known who it is. */
+  authenticated(): void
   /** Closes at once. */
   destroy(): void
 }
@@ -33,7 +38,12 @@ export interface ClientSocketHandler {
   closed(code?: ErrorCode): void
 }
 
-const attach = (socket: WebSocket, clock: Clock, accept: (socket: ClientSocket) => ClientSocketHandler): void => {
+const attach = (
+  socket: WebSocket,
+  admission: Admission,
+  clock: Clock,
+  accept: (socket: ClientSocket) => ClientSocketHandler,
+): void => {
   let fault: ErrorCode | undefined
   const client: ClientSocket = {
     send(frame) {
@@ -45,9 +55,13 @@ const attach = (socket: WebSocket, clock: Clock, accept: (socket: ClientSocket) 
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     close: (why) => closeWebSocket(socket, clock, why),
+    authenticated: () => admission.authenticated(),
     destroy: () => socket.terminate(),
   }
   const handler = accept(client)
+  admission.onRefused(({ code }) => {
+    fault ??= code
+  })
   socket.on('error', (error: Error & { code?: string }) => {
     fault ??= frameFault(error)
   })
@@ -59,19 +73,23 @@ const attach = (socket: WebSocket, clock: Clock, accept: (socket: ClientSocket) 
   socket.on('close', () => handler.closed(fault))
 }
 
+export interface SocketListenerOptions {
+  readonly host: string
+  readonly port: number
+  readonly clock: Clock
+  readonly limits: Pick<ClientLimits, 'maxFrameBytes' | 'maxHandshakes' | 'maxHandshakesPerAddress'>
+  readonly allowedOrigins: readonly string[]
+  readonly createServer?: CreateServer | undefined
+}
+
 /**
  * Listens for WebSockets.
  * @param accept is given each connection, already open, and returns its handler
  * @throws INVALID_OPTION where the address cannot be listened on
  */
 export const listenForSockets = (
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, clock, limits, allowedOrigins, createServer }: SocketListenerOptions,
   accept: (socket: ClientSocket) => ClientSocketHandler,
-  {
-    clock,
-    maxFrameBytes,
-    createServer,
-  }: { readonly clock: Clock; readonly maxFrameBytes: number; readonly createServer?: CreateServer | undefined },
 ): Promise<WebSocketListener> =>
   listenForWebSockets(
     {
@@ -81,9 +99,12 @@ export const listenForSockets = (
       notice: 'This port takes Sojourn clients (WebSocket).\n',
       name: 'clients',
       option: 'clients.port',
-      maxFrameBytes,
+      maxFrameBytes: limits.maxFrameBytes,
       upgradeTimeoutMs: UPGRADE_TIMEOUT_MS,
+      unauthenticated: { max: limits.maxHandshakes, maxPerAddress: limits.maxHandshakesPerAddress },
+      allowedOrigins,
+      clock,
       createServer,
     },
-    (socket) => attach(socket, clock, accept),
+    (socket, admission) => attach(socket, admission, clock, accept),
   )

@@ -1,4 +1,5 @@
 import type { Limits } from '@sojourn/core'
+import type { AdminLimits } from '../admin/limits.js'
 import type { ClientLimits } from '../clients/limits.js'
 
 /** What the reference says of each limit. */
@@ -22,12 +23,16 @@ export const LIMIT_NOTES: { readonly [name in keyof Limits]: string } = {
   maxCacheEntries: 'Sessions kept in memory',
   maxCacheBytes: 'Encoded bytes of those',
   maxVectorFeeds: 'Feeds that a vector remembers',
-  maxHandshakes: 'Connections of peers being authenticated at one time',
+  maxHandshakes:
+    'Connections of peers, at a time, of which it is not known yet who it is; one more closes the one that was silent longest',
+  maxHandshakesPerAddress: 'Those of them that come from one address (of IPv6: one /64 network)',
 }
 
 export const CLIENT_LIMIT_NOTES: { readonly [name in keyof ClientLimits]: string } = {
-  maxConnections: 'Connections of clients at a time',
-  maxHandshakes: 'Connections at a time of which it is not known yet who it is',
+  maxConnections: 'Connections, at a time, of clients that were let in',
+  maxHandshakes:
+    'Connections, at a time, of which it is not known yet who it is; one more closes the one that was silent longest',
+  maxHandshakesPerAddress: 'Those of them that come from one address (of IPv6: one /64 network)',
   maxSilenceMs: 'Milliseconds that a client may be silent',
   maxInFlight: 'Unanswered requests of one connection',
   maxFrameBytes: 'Bytes of one frame from a client',
@@ -39,4 +44,14 @@ export const CLIENT_LIMIT_NOTES: { readonly [name in keyof ClientLimits]: string
   maxAwayMs: 'Milliseconds that they are, after the connection ended',
   maxWatched: 'Sessions of which one client is told that they changed',
   maxWalks: 'Walks over all sessions at a time, of one connection',
+}
+
+export const ADMIN_LIMIT_NOTES: { readonly [name in keyof AdminLimits]: string } = {
+  maxConnections: 'Connections, at a time, of who has shown a good token',
+  maxUnauthenticated:
+    'Connections, at a time, of who has shown none yet, probes among them; one more closes the one that was silent longest',
+  maxUnauthenticatedPerAddress: 'Those of them that come from one address (of IPv6: one /64 network)',
+  maxHeadersMs: 'Milliseconds that the head of a request may take',
+  maxRequestMs: 'Milliseconds that a whole request may take to come in',
+  maxIdleMs: 'Milliseconds that a connection may be idle between two requests',
 }

@@ -1,9 +1,11 @@
 import { DEFAULT_LIMITS, type Limits } from '@sojourn/core'
-import { MAX_REGION_BYTES } from '@sojourn/wire'
+import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
+import { namesThisMachine } from '../admin/hosts.js'
+import { type AdminLimits, DEFAULT_ADMIN_LIMITS } from '../admin/limits.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from '../clients/limits.js'
 import { isTokenList, MIN_TOKEN_CHARS } from '../tokens.js'
-import { CLIENT_LIMIT_NOTES, LIMIT_NOTES } from './limit-notes.js'
+import { ADMIN_LIMIT_NOTES, CLIENT_LIMIT_NOTES, LIMIT_NOTES } from './limit-notes.js'
 import {
   addresses,
   choice,
@@ -12,6 +14,7 @@ import {
   durationOrNone,
   flag,
   level,
+  list,
   port,
   portOr,
   requiredText,
@@ -26,7 +29,14 @@ export const MIN_SECRET_CHARS = 16
 const FILE = 'the path of a file that this process can read'
 const HOST = 'a host name or an IP address of this machine; 0.0.0.0 or :: for all of them'
 
-const isRegion = (name: string): boolean => name.length > 0 && Buffer.byteLength(name) <= MAX_REGION_BYTES
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin === text
+const isHostName = (text: string): boolean => namesThisMachine(text, [text])
+
+const origins = (who: string) =>
+  list(isOrigin, {
+    about: `Web pages that may connect as ${who}; default: none. Browsers say which page it is, and who says none is no browser`,
+    allowed: 'origins, such as https://app.example.net, separated by commas',
+  })
 
 const group = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape).prefault({} as never)
 
@@ -53,15 +63,12 @@ const limitsOf = <L extends { [name in keyof L]: number }>(
 
 /** Everything that can be set, wherever it is set. The order is that of the reference. */
 export const schema = z.strictObject({
-  region: requiredText(
-    { about: 'The name of this region', allowed: `a name of 1 to ${MAX_REGION_BYTES} bytes, such as eu` },
-    isRegion,
-  ),
+  region: requiredText({ about: 'The name of this region', allowed: REGION_NAMES }, isRegionName),
   data: textOr('./sojourn-data', {
     about: 'The directory of this replica, for it alone; made where it is missing. `:memory:` keeps nothing',
     allowed: 'the path of a directory that this process can write, or :memory:',
   }),
-  peers: addresses(/^wss?:$/, z.null(), isRegion, {
+  peers: addresses(/^wss?:$/, z.null(), isRegionName, {
     about:
       'Every other region, with the address of its peer listener; `null`: a member that dials this one. `sojourn region add` and `remove` change it at run time',
     allowed: 'region names with ws:// or wss:// addresses, such as us=wss://sessions.us.example.net:7400, or us=null',
@@ -107,6 +114,7 @@ export const schema = z.strictObject({
     host: textOr('127.0.0.1', { about: 'Where peers link to', allowed: HOST }),
     port: port('Where peers link to; default: nowhere'),
     tls: tls('this replica, shown to whoever dials it and to whom it dials'),
+    allowedOrigins: origins('peers'),
     heartbeat: duration('1s', 'How often a link says that it is there'),
     timeout: duration('5s', 'Silence after which a link is given up; longer than the heartbeat'),
     maxReconnectDelay: duration('5s', 'The longest pause between attempts to dial'),
@@ -116,6 +124,7 @@ export const schema = z.strictObject({
     host: textOr('127.0.0.1', { about: 'Where clients connect to', allowed: HOST }),
     port: port('Where clients connect to; default: nowhere'),
     tls: tls('the client listener'),
+    allowedOrigins: origins('clients'),
     dangerouslyAllowAnyone: flag(
       'Whoever reaches the client listener may read and write every session whose id it knows, without a token',
     ),
@@ -131,7 +140,13 @@ export const schema = z.strictObject({
     dangerouslyAllowAnyone: flag(
       'Whoever reaches the admin listener may do all that it offers, take a copy of every session included, without a token',
     ),
-    peers: addresses(/^https?:$/, undefined as z.ZodType<never> | undefined, isRegion, {
+    allowedHosts: list(isHostName, {
+      about:
+        'On loopback, names beside localhost, 127.0.0.1 and [::1] under which it answers without a token: the `Host` of a request',
+      allowed: 'host names without a port, such as sojourn.test, separated by commas',
+    }),
+    limits: limitsOf<AdminLimits>(DEFAULT_ADMIN_LIMITS, ADMIN_LIMIT_NOTES),
+    peers: addresses(/^https?:$/, undefined as z.ZodType<never> | undefined, isRegionName, {
       about: 'The admin listeners of the other regions, where `sojourn status` and `verify` go on to',
       allowed: 'region names with http:// or https:// addresses, such as us=https://sessions.us.example.net:7402',
     }),

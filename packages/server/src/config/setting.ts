@@ -2,7 +2,7 @@ import { DURATION_ALLOWED, durationMs, isLevel, type Level } from '@sojourn/core
 import { z } from 'zod'
 
 /** How a setting is written where everything is text: in the environment and in flags. */
-export type SettingKind = 'text' | 'integer' | 'boolean' | 'duration' | 'level' | 'map'
+export type SettingKind = 'text' | 'integer' | 'boolean' | 'duration' | 'level' | 'map' | 'list'
 
 /** What the reference, the help and an error say of a setting. */
 export interface SettingNotes {
@@ -99,6 +99,10 @@ export const level = (about: string) =>
     allowed: 'local, majority, all, or a number of regions',
   })
 
+/** In text: `one,two`. */
+export const list = (isEntry: (entry: string) => boolean, given: Less) =>
+  noted(z.array(z.string().refine(isEntry)).default([]), { kind: 'list', ...given })
+
 /** Region → address. In text: `us=wss://…,ap=wss://…`; `null` is written `us=null`. */
 export const addresses = <N extends null | never>(
   protocols: RegExp,
@@ -109,7 +113,14 @@ export const addresses = <N extends null | never>(
   const address = z.string().refine((url) => URL.canParse(url) && protocols.test(new URL(url).protocol))
   return noted(
     z
-      .record(z.string().refine(isRegion), nullable ? z.union([address, nullable]) : (address as z.ZodType<string | N>))
+      // zod passes over a key that is called `__proto__`, so it is looked for first.
+      .custom<Record<string, unknown>>((value) => !Object.hasOwn(Object(value), '__proto__'))
+      .pipe(
+        z.record(
+          z.string().refine(isRegion),
+          nullable ? z.union([address, nullable]) : (address as z.ZodType<string | N>),
+        ),
+      )
       .default({}),
     { kind: 'map', ...given },
   )

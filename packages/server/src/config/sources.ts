@@ -23,6 +23,8 @@ const fromText = ({ kind }: Setting, text: string): unknown => {
       return text === 'true' ? true : text === 'false' ? false : text
     case 'map':
       return mapFromText(text)
+    case 'list':
+      return text.split(',').map((entry) => entry.trim())
     case 'text':
       return text
   }

@@ -1,22 +1,21 @@
 import { SojournError } from '@sojourn/core'
-import { MAX_REGION_BYTES } from '@sojourn/wire'
+import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
 
 /** How many regions may have been added or removed, ever. */
 const MAX_MEMBERS = 64
 const MAX_URL_CHARS = 256
 
-const url = (protocols: RegExp) =>
-  z
-    .string()
-    .max(MAX_URL_CHARS)
-    .refine((text) => URL.canParse(text) && protocols.test(new URL(text).protocol))
+const PEER = /^wss?:$/
+const ADMIN = /^https?:$/
+
+const isAddress = (text: string, protocols: RegExp): boolean =>
+  text.length <= MAX_URL_CHARS && URL.canParse(text) && protocols.test(new URL(text).protocol)
+
+const url = (protocols: RegExp) => z.string().refine((text) => isAddress(text, protocols))
 
 const entry = z.strictObject({
-  region: z
-    .string()
-    .min(1)
-    .refine((name) => Buffer.byteLength(name) <= MAX_REGION_BYTES),
+  region: z.string().refine(isRegionName),
   /** Rises with each change; of two entries of one region, the higher one counts. */
   version: z
     .int()
@@ -24,9 +23,9 @@ const entry = z.strictObject({
     .max(Number.MAX_SAFE_INTEGER - 1),
   present: z.boolean(),
   /** Where its peer listener is; `null`: it dials the others. */
-  url: z.union([url(/^wss?:$/), z.null()]),
+  url: z.union([url(PEER), z.null()]),
   /** Where its admin listener is, if anybody has said so. */
-  admin: url(/^https?:$/).optional(),
+  admin: url(ADMIN).optional(),
 })
 
 /** A region was added (`present`) or removed, by `sojourn region`. */
@@ -63,6 +62,23 @@ export const joinEntries = (
       limit: MAX_MEMBERS,
     })
   return joined
+}
+
+/** @throws INVALID_OPTION, saying what somebody who adds a region should give instead */
+export const checkMember = (region: string, url: string | null, admin: string | undefined): void => {
+  const refuse = (option: string, text: string, give: string): never => {
+    throw new SojournError('INVALID_OPTION', `${option} is ${JSON.stringify(text)}; give ${give}`, { option })
+  }
+  if (!isRegionName(region)) refuse('region', region, REGION_NAMES)
+  const longest = `of at most ${MAX_URL_CHARS} characters`
+  if (url !== null && !isAddress(url, PEER))
+    refuse(
+      'url',
+      url,
+      `the address of its peer listener, ws:// or wss://, ${longest}, or null where it dials the others${isAddress(url, ADMIN) ? '; its admin listener is --admin-url' : ''}`,
+    )
+  if (admin !== undefined && !isAddress(admin, ADMIN))
+    refuse('admin', admin, `the address of its admin listener, http:// or https://, ${longest}`)
 }
 
 /** @throws `code`, where the text is no list of entries */

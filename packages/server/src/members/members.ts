@@ -1,6 +1,6 @@
 import { SojournError } from '@sojourn/core'
 import { readIfThere, writeWhole } from '../files.js'
-import { joinEntries, type MemberEntry, parseEntries } from './entry.js'
+import { checkMember, joinEntries, type MemberEntry, parseEntries } from './entry.js'
 
 /** What a replica can be told of its regions. */
 interface Regions {
@@ -61,11 +61,12 @@ export class Members {
   /** Every other region. */
   list(): Member[] {
     const { own, peers, adminPeers } = this.#options
+    const adminOf = (region: string) => (Object.hasOwn(adminPeers, region) ? adminPeers[region] : undefined)
     const members = new Map<string, Member>()
     for (const [region, url] of Object.entries(peers))
-      members.set(region, { region, url, admin: adminPeers[region], from: 'settings' })
+      members.set(region, { region, url, admin: adminOf(region), from: 'settings' })
     for (const { region, present, url, admin } of this.#entries.values()) {
-      if (present) members.set(region, { region, url, admin: admin ?? adminPeers[region], from: 'added' })
+      if (present) members.set(region, { region, url, admin: admin ?? adminOf(region), from: 'added' })
       else members.delete(region)
     }
     members.delete(own)
@@ -80,7 +81,9 @@ export class Members {
   /** @throws INVALID_OPTION, STORE_FAILED; nothing is changed then */
   add(region: string, url: string | null, admin: string | undefined): void {
     const { own } = this.#options
-    if (region === own) throw new SojournError('INVALID_OPTION', `${region} is this region`, { option: 'region' })
+    checkMember(region, url, admin)
+    if (region === own)
+      throw new SojournError('INVALID_OPTION', `${JSON.stringify(region)} is this region`, { option: 'region' })
     const known = this.list().find((member) => member.region === region)
     if (known?.url === url && (admin === undefined || known.admin === admin)) return
     this.#change({ region, url, present: true, ...(admin !== undefined && { admin }) })

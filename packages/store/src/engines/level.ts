@@ -1,7 +1,8 @@
 /** The default engine: a directory with a journal of segment files and rows in LevelDB. */
-import { existsSync, mkdirSync, realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { SojournError, type StorageEngine } from '@sojourn/core'
+import { makeFilesPrivate, makePrivateDirectory } from '../private-directory.js'
 import { LevelRows, translate } from './level-rows.js'
 import { openMemory } from './memory.js'
 import { SegmentJournal } from './segment-journal.js'
@@ -20,6 +21,8 @@ export const levelEngine: StorageEngine = {
     const rows = await LevelRows.open(join(directory, 'rows'))
     try {
       const journal = SegmentJournal.open(join(directory, 'journal'))
+      for (const part of ['rows', 'journal']) makePrivateDirectory(join(directory, part))
+      for (const part of ['rows', 'journal']) makeFilesPrivate(join(directory, part))
       return {
         journal,
         rows,
@@ -39,7 +42,7 @@ export const levelEngine: StorageEngine = {
 const directoryAt = (location: string): string => {
   let directory: string
   try {
-    mkdirSync(location, { recursive: true, mode: 0o700 })
+    makePrivateDirectory(location)
     directory = realpathSync(location)
   } catch (error) {
     throw translate(error, `opening ${location}`)
