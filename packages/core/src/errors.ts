@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   TOKEN_REFUSED: 'The server does not know the token.',
   SCOPE_REFUSED: 'The scope of the token does not allow the call; nothing was written.',
   STORE_LOCKED: 'Another process, or another replica in this one, has the directory open.',
+  STORE_FOREIGN: 'The directory is the store of another region; nothing in it was read or changed.',
   STORE_CORRUPT: 'Stored bytes fail their checksum or shape, and no peer could supply a good copy.',
   STORE_FAILED: 'The storage engine refused the operation (disk full, I/O error); what it says is in the cause.',
   STORE_FORMAT: 'The directory was written by a version that this one cannot read.',

@@ -58,8 +58,11 @@ export interface Storage {
 }
 
 export interface StorageEngine {
-  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FAILED */
-  open(location: string): Promise<Storage>
+  /**
+   * @param region whose store it is, noted there when it is opened first; undefined: whoever's
+   * @throws STORE_LOCKED, STORE_FOREIGN where it is another region's, STORE_CORRUPT, STORE_FAILED
+   */
+  open(location: string, region?: string): Promise<Storage>
 }
 
 /** What a connection tells its owner. `closed` comes exactly once, and nothing after it. */

@@ -157,7 +157,7 @@ export class Runtime {
     })
   }
 
-  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
+  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
   static async open(settings: Settings): Promise<Runtime> {
     // The store tells of its commits, and asks for the vector, from the moment it is open; both need the rest.
     let runtime: Runtime | undefined
@@ -165,6 +165,7 @@ export class Runtime {
     const store = await RecordStore.open({
       engine: ports.storage,
       location,
+      region: settings.region,
       clock: ports.clock,
       random: ports.random,
       fsync,

@@ -6,8 +6,8 @@ export const timedEngine = (
   clock: Clock,
   seen: (write: { readonly sync: boolean; readonly seconds: number; readonly ok: boolean }) => void,
 ): StorageEngine => ({
-  async open(location) {
-    const storage = await engine.open(location)
+  async open(location, region) {
+    const storage = await engine.open(location, region)
     const timed: Storage = {
       get: (key) => storage.get(key),
       scan: (range) => storage.scan(range),

@@ -1,6 +1,17 @@
+/** Makes a store of the rows of a backup. */
 import type { StorageEngine, StorageRow, StorageWrite } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
-import { isRowKey, wholeKeyspace } from './keyspace.js'
+import { isRowKey, STATE_KEY, wholeKeyspace } from './keyspace.js'
+
+export interface FillOptions {
+  /** Whose store it becomes; default: whoever opens it first. */
+  readonly region?: string | undefined
+  /**
+   * Whether the rows are another region's: their sessions are taken, and not what that region's store knew of itself, so that it continues
+   * no feed that somebody else writes. Default false.
+   */
+  readonly isForeign?: boolean
+}
 
 /**
  * Fills a new store with the rows of a copy (see `RecordStore.rows`). Opened afterwards, it is what any old copy of a directory is: it
@@ -12,8 +23,9 @@ export const fillStore = async (
   engine: StorageEngine,
   location: string,
   rows: AsyncIterable<readonly StorageRow[]>,
+  { region, isForeign = false }: FillOptions = {},
 ): Promise<number> => {
-  const storage = await engine.open(location)
+  const storage = await engine.open(location, region)
   try {
     for await (const _ of storage.scan({ ...wholeKeyspace, limit: 1 }))
       throw new SojournError('INVALID_OPTION', `${location} holds a store already; give a place that holds none`, {
@@ -23,9 +35,9 @@ export const fillStore = async (
     // One chunk behind, so that the last one can wait for the disk, with everything written before.
     let last: StorageWrite[] = []
     for await (const chunk of rows) {
-      const writes: StorageWrite[] = chunk.map(([key, value]) => {
+      const writes = chunk.flatMap(([key, value]): StorageWrite[] => {
         if (!isRowKey(key)) throw new SojournError('STORE_FORMAT', 'the copy has a row that no store has')
-        return { type: 'put', key, value }
+        return isForeign && Buffer.compare(key, STATE_KEY) === 0 ? [] : [{ type: 'put', key, value }]
       })
       count += writes.length
       if (last.length > 0) await storage.write(last, false)

@@ -1,4 +1,5 @@
-export { fillStore } from './copy.js'
+export { type FillOptions, fillStore } from './copy.js'
+export { type DirectoryLock, lockDirectory } from './directory-lock.js'
 export type { ExpiryRow, FeedRow, Origin } from './keyspace.js'
 export { IN_MEMORY, levelEngine } from './level.js'
 export { type Commit, type Entry, type Fsync, RecordStore, type RecordStoreOptions } from './record-store.js'

@@ -1,8 +1,11 @@
+/** LevelDB behind the Storage port, and a store in memory. */
 import type { Storage, StorageEngine, StorageRange, StorageRow, StorageWrite } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import type { AbstractLevel } from 'abstract-level'
 import { ClassicLevel } from 'classic-level'
 import { MemoryLevel } from 'memory-level'
+import { type DirectoryLock, lockDirectory, ONE_OWNER } from './directory-lock.js'
+import { claimRegion } from './region-marker.js'
 
 /** The location of a store that keeps nothing. */
 export const IN_MEMORY = ':memory:'
@@ -23,7 +26,12 @@ const codeOf = (error: unknown): string | undefined => (error as { code?: string
 const translate = (error: unknown, doing: string): SojournError => {
   const inner = codeOf(error) === 'LEVEL_DATABASE_NOT_OPEN' ? ((error as Error).cause ?? error) : error
   const text = `${doing}: ${inner instanceof Error ? inner.message : String(inner)}`
-  if (codeOf(inner) === 'LEVEL_LOCKED') return new SojournError('STORE_LOCKED', text, { cause: error })
+  if (codeOf(inner) === 'LEVEL_LOCKED')
+    return new SojournError(
+      'STORE_LOCKED',
+      `${text}; a process that cannot be seen from here has it, in another container or on another machine. ${ONE_OWNER}`,
+      { cause: error },
+    )
   if (codeOf(inner) === 'LEVEL_CORRUPTION') return new SojournError('STORE_CORRUPT', text, { cause: error })
   return new SojournError('STORE_FAILED', text, { cause: error })
 }
@@ -32,11 +40,14 @@ class LevelStorage implements Storage {
   #level: Level
   /** Opens the store anew after a repair; undefined where there is nothing to repair. */
   readonly #reopen: (() => Promise<Level>) | undefined
+  /** Held until the level is closed; undefined in memory. */
+  readonly #lock: DirectoryLock | undefined
   #isRepaired = false
 
-  constructor(level: Level, reopen?: () => Promise<Level>) {
+  constructor(level: Level, reopen?: () => Promise<Level>, lock?: DirectoryLock) {
     this.#level = level
     this.#reopen = reopen
+    this.#lock = lock
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -91,39 +102,58 @@ class LevelStorage implements Storage {
     }
   }
 
-  close(): Promise<void> {
-    return this.#level.close()
+  async close(): Promise<void> {
+    try {
+      await this.#level.close()
+    } finally {
+      // Where closing failed, too: nothing is read or written through this one any more.
+      this.#lock?.release()
+    }
   }
 }
 
 /** LevelDB, through classic-level; memory-level for {@link IN_MEMORY}. */
 export const levelEngine: StorageEngine = {
-  async open(location) {
+  async open(location, region) {
     if (location === IN_MEMORY) {
       const memory = new MemoryLevel<Uint8Array, Uint8Array>({ ...ENCODINGS, storeEncoding: 'view' })
       await memory.open()
       return new LevelStorage(memory as unknown as Level)
     }
-    const open = async (): Promise<Level> => {
-      const level = new ClassicLevel<Uint8Array, Uint8Array>(location, { ...ENCODINGS, ...TUNING })
-      await level.open()
-      return level as unknown as Level
-    }
-    // A damaged manifest or table loses no more rows than rotted: LevelDB can rebuild from what is left. Those come back from the peers.
-    const reopen = async () => {
-      await ClassicLevel.repair(location)
-      return open()
-    }
+    const lock = lockDirectory(location)
     try {
-      return new LevelStorage(await open(), reopen)
+      if (region !== undefined) claimRegion(lock.directory, region)
+      const storage = await openLocked(lock)
+      lock.confirm()
+      return storage
     } catch (error) {
-      const failure = translate(error, `opening ${location}`)
-      if (failure.code !== 'STORE_CORRUPT') throw failure
-    }
-    try {
-      return new LevelStorage(await reopen(), reopen)
-    } catch (error) {
-      throw translate(error, `opening ${location} after a repair`)
+      lock.release()
+      throw error
     }
   },
+}
+
+const openLocked = async (lock: DirectoryLock): Promise<Storage> => {
+  const { directory } = lock
+  const open = async (): Promise<Level> => {
+    const level = new ClassicLevel<Uint8Array, Uint8Array>(directory, { ...ENCODINGS, ...TUNING })
+    await level.open()
+    return level as unknown as Level
+  }
+  // A damaged manifest or table loses no more rows than rotted: LevelDB can rebuild from what is left. Those come back from the peers.
+  const reopen = async () => {
+    await ClassicLevel.repair(directory)
+    return open()
+  }
+  try {
+    return new LevelStorage(await open(), reopen, lock)
+  } catch (error) {
+    const failure = translate(error, `opening ${directory}`)
+    if (failure.code !== 'STORE_CORRUPT') throw failure
+  }
+  try {
+    return new LevelStorage(await reopen(), reopen, lock)
+  } catch (error) {
+    throw translate(error, `opening ${directory} after a repair`)
+  }
 }

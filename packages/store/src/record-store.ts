@@ -73,6 +73,8 @@ export interface Commit {
 export interface RecordStoreOptions {
   readonly engine: StorageEngine
   readonly location: string
+  /** Whose store it is; see `StorageEngine.open`. */
+  readonly region?: string
   readonly clock: Clock
   readonly random: Random
   readonly fsync: Fsync
@@ -140,9 +142,9 @@ export class RecordStore {
     })
   }
 
-  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
+  /** @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
   static async open(options: RecordStoreOptions): Promise<RecordStore> {
-    const storage = await options.engine.open(options.location)
+    const storage = await options.engine.open(options.location, options.region)
     try {
       const row = storage.get(STATE_KEY)
       let lastSequence = 0
