@@ -13,12 +13,15 @@ const link = (state: LinkStatus['state'], toReceive?: number, held = 0): LinkSta
   skew: 0,
   bufferedBytes: 0,
   bytes: { sent: 0, received: 0 },
+  lastError: undefined,
+  nextTryAt: undefined,
+  failures: {},
 })
 
 const open = (regions: readonly string[], awaitsAll = false) => {
   const stepped = steppedClock()
   const links: Record<string, LinkStatus> = Object.fromEntries(regions.map((region) => [region, link('down')]))
-  const clock = { ...stepped, monotonic: () => stepped.now() }
+  const clock = stepped
   const removed = { is: false }
   const readiness = new Readiness({
     clock,

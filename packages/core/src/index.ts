@@ -33,6 +33,7 @@ export {
   END_REASONS,
   type End,
   type EndReason,
+  isFarAhead,
   joinEnds,
   joinLeases,
   joinLimits,
@@ -46,6 +47,7 @@ export { DEFAULT_LIMITS, type Limits } from './limits.js'
 export type {
   Clock,
   Connection,
+  ConnectionFault,
   ConnectionHandler,
   Listener,
   Random,

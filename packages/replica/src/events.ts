@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Clock, EndReason, ErrorCode, SessionKey } from '@sojourn/core'
-import type { LinkChange } from './links.js'
+import type { LinkChange } from './link-failures.js'
 
 export interface SessionEvent {
   /** See `sessionKey`; ids are secrets and are not in events. */

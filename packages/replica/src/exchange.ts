@@ -21,6 +21,8 @@ export interface ExchangeOptions {
   readonly actors: Actors
   /** A record that does not pass its checksum was met. */
   readonly rotten: (key: SessionKey) => void
+  /** Items of a peer were left out, because no sound peer sends them. */
+  readonly refused: (region: string, count: number) => void
   /** A peer was behind, or we were, and a record mended it. */
   readonly repaired: (cause: RepairCause, count: number) => void
 }
@@ -83,7 +85,8 @@ export class Exchange {
   }
 
   /**
-   * The entries of a stretch of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing.
+   * The entries of a stretch of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing. One that is
+   * refused is left out, and counts as received: digests show that it is missing here, and bring it when it can be taken.
    * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID
    */
   apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied {
@@ -91,16 +94,19 @@ export class Exchange {
     const latest = new Map<SessionKey, SessionRecord | undefined>()
     const wants = new Set<SessionKey>()
     const merged: Merged[] = []
+    let refused = 0
     for (const { item, bytes } of entries) {
       const { key } = item
       const held = latest.has(key) ? undefined : this.#held(key, isCatchUp)
       const before = latest.get(key) ?? held?.record
       const merge = mergeItem(before, item, context)
       if (merge.kind === 'missing') wants.add(key)
+      if (merge.kind === 'refused') refused++
       if (merge.kind === 'merged')
         merged.push({ key, held, before, after: merge.record, encoded: merge.encoded, bytes })
       latest.set(key, merge.kind === 'merged' ? merge.record : before)
     }
+    if (refused > 0) this.#options.refused(region, refused)
     for (const one of merged) this.#commit(one, region, origin, isCatchUp)
     // Also of what was known: it may have come over another link a moment ago, and not be on the disk yet.
     const writes = [...latest.keys()].flatMap((key) => this.#options.store.written(key) ?? [])
@@ -112,12 +118,15 @@ export class Exchange {
     const { store, limits } = this.#options
     const context = this.#mergeContext
     const decoded = records.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
+    let refused = 0
     for (const { key, theirs } of decoded) {
       const held = this.#held(key)
       const before = held?.record
       const merge = mergeRecord(before, theirs, context)
       if (merge.kind === 'merged') this.#commit({ key, held, before, after: merge.record }, region)
+      if (merge.kind === 'refused') refused++
     }
+    if (refused > 0) this.#options.refused(region, refused)
     await Promise.all(decoded.map(({ key }) => store.written(key)))
   }
 

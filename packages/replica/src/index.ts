@@ -36,7 +36,7 @@ export {
 } from '@sojourn/core'
 export { SLICES as DIGEST_SLICES } from './digests.js'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
-export type { LinkChange } from './links.js'
+export type { LinkChange, LinkFailure, LinkReason } from './link-failures.js'
 export type { Ports, ReplicaOptions } from './options.js'
 export { Replica } from './replica.js'
 export type { LinkStatus, ReplicaStatus } from './status.js'

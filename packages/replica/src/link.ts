@@ -1,4 +1,5 @@
-import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
+/** One authenticated connection to a peer, and what is said on it. */
+import type { Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
 import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
@@ -19,6 +20,7 @@ import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
 import { Outbound, type Peer } from './outbound.js'
 import type { RecentCommits } from './recent.js'
+import type { TrustedClock } from './trusted-clock.js'
 
 /** How long acks that nobody waits for may be saved up. */
 const LAZY_ACK_MS = 20
@@ -29,7 +31,7 @@ export interface LinkHost {
   readonly store: RecordStore
   readonly recent: RecentCommits
   readonly knowledge: Knowledge
-  readonly clock: Clock
+  readonly clock: TrustedClock
   readonly limits: Limits
   readonly heartbeatMs: number
   readonly linkTimeoutMs: number
@@ -75,6 +77,7 @@ export class Link {
   #heartbeatTimer: Timer | undefined
   readonly #openedAt: number
   #heardAt: number
+  #beatAt: number
   #lastHeartbeat: { sentAt: number; at: number } | undefined
   #rttMs: number | undefined
   #skewMs = 0
@@ -83,14 +86,20 @@ export class Link {
   #closed = false
   #closedFor: SojournError | undefined
 
-  constructor(host: LinkHost, connection: Connection, peer: { region: string; hello: Hello; dialled: boolean }) {
+  /** @param greetedMs how long ago the hello can have been written at most */
+  constructor(
+    host: LinkHost,
+    connection: Connection,
+    peer: { region: string; hello: Hello; dialled: boolean },
+    greetedMs: number,
+  ) {
     const { hello } = peer
     this.#host = host
     this.#connection = connection
     this.dialled = peer.dialled
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
-    this.#openedAt = this.#heardAt = host.clock.monotonic()
-    this.#checkSkew(hello.clock - host.clock.now())
+    this.#openedAt = this.#heardAt = this.#beatAt = host.clock.monotonic()
+    this.#checkSkew(hello.clock, greetedMs)
     const { store, knowledge, limits, clock, recent } = host
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
@@ -301,7 +310,11 @@ export class Link {
   #beat(): void {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
-    if (clock.monotonic() - this.#heardAt > linkTimeoutMs) {
+    const now = clock.monotonic()
+    // Where this side slept, or its thread was busy, the silence was its own: what came meanwhile is heard only now.
+    const wasLate = now - this.#beatAt > heartbeatMs + linkTimeoutMs / 2
+    this.#beatAt = now
+    if (now - this.#heardAt > linkTimeoutMs && !wasLate) {
       this.close(new SojournError('LINK_TIMEOUT', `nothing heard for ${linkTimeoutMs} ms`))
       return
     }
@@ -320,7 +333,7 @@ export class Link {
       sentAt: Math.round(clock.monotonic() * 1_000),
       echo: last?.sentAt ?? 0,
       echoAge: last ? Math.round((clock.monotonic() - last.at) * 1_000) : 0,
-      clock: clock.now(),
+      clock: clock.wall(),
       head: store.committed,
       vector: knowledge.held(),
       linked: this.#host.linked(),
@@ -330,9 +343,11 @@ export class Link {
   #heartbeat(message: Heartbeat): void {
     const { clock, knowledge } = this.#host
     const now = clock.monotonic()
-    if (message.echo > 0) this.#rttMs = Math.max(0, now - (message.echo + message.echoAge) / 1_000)
+    // It was written after what it answers had come there.
+    const ageMs = message.echo > 0 ? Math.max(0, now - (message.echo + message.echoAge) / 1_000) : this.ageMs
+    if (message.echo > 0) this.#rttMs = ageMs
     this.#lastHeartbeat = { sentAt: message.sentAt, at: now }
-    this.#checkSkew(message.clock + (this.#rttMs ?? 0) / 2 - clock.now())
+    this.#checkSkew(message.clock, ageMs)
     this.#setLinked(message.linked)
     for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
     this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
@@ -341,10 +356,18 @@ export class Link {
     if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
   }
 
-  #checkSkew(skewMs: number): void {
+  /**
+   * @param theirs what the peer's wall clock showed
+   * @param ageMs how long ago that can have been at most
+   * @throws LINK_SKEW where it is off for sure
+   */
+  #checkSkew(theirs: number, ageMs: number): void {
+    const { maxClockSkewMs, clock } = this.#host
+    clock.heard(this.peer.region, theirs, ageMs)
+    const ahead = theirs - clock.wall()
+    const skewMs = ahead + ageMs / 2
     this.#skewMs = skewMs
-    const { maxClockSkewMs } = this.#host
-    if (Math.abs(skewMs) > maxClockSkewMs)
+    if (ahead > maxClockSkewMs || ahead + ageMs < -maxClockSkewMs)
       throw new SojournError(
         'LINK_SKEW',
         `the clock of ${this.peer.region} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,

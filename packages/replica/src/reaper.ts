@@ -12,6 +12,8 @@ export interface ReaperOptions {
   readonly store: RecordStore
   readonly clock: Clock
   readonly purgeGraceMs: number
+  /** Whether the clock can be trusted so far that what is due by it may be removed for good. */
+  readonly mayPurge: () => boolean
   /** A live session's deadline passed. */
   readonly expired: (key: SessionKey, cause: 'idle' | 'absolute') => void
   readonly failed: (error: unknown) => void
@@ -85,12 +87,14 @@ export class Reaper {
 
   /** Returns when to look again. */
   async #collect(): Promise<number> {
-    const { store, clock, purgeGraceMs } = this.#options
+    const { store, clock, purgeGraceMs, mayPurge } = this.#options
     const now = clock.now()
     await this.#tell(now)
-    await this.#purge(now - purgeGraceMs)
+    const isPurged = mayPurge()
+    if (isPurged) await this.#purge(now - purgeGraceMs)
     await store.dropOrphans()
-    const nextPurge = ((await store.nextDue(-1)) ?? Number.POSITIVE_INFINITY) + purgeGraceMs
+    const firstDue = ((await store.nextDue(-1)) ?? Number.POSITIVE_INFINITY) + purgeGraceMs
+    const nextPurge = isPurged ? firstDue : Math.max(firstDue, now + RETRY_MS)
     const nextExpiry = (await store.nextDue(store.expiredThrough)) ?? Number.POSITIVE_INFINITY
     return Math.min(nextPurge + 1, nextExpiry)
   }

@@ -1,5 +1,5 @@
 import type { SessionKey } from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+import { isSojournError, SojournError } from '@sojourn/core'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
@@ -8,7 +8,8 @@ import { type CommitNote, Exchange, type RepairCause } from './exchange.js'
 import { Inquiries } from './inquiries.js'
 import { Knowledge } from './knowledge.js'
 import type { Link } from './link.js'
-import { type LinkChange, Links } from './links.js'
+import type { LinkChange } from './link-failures.js'
+import { Links } from './links.js'
 import type { Settings } from './options.js'
 import { Reaper } from './reaper.js'
 import { RecentCommits } from './recent.js'
@@ -36,12 +37,15 @@ export class Runtime {
     commits: 0,
     refused: {} as Record<string, number>,
     repaired: { read: 0, digest: 0, rot: 0 } as Record<RepairCause, number>,
+    refusedItems: 0,
     catchUps: 0,
     fullCatchUps: 0,
     rotten: 0,
   }
   /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
   readonly #healing = new Set<SessionKey>()
+  /** Peers whose clock, or ours, was off when they were last not linked. */
+  readonly #skewed = new Set<string>()
   #closing = false
 
   private constructor(settings: Settings, store: RecordStore) {
@@ -76,12 +80,14 @@ export class Runtime {
       },
     })
     const failed = (error: unknown) => this.failed(error)
+    clock.watch((isTrusted) => !isTrusted && clock.soon(() => this.#clockDoubted()))
     this.exchange = new Exchange({
       store,
       limits,
       now: () => clock.now(),
       actors: this.actors,
       rotten: (key) => this.rotten(key),
+      refused: (region, count) => this.#refusedItems(region, count),
       repaired: (cause, count) => {
         this.totals.repaired[cause] += count
       },
@@ -110,6 +116,7 @@ export class Runtime {
       store,
       clock,
       purgeGraceMs: settings.purgeGraceMs,
+      mayPurge: () => clock.mayPurge,
       expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
       failed,
     })
@@ -124,7 +131,7 @@ export class Runtime {
         type: 'hello',
         feed: store.actor,
         lineage: store.lineage,
-        clock: clock.now(),
+        clock: clock.wall(),
         vector: this.knowledge.held(),
         walked: this.knowledge.walks(),
       }),
@@ -232,6 +239,27 @@ export class Runtime {
     this.events.emit('fault', { code, message: error instanceof Error ? error.message : String(error) })
   }
 
+  #refusedItems(region: string, count: number): void {
+    this.totals.refusedItems += count
+    const text = `${region} sent ${count} sessions whose leases are stamped more than a day ahead of the clock here; they are left out`
+    this.failed(new SojournError('ITEM_REFUSED', text))
+  }
+
+  #clockDoubted(): void {
+    const { clock } = this.settings.ports
+    // It may have been a moment.
+    if (this.#closing || clock.isTrusted) return
+    const off = `the wall clock is off by ${(clock.offByMs / 1_000).toFixed(1)} s: it jumped, or most regions disagree with it`
+    this.failed(new SojournError('CLOCK_UNTRUSTED', `${off}; nothing is purged until they agree`))
+  }
+
+  /** Regions whose clocks had differed may hold what the others do not: compares all with them, once. */
+  #compareAfterSkew({ region, state, code }: LinkChange): void {
+    if (code === 'LINK_SKEW') this.#skewed.add(region)
+    if (state === 'live' && this.#skewed.delete(region))
+      this.digests.compareAll().catch((error: unknown) => this.failed(error))
+  }
+
   /** A record fails its checksum: says so once, and asks every peer for a good copy. */
   rotten(key: SessionKey): void {
     if (this.#healing.has(key) || this.#closing) return
@@ -258,7 +286,9 @@ export class Runtime {
 
   #linkChanged(change: LinkChange): void {
     const { refused } = this.totals
-    if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1
+    this.#compareAfterSkew(change)
+    if (change.code && change.code !== 'LINK_CLOSED' && change.state !== 'unreachable')
+      refused[change.code] = (refused[change.code] ?? 0) + 1
     if (change.state === 'behind') this.totals.catchUps++
     if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined

@@ -1,17 +1,25 @@
-import type { Clock, Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
+/** Links as WebSockets: the real transport. */
+import type { Clock, Connection, ConnectionFault, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
+import { faultOf, textOf } from './websocket-faults.js'
 import { type CreateServer, closeWebSocket, frameFault, listenForWebSockets } from './websocket-listener.js'
 
-/** How Node's codes of TLS and certificate faults begin. */
-const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/
+/** The code of a close that nobody announced (RFC 6455, section 7.1.5). */
+const ABNORMAL_CLOSE = 1006
+
+interface Failure {
+  readonly why: string
+  readonly code?: ErrorCode | undefined
+  readonly fault?: ConnectionFault
+}
 
 const attach = (
   socket: WebSocket,
   clock: Clock,
 ): { connection: Connection; handle: (to: ConnectionHandler) => void } => {
   let handler: ConnectionHandler | undefined
-  let failure: { readonly why: string; readonly code?: ErrorCode } | undefined
+  let failure: Failure | undefined
   const connection: Connection = {
     send(frame) {
       if (socket.readyState === WebSocket.OPEN) socket.send(frame, { binary: true }, () => handler?.drained())
@@ -25,9 +33,9 @@ const attach = (
     },
   }
   socket.on('error', (error: Error & { code?: string }) => {
-    const isTls = error.code !== undefined && TLS_FAULT.test(error.code)
-    const code = frameFault(error) ?? (isTls ? 'LINK_TLS' : undefined)
-    failure ??= { why: error.message, ...(code && { code }) }
+    const fault = faultOf(error)
+    const code = frameFault(error) ?? (fault === 'tls' ? 'LINK_TLS' : undefined)
+    failure ??= { why: textOf(error), code, fault }
   })
   return {
     connection,
@@ -41,9 +49,10 @@ const attach = (
           connection.close('FRAME_INVALID: a text frame')
         }
       })
-      socket.on('close', (_code: number, reason: Buffer) => {
+      socket.on('close', (closeCode: number, reason: Buffer) => {
         handler = undefined
-        to.closed(failure?.why ?? reason.toString(), failure?.code)
+        if (closeCode === ABNORMAL_CLOSE) failure ??= { why: 'the connection was cut', fault: 'reset' }
+        to.closed(failure?.why ?? reason.toString(), failure?.code, failure?.fault)
       })
     },
   }
