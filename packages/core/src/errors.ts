@@ -24,13 +24,15 @@ export const ERROR_CODES = {
   STORE_FORMAT: 'The directory was written by a version that this one cannot read.',
   CLOCK_UNTRUSTED:
     'The wall clock jumped, or most regions disagree with it: nothing is purged, and time is held to theirs, until they agree.',
-  ITEM_REFUSED: 'A peer sent an item that no sound peer sends, such as a lease stamped far ahead; it was left out, alone.',
+  ITEM_REFUSED:
+    'A peer sent an item that no sound peer sends, such as a lease stamped far ahead; it was left out, alone.',
   CHANGE_INVALID: 'The bytes are no well-formed change of the flat subset, or break one of its bounds.',
   RECORD_INVALID: 'The bytes are no well-formed session record, or break one of its bounds.',
   FRAME_INVALID: 'A frame from a peer is truncated, malformed, or of an unknown type.',
   FRAME_TOO_LARGE: 'A frame from a peer exceeds limits.maxFrameBytes.',
   FRAME_UNEXPECTED: 'A frame from a peer is not allowed in the state that the link is in.',
-  LINK_UNREACHABLE: 'No connection to the peer came about: its address is wrong or away, or no Sojourn replica answers there.',
+  LINK_UNREACHABLE:
+    'No connection to the peer came about: its address is wrong or away, or no Sojourn replica answers there.',
   LINK_VERSION: 'The peer speaks another version of the link protocol.',
   LINK_SECRET: 'The peer could not prove that it knows the secret.',
   LINK_REGION: 'The peer names a region that is not a member here, or that is this region itself.',

@@ -1,6 +1,7 @@
-import type { Clock, LiveRecord, SessionKey, Timer } from '@sojourn/core'
+import type { LiveRecord, SessionKey, Timer } from '@sojourn/core'
 import { dueAt, expiresAt } from '@sojourn/core'
 import type { ExpiryRow, RecordStore } from '@sojourn/store'
+import type { TrustedClock } from './trusted-clock.js'
 
 /** However far the next deadline is: the wall clock may have stepped. */
 const MAX_SLEEP_MS = 10_000
@@ -10,10 +11,8 @@ const RETRY_MS = 1_000
 
 export interface ReaperOptions {
   readonly store: RecordStore
-  readonly clock: Clock
+  readonly clock: TrustedClock
   readonly purgeGraceMs: number
-  /** Whether the clock can be trusted so far that what is due by it may be removed for good. */
-  readonly mayPurge: () => boolean
   /** A live session's deadline passed. */
   readonly expired: (key: SessionKey, cause: 'idle' | 'absolute') => void
   readonly failed: (error: unknown) => void
@@ -38,6 +37,11 @@ export class Reaper {
 
   start(): void {
     this.#run()
+  }
+
+  /** What can be done by the clock may be more than before. */
+  wake(): void {
+    if (!this.#running) this.#sleep(0)
   }
 
   /** A live record came to the disk: wakes up in time to tell that its deadline passes, or tells it now, where it was too late for that. */
@@ -87,10 +91,11 @@ export class Reaper {
 
   /** Returns when to look again. */
   async #collect(): Promise<number> {
-    const { store, clock, purgeGraceMs, mayPurge } = this.#options
+    const { store, clock, purgeGraceMs } = this.#options
     const now = clock.now()
+    if (!clock.isKnown) return now + RETRY_MS
     await this.#tell(now)
-    const isPurged = mayPurge()
+    const isPurged = clock.mayPurge
     if (isPurged) await this.#purge(now - purgeGraceMs)
     await store.dropOrphans()
     const firstDue = ((await store.nextDue(-1)) ?? Number.POSITIVE_INFINITY) + purgeGraceMs

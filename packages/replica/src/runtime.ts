@@ -80,7 +80,7 @@ export class Runtime {
       },
     })
     const failed = (error: unknown) => this.failed(error)
-    clock.watch((isTrusted) => !isTrusted && clock.soon(() => this.#clockDoubted()))
+    clock.watch(() => this.#clockChanged())
     this.exchange = new Exchange({
       store,
       limits,
@@ -116,7 +116,6 @@ export class Runtime {
       store,
       clock,
       purgeGraceMs: settings.purgeGraceMs,
-      mayPurge: () => clock.mayPurge,
       expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
       failed,
     })
@@ -245,10 +244,11 @@ export class Runtime {
     this.failed(new SojournError('ITEM_REFUSED', text))
   }
 
-  #clockDoubted(): void {
+  #clockChanged(): void {
     const { clock } = this.settings.ports
-    // It may have been a moment.
-    if (this.#closing || clock.isTrusted) return
+    if (this.#closing) return
+    this.reaper.wake()
+    if (clock.isTrusted) return
     const off = `the wall clock is off by ${(clock.offByMs / 1_000).toFixed(1)} s: it jumped, or most regions disagree with it`
     this.failed(new SojournError('CLOCK_UNTRUSTED', `${off}; nothing is purged until they agree`))
   }

@@ -8,7 +8,7 @@ const MIN_SKEW_MS = 1_000
 const PEER_MEMORY_MS = 60_000
 /** A jump is taken for right when so long nobody was heard who could say: a machine that slept, with nobody else there. */
 const SETTLE_MS = 600_000
-/** How long a replica that has peers waits to hear one before it purges by a clock that nobody has seen. */
+/** How long a replica that has peers waits to hear one before it tells of expiries, and purges, by a clock that nobody has seen. */
 const FIRST_NEWS_MS = 60_000
 
 export interface TrustedClockOptions {
@@ -31,7 +31,7 @@ export class TrustedClock implements Clock {
   /** The monotonic time before which nothing is purged. */
   #purgesFrom = Number.NEGATIVE_INFINITY
   #hasHeard = false
-  #changed: (isTrusted: boolean) => void = () => {}
+  #changed: () => void = () => {}
 
   constructor(options: TrustedClockOptions) {
     this.#options = { ...options, maxSkewMs: Math.max(options.maxSkewMs, MIN_SKEW_MS) }
@@ -39,8 +39,8 @@ export class TrustedClock implements Clock {
     this.#trusted = options.clock.now() - this.#openedAt
   }
 
-  /** Called when the clock becomes untrusted, and when it is trusted again; on the way of whoever asked for the time. */
-  watch(changed: (isTrusted: boolean) => void): void {
+  /** Called when the clock becomes untrusted, is trusted again, or is known; on a later turn. */
+  watch(changed: () => void): void {
     this.#changed = changed
   }
 
@@ -88,8 +88,9 @@ export class TrustedClock implements Clock {
     // Of what it can show now, what is nearest to ours.
     const offset = Math.min(Math.max(own, earliest), earliest + ageMs)
     this.#peers.set(region, { offset, at: monotonic })
-    this.#hasHeard = true
     this.#judge(own, monotonic)
+    if (!this.#hasHeard) this.#tell()
+    this.#hasHeard = true
   }
 
   get isTrusted(): boolean {
@@ -102,12 +103,15 @@ export class TrustedClock implements Clock {
     return this.isTrusted ? 0 : Math.round(this.wall() - this.now())
   }
 
+  /** Whether a peer was heard that could have said that the clock is wrong, or there is none, or none is to be heard. */
+  get isKnown(): boolean {
+    const { clock, peerCount } = this.#options
+    return this.#hasHeard || peerCount() === 0 || clock.monotonic() - this.#openedAt >= FIRST_NEWS_MS
+  }
+
   /** Whether what is due by this clock may be removed for good. */
   get mayPurge(): boolean {
-    const { clock, peerCount } = this.#options
-    const monotonic = clock.monotonic()
-    const isKnown = this.#hasHeard || peerCount() === 0 || monotonic - this.#openedAt >= FIRST_NEWS_MS
-    return this.isTrusted && isKnown && monotonic >= this.#purgesFrom
+    return this.isTrusted && this.isKnown && this.#options.clock.monotonic() >= this.#purgesFrom
   }
 
   #judge(offset: number, monotonic: number): ClockDoubt | undefined {
@@ -127,8 +131,13 @@ export class TrustedClock implements Clock {
       this.#wasVerified ||= peers.length > 0
     } else if (wasTrusted) this.#doubtedAt = monotonic
     this.#doubt = doubt
-    if (wasTrusted !== (doubt === undefined)) this.#changed(!wasTrusted)
+    if (wasTrusted !== (doubt === undefined)) this.#tell()
     return doubt
+  }
+
+  /** Whoever asks for the time is in the middle of something. */
+  #tell(): void {
+    this.#options.clock.soon(() => this.#changed())
   }
 
   /** Nobody is there, or was heard for long, who could say whether a jump was right. */
