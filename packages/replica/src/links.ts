@@ -233,9 +233,13 @@ export class Links {
       link?.stop()
       connection.close(refusal.message)
     }
-    const patience = clock.after(linkTimeoutMs, () =>
-      refuse(new SojournError('LINK_TIMEOUT', `no handshake within ${linkTimeoutMs} ms`)),
-    )
+    let isOpen = dials === undefined
+    const patience = clock.after(linkTimeoutMs, () => {
+      const [code, what] = isOpen
+        ? (['LINK_TIMEOUT', 'handshake'] as const)
+        : (['LINK_UNREACHABLE', 'connection'] as const)
+      refuse(new SojournError(code, `no ${what} within ${linkTimeoutMs} ms`))
+    })
     this.#strangers.add(connection)
     // A listener's connection is handed to its handler only after this returns.
     if (dials === undefined && this.#isolated)
@@ -243,7 +247,10 @@ export class Links {
     else if (dials === undefined && this.#strangers.size > limits.maxHandshakes)
       clock.soon(() => refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)')))
     return {
-      opened: () => handshake.opened(),
+      opened: () => {
+        isOpen = true
+        handshake.opened()
+      },
       received: (frame) => {
         if (refusal) return
         try {
@@ -263,7 +270,8 @@ export class Links {
         const isKnown = link !== undefined || dials !== undefined
         const ours = refusal ?? link?.closedFor
         const code = ours?.code ?? transportCode ?? (isKnown ? codeOfReason(why) : undefined)
-        const of = { region: dials ?? handshake.peer, code, fault, why: ours?.message ?? why }
+        const kind = ours?.code === 'LINK_UNREACHABLE' ? 'timeout' : fault
+        const of = { region: dials ?? handshake.peer, code, fault: kind, why: ours?.message ?? why }
         if (link) this.#lost(link, of)
         else this.#refused(of, dials !== undefined)
       },
@@ -278,7 +286,7 @@ export class Links {
     const known = code ?? (isDialed ? 'LINK_UNREACHABLE' : undefined)
     if (known === undefined || (known === 'LINK_CLOSED' && !isDialed)) return
     const failure = this.#noted({ region, code: known, fault, why })
-    this.#options.changed({ region, state: code === undefined ? 'unreachable' : 'refused', ...failure })
+    this.#options.changed({ region, state: known === 'LINK_UNREACHABLE' ? 'unreachable' : 'refused', ...failure })
   }
 
   #noted({ region, code = 'LINK_CLOSED', fault, why }: Ended): Omit<LinkFailure, 'at'> {
