@@ -78,6 +78,8 @@ export class Link {
   readonly #openedAt: number
   #heardAt: number
   #beatAt: number
+  /** When the last of our heartbeats that the peer has answered was sent. */
+  #echoedAt = Number.NEGATIVE_INFINITY
   #lastHeartbeat: { sentAt: number; at: number } | undefined
   #rttMs: number | undefined
   #skewMs = 0
@@ -155,6 +157,16 @@ export class Link {
         this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
       held: knowledge.through(this.peer.feed),
     }
+  }
+
+  /** Asks the peer for a sign of life; {@link answeredSince} says whether it came. */
+  challenge(): void {
+    this.#sendHeartbeat()
+  }
+
+  /** Whether the peer has received something that was sent after `time`, on the monotonic clock, and said so. */
+  answeredSince(time: number): boolean {
+    return this.#echoedAt >= time
   }
 
   /** How long the link has stood. */
@@ -346,6 +358,8 @@ export class Link {
     // It was written after what it answers had come there.
     const ageMs = message.echo > 0 ? Math.max(0, now - (message.echo + message.echoAge) / 1_000) : this.ageMs
     if (message.echo > 0) this.#rttMs = ageMs
+    // Where a peer makes it up, it harms itself: it keeps a link that is its own.
+    this.#echoedAt = Math.max(this.#echoedAt, message.echo / 1_000)
     this.#lastHeartbeat = { sentAt: message.sentAt, at: now }
     this.#checkSkew(message.clock, ageMs)
     this.#setLinked(message.linked)
