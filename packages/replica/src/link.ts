@@ -19,6 +19,7 @@ import type { Applied, Entry } from './exchange.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
 import { Outbound, type Peer } from './outbound.js'
+import { Pulse } from './pulse.js'
 import type { RecentCommits } from './recent.js'
 import type { TrustedClock } from './trusted-clock.js'
 
@@ -75,14 +76,7 @@ export class Link {
   readonly #told = new Map<string, number>()
   #ackTimer: Timer | undefined
   #heartbeatTimer: Timer | undefined
-  readonly #openedAt: number
-  #heardAt: number
-  #beatAt: number
-  /** When the last of our heartbeats that the peer has answered was sent. */
-  #echoedAt = Number.NEGATIVE_INFINITY
-  #lastHeartbeat: { sentAt: number; at: number } | undefined
-  #rttMs: number | undefined
-  #skewMs = 0
+  readonly #pulse: Pulse
   /** Where the peer's feed ended when it last said so. */
   #peerHead: number | undefined
   #closed = false
@@ -100,8 +94,8 @@ export class Link {
     this.#connection = connection
     this.dialled = peer.dialled
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
-    this.#openedAt = this.#heardAt = this.#beatAt = host.clock.monotonic()
-    this.#checkSkew(hello.clock, greetedMs)
+    this.#pulse = new Pulse({ ...host, region: peer.region })
+    this.#pulse.checkSkew(hello.clock, greetedMs)
     const { store, knowledge, limits, clock, recent } = host
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
@@ -150,8 +144,8 @@ export class Link {
       state: this.#outbound.state,
       behind,
       lagMs: since === undefined ? 0 : Math.max(0, clock.monotonic() - since),
-      rttMs: this.#rttMs,
-      skewMs: this.#skewMs,
+      rttMs: this.#pulse.rttMs,
+      skewMs: this.#pulse.skewMs,
       bufferedBytes: this.#connection.bufferedBytes,
       toReceive:
         this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
@@ -166,12 +160,12 @@ export class Link {
 
   /** Whether the peer has received something that was sent after `time`, on the monotonic clock, and said so. */
   answeredSince(time: number): boolean {
-    return this.#echoedAt >= time
+    return this.#pulse.answeredSince(time)
   }
 
   /** How long the link has stood. */
   get ageMs(): number {
-    return this.#host.clock.monotonic() - this.#openedAt
+    return this.#pulse.ageMs
   }
 
   get isClosed(): boolean {
@@ -212,9 +206,8 @@ export class Link {
 
   /** @throws what the connection must be closed for */
   received(frame: Uint8Array): void {
-    const { limits, clock } = this.#host
-    this.#heardAt = clock.monotonic()
-    this.#dispatch(decodeMessage(frame, limits.maxFrameBytes))
+    this.#pulse.heard()
+    this.#dispatch(decodeMessage(frame, this.#host.limits.maxFrameBytes))
   }
 
   #dispatch(message: Message): void {
@@ -322,11 +315,7 @@ export class Link {
   #beat(): void {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
-    const now = clock.monotonic()
-    // Where this side slept, or its thread was busy, the silence was its own: what came meanwhile is heard only now.
-    const wasLate = now - this.#beatAt > heartbeatMs + linkTimeoutMs / 2
-    this.#beatAt = now
-    if (now - this.#heardAt > linkTimeoutMs && !wasLate) {
+    if (this.#pulse.isSilent()) {
       this.close(new SojournError('LINK_TIMEOUT', `nothing heard for ${linkTimeoutMs} ms`))
       return
     }
@@ -335,17 +324,13 @@ export class Link {
   }
 
   #sendHeartbeat(): void {
-    const { clock, store, knowledge } = this.#host
+    const { store, knowledge } = this.#host
     // A socket that does not drain needs no heartbeats on top.
     if (this.#connection.bufferedBytes > this.#host.limits.maxBufferedBytes) return
     this.#outbound.flushLeftOut()
-    const last = this.#lastHeartbeat
     this.send({
       type: 'heartbeat',
-      sentAt: Math.round(clock.monotonic() * 1_000),
-      echo: last?.sentAt ?? 0,
-      echoAge: last ? Math.round((clock.monotonic() - last.at) * 1_000) : 0,
-      clock: clock.wall(),
+      ...this.#pulse.beat(),
       head: store.committed,
       vector: knowledge.held(),
       linked: this.#host.linked(),
@@ -353,39 +338,14 @@ export class Link {
   }
 
   #heartbeat(message: Heartbeat): void {
-    const { clock, knowledge } = this.#host
-    const now = clock.monotonic()
-    // It was written after what it answers had come there.
-    const ageMs = message.echo > 0 ? Math.max(0, now - (message.echo + message.echoAge) / 1_000) : this.ageMs
-    if (message.echo > 0) this.#rttMs = ageMs
-    // Where a peer makes it up, it harms itself: it keeps a link that is its own.
-    this.#echoedAt = Math.max(this.#echoedAt, message.echo / 1_000)
-    this.#lastHeartbeat = { sentAt: message.sentAt, at: now }
-    this.#checkSkew(message.clock, ageMs)
+    const { knowledge } = this.#host
+    this.#pulse.received(message)
     this.#setLinked(message.linked)
     for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
     this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
     this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
     if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
-  }
-
-  /**
-   * @param theirs what the peer's wall clock showed
-   * @param ageMs how long ago that can have been at most
-   * @throws LINK_SKEW where it is off for sure
-   */
-  #checkSkew(theirs: number, ageMs: number): void {
-    const { maxClockSkewMs, clock } = this.#host
-    clock.heard(this.peer.region, theirs, ageMs)
-    const ahead = theirs - clock.wall()
-    const skewMs = ahead + ageMs / 2
-    this.#skewMs = skewMs
-    if (ahead > maxClockSkewMs || ahead + ageMs < -maxClockSkewMs)
-      throw new SojournError(
-        'LINK_SKEW',
-        `the clock of ${this.peer.region} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
-      )
   }
 
   #fail(error: unknown): void {

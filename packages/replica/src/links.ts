@@ -37,9 +37,6 @@ export interface LinksOptions {
 /** A link that stood so long was a link. */
 const STEADY_MS = 100
 
-/** How long a round trip may take for a sign of life; the answer is a heartbeat, and comes with the next one. Milliseconds. */
-const ANSWER_MS = 1_000
-
 /** A peer that hears another process under our name lets us in for a moment, until that one is back. */
 const KEPT_MS = 2_000
 
@@ -50,9 +47,7 @@ export class Links {
   readonly #links = new Map<string, Link>()
   readonly #dialers: Dialers
   readonly #failures = new LinkFailures()
-  readonly #namesakes = new Namesakes()
-  /** Links whose processes were asked whether they live, and when, on the monotonic clock. */
-  readonly #challenges = new WeakMap<Link, number>()
+  readonly #namesakes: Namesakes
   /** Peers that refused us because they hear another process under our name. */
   readonly #takenAt = new Set<string>()
   /** Bytes of frames that crossed links with each member, since the replica was opened. */
@@ -89,9 +84,11 @@ export class Links {
       minStallMs: options.host.linkTimeoutMs,
       links: () => this.#links.values(),
     })
+    const { clock, heartbeatMs } = options.host
+    this.#namesakes = new Namesakes({ clock, heartbeatMs })
     const { random, transport, maxReconnectDelayMs } = options
     this.#dialers = new Dialers({
-      clock: options.host.clock,
+      clock,
       random,
       transport,
       transportOptions: this.#transport,
@@ -326,42 +323,14 @@ export class Links {
     }
   }
 
-  /**
-   * Of two processes that run as one region the one that was linked first is kept. Judged before a link is made of the connection: a link
-   * takes it that the region's earlier feeds have ended.
-   * @throws LINK_REGION_TAKEN where that is the other one, LINK_DUPLICATE where it is not known yet whether the other one lives
-   */
+  /** @throws LINK_REGION_TAKEN, LINK_DUPLICATE: see {@link Namesakes.settle} */
   #settleNames(region: string, feed: FeedId): void {
     const current = this.#links.get(region)
-    if (current === undefined || current.isClosed || current.peer.feed === feed) return
-    const isNew = !this.#namesakes.knows(region, feed)
-    if (isNew && !this.#lives(current)) return
-    this.#namesakes.met(region, feed)
-    const error = new SojournError(
-      'LINK_REGION_TAKEN',
-      `another process runs as region ${JSON.stringify(region)} and was linked first; stop one, or rename it`,
-    )
-    if (!this.#namesakes.wasBefore(region, feed, current.peer.feed)) throw error
-    const failure = this.#noted({ region, code: error.code, why: error.message })
+    const second = current && this.#namesakes.settle(current, feed)
+    if (!second) return
+    const failure = this.#noted({ region, code: second.code, why: second.message })
     this.#options.changed({ region, state: 'refused', ...failure })
-    current.close(error)
-  }
-
-  /**
-   * Whether the process behind a link lives, although another one came under its region's name: most often that is the same one, started
-   * anew, and the link a remnant.
-   * @throws LINK_DUPLICATE while it is asked; who came tries again
-   */
-  #lives(link: Link): boolean {
-    const { clock, heartbeatMs } = this.#host
-    const askedAt = this.#challenges.get(link)
-    if (askedAt !== undefined && link.answeredSince(askedAt)) return true
-    if (askedAt !== undefined && clock.monotonic() - askedAt > heartbeatMs + ANSWER_MS) return false
-    if (askedAt === undefined) {
-      this.#challenges.set(link, clock.monotonic())
-      link.challenge()
-    }
-    throw new SojournError('LINK_DUPLICATE', `a link with ${link.peer.region} stands, and is asked whether it lives`)
+    current.close(second)
   }
 
   /** Two regions may dial each other at one time: both sides keep the connection of the region whose name sorts first. */
