@@ -121,6 +121,8 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
         'packages/server/src/files.ts',
         'packages/server/src/serve.ts',
         'packages/server/src/version.ts',
+        'packages/store/src/directory-lock.ts',
+        'packages/store/src/region-marker.ts',
       ],
       'node:fs/promises': ['packages/server/src/files.ts'],
     }

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { EMPTY_FOLD, encodeItem, encodeRecord, type Item, mutate, openLease, sessionKey } from '@sojourn/core'
+import type { Fault } from '@sojourn/replica'
 import { encodeMessage } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hex } from '../support/hostile-peer.js'
@@ -152,11 +153,25 @@ describe('a peer that knows the secret', () => {
       items(changesOf({ bytes: withChecksum(Buffer.concat([Buffer.of(2, 100), randomBytes(100)])), context: [] })),
     ))
 
-  test('[HOST-10] a lease from the far future', async () => {
+  test('[HOST-10] a lease from the far future is left out, alone, and the link stands', async () => {
     const lease = openLease(60_000, Date.now() + 30 * 86_400_000, ACTOR)
-    await refused('FRAME_INVALID', () => items({ type: 'lease', key: sessionKey(ID), lease }))
-    await linkPeer()
-    await refused('FRAME_INVALID', () => items(record({ lease })))
+    const before = await a.get(ID)
+    const faults: Fault[] = []
+    a.on('fault', (fault) => faults.push(fault))
+    const sound = ['sound 1', 'sound 2']
+    items(
+      { type: 'lease', key: sessionKey(ID), lease },
+      record({ lease }),
+      ...sound.map((id) => record({}, sessionKey(id))),
+    )
+    await until(() => a.status().vector[peer.feed] === 1, 'the feed to be claimed to its end')
+    expect(peer.ended).toBeUndefined()
+    expect(a.status().totals.refusedItems).toBe(2)
+    expect(faults).toContainEqual({ code: 'ITEM_REFUSED', message: expect.stringContaining('sent 2 sessions') })
+    expect((await a.get(ID))?.expiresAt).toBe(before?.expiresAt)
+    expect(await a.get('what the hostile peer makes')).toBeUndefined()
+    for (const id of sound) expect(await a.get(id)).toBeDefined()
+    await expectService()
   })
 
   // A number at the end of its range must not get in: the next one, made here, could be neither stored nor sent.

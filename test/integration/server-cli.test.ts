@@ -329,6 +329,16 @@ describe('[BACKUP-2] sojourn backup', () => {
       code: 2,
       stderr: expect.stringContaining('the backup is of region "eu"'),
     })
+    expect(await restore('--region', 'us', '--data', data, '--from-region', 'ap')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('give --from-region eu'),
+    })
+    const taken = join(directory, 'taken-by-us')
+    expect(await restore('--region', 'us', '--data', taken, '--from-region', 'eu')).toMatchObject({ code: 0 })
+    expect(await run(undefined, ['serve', '--region', 'eu', '--data', taken, '--admin-port', '0'])).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('STORE_FOREIGN'),
+    })
     expect(await restore('--region', 'eu', '--data', eu.data)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('is there already'),

@@ -10,7 +10,7 @@ import { until } from './until.js'
 
 /** Regions in one process, linked by real WebSockets through proxies that a test can cut. */
 
-/** The real clock, and on top whatever a test adds. Timers stay real; an expiry is a predicate at read, so it needs none. */
+/** The real clock, and on top whatever a test lets pass: for the wall clock and the monotonic one alike. Timers stay real; an expiry is a predicate at read, so it needs none. */
 export interface SteppedClock extends Clock {
   advance(ms: number): void
 }
@@ -20,6 +20,7 @@ export const steppedClock = (): SteppedClock => {
   return {
     ...systemClock,
     now: () => systemClock.now() + offset,
+    monotonic: () => systemClock.monotonic() + offset,
     advance(ms) {
       offset += ms
     },

@@ -1,4 +1,4 @@
-import type { LinkStatus } from '@sojourn/replica'
+import type { ErrorCode, LinkStatus } from '@sojourn/replica'
 import { Readiness } from '@sojourn/server'
 import { expect, it } from 'vitest'
 import { steppedClock } from '../support/region.js'
@@ -13,16 +13,20 @@ const link = (state: LinkStatus['state'], toReceive?: number, held = 0): LinkSta
   skew: 0,
   bufferedBytes: 0,
   bytes: { sent: 0, received: 0 },
+  lastError: undefined,
+  nextTryAt: undefined,
+  failures: {},
 })
 
 const open = (regions: readonly string[], awaitsAll = false) => {
   const stepped = steppedClock()
   const links: Record<string, LinkStatus> = Object.fromEntries(regions.map((region) => [region, link('down')]))
-  const clock = { ...stepped, monotonic: () => stepped.now() }
   const removed = { is: false }
+  const clock = { isTrusted: true, offBy: 0 }
+  const takenAt: string[] = []
   const readiness = new Readiness({
-    clock,
-    links: () => links,
+    clock: stepped,
+    replica: () => ({ links, clock, takenAt }),
     peerWaitMs: 60_000,
     awaitsAll,
     isRemoved: () => removed.is,
@@ -32,7 +36,7 @@ const open = (regions: readonly string[], awaitsAll = false) => {
     links.us = us
     return readiness.reasons()
   }
-  return { readiness, links, hear, removed, advance: stepped.advance }
+  return { readiness, links, clock, takenAt, hear, removed, advance: stepped.advance }
 }
 
 it('[ADM-1] waits for what each linked peer has told, and once, not for ever', () => {
@@ -86,6 +90,51 @@ it('[ADM-1] is ready alone, and not while it stops or where it was removed', () 
   removed.is = false
   readiness.stop()
   expect(readiness.reasons()).toEqual(['it is stopping'])
+})
+
+const refused = (code: ErrorCode): LinkStatus => ({
+  ...link('down'),
+  lastError: { code, reason: code, why: 'because', at: 0 },
+})
+
+it('[ADM-1] is not ready while its clock cannot be trusted, and lets clients in all the same', () => {
+  const { readiness, clock } = open([])
+  Object.assign(clock, { isTrusted: false, offBy: 3_600_000 })
+  expect(readiness.reasons()).toEqual(['its clock is ahead by 3600 s: it jumped, or most regions disagree with it'])
+  expect(readiness.mayOpen).toBe(true)
+  Object.assign(clock, { isTrusted: true, offBy: 0 })
+  expect(readiness.reasons()).toEqual([])
+})
+
+it('[ADM-1] is not ready where no region gets on with it, but where they are away, or only one of them does not', () => {
+  const { readiness, links, advance } = open(['us', 'ap'])
+  advance(1_000_000)
+  links.us = refused('LINK_SKEW')
+  expect(readiness.reasons()).toEqual([])
+  links.ap = refused('LINK_SECRET')
+  expect(readiness.reasons()).toEqual(['no link with any region comes about: us: LINK_SKEW, ap: LINK_SECRET'])
+  links.us = refused('LINK_UNREACHABLE')
+  expect(readiness.reasons()).toEqual([])
+  // Of two regions nobody knows which is wrong.
+  delete links.us
+  expect(readiness.reasons()).toEqual([])
+})
+
+it('[REGION-2] is not ready where every peer is linked with another process of its name, and until all let it in', () => {
+  const { readiness, links, takenAt } = open(['us', 'ap'])
+  links.us = link('live', 0)
+  links.ap = refused('LINK_REGION_TAKEN')
+  takenAt.push('ap')
+  expect(readiness.reasons()).not.toContainEqual(expect.stringContaining('another process'))
+  takenAt.push('us')
+  const other = 'another process runs as this region, and is linked with ap, us'
+  expect(readiness.reasons()).toContain(other)
+  expect(readiness.mayOpen).toBe(false)
+  takenAt.pop()
+  expect(readiness.reasons()).toContain('another process runs as this region, and is linked with ap')
+  takenAt.pop()
+  links.ap = link('live', 0)
+  expect(readiness.reasons()).toEqual([])
 })
 
 it('[BACKUP-3] a restored replica waits for every peer, down or not', () => {

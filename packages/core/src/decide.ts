@@ -30,6 +30,8 @@ export interface Decision {
   readonly wasVisible?: boolean
   /** Of a delta from a peer: it builds on what is not here, so the whole record must be asked for. */
   readonly isMissing?: boolean
+  /** Of an item from a peer: no sound peer sends it, so it is left out. */
+  readonly isRefused?: boolean
   /** A session that had expired here shows again, so it must travel whole, and to everybody (ARCHITECTURE, "Purges and claims"). */
   readonly isRevived?: boolean
 }
@@ -170,6 +172,7 @@ export const rotateSession = (
 export const takeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Decision => {
   const merge = mergeItem(current, item, context)
   if (merge.kind === 'missing') return { ...UNCHANGED, isMissing: true }
+  if (merge.kind === 'refused') return { ...UNCHANGED, isRefused: true }
   if (merge.kind === 'known') return UNCHANGED
   return taken(current, merge.record, context.now, item, merge.encoded)
 }
@@ -181,6 +184,7 @@ export const takeRecord = (
   context: MergeContext,
 ): Decision => {
   const merge = mergeRecord(current, theirs, context)
+  if (merge.kind === 'refused') return { ...UNCHANGED, isRefused: true }
   return merge.kind === 'merged' ? taken(current, merge.record, context.now, undefined, merge.encoded) : UNCHANGED
 }
 

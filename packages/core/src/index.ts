@@ -60,6 +60,7 @@ export {
   END_REASONS,
   type End,
   type EndReason,
+  isFarAhead,
   joinEnds,
   joinLeases,
   joinLimits,
@@ -98,6 +99,7 @@ export {
 export type {
   Clock,
   Connection,
+  ConnectionFault,
   ConnectionHandler,
   Journal,
   JournalEntry,

@@ -41,6 +41,15 @@ export interface End {
 /** The touch granularity where none is set: this fraction of the idle timeout. */
 export const TOUCH_GRANULARITY = 1 / 20
 
+/**
+ * A stamp further ahead of a region's clock than any sound one can be is refused there, for it would outlive every renewal. One day,
+ * milliseconds.
+ */
+const MAX_STAMP_AHEAD_MS = 86_400_000
+
+/** Whether a lease was stamped by a clock that was wrong. */
+export const isFarAhead = ({ stamp }: Lease, now: number): boolean => stamp.time > now + MAX_STAMP_AHEAD_MS
+
 export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): Lease => ({
   stamp: nextStamp(undefined, now, actor),
   idleTimeoutMs,
@@ -62,9 +71,12 @@ export interface Renewal {
 /**
  * The lease after a use at `now`, or the same lease where writing one is not worth it. A written lease reaches the
  * granularity further, so that a session whose renewals are skipped still lives its whole idle timeout.
+ *
+ * A lease from a wrong clock, which no other region takes, is replaced by one that they do.
  */
 export const renewLease = (lease: Lease, now: number, actor: ActorId, renewal: Renewal = {}): Lease => {
   const { idleTimeoutMs = lease.idleTimeoutMs, granularityMs = Math.floor(idleTimeoutMs * TOUCH_GRANULARITY) } = renewal
+  if (isFarAhead(lease, now)) return openLease(idleTimeoutMs, now, actor)
   if (idleTimeoutMs === lease.idleTimeoutMs && lease.deadline >= now + idleTimeoutMs) return lease
   const deadline = now + idleTimeoutMs + Math.min(granularityMs, idleTimeoutMs)
   return {

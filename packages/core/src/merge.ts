@@ -6,12 +6,12 @@ import { pointerFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
 import { SojournError } from './errors.js'
 import type { Item } from './item.js'
-import { joinLeases, type Lease } from './lifetime.js'
+import { isFarAhead, joinLeases } from './lifetime.js'
 import type { Limits } from './limits.js'
 import { joinRecords, type LiveRecord, type SessionRecord, sameRecord } from './record.js'
 import { decodeRecord } from './record-codec.js'
 
-/** What an item from a peer does to a record: nothing new, a new record, or it builds on what is not here. */
+/** What an item from a peer does to a record: nothing new, a new record, it builds on what is not here, or no sound peer sends it. */
 export type Merge =
   | { readonly kind: 'known' }
   | {
@@ -21,6 +21,7 @@ export type Merge =
       readonly encoded?: Uint8Array
     }
   | { readonly kind: 'missing' }
+  | { readonly kind: 'refused' }
 
 export interface MergeContext {
   readonly limits: Limits
@@ -30,9 +31,8 @@ export interface MergeContext {
 
 const KNOWN: Merge = { kind: 'known' }
 const MISSING: Merge = { kind: 'missing' }
-
-/** A stamp further ahead than any clock error would outlive every renewal, so it is refused. One day, in milliseconds. */
-const MAX_STAMP_AHEAD_MS = 86_400_000
+/** Its lease was stamped by a clock that was wrong. Taken in, it would outlive every renewal. */
+const REFUSED: Merge = { kind: 'refused' }
 
 /** Operations, predecessors and dependencies of one change: what fits a record does not need more. */
 const MAX_OPS = 16_384
@@ -40,7 +40,7 @@ const MAX_DEPS = 1_024
 
 /**
  * Decides what an item means for the record at hand.
- * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID for what no sound peer sends; nothing has changed then
+ * @throws CHANGE_INVALID, RECORD_INVALID for what no sound peer sends; nothing has changed then
  */
 export const mergeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Merge => {
   if (item.type === 'record') {
@@ -49,7 +49,7 @@ export const mergeItem = (current: SessionRecord | undefined, item: Item, contex
     return merge.kind === 'merged' && merge.record === theirs ? { ...merge, encoded: item.record } : merge
   }
   if (item.type === 'end') return mergeRecord(current, { kind: 'ended', end: item.end }, context)
-  if (item.lease) checkLease(item.lease, context.now)
+  if (item.lease && isFarAhead(item.lease, context.now)) return REFUSED
   if (current === undefined) return MISSING
   if (current.kind === 'ended') return KNOWN
   const record = item.type === 'changes' ? mergeChanges(current, item.changes, context.limits) : current
@@ -64,16 +64,11 @@ export const mergeRecord = (
   theirs: SessionRecord,
   { now }: MergeContext,
 ): Merge => {
-  if (theirs.kind === 'live') checkLease(theirs.lease, now)
+  if (theirs.kind === 'live' && isFarAhead(theirs.lease, now)) return REFUSED
   // Also one that is long due: to claim its feed and not to hold it would keep others from ever sending it. The reaper has it soon.
   if (current === undefined) return { kind: 'merged', record: theirs }
   const record = joinRecords(current, theirs)
   return sameRecord(record, current) ? KNOWN : { kind: 'merged', record }
-}
-
-const checkLease = (lease: Lease, now: number): void => {
-  if (lease.stamp.time > now + MAX_STAMP_AHEAD_MS)
-    throw new SojournError('FRAME_INVALID', 'a lease is stamped more than a day ahead of the clock here')
 }
 
 /** The record after the changes; the same one where all are known, undefined where one builds on what is not here. */

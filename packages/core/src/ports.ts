@@ -82,9 +82,24 @@ export interface Storage {
 }
 
 export interface StorageEngine {
-  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
-  open(location: string): Promise<Storage>
+  /**
+   * @param region whose store it is, noted there when it is opened first; undefined: whoever's
+   * @throws STORE_LOCKED, STORE_FOREIGN where it is another region's, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
+   */
+  open(location: string, region?: string): Promise<Storage>
 }
+
+/** How a connection failed, where neither side gave a code: by the network, by what answered, or by silence. */
+export type ConnectionFault =
+  | 'refused'
+  | 'unknown-host'
+  | 'unreachable'
+  | 'reset'
+  | 'timeout'
+  | 'not-websocket'
+  | 'http-status'
+  | 'tls'
+  | 'other'
 
 /** What a connection tells its owner. `closed` comes exactly once, and nothing after it. */
 export interface ConnectionHandler {
@@ -96,8 +111,9 @@ export interface ConnectionHandler {
   /**
    * @param why for people: a reason that the other side gave, or what the system says
    * @param code what this side found wrong with the connection itself
+   * @param fault how it failed, where it was not closed in order
    */
-  closed(why: string, code?: ErrorCode): void
+  closed(why: string, code?: ErrorCode, fault?: ConnectionFault): void
 }
 
 /** An ordered stream of frames to one peer. */

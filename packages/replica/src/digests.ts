@@ -20,6 +20,10 @@ const VERSIONS_A_MESSAGE = 8_192
 /** A slice of the records is read once in so many intervals, so that corruption is found before the record is needed. */
 const INTERVALS_A_SLICE = 5
 const RECORDS_A_TURN = 64
+/** Of repairs of one record. */
+const MAX_PAUSE_MS = 60_000
+/** Repaired records that are remembered for each peer. */
+const MAX_REPAIRS = 4_096
 
 export interface DigestsOptions {
   readonly store: RecordStore
@@ -41,6 +45,8 @@ interface Comparison {
   suspects: ReadonlySet<number>
   /** When sums were last sent, on the monotonic clock. */
   sentAt: number
+  /** Keys that were repaired and differ still (one side refuses the record, say): each time it takes twice as long until the next try. */
+  readonly repairs: Map<SessionKey, { readonly at: number; readonly pauseMs: number }>
 }
 
 /** The last resort: whatever made two regions differ, it is found within seconds (ARCHITECTURE, "Digests"). */
@@ -87,7 +93,7 @@ export class Digests {
   #comparison(link: Link): Comparison {
     let comparison = this.#comparisons.get(link)
     if (comparison === undefined) {
-      comparison = { suspects: new Set(), sentAt: Number.NEGATIVE_INFINITY }
+      comparison = { suspects: new Set(), sentAt: Number.NEGATIVE_INFINITY, repairs: new Map() }
       this.#comparisons.set(link, comparison)
     }
     return comparison
@@ -183,7 +189,24 @@ export class Digests {
     }
     // What is due here already, by a clock that is a little ahead, differs in that only.
     for (const key of theirs.keys()) if (!store.index.isDue(key)) differing.push(key)
-    if (differing.length > 0) await repair(link, differing)
+    const due = differing.filter((key) => this.#mayRepair(link, key))
+    if (due.length > 0) await repair(link, due)
+  }
+
+  #mayRepair(link: Link, key: SessionKey): boolean {
+    const { repairs } = this.#comparison(link)
+    const now = this.#options.clock.monotonic()
+    const last = repairs.get(key)
+    if (last && now < last.at + last.pauseMs) return false
+    const pauseMs = Math.min(2 * (last?.pauseMs ?? this.#options.intervalMs), MAX_PAUSE_MS)
+    // At the end: the first one is the one that was repaired longest ago.
+    repairs.delete(key)
+    repairs.set(key, { at: now, pauseMs })
+    for (const oldest of repairs.keys()) {
+      if (repairs.size <= MAX_REPAIRS) break
+      repairs.delete(oldest)
+    }
+    return true
   }
 
   /**

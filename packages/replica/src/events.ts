@@ -9,7 +9,7 @@ import {
   FUNCTION_RULE,
   type SessionKey,
 } from '@sojourn/core'
-import type { LinkChange } from './links.js'
+import type { LinkChange } from './link-failures.js'
 
 export interface SessionEvent {
   /** See `sessionKey`; ids are secrets and are not in events. */

@@ -11,6 +11,8 @@ export interface ExchangeOptions {
   readonly limits: Limits
   readonly now: () => number
   readonly actors: Actors
+  /** Items of a peer were left out, because no sound peer sends them. */
+  readonly refused: (region: string, count: number) => void
   /** A peer lagged, or we did, and a record repaired it. */
   readonly repaired: (cause: RepairCause, count: number) => void
 }
@@ -66,7 +68,8 @@ export class Exchange {
   }
 
   /**
-   * The entries of a segment of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing.
+   * The entries of a segment of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing. One that is
+   * refused is left out, and counts as received: digests show that it is missing here, and bring it when it can be taken.
    * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID, STORE_FAILED
    */
   apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied {
@@ -76,18 +79,21 @@ export class Exchange {
     const wants = new Set<SessionKey>()
     const writes = new Set<Promise<void>>()
     const taken: Taken[] = []
+    let refused = 0
     for (const { item, bytes } of entries) {
       const { key } = item
       const reading = latest.has(key) ? undefined : store.readNow(key, isCatchUp)
       const before = reading ? recordOf(reading) : latest.get(key)
       const decision = takeItem(before, item, context)
       if (decision.isMissing) wants.add(key)
+      if (decision.isRefused) refused++
       if (decision.next) taken.push({ key, decision, reading, before, bytes })
       // What is known may have come over another link a moment ago, and not be in the journal yet.
       const written = decision.next === undefined && store.written(key)
       if (written) writes.add(written)
       latest.set(key, decision.next ?? before)
     }
+    if (refused > 0) this.#options.refused(region, refused)
     for (const one of taken) writes.add(this.#commit(one, region, origin, isCatchUp))
     return { writes: [...writes], wants: [...wants] }
   }
@@ -105,12 +111,15 @@ export class Exchange {
     const { store, limits } = this.#options
     const context = this.#context
     const decoded = records.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
+    let refused = 0
     for (const { key, theirs } of decoded) {
       const reading = store.readNow(key)
       const before = recordOf(reading)
       const decision = takeRecord(before, theirs, context)
       if (decision.next) this.#commit({ key, decision, reading, before }, region)
+      if (decision.isRefused) refused++
     }
+    if (refused > 0) this.#options.refused(region, refused)
     await Promise.all(decoded.map(({ key }) => store.written(key)))
   }
 

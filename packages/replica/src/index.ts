@@ -5,7 +5,7 @@ import { Runtime } from './runtime.js'
 
 /**
  * Opens a region's copy: the store, then the links. Peers that are down are dialled until they are there; the replica serves meanwhile.
- * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
+ * @throws INVALID_OPTION, STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
  */
 export const openReplica = async (options: ReplicaOptions): Promise<Replica> =>
   new Replica(await Runtime.open(resolveOptions(options)))
@@ -39,7 +39,7 @@ export type { Admission } from './admission.js'
 export { ConnectionBudget, type UnauthenticatedStatus } from './connection-budget.js'
 export { SLICES as DIGEST_SLICES } from './digests.js'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
-export type { LinkChange } from './links.js'
+export type { LinkChange, LinkFailure, LinkReason } from './link-failures.js'
 export { cannotListen } from './listening.js'
 export type { Ports, ReplicaOptions } from './options.js'
 export { Replica } from './replica.js'

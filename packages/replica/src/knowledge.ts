@@ -32,7 +32,7 @@ export class Knowledge {
   /** The present feed of each region that has a link, or had one last. */
   readonly #present = new Map<string, FeedId>()
   /** Feeds that those regions will add nothing to, by region: earlier openings. */
-  readonly #retired = new Map<string, ReadonlySet<FeedId>>()
+  readonly #retired = new Map<string, Set<FeedId>>()
 
   constructor(options: KnowledgeOptions) {
     this.#options = options
@@ -89,6 +89,8 @@ export class Knowledge {
     const owner = holder === this.#options.feed ? this.#options.region : this.#holders.get(holder)?.region
     if (owner !== undefined && owner !== region)
       throw new SojournError('LINK_REGION', `${quoted(region)} gives the feed of ${quoted(owner)} for its own`)
+    // What a region writes now is no earlier incarnation of any: a copy of its directory may have said so under another name.
+    for (const feeds of this.#retired.values()) feeds.delete(holder)
     for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
     if (this.#holders.size >= this.#options.maxFeeds) this.#forgetHolder()
     this.#holders.set(holder, { region, vector: new Map() })

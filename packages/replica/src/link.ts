@@ -1,5 +1,6 @@
-import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { isSojournError, quoted, resumeFrom, SojournError } from '@sojourn/core'
+/** One authenticated connection to a peer, and what is said on it. */
+import type { Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
+import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
   type Acks,
@@ -18,6 +19,8 @@ import type { Applied, Entry } from './exchange.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
 import { Outbound, type Peer } from './outbound.js'
+import { Pulse } from './pulse.js'
+import type { TrustedClock } from './trusted-clock.js'
 
 /** How long acks that nobody waits for may be saved up. */
 const LAZY_ACK_MS = 20
@@ -27,7 +30,7 @@ export interface LinkHost {
   readonly region: string
   readonly store: RecordStore
   readonly knowledge: Knowledge
-  readonly clock: Clock
+  readonly clock: TrustedClock
   readonly limits: Limits
   readonly heartbeatMs: number
   readonly linkTimeoutMs: number
@@ -74,24 +77,26 @@ export class Link {
   readonly #told = new Map<string, number>()
   #ackTimer: Timer | undefined
   #heartbeatTimer: Timer | undefined
-  readonly #openedAt: number
-  #heardAt: number
-  #lastHeartbeat: { sentAt: number; at: number } | undefined
-  #rttMs: number | undefined
-  #skewMs = 0
+  readonly #pulse: Pulse
   /** Where the peer's feed ended when it last said so. */
   #peerHead: number | undefined
   #closed = false
   #closedFor: SojournError | undefined
 
-  constructor(host: LinkHost, connection: Connection, peer: { region: string; hello: Hello; dialled: boolean }) {
+  /** @param greetedMs how long ago the hello can have been written at most */
+  constructor(
+    host: LinkHost,
+    connection: Connection,
+    peer: { region: string; hello: Hello; dialled: boolean },
+    greetedMs: number,
+  ) {
     const { hello } = peer
     this.#host = host
     this.#connection = connection
     this.dialled = peer.dialled
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
-    this.#openedAt = this.#heardAt = host.clock.monotonic()
-    this.#checkSkew(hello.clock - host.clock.now())
+    this.#pulse = new Pulse({ ...host, region: peer.region })
+    this.#pulse.checkSkew(hello.clock, greetedMs)
     const { store, knowledge, limits, clock } = host
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
@@ -139,8 +144,8 @@ export class Link {
       state: this.#outbound.state,
       behind,
       lagMs: since === undefined ? 0 : Math.max(0, clock.monotonic() - since),
-      rttMs: this.#rttMs,
-      skewMs: this.#skewMs,
+      rttMs: this.#pulse.rttMs,
+      skewMs: this.#pulse.skewMs,
       bufferedBytes: this.#connection.bufferedBytes,
       toReceive:
         this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
@@ -148,9 +153,19 @@ export class Link {
     }
   }
 
+  /** Asks the peer for a sign of life; {@link answeredSince} says whether it came. */
+  challenge(): void {
+    this.#sendHeartbeat()
+  }
+
+  /** Whether the peer has received something that was sent after `time`, on the monotonic clock, and said so. */
+  answeredSince(time: number): boolean {
+    return this.#pulse.answeredSince(time)
+  }
+
   /** How long the link has stood. */
   get ageMs(): number {
-    return this.#host.clock.monotonic() - this.#openedAt
+    return this.#pulse.ageMs
   }
 
   get isClosed(): boolean {
@@ -191,9 +206,8 @@ export class Link {
 
   /** @throws what the connection must be closed for */
   received(frame: Uint8Array): void {
-    const { limits, clock } = this.#host
-    this.#heardAt = clock.monotonic()
-    this.#dispatch(decodeMessage(frame, limits.maxFrameBytes))
+    this.#pulse.heard()
+    this.#dispatch(decodeMessage(frame, this.#host.limits.maxFrameBytes))
   }
 
   #dispatch(message: Message): void {
@@ -301,7 +315,7 @@ export class Link {
   #beat(): void {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
-    if (clock.monotonic() - this.#heardAt > linkTimeoutMs) {
+    if (this.#pulse.isSilent()) {
       this.close(new SojournError('LINK_TIMEOUT', `nothing heard for ${linkTimeoutMs} ms`))
       return
     }
@@ -310,17 +324,13 @@ export class Link {
   }
 
   #sendHeartbeat(): void {
-    const { clock, store, knowledge } = this.#host
+    const { store, knowledge } = this.#host
     // A socket that does not drain needs no heartbeats on top.
     if (this.#connection.bufferedBytes > this.#host.limits.maxBufferedBytes) return
     this.#outbound.flushLeftOut()
-    const last = this.#lastHeartbeat
     this.send({
       type: 'heartbeat',
-      sentAt: Math.round(clock.monotonic() * 1_000),
-      echo: last?.sentAt ?? 0,
-      echoAge: last ? Math.round((clock.monotonic() - last.at) * 1_000) : 0,
-      clock: clock.now(),
+      ...this.#pulse.beat(),
       head: store.committed,
       sum: this.#host.sum(),
       vector: knowledge.held(),
@@ -329,11 +339,8 @@ export class Link {
   }
 
   #heartbeat(message: Heartbeat): void {
-    const { clock, knowledge } = this.#host
-    const now = clock.monotonic()
-    if (message.echo > 0) this.#rttMs = Math.max(0, now - (message.echo + message.echoAge) / 1_000)
-    this.#lastHeartbeat = { sentAt: message.sentAt, at: now }
-    this.#checkSkew(message.clock + (this.#rttMs ?? 0) / 2 - clock.now())
+    const { knowledge } = this.#host
+    this.#pulse.received(message)
     this.#setLinked(message.linked)
     for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
     this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
@@ -341,16 +348,6 @@ export class Link {
     this.inbound.heard(message.head, message.vector)
     if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
     this.#host.summed(this, message.sum)
-  }
-
-  #checkSkew(skewMs: number): void {
-    this.#skewMs = skewMs
-    const { maxClockSkewMs } = this.#host
-    if (Math.abs(skewMs) > maxClockSkewMs)
-      throw new SojournError(
-        'LINK_SKEW',
-        `the clock of ${quoted(this.peer.region)} is off by ${Math.round(skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
-      )
   }
 
   #fail(error: unknown): void {

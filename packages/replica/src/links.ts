@@ -1,29 +1,23 @@
+/** The links of a replica: who may connect, and which connection is kept. */
 import type {
   Connection,
+  ConnectionFault,
   ConnectionHandler,
   ErrorCode,
   FeedId,
   Listener,
   Random,
-  Timer,
   Transport,
 } from '@sojourn/core'
 import { isSojournError, quoted, SojournError } from '@sojourn/core'
 import type { Hello } from '@sojourn/wire'
+import { Dialers } from './dialers.js'
 import { codeOfReason, Handshake } from './handshake.js'
 import { settleClaims } from './inbound.js'
 import { Link, type LinkHost } from './link.js'
+import { type LinkChange, type LinkFailure, LinkFailures } from './link-failures.js'
+import { Namesakes } from './namesakes.js'
 import { Stalls } from './stalls.js'
-
-/** What became of a connection to a region; `code` says why, where it was refused or lost. */
-export interface LinkChange {
-  readonly region: string
-  readonly state: 'up' | 'live' | 'behind' | 'down' | 'refused'
-  readonly code?: ErrorCode
-  readonly why?: string
-  /** `behind`: whether the whole feed is read, because nothing of it is known to be held. */
-  readonly whole?: boolean
-}
 
 export interface LinksOptions {
   readonly region: string
@@ -40,26 +34,22 @@ export interface LinksOptions {
   readonly changed: (change: LinkChange) => void
 }
 
-/** A first try to dial again; each further one waits up to twice as long. */
-const MIN_RECONNECT_DELAY_MS = 50
-
 /** A link that stood so long was a link. */
 const STEADY_MS = 100
 
-interface Dialler {
-  readonly region: string
-  readonly url: string
-  delayMs: number
-  timer: Timer | undefined
-  connection: Connection | undefined
-}
+/** A peer that hears another process under our name lets us in for a moment, until that one is back. */
+const KEPT_MS = 2_000
 
 /** One link for each region at most, whoever dialled: opens, authenticates, keeps and replaces connections. */
 export class Links {
   readonly #options: LinksOptions
   readonly #host: LinkHost
   readonly #links = new Map<string, Link>()
-  readonly #diallers = new Map<string, Dialler>()
+  readonly #dialers: Dialers
+  readonly #failures = new LinkFailures()
+  readonly #namesakes: Namesakes
+  /** Peers that refused us because they hear another process under our name. */
+  readonly #takenAt = new Set<string>()
   /** Bytes of frames that crossed links with each member, since the replica was opened. */
   readonly #traffic = new Map<string, { sent: number; received: number }>()
   readonly #stalls: Stalls
@@ -96,41 +86,42 @@ export class Links {
       minStallMs: options.host.linkTimeoutMs,
       links: () => this.#links.values(),
     })
-    for (const [region, url] of options.peers) this.#addDialler(region, url)
-  }
-
-  #addDialler(region: string, url: string | null): void {
-    if (url === null) return
-    this.#diallers.set(region, {
-      region,
-      url,
-      delayMs: MIN_RECONNECT_DELAY_MS,
-      timer: undefined,
-      connection: undefined,
+    const { clock, heartbeatMs } = options.host
+    this.#namesakes = new Namesakes({ clock, heartbeatMs })
+    const { random, transport, maxReconnectDelayMs } = options
+    this.#dialers = new Dialers({
+      clock,
+      random,
+      transport,
+      transportOptions: this.#transport,
+      maxReconnectDelayMs,
+      isWanted: (region) => !this.#closed && !this.#isolated && !this.#links.has(region),
+      attend: (connection, region) => this.#attend(connection, region),
     })
+    for (const [region, url] of options.peers) this.#dialers.add(region, url)
   }
 
   /** A region became a member, or has another address. A link that stands is kept. */
   add(region: string, url: string | null): void {
-    this.#dropDialler(region)
-    this.#addDialler(region, url)
-    const dialler = this.#diallers.get(region)
-    if (dialler) this.#dial(dialler)
+    this.#dropDialer(region)
+    this.#dialers.add(region, url)
+    this.#dialers.dial(region)
   }
 
   /** A region is no member any more. */
   remove(region: string): void {
-    this.#dropDialler(region)
+    this.#dropDialer(region)
     this.#traffic.delete(region)
+    this.#failures.forget(region)
+    this.#namesakes.forget(region)
+    this.#takenAt.delete(region)
     this.#links.get(region)?.close(new SojournError('LINK_REGION', `${quoted(region)} was removed from the regions`))
   }
 
-  #dropDialler(region: string): void {
-    const dialler = this.#diallers.get(region)
-    this.#diallers.delete(region)
-    dialler?.timer?.cancel()
+  #dropDialer(region: string): void {
+    const connection = this.#dialers.drop(region)
     // A connection that became the link is the link's.
-    if (dialler?.connection && !this.#links.has(region)) dialler.connection.close('LINK_REGION: the address changed')
+    if (connection && !this.#links.has(region)) connection.close('LINK_REGION: the address changed')
   }
 
   /** The feeds that come here directly, so that nobody else need send them. */
@@ -172,8 +163,25 @@ export class Links {
     return { maxFrameBytes, connectTimeoutMs: this.#host.linkTimeoutMs, maxHandshakes, maxHandshakesPerAddress }
   }
 
+  /** Of connections with a region: the last failure, when it is dialled next (milliseconds since the epoch), and how often each reason was met. */
+  failuresOf(region: string): {
+    readonly lastError: LinkFailure | undefined
+    readonly nextTryAt: number | undefined
+    readonly failures: ReturnType<LinkFailures['counts']>
+  } {
+    const nextTryAt = this.#dialers.nextTryAt(region)
+    return { lastError: this.#failures.last(region), nextTryAt, failures: { ...this.#failures.counts(region) } }
+  }
+
+  /** Peers that hear another process under this region's name, and keep that one. */
+  get takenAt(): string[] {
+    for (const region of this.#takenAt)
+      if ((this.#links.get(region)?.ageMs ?? 0) >= KEPT_MS) this.#takenAt.delete(region)
+    return [...this.#takenAt]
+  }
+
   dialAll(): void {
-    for (const dialler of this.#diallers.values()) this.#dial(dialler)
+    this.#dialers.dialAll()
   }
 
   /** Closes every link and refuses new ones until {@link rejoin}. */
@@ -184,15 +192,11 @@ export class Links {
 
   rejoin(): void {
     this.#isolated = false
-    for (const dialler of this.#diallers.values()) dialler.delayMs = MIN_RECONNECT_DELAY_MS
     this.dialAll()
   }
 
   #hangUp(why: SojournError): void {
-    for (const dialler of this.#diallers.values()) {
-      dialler.timer?.cancel()
-      dialler.timer = undefined
-    }
+    this.#dialers.rest()
     for (const connection of this.#strangers) connection.close(why.message)
     for (const link of [...this.#links.values()]) link.close(why)
   }
@@ -204,58 +208,17 @@ export class Links {
     await this.#listener?.close()
   }
 
-  #dial(dialler: Dialler): void {
-    if (this.#closed || this.#isolated || dialler.connection || dialler.timer || this.#links.has(dialler.region)) return
-    let connection: Connection | undefined
-    const handler = this.#attend(
-      {
-        send: (frame) => connection?.send(frame),
-        get bufferedBytes() {
-          return connection?.bufferedBytes ?? 0
-        },
-        close: (why) => connection?.close(why),
-        authenticated: () => connection?.authenticated?.(),
-      },
-      dialler.region,
-    )
-    connection = this.#options.transport.dial(
-      dialler.url,
-      {
-        ...handler,
-        closed: (why, fault) => {
-          dialler.connection = undefined
-          handler.closed(why, fault)
-          this.#redial(dialler)
-        },
-      },
-      this.#transport,
-    )
-    dialler.connection = connection
-  }
-
-  #redial(dialler: Dialler): void {
-    if (this.#closed || this.#isolated || dialler.timer || this.#diallers.get(dialler.region) !== dialler) return
-    const { maxReconnectDelayMs, random } = this.#options
-    // Full jitter: regions that lost each other at one time must not dial in step for ever.
-    const [byte = 0] = random.bytes(1)
-    const delayMs = 1 + (dialler.delayMs * byte) / 255
-    dialler.delayMs = Math.min(dialler.delayMs * 2, maxReconnectDelayMs)
-    dialler.timer = this.#host.clock.after(delayMs, () => {
-      dialler.timer = undefined
-      this.#dial(dialler)
-    })
-  }
-
   #accept(connection: Connection): ConnectionHandler {
     return this.#attend(connection, undefined)
   }
 
   /** Follows a connection from its first frame to its end. */
   #attend(connection: Connection, dials: string | undefined): ConnectionHandler {
-    const { region, secret, random, peers, hello, changed } = this.#options
+    const { region, secret, random, peers, hello } = this.#options
     const { clock, limits, linkTimeoutMs } = this.#host
     let link: Link | undefined
     let refusal: SojournError | undefined
+    const startedAt = clock.monotonic()
     const handshake = new Handshake({
       connection,
       region,
@@ -270,7 +233,9 @@ export class Links {
         patience.cancel()
         this.#strangers.delete(connection)
         this.#callers.delete(connection)
-        link = this.#admit(new Link(this.#host, this.#counted(connection, peer.region), peer))
+        this.#settleNames(peer.region, peer.hello.feed)
+        const counted = this.#counted(connection, peer.region)
+        link = this.#admit(new Link(this.#host, counted, peer, clock.monotonic() - startedAt))
       },
     })
     const refuse = (error: unknown) => {
@@ -279,9 +244,13 @@ export class Links {
       link?.stop()
       connection.close(refusal.message)
     }
-    const patience = clock.after(linkTimeoutMs, () =>
-      refuse(new SojournError('LINK_TIMEOUT', `no handshake within ${linkTimeoutMs} ms`)),
-    )
+    let isOpen = dials === undefined
+    const patience = clock.after(linkTimeoutMs, () => {
+      const [code, what] = isOpen
+        ? (['LINK_TIMEOUT', 'handshake'] as const)
+        : (['LINK_UNREACHABLE', 'connection'] as const)
+      refuse(new SojournError(code, `no ${what} within ${linkTimeoutMs} ms`))
+    })
     this.#strangers.add(connection)
     if (dials === undefined) this.#callers.set(connection, refuse)
     // A listener's connection is handed to its handler only after this returns.
@@ -289,7 +258,10 @@ export class Links {
       clock.soon(() => refuse(new SojournError('LINK_CLOSED', 'the region is isolated')))
     else if (this.#callers.size > limits.maxHandshakes) this.#refuseOldest()
     return {
-      opened: () => handshake.opened(),
+      opened: () => {
+        isOpen = true
+        handshake.opened()
+      },
       received: (frame) => {
         if (refusal) return
         try {
@@ -302,17 +274,18 @@ export class Links {
         }
       },
       drained: () => link?.drained(),
-      closed: (why, fault) => {
+      closed: (why, transportCode, fault) => {
         patience.cancel()
         this.#strangers.delete(connection)
         this.#callers.delete(connection)
         // What a stranger gives for a reason counts for nothing; a peer, or whom we dialled, may tell us what is wrong with us.
         const isKnown = link !== undefined || dials !== undefined
         const ours = refusal ?? link?.closedFor
-        const code = ours?.code ?? fault ?? (isKnown ? codeOfReason(why) : undefined)
-        const told = { region: dials ?? handshake.peer, ...(code && { code }), why: ours?.message ?? why }
-        if (link) this.#lost(link, told)
-        else if (code && code !== 'LINK_CLOSED' && code !== 'LINK_DUPLICATE') changed({ state: 'refused', ...told })
+        const code = ours?.code ?? transportCode ?? (isKnown ? codeOfReason(why) : undefined)
+        const kind = ours?.code === 'LINK_UNREACHABLE' ? 'timeout' : fault
+        const of = { region: dials ?? handshake.peer, code, fault: kind, why: ours?.message ?? why }
+        if (link) this.#lost(link, of)
+        else this.#refused(of, dials !== undefined)
       },
     }
   }
@@ -324,6 +297,27 @@ export class Links {
     const [connection, refuse] = oldest
     this.#callers.delete(connection)
     refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)'))
+  }
+
+  /** A connection ended before it became a link. */
+  #refused({ region, code, fault, why }: Ended, isDialed: boolean): void {
+    // Whoever closes, or isolates himself, or changes an address, knows it.
+    if (isDialed && (this.#closed || this.#isolated || !this.#dialers.has(region))) return
+    if (code === 'LINK_DUPLICATE') return
+    const known = code ?? (isDialed ? 'LINK_UNREACHABLE' : undefined)
+    if (known === undefined || (known === 'LINK_CLOSED' && !isDialed)) return
+    const failure = this.#noted({ region, code: known, fault, why })
+    this.#options.changed({ region, state: known === 'LINK_UNREACHABLE' ? 'unreachable' : 'refused', ...failure })
+  }
+
+  #noted({ region, code = 'LINK_CLOSED', fault, why }: Ended): Omit<LinkFailure, 'at'> {
+    const isUnreachable = code === 'LINK_UNREACHABLE' || (code === 'LINK_CLOSED' && fault !== undefined)
+    const failure = { code, reason: isUnreachable ? (fault ?? 'other') : code, why }
+    if (this.#options.peers.has(region)) {
+      this.#failures.noted(region, { ...failure, at: this.#host.clock.now() })
+      if (code === 'LINK_REGION_TAKEN') this.#takenAt.add(region)
+    }
+    return failure
   }
 
   #trafficOf(region: string): { sent: number; received: number } {
@@ -348,6 +342,16 @@ export class Links {
     }
   }
 
+  /** @throws LINK_REGION_TAKEN, LINK_DUPLICATE: see {@link Namesakes.settle} */
+  #settleNames(region: string, feed: FeedId): void {
+    const current = this.#links.get(region)
+    const second = current && this.#namesakes.settle(current, feed)
+    if (!second) return
+    const failure = this.#noted({ region, code: second.code, why: second.message })
+    this.#options.changed({ region, state: 'refused', ...failure })
+    current.close(second)
+  }
+
   /** Two regions may dial each other at one time: both sides keep the connection of the region whose name sorts first. */
   #admit(link: Link): Link {
     const { region } = link.peer
@@ -367,6 +371,7 @@ export class Links {
       )
     }
     this.#links.set(region, link)
+    this.#namesakes.met(region, link.peer.feed)
     if (!current) this.#options.changed({ region, state: 'up' })
     link.start()
     if (current) this.#options.replaced(current, link)
@@ -375,7 +380,7 @@ export class Links {
     return link
   }
 
-  #lost(link: Link, told: Omit<LinkChange, 'state'>): void {
+  #lost(link: Link, { code, fault, why }: Ended): void {
     link.stop()
     this.#stalls.forget(link)
     const { region } = link.peer
@@ -383,11 +388,17 @@ export class Links {
     if (this.#links.get(region) !== link) return
     this.#links.delete(region)
     for (const other of this.#links.values()) other.linksChanged(true)
-    this.#options.changed({ state: 'down', ...told })
-    const dialler = this.#diallers.get(region)
-    if (dialler === undefined) return
+    const { reason } = this.#noted({ region, code, fault, why })
+    this.#options.changed({ region, state: 'down', ...(code && { code }), reason, why })
     // A link that is lost as soon as it stands (a disk that refuses everything) is not dialled faster than one that never stood.
-    if (link.ageMs >= STEADY_MS) dialler.delayMs = MIN_RECONNECT_DELAY_MS
-    this.#redial(dialler)
+    this.#dialers.lost(region, link.ageMs >= STEADY_MS)
   }
+}
+
+/** How a connection ended. */
+interface Ended {
+  readonly region: string
+  readonly code?: ErrorCode | undefined
+  readonly fault?: ConnectionFault | undefined
+  readonly why: string
 }

@@ -26,6 +26,7 @@ import {
 } from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
 import { isRegionName, REGION_NAMES } from '@sojourn/wire'
+import { TrustedClock } from './trusted-clock.js'
 import { webSocketTransport } from './websocket.js'
 
 /** Where the world plugs in; see @sojourn/core `ports.ts`. */
@@ -117,7 +118,7 @@ export interface Settings {
   readonly maxReconnectDelayMs: number
   readonly digestIntervalMs: number
   readonly limits: Limits
-  readonly ports: Ports
+  readonly ports: Ports & { readonly clock: TrustedClock }
 }
 
 const MIN_SECRET_CHARS = 16
@@ -229,6 +230,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
   regionsNeeded(write, members, 'consistency.write')
   const clock = options.ports?.clock ?? systemClock
   const { idleTimeoutMs, maxLifetimeMs } = lifetimesOf(session)
+  const maxClockSkewMs = parseDuration(options.maxClockSkew ?? '5s', 'maxClockSkew')
   const settings: Settings = {
     region,
     location,
@@ -246,7 +248,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     write,
     timeoutMs: parseDuration(timeout, 'consistency.timeout'),
     fsync: options.fsync ?? 'everysec',
-    maxClockSkewMs: parseDuration(options.maxClockSkew ?? '5s', 'maxClockSkew'),
+    maxClockSkewMs,
     purgeGraceMs: parseDuration(options.purgeGrace ?? '1m', 'purgeGrace'),
     heartbeatMs: parseDuration(links.heartbeat ?? '1s', 'links.heartbeat'),
     linkTimeoutMs: parseDuration(links.timeout ?? '5s', 'links.timeout'),
@@ -254,7 +256,12 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     digestIntervalMs: parseDuration(links.digestInterval ?? '1s', 'links.digestInterval'),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     ports: {
-      clock,
+      clock: new TrustedClock({
+        clock,
+        maxSkewMs: maxClockSkewMs,
+        isPeer: (name) => peers.has(name),
+        peerCount: () => peers.size,
+      }),
       random: options.ports?.random ?? systemRandom,
       storage: options.ports?.storage ?? levelEngine,
       transport: options.ports?.transport ?? webSocketTransport(clock),

@@ -1,7 +1,8 @@
 /** Collects what is due, asking nobody: reports sessions whose deadline passed, and a grace later removes all that is left of them. */
-import type { Clock, SessionKey, SessionRecord, Timer } from '@sojourn/core'
+import type { SessionKey, SessionRecord, Timer } from '@sojourn/core'
 import { dueAt, expiresAt } from '@sojourn/core'
 import type { Reading, RecordStore } from '@sojourn/store'
+import type { TrustedClock } from './trusted-clock.js'
 
 /** However far the next deadline is: the wall clock may have stepped. */
 const MAX_SLEEP_MS = 10_000
@@ -14,7 +15,7 @@ const RECORDS_A_TURN = 128
 
 export interface ReaperOptions {
   readonly store: RecordStore
-  readonly clock: Clock
+  readonly clock: TrustedClock
   readonly purgeGraceMs: number
   /** A live session's deadline passed. */
   readonly expired: (key: SessionKey, cause: 'idle' | 'absolute') => void
@@ -43,6 +44,11 @@ export class Reaper {
       this.#sleep(this.#options.store.index.nextDue)
   }
 
+  /** What can be done by the clock may be more than before. */
+  wake(): void {
+    if (!this.#running) this.#sleep(0)
+  }
+
   #sleep(until: number): void {
     const { clock } = this.#options
     this.#timer?.cancel()
@@ -58,7 +64,7 @@ export class Reaper {
     this.#wakesAt = Number.POSITIVE_INFINITY
     this.#running = this.#collect()
       .then(
-        () => store.index.nextDue,
+        () => (clock.isKnown ? store.index.nextDue : clock.now() + RETRY_MS),
         (error: unknown) => {
           failed(error)
           return clock.now() + RETRY_MS
@@ -73,6 +79,7 @@ export class Reaper {
   async #collect(): Promise<void> {
     const { store, clock } = this.#options
     let now = clock.now()
+    if (!clock.isKnown) return
     for (let count = 1; !this.#closed; count++) {
       const key = store.index.firstDue(now)
       if (key === undefined) break
@@ -101,9 +108,9 @@ export class Reaper {
 
   /** Comes back to it where the disk refuses that. */
   #purge(key: SessionKey, now: number): void {
-    const { store, failed } = this.#options
+    const { store, clock, failed } = this.#options
     store.postpone(key, now + RETRY_MS)
-    store.purge(key).catch(failed)
+    if (clock.mayPurge) store.purge(key).catch(failed)
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,8 @@ import { Exchange, type RepairCause } from './exchange.js'
 import { Inquiries } from './inquiries.js'
 import { Knowledge } from './knowledge.js'
 import type { Link } from './link.js'
-import { type LinkChange, Links } from './links.js'
+import type { LinkChange } from './link-failures.js'
+import { Links } from './links.js'
 import type { Settings } from './options.js'
 import { Reaper } from './reaper.js'
 import { WriteQuorum } from './write-quorum.js'
@@ -34,12 +35,15 @@ export class Runtime {
     commits: 0,
     refused: {} as Record<string, number>,
     repaired: { read: 0, digest: 0, rot: 0 } as Record<RepairCause, number>,
+    refusedItems: 0,
     catchUps: 0,
     fullCatchUps: 0,
     rotten: 0,
   }
   /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
   readonly #healing = new Set<SessionKey>()
+  /** Peers whose clock, or ours, was off when they were last not linked. */
+  readonly #skewed = new Set<string>()
   #closing = false
 
   private constructor(settings: Settings, store: RecordStore) {
@@ -73,11 +77,13 @@ export class Runtime {
       },
     })
     const failed = (error: unknown) => this.failed(error)
+    clock.watch(() => this.#clockChanged())
     this.exchange = new Exchange({
       store,
       limits,
       now: () => clock.now(),
       actors: this.actors,
+      refused: (region, count) => this.#refusedItems(region, count),
       repaired: (cause, count) => {
         this.totals.repaired[cause] += count
       },
@@ -120,7 +126,7 @@ export class Runtime {
         type: 'hello',
         feed: store.actor,
         lineage: store.lineage,
-        clock: clock.now(),
+        clock: clock.wall(),
         vector: this.knowledge.held(),
         walked: this.knowledge.walks(),
       }),
@@ -154,7 +160,7 @@ export class Runtime {
     })
   }
 
-  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
+  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
   static async open(settings: Settings): Promise<Runtime> {
     // The store tells of its commits, and asks for the vector, from the moment it is open; both need the rest.
     let runtime: Runtime | undefined
@@ -162,6 +168,7 @@ export class Runtime {
     const store = await RecordStore.open({
       engine: ports.storage,
       location,
+      region: settings.region,
       clock: ports.clock,
       random: ports.random,
       fsync,
@@ -226,6 +233,28 @@ export class Runtime {
     this.events.emit('fault', { code, message: error instanceof Error ? error.message : String(error) })
   }
 
+  #refusedItems(region: string, count: number): void {
+    this.totals.refusedItems += count
+    const text = `${region} sent ${count} sessions whose leases are stamped more than a day ahead of the clock here; they are left out`
+    this.failed(new SojournError('ITEM_REFUSED', text))
+  }
+
+  #clockChanged(): void {
+    const { clock } = this.settings.ports
+    if (this.#closing) return
+    this.reaper.wake()
+    if (clock.isTrusted) return
+    const off = `the wall clock is off by ${(clock.offByMs / 1_000).toFixed(1)} s: it jumped, or most regions disagree with it`
+    this.failed(new SojournError('CLOCK_UNTRUSTED', `${off}; nothing is purged until they agree`))
+  }
+
+  /** Regions whose clocks had differed may hold what the others do not: compares all with them, once. */
+  #compareAfterSkew({ region, state, code }: LinkChange): void {
+    if (code === 'LINK_SKEW') this.#skewed.add(region)
+    if (state === 'live' && this.#skewed.delete(region))
+      this.digests.compareAll().catch((error: unknown) => this.failed(error))
+  }
+
   /** What was lost with the disk's help is said when there is somebody to hear it; peers are asked as soon as there are links. */
   #reportRecovery(): void {
     const { corrupt, lostEntries } = this.store.recovered
@@ -267,7 +296,9 @@ export class Runtime {
 
   #linkChanged(change: LinkChange): void {
     const { refused } = this.totals
-    if (change.code && change.code !== 'LINK_CLOSED') refused[change.code] = (refused[change.code] ?? 0) + 1
+    this.#compareAfterSkew(change)
+    if (change.code && change.code !== 'LINK_CLOSED' && change.state !== 'unreachable')
+      refused[change.code] = (refused[change.code] ?? 0) + 1
     if (change.state === 'behind') this.totals.catchUps++
     if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined

@@ -1,4 +1,5 @@
 import type { RepairCause } from './exchange.js'
+import type { LinkFailure, LinkReason } from './link-failures.js'
 import type { Runtime } from './runtime.js'
 
 export interface LinkStatus {
@@ -20,6 +21,12 @@ export interface LinkStatus {
   readonly held: number | undefined
   /** Bytes of frames, since the replica was opened. */
   readonly bytes: { readonly sent: number; readonly received: number }
+  /** The last connection with the peer that failed or was lost; undefined where none was since the replica was opened. */
+  readonly lastError: LinkFailure | undefined
+  /** When the peer is dialled next, milliseconds since the epoch; undefined where it is linked, being dialled, or not dialled from here. */
+  readonly nextTryAt: number | undefined
+  /** How many did, by reason, since the replica was opened. */
+  readonly failures: { readonly [reason in LinkReason]?: number }
 }
 
 export interface ReplicaStatus {
@@ -27,6 +34,8 @@ export interface ReplicaStatus {
   /** This opening of the store: its feed and the actor of its changes. */
   readonly replica: string
   readonly isolated: boolean
+  /** Peers that refuse this replica because they are linked with another process that runs as the same region. */
+  readonly takenAt: readonly string[]
   /** Live sessions. */
   readonly sessions: number
   /** Sessions past their deadline that are not purged yet. */
@@ -37,6 +46,8 @@ export interface ReplicaStatus {
   /** How far the feeds of other replicas are held here: feed → sequence. */
   readonly vector: { readonly [feed: string]: number }
   readonly links: { readonly [region: string]: LinkStatus }
+  /** `isTrusted`: the wall clock did not jump, and agrees with most peers. `offBy`: how far it is ahead of them else, milliseconds. */
+  readonly clock: { readonly isTrusted: boolean; readonly offBy: number }
   /** `hits`: calls that found their record in memory; `misses`: calls that did not. Since the replica was opened. */
   readonly cache: { readonly entries: number; readonly bytes: number; readonly hits: number; readonly misses: number }
   readonly recentBytes: number
@@ -58,6 +69,8 @@ export interface ReplicaStatus {
     readonly refused: { readonly [code: string]: number }
     /** Records mended, by what showed that they were wrong. */
     readonly repaired: { readonly [cause in RepairCause]: number }
+    /** Items of peers that were left out, because no sound peer sends them. */
+    readonly refusedItems: number
     /** Times that a link fell back to reading the feed from the disk. */
     readonly catchUps: number
     /** Those of them that read all of it. */
@@ -80,19 +93,21 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
   const { settings, store, knowledge, links, writes, inquiries, totals } = runtime
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
-    const bytes = { ...links.trafficWith(region) }
-    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), bytes }
+    const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
+    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), ...more }
     const { state, behind, lagMs, rttMs, skewMs, bufferedBytes, toReceive, held } = link.status
-    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, held, bytes }
+    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, held, ...more }
   }
   return {
     region: settings.region,
     replica: store.actor,
     isolated: links.isIsolated,
+    takenAt: links.takenAt,
     ...store.counts,
     head: store.committed,
     vector: Object.fromEntries(knowledge.vector),
     links: Object.fromEntries([...settings.peers.keys()].map((region) => [region, linkStatus(region)])),
+    clock: { isTrusted: settings.ports.clock.isTrusted, offBy: settings.ports.clock.offByMs },
     cache: store.cached,
     recentBytes: store.tail.bytes,
     store: store.figures,

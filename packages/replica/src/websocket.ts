@@ -2,6 +2,7 @@
 import {
   type Clock,
   type Connection,
+  type ConnectionFault,
   type ConnectionHandler,
   checkOption,
   checkOptions,
@@ -17,10 +18,17 @@ import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
 import { Admission } from './admission.js'
 import { closeWebSocket, frameFault } from './websocket-closing.js'
+import { faultOf, textOf } from './websocket-faults.js'
 import { type CreateServer, listenForWebSockets } from './websocket-listener.js'
 
-/** How Node's codes of TLS and certificate faults begin. */
-const TLS_FAULT = /^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA)/
+/** The code of a close that nobody announced (RFC 6455, section 7.1.5). */
+const ABNORMAL_CLOSE = 1006
+
+interface Failure {
+  readonly why: string
+  readonly code?: ErrorCode | undefined
+  readonly fault?: ConnectionFault
+}
 
 const attach = (
   socket: WebSocket,
@@ -28,7 +36,7 @@ const attach = (
 ): { connection: Connection; handle: (to: ConnectionHandler) => void; admitted: (by: Admission) => void } => {
   let admission: Admission | undefined
   let handler: ConnectionHandler | undefined
-  let failure: { readonly why: string; readonly code?: ErrorCode } | undefined
+  let failure: Failure | undefined
   const connection: Connection = {
     send(frame) {
       if (socket.readyState === WebSocket.OPEN) socket.send(frame, { binary: true }, () => handler?.drained())
@@ -43,9 +51,9 @@ const attach = (
     authenticated: () => admission?.authenticated(),
   }
   socket.on('error', (error: Error & { code?: string }) => {
-    const isTls = error.code !== undefined && TLS_FAULT.test(error.code)
-    const code = frameFault(error) ?? (isTls ? 'LINK_TLS' : undefined)
-    failure ??= { why: error.message, ...(code && { code }) }
+    const fault = faultOf(error)
+    const code = frameFault(error) ?? (fault === 'tls' ? 'LINK_TLS' : undefined)
+    failure ??= { why: textOf(error), code, fault }
   })
   return {
     connection,
@@ -65,9 +73,10 @@ const attach = (
           connection.close('FRAME_INVALID: a text frame')
         }
       })
-      socket.on('close', (_code: number, reason: Buffer) => {
+      socket.on('close', (closeCode: number, reason: Buffer) => {
         handler = undefined
-        to.closed(failure?.why ?? reason.toString(), failure?.code)
+        if (closeCode === ABNORMAL_CLOSE) failure ??= { why: 'the connection was cut', fault: 'reset' }
+        to.closed(failure?.why ?? reason.toString(), failure?.code, failure?.fault)
       })
     },
   }

@@ -205,6 +205,18 @@ export class Metrics {
         for (const [code, count] of Object.entries(status().totals.refused)) set({ code }, count)
       },
     )
+    this.#total(
+      'sojourn_refused_items_total',
+      'Items of peers that were left out, such as leases stamped far ahead',
+      [],
+      (set) => set({}, status().totals.refusedItems),
+    )
+    this.#gauge(
+      'sojourn_clock_trusted',
+      '0 where the wall clock jumped, or most regions disagree with it',
+      [],
+      (gauge) => gauge.set(status().clock.isTrusted ? 1 : 0),
+    )
     this.#total('sojourn_repairs_total', 'Records that were mended, by what showed it', ['cause'], (set) => {
       for (const [cause, count] of Object.entries(status().totals.repaired)) set({ cause }, count)
     })
@@ -217,6 +229,7 @@ export class Metrics {
       set({ kind: 'partial' }, catchUps - fullCatchUps)
     })
     this.#watchLinks(replica)
+    this.#watchFailures(replica)
     this.#watchClients()
   }
 
@@ -253,6 +266,18 @@ export class Metrics {
         set({ peer, direction: 'received' }, bytes.received)
       }
     })
+  }
+
+  #watchFailures(replica: Replica): void {
+    this.#total(
+      'sojourn_link_failures_total',
+      'Connections with peers that did not come about, or were lost, by reason',
+      ['peer', 'reason'],
+      (set) => {
+        for (const [peer, { failures }] of Object.entries(replica.status().links))
+          for (const [reason, count] of Object.entries(failures)) set({ peer, reason }, count)
+      },
+    )
   }
 
   #watchClients(): void {

@@ -1,9 +1,10 @@
-import type { Clock } from '@sojourn/core'
-import type { LinkStatus } from '@sojourn/replica'
+/** Whether requests should come to this server. */
+import type { Clock, ErrorCode } from '@sojourn/core'
+import type { ReplicaStatus } from '@sojourn/replica'
 
 export interface ReadinessOptions {
   readonly clock: Clock
-  readonly links: () => { readonly [region: string]: LinkStatus }
+  readonly replica: () => Pick<ReplicaStatus, 'links' | 'clock' | 'takenAt'>
   /** A peer that is not linked this long after the start is taken for down. */
   readonly peerWaitMs: number
   /** The store came from a backup: what ended since, every peer must have told. */
@@ -11,9 +12,24 @@ export interface ReadinessOptions {
   readonly isRemoved: () => boolean
 }
 
+/** Of links with these errors both sides are there, and one is wrong: the one that has them with everybody. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  'LINK_VERSION',
+  'LINK_SECRET',
+  'LINK_REGION',
+  'LINK_SKEW',
+  'LINK_TLS',
+  'FRAME_INVALID',
+  'FRAME_UNEXPECTED',
+  'FRAME_TOO_LARGE',
+  'RECORD_INVALID',
+  'CHANGE_INVALID',
+])
+
 /**
  * Whether requests should come here. A replica is ready once it holds what the peers that it could reach when it started had; from then on
- * no peer makes it unready, whatever becomes of it: all regions see a long cut heal at one time, and all would go.
+ * no peer that is away makes it unready: all regions see a long cut heal at one time, and all would go. What is wrong with the replica itself
+ * does: its clock, its name that another process has, or that none of several peers gets on with it.
  */
 export class Readiness {
   readonly #options: ReadinessOptions
@@ -23,6 +39,8 @@ export class Readiness {
   /** How far the feed of a peer went when that was first heard. */
   readonly #goals = new Map<string, number>()
   #caughtUp = false
+  /** Whether another process runs as this region, and has the links. */
+  #isTaken = false
   #stopping = false
 
   constructor(options: ReadinessOptions) {
@@ -39,7 +57,45 @@ export class Readiness {
   reasons(): string[] {
     if (this.#stopping) return ['it is stopping']
     if (this.#options.isRemoved()) return ['this region was removed from the others']
-    return this.isCaughtUp ? [] : this.#missing()
+    return [...this.#faults(), ...(this.isCaughtUp ? [] : this.#missing())]
+  }
+
+  /** Whether clients are let in for the first time. */
+  get mayOpen(): boolean {
+    return this.isCaughtUp && this.#takenBy().length === 0
+  }
+
+  /** What is wrong with this replica, whoever is linked. */
+  #faults(): string[] {
+    const { clock } = this.#options.replica()
+    const taken = this.#takenBy()
+    const refusals = this.#refusals()
+    const off = `${clock.offBy < 0 ? 'behind' : 'ahead'} by ${Math.abs(clock.offBy / 1_000).toFixed(0)} s`
+    return [
+      ...(taken.length === 0 ? [] : [`another process runs as this region, and is linked with ${taken.join(', ')}`]),
+      ...(clock.isTrusted ? [] : [`its clock is ${off}: it jumped, or most regions disagree with it`]),
+      ...(refusals.length < 2 ? [] : [`no link with any region comes about: ${refusals.join(', ')}`]),
+    ]
+  }
+
+  /**
+   * Peers that are linked with another process of this region's name, where this is the one that has to go: no peer is linked with it. Once
+   * it is that, it stays so until all let it in, so that of two processes which each have some peers not both go.
+   */
+  #takenBy(): readonly string[] {
+    const { links, takenAt } = this.#options.replica()
+    const isLinked = Object.entries(links).some(([region, { state }]) => state !== 'down' && !takenAt.includes(region))
+    this.#isTaken = takenAt.length > 0 && (this.#isTaken || !isLinked)
+    return this.#isTaken ? takenAt : []
+  }
+
+  /** Why there is no link, where that holds for every peer, and none of them is just away. */
+  #refusals(): readonly string[] {
+    const links = Object.entries(this.#options.replica().links)
+    const refusals = links.flatMap(([region, { state, lastError }]) =>
+      state === 'down' && lastError && REFUSALS.has(lastError.code) ? [`${region}: ${lastError.code}`] : [],
+    )
+    return refusals.length === links.length ? refusals : []
   }
 
   stop(): void {
@@ -47,9 +103,9 @@ export class Readiness {
   }
 
   #missing(): string[] {
-    const { clock, links, peerWaitMs, awaitsAll } = this.#options
+    const { clock, replica, peerWaitMs, awaitsAll } = this.#options
     const waits = awaitsAll || clock.monotonic() - this.#startedAt < peerWaitMs
-    return Object.entries(links()).flatMap(([region, { state, toReceive, held }]) => {
+    return Object.entries(replica().links).flatMap(([region, { state, toReceive, held }]) => {
       const name = JSON.stringify(region)
       const missing = state === 'down' ? undefined : this.#toGoal(region, toReceive, held)
       if (missing === 0) this.#met.add(region)

@@ -117,7 +117,7 @@ export const serve = async ({
   const isRestored = places.restored !== undefined && existsSync(places.restored)
   const readiness = new Readiness({
     clock,
-    links: () => replica.status().links,
+    replica: () => replica.status(),
     peerWaitMs: settings.readyPeerWait,
     awaitsAll: isRestored && !settings.restoredDangerouslyServeAtOnce,
     isRemoved: () => members.isRemoved,
@@ -196,7 +196,7 @@ export const serve = async ({
   // Clients are let in when the replica is ready for the first time: who asked earlier would miss sessions that there are.
   let stopping: Promise<'done' | 'cut'> | undefined
   const openClients = async (): Promise<void> => {
-    while (!readiness.isCaughtUp && !stopping) await pause(clock, READY_STEP_MS)
+    while (!readiness.mayOpen && !stopping) await pause(clock, READY_STEP_MS)
     if (stopping) return
     if (isRestored) rmSync(places.restored!, { force: true })
     if (clients.port !== undefined) {

@@ -30,8 +30,8 @@ export const timedEngine = (
     }
   }
   return {
-    async open(location) {
-      const { journal, rows, close } = await engine.open(location)
+    async open(location, region) {
+      const { journal, rows, close } = await engine.open(location, region)
       const timedJournal: Journal = {
         get head() {
           return journal.head

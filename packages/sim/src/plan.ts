@@ -104,6 +104,8 @@ export interface Plan {
   readonly disks: { readonly [region: string]: DiskSpeed }
   /** How far each wall clock is off at the start, milliseconds. */
   readonly clocks: { readonly [region: string]: number }
+  /** Whether clocks keep what steps make of them, for worlds about clocks that are wrong; else they are kept near true time. */
+  readonly wildClocks?: boolean
   readonly faults: readonly FaultKind[]
   readonly steps: readonly Step[]
   /** When the safety phase ends, milliseconds. */

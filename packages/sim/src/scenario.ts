@@ -82,6 +82,7 @@ class Scenario {
       wires: Object.fromEntries(ways.map((way) => [way, NO_LOSS])),
       disks: each({ writeMs: 0, syncMs: 0, appendMs: 0 }),
       clocks: each(0),
+      wildClocks: true,
       faults: [],
       steps: [],
       endsAt: 0,

@@ -142,7 +142,7 @@ export class World {
 
   #sample(): void {
     this.time.schedule(SAMPLE_MS, () => {
-      this.faults.disciplineClocks()
+      if (!this.plan.wildClocks) this.faults.disciplineClocks()
       for (const region of this.open) this.#samples.push(this.#sampleOf(region))
       this.#sample()
     })

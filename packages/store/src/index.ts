@@ -1,3 +1,4 @@
+export { type DirectoryLock, lockDirectory } from './directory-lock.js'
 export { IN_MEMORY, levelEngine } from './engines/level.js'
 export type { FeedCursor } from './index/feed-order.js'
 export { type Origin, RANGE_BITS } from './index/session-index.js'
@@ -14,4 +15,4 @@ export {
   type RecordStoreOptions,
   type TransactOptions,
 } from './record-store.js'
-export { fillStore } from './snapshot.js'
+export { type FillOptions, fillStore } from './snapshot.js'

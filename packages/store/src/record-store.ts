@@ -63,6 +63,8 @@ export interface TransactOptions {
 export interface RecordStoreOptions {
   readonly engine: StorageEngine
   readonly location: string
+  /** Whose store it is; see `StorageEngine.open`. */
+  readonly region?: string
   readonly clock: Clock
   readonly random: Random
   readonly fsync: Fsync
@@ -147,10 +149,10 @@ export class RecordStore {
     })
   }
 
-  /** @throws STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
+  /** @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
   static async open(options: RecordStoreOptions): Promise<RecordStore> {
-    const { engine, location, clock, random, fsync, limits } = options
-    const storage = await engine.open(location)
+    const { engine, location, region, clock, random, fsync, limits } = options
+    const storage = await engine.open(location, region)
     try {
       // The parts report to the store from the moment it is open; it needs them to be made.
       let store: RecordStore | undefined

@@ -53,6 +53,16 @@ const rowsOf = async (store: RecordStore, keys: readonly SessionKey[]): Promise<
   return rows
 }
 
+export interface FillOptions {
+  /** Whose store it becomes; default: whoever opens it first. */
+  readonly region?: string | undefined
+  /**
+   * Whether the rows are another region's: their sessions are taken, and not what that region's store knew of itself, so that it continues
+   * no feed that somebody else writes. Default false.
+   */
+  readonly isForeign?: boolean
+}
+
 /**
  * Fills a new store with the rows of a copy (see `RecordStore.rows`). Opened afterwards, it is what any old copy of a directory is: it
  * goes on under a feed of its own and catches up with its peers. Every record is checked when it is read, as always.
@@ -64,8 +74,9 @@ export const fillStore = async (
   engine: StorageEngine,
   location: string,
   rows: AsyncIterable<readonly Row[]>,
+  { region, isForeign = false }: FillOptions = {},
 ): Promise<number> => {
-  const storage = await engine.open(location)
+  const storage = await engine.open(location, region)
   try {
     for await (const found of storage.rows.scan())
       if (found.length > 0)
@@ -76,9 +87,9 @@ export const fillStore = async (
     // One chunk is held back, so that the last one can wait for the disk, with everything written before.
     let last: RowWrite[] = []
     for await (const chunk of rows) {
-      const writes: RowWrite[] = chunk.map(([key, value]) => {
+      const writes = chunk.flatMap(([key, value]): RowWrite[] => {
         if (!isRowKey(key)) throw new SojournError('STORE_FORMAT', 'the copy has a row that no store has')
-        return { type: 'put', key, value }
+        return isForeign && Buffer.compare(key, STATE_KEY) === 0 ? [] : [{ type: 'put', key, value }]
       })
       count += writes.length
       if (last.length > 0) await storage.rows.write(last, false)

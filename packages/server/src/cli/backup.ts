@@ -1,8 +1,9 @@
+/** `sojourn backup` and `sojourn restore`. */
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { SojournError } from '@sojourn/core'
-import { fillStore, levelEngine, makePrivateDirectory } from '@sojourn/store'
+import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
 import { checkBackup, decodeBackup } from '../backup/format.js'
 import { EXIT } from '../exit-codes.js'
 import { syncDirectory, writeWhole } from '../files.js'
@@ -39,13 +40,20 @@ export const backUp = async (client: AdminClient, file: string, isJson: boolean,
   }
 }
 
+export interface RestoreTarget {
+  readonly region: string
+  readonly data: string
+  /** The region that the backup was taken of, where it is another one. */
+  readonly fromRegion?: string | undefined
+}
+
 /**
- * Makes a data directory of a backup, for the region that it was taken of. `sojourn serve` then lets nobody in before every peer has told
- * what happened since, so that no session that ended shows again.
+ * Makes a data directory of a backup. `sojourn serve` then lets nobody in before every peer has told what happened since, so that no
+ * session that ended shows again.
  */
 export const restore = async (
   file: string,
-  { region, data }: { readonly region: string; readonly data: string },
+  { region, data, fromRegion = region }: RestoreTarget,
   isJson: boolean,
   out: Output,
 ): Promise<number> => {
@@ -58,25 +66,43 @@ export const restore = async (
     throw new SojournError('INVALID_OPTION', `${places.store} is there already; move it away first`, { option: 'data' })
   const read = () => createReadStream(file)
   const { header, rows } = await checkBackup(read()).catch(failed(`${file} cannot be read`))
-  if (header.region !== region)
+  if (header.region !== fromRegion)
     throw new SojournError(
       'INVALID_OPTION',
-      `the backup is of region ${JSON.stringify(header.region)}, and region is ${JSON.stringify(region)}; a new region needs no backup: its peers fill it`,
+      `the backup is of region ${JSON.stringify(header.region)}, and region is ${JSON.stringify(fromRegion)}; ` +
+        'a new region needs no backup, for its peers fill it; to begin it with these sessions all the same, ' +
+        `give --from-region ${header.region}`,
       { option: 'region' },
     )
-  const draft = join(data, 'store.restoring')
+  makeData(data)
+  // Two restores into one place would write into each other's draft.
+  const lock = lockDirectory(data)
+  lock.confirm()
   try {
-    makePrivateDirectory(data)
+    const draft = join(data, 'store.restoring')
     rmSync(draft, { recursive: true, force: true })
-  } catch (cause) {
-    failed(`data is ${JSON.stringify(data)}, which cannot be written`)(cause as Error)
+    const isForeign = fromRegion !== region
+    await fillStore(levelEngine, draft, (await decodeBackup(read())).rows, { region, isForeign })
+    // First the note, then the store: never the store without it.
+    writeWhole(places.restored, `${JSON.stringify({ takenAt: header.takenAt })}\n`)
+    try {
+      renameSync(draft, places.store)
+    } catch (cause) {
+      failed(`${places.store} came to be there meanwhile`)(cause as Error)
+    }
+    syncDirectory(data)
+  } finally {
+    lock.release()
   }
-  await fillStore(levelEngine, draft, (await decodeBackup(read())).rows)
-  // First the note, then the store: never the store without it.
-  writeWhole(places.restored, `${JSON.stringify({ takenAt: header.takenAt })}\n`)
-  renameSync(draft, places.store)
-  syncDirectory(data)
   if (isJson) out.json({ data, ...header, rows })
   else out.text(`${data}: ${rows} rows of ${JSON.stringify(region)}, as of ${new Date(header.takenAt).toISOString()}`)
   return EXIT.ok
+}
+
+const makeData = (data: string): void => {
+  try {
+    makePrivateDirectory(data)
+  } catch (cause) {
+    failed(`data is ${JSON.stringify(data)}, which cannot be written`)(cause as Error)
+  }
 }

@@ -119,11 +119,12 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
     .option('-c, --config <file>', 'a file of settings, for region and data [SOJOURN_CONFIG]')
     .option('--region <name>', 'the region [SOJOURN_REGION]')
     .option('--data <directory>', 'its data directory [SOJOURN_DATA]')
+    .option('--from-region <name>', 'the region that the backup was taken of, where it is another one')
     .option('--json', 'write one line of JSON')
     .action(async (file: string, given: Record<string, string | undefined> & { json?: true }) => {
       const flags = new Map(['region', 'data'].flatMap((name) => (given[name] ? [[name, given[name]]] : [])))
       const target = loadPart({ file: given.config ?? (env.SOJOURN_CONFIG || undefined), env, flags })
-      done(await restore(file, target, given.json === true, out))
+      done(await restore(file, { ...target, fromRegion: given.fromRegion }, given.json === true, out))
     })
 
   root

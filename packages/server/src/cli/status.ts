@@ -23,13 +23,23 @@ const regionTable = (asked: readonly Asked[]): string =>
     ),
   )
 
+type Link = NonNullable<Asked['status']>['replica']['links'][string]
+
+/** Why there is no link, and when it is tried again. */
+const stateOf = ({ state, lastError, nextTryAt }: Link): string => {
+  if (state !== 'down' || lastError === undefined) return state
+  const next = nextTryAt === undefined ? '' : `, next try at ${new Date(nextTryAt).toISOString().slice(11, 19)}`
+  // What a peer gave as its reason goes to a terminal.
+  return `down: ${lastError.reason} (${lastError.why.replace(/\p{C}/gu, '?')})${next}`
+}
+
 const linkTable = (asked: readonly Asked[]): string =>
   table(
     ['LINK', 'STATE', 'BEHIND', 'LAG', 'TO RECEIVE', 'ROUND TRIP', 'SKEW'],
     asked.flatMap(({ region, status }) =>
       Object.entries(status?.replica.links ?? {}).map(([peer, link]) => [
         `${region} → ${peer}`,
-        link.state,
+        stateOf(link),
         link.behind,
         link.state === 'down' ? undefined : time(link.lag),
         link.toReceive,

@@ -2,6 +2,7 @@
 import { statfsSync } from 'node:fs'
 import { type Row, type Rows, type RowWrite, SojournError } from '@sojourn/core'
 import { Level } from 'level'
+import { ONE_OWNER } from '../directory-lock.js'
 
 type Database = Level<Uint8Array, Uint8Array>
 
@@ -20,11 +21,16 @@ const REOPEN_BYTES = 3 * TUNING.writeBufferSize
 const codeOf = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code
 
 /** LevelDB's errors as those of the one table. */
-export const translate = (error: unknown, doing: string): SojournError => {
+const translate = (error: unknown, doing: string): SojournError => {
   if (error instanceof SojournError) return error
   const inner = codeOf(error) === 'LEVEL_DATABASE_NOT_OPEN' ? ((error as Error).cause ?? error) : error
   const text = `${doing}: ${inner instanceof Error ? inner.message : String(inner)}`
-  if (codeOf(inner) === 'LEVEL_LOCKED') return new SojournError('STORE_LOCKED', text, { cause: error })
+  if (codeOf(inner) === 'LEVEL_LOCKED')
+    return new SojournError(
+      'STORE_LOCKED',
+      `${text}; a process that cannot be seen from here has it, in another container or on another machine. ${ONE_OWNER}`,
+      { cause: error },
+    )
   if (codeOf(inner) === 'LEVEL_CORRUPTION') return new SojournError('STORE_CORRUPT', text, { cause: error })
   return new SojournError('STORE_FAILED', text, { cause: error })
 }

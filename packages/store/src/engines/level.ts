@@ -1,9 +1,11 @@
 /** The default engine: a directory with a journal of segment files and rows in LevelDB. */
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { SojournError, type StorageEngine } from '@sojourn/core'
+import { SojournError, type Storage, type StorageEngine } from '@sojourn/core'
+import { type DirectoryLock, lockDirectory } from '../directory-lock.js'
 import { makeFilesPrivate, makePrivateDirectory } from '../private-directory.js'
-import { LevelRows, translate } from './level-rows.js'
+import { claimRegion } from '../region-marker.js'
+import { LevelRows } from './level-rows.js'
 import { openMemory } from './memory.js'
 import { SegmentJournal } from './segment-journal.js'
 
@@ -15,43 +17,54 @@ export const IN_MEMORY = ':memory:'
  * @example const store = await levelEngine.open('./sessions')
  */
 export const levelEngine: StorageEngine = {
-  async open(location) {
+  async open(location, region) {
     if (location === IN_MEMORY) return openMemory()
-    const directory = directoryAt(location)
-    const rows = await LevelRows.open(join(directory, 'rows'))
+    makePrivateDirectory(location)
+    const lock = lockDirectory(location)
     try {
-      const journal = SegmentJournal.open(join(directory, 'journal'))
-      for (const part of ['rows', 'journal']) makePrivateDirectory(join(directory, part))
-      for (const part of ['rows', 'journal']) makeFilesPrivate(join(directory, part))
-      return {
-        journal,
-        rows,
-        async close() {
-          journal.close()
-          await rows.close()
-        },
-      }
+      refuseOldFormat(lock.directory)
+      if (region !== undefined) claimRegion(lock.directory, region)
+      const storage = await openParts(lock)
+      lock.confirm()
+      return storage
     } catch (error) {
-      await rows.close()
+      lock.release()
       throw error
     }
   },
 }
 
-/** The directory by its real path. @throws STORE_FORMAT, STORE_FAILED */
-const directoryAt = (location: string): string => {
-  let directory: string
+const openParts = async (lock: DirectoryLock): Promise<Storage> => {
+  const [rowsAt, journalAt] = [join(lock.directory, 'rows'), join(lock.directory, 'journal')]
+  for (const part of [rowsAt, journalAt]) makePrivateDirectory(part)
+  const rows = await LevelRows.open(rowsAt)
   try {
-    makePrivateDirectory(location)
-    directory = realpathSync(location)
+    const journal = SegmentJournal.open(journalAt)
+    for (const part of [rowsAt, journalAt]) makeFilesPrivate(part)
+    return {
+      journal,
+      rows,
+      async close() {
+        try {
+          journal.close()
+          await rows.close()
+        } finally {
+          // Where closing failed, too: nothing is read or written through this one any more.
+          lock.release()
+        }
+      },
+    }
   } catch (error) {
-    throw translate(error, `opening ${location}`)
+    await rows.close()
+    throw error
   }
-  // Version 0.1.0 had LevelDB's files in the directory itself.
+}
+
+/** Version 0.1.0 had LevelDB's files in the directory itself. @throws STORE_FORMAT */
+const refuseOldFormat = (directory: string): void => {
   if (existsSync(join(directory, 'CURRENT')))
     throw new SojournError(
       'STORE_FORMAT',
-      `${location} was written by version 0.1.0, which this one does not read; give another directory, and peers will fill it`,
+      `${directory} was written by version 0.1.0, which this one does not read; give another directory, and peers will fill it`,
     )
-  return directory
 }
