@@ -1,4 +1,5 @@
 export { ByteReader, ByteWriter } from './bytes.js'
+export { CALLER, type CalledFor, callerOf } from './caller.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
 export { runDraft } from './document/draft.js'

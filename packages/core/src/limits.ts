@@ -20,6 +20,8 @@ export interface Limits {
   readonly maxPendingCommits: number
   /** Quorum calls waiting for regions; one more is refused with OVERLOADED. */
   readonly maxPendingQuorums: number
+  /** The longest `timeout` that a call may give for waiting for regions, milliseconds; a longer one is refused with INVALID_OPTION. */
+  readonly maxTimeoutMs: number
   /** Received frames of one link that wait to be committed or to be claimed in a vector. */
   readonly maxPendingFrames: number
   /** Recent commits kept in memory as deltas for links in step; a link further behind reads the feed from disk. */
@@ -47,6 +49,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxUnackedBytes: 4 * 1024 * 1024,
   maxPendingCommits: 20_000,
   maxPendingQuorums: 20_000,
+  maxTimeoutMs: 60_000,
   maxPendingFrames: 1_024,
   maxRecentCommits: 8_192,
   maxRecentBytes: 8 * 1024 * 1024,

@@ -1,4 +1,4 @@
-import type { Clock, Data, Duration, SessionApi } from '@sojourn/core'
+import type { Clock, Data, Duration, SessionApi, Timer } from '@sojourn/core'
 import { checkPointer, isSojournError, parseDuration, SojournError, systemClock, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
@@ -10,10 +10,21 @@ export interface SojournStoreOptions {
   readonly sessions: SessionApi
   /** JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none. */
   readonly counters?: readonly string[]
-  /** A call that takes longer is given up with TIMEOUT. Default: 5s. */
+  /**
+   * A call that takes longer is given up with TIMEOUT. Default: 5s, or a second more than `sessions` may take to say what is wrong
+   * (`answersWithinMs`): a client's UNAVAILABLE, or a replica's QUORUM_UNMET, says more.
+   */
   readonly timeout?: Duration
   readonly clock?: Clock
 }
+
+/** Milliseconds. */
+const MIN_TIMEOUT_MS = 5_000
+/** How much longer than the sessions themselves the store waits. */
+const MARGIN_MS = 1_000
+
+const defaultTimeoutMs = ({ answersWithinMs = 0 }: SessionApi): number =>
+  Math.max(MIN_TIMEOUT_MS, answersWithinMs + MARGIN_MS)
 
 type Callback<T> = (error: unknown, value?: T) => void
 
@@ -32,13 +43,13 @@ export class SojournStore extends session.Store {
   readonly #saving = new WeakMap<object, Promise<void>>()
 
   /** @throws INVALID_OPTION, INVALID_DATA (a counter that is no JSON pointer) */
-  constructor({ sessions, counters = [], timeout = '5s', clock = systemClock }: SojournStoreOptions) {
+  constructor({ sessions, counters = [], timeout, clock = systemClock }: SojournStoreOptions) {
     super()
     if (typeof sessions?.get !== 'function')
       throw new SojournError('INVALID_OPTION', 'sessions: give an open replica (openReplica)', { option: 'sessions' })
     this.#sessions = sessions
     this.#counters = counters.map(checkPointer)
-    this.#timeoutMs = parseDuration(timeout, 'timeout')
+    this.#timeoutMs = parseDuration(timeout ?? defaultTimeoutMs(sessions), 'timeout')
     this.#clock = clock
   }
 
@@ -128,9 +139,12 @@ export class SojournStore extends session.Store {
 
   /** Every live session's data. Their ids are secrets that the store does not keep. */
   override all(callback?: Callback<SessionData[]>): Promise<SessionData[]> {
-    return this.#answer(callback, async () => {
+    return this.#answer(callback, async (progressed) => {
       const out: SessionData[] = []
-      for await (const { data, expiresAt } of this.#sessions.sessions()) out.push(this.#revive(data, expiresAt))
+      for await (const { data, expiresAt } of this.#sessions.sessions()) {
+        progressed()
+        out.push(this.#revive(data, expiresAt))
+      }
       return out
     })
   }
@@ -139,16 +153,19 @@ export class SojournStore extends session.Store {
     return this.#answer(callback, () => this.#sessions.count())
   }
 
-  /** Ends every session that is held here. */
+  /** Ends every session that is held here. It takes as long as it gets on: `endAll` says so where it does not. */
   override clear(callback?: Callback<void>): Promise<void> {
-    return this.#answer(callback, async () => {
-      await this.#sessions.endAll({ reason: 'revoked' })
-    })
+    const cleared = this.#sessions.endAll({ reason: 'revoked' }).then(() => {})
+    return this.#tell(callback, cleared)
   }
 
-  /** Answers by callback where one is given, and by promise where not; within the timeout in any case. */
-  #answer<T>(callback: Callback<T> | undefined, work: () => Promise<T>): Promise<T> {
-    const answered = this.#inTime(work)
+  /** Answers within the timeout in any case; it begins anew whenever the work has got on. */
+  #answer<T>(callback: Callback<T> | undefined, work: (progressed: () => void) => Promise<T>): Promise<T> {
+    return this.#tell(callback, this.#inTime(work))
+  }
+
+  /** By callback where one is given, and by promise where not. */
+  #tell<T>(callback: Callback<T> | undefined, answered: Promise<T>): Promise<T> {
     if (callback === undefined) return answered
     answered.then(
       // On a turn of its own: what the callback throws is the application's, and must not become our error.
@@ -158,12 +175,23 @@ export class SojournStore extends session.Store {
     return answered.catch(() => undefined as T)
   }
 
-  #inTime<T>(work: () => Promise<T>): Promise<T> {
+  #inTime<T>(work: (progressed: () => void) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(this.#timeoutMs, () =>
-        reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`)),
-      )
-      work()
+      let timer: Timer
+      let hasProgressed = false
+      const watch = () => {
+        timer = this.#clock.after(this.#timeoutMs, () => {
+          if (!hasProgressed)
+            return reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`))
+          hasProgressed = false
+          watch()
+        })
+        timer.hold()
+      }
+      watch()
+      work(() => {
+        hasProgressed = true
+      })
         .then(resolve, reject)
         .finally(() => timer.cancel())
     })

@@ -11,6 +11,7 @@ import {
 import { type Fsync, levelEngine } from '@sojourn/store'
 import { MAX_REGION_BYTES } from '@sojourn/wire'
 import { z } from 'zod'
+import { checkPatience } from './patience.js'
 import { webSocketTransport } from './websocket.js'
 
 /** Where the world plugs in; see @sojourn/core `ports.ts`. */
@@ -199,6 +200,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
       transport: options.ports?.transport ?? webSocketTransport(clock),
     },
   }
+  checkPatience(settings.timeoutMs, settings.limits.maxTimeoutMs, 'consistency.timeout')
   if (settings.linkTimeoutMs <= settings.heartbeatMs)
     refuse('links.timeout', 'must be longer than links.heartbeat, or every quiet link is given up')
   return settings

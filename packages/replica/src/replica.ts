@@ -20,6 +20,7 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  callerOf,
   checkIncrement,
   checkPointer,
   checkReason,
@@ -47,12 +48,18 @@ import type { Entry } from '@sojourn/store'
 import type { Item } from '@sojourn/wire'
 import { exportDocument } from './automerge-export.js'
 import { Commits, type Made } from './commits.js'
+import { SLICES } from './digests.js'
+import { endAll } from './end-all.js'
 import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
 import { checkPeer, checkRemoval } from './options.js'
+import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'
 import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
+
+/** How much longer than a single call `endAll` waits for the next end, milliseconds: a disk may be busy. */
+const STALL_MS = 10_000
 
 /** One region's copy: answers reads and writes from its own store, or with other regions where a level asks for them. */
 export class Replica implements SessionApi, AsyncDisposable {
@@ -78,6 +85,20 @@ export class Replica implements SessionApi, AsyncDisposable {
   /** The level of reads that name none. */
   get readLevel(): Level {
     return this.#runtime.settings.read
+  }
+
+  /** A rotten record is asked for first, then the quorum; the disk takes what it takes. */
+  get answersWithinMs(): number {
+    return 2 * this.#runtime.settings.timeoutMs
+  }
+
+  /**
+   * @internal Of a server: whom it made calls for (see CALLER in @sojourn/core) is gone for good, and what still waits for other regions is
+   * answered at once, as if its time were over.
+   */
+  abandon(caller: object): void {
+    this.#runtime.writes.abandon(caller)
+    this.#runtime.inquiries.abandon(caller)
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
@@ -135,8 +156,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { settings, inquiries } = this.#runtime
     const need = regionsNeeded(level, settings.members, 'read')
     if (need === 1) return
-    const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
-    const tally = await inquiries.consult(key, need, timeoutMs)
+    const tally = await inquiries.consult(key, need, patienceOf(settings, options?.timeout), callerOf(options))
     if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
   }
 
@@ -230,7 +250,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     let unheard = false
     if (store.readSound(key) === undefined) {
       // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
-      const tally = await this.#runtime.inquiries.consult(key, 'linked', settings.timeoutMs)
+      const tally = await this.#runtime.inquiries.consult(key, 'linked', settings.timeoutMs, callerOf(options))
       unheard = tally.answered.length < settings.members
     }
     return this.#write(options, () => {
@@ -275,14 +295,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { store, settings } = this.#open()
     for await (const keys of store.keys())
       for (const key of keys) {
-        let entry: Entry | undefined
-        try {
-          entry = store.peek(key)
-        } catch (error) {
-          if (!isSojournError(error, 'STORE_CORRUPT')) throw error
-          this.#runtime.rotten(key)
-          continue
-        }
+        const entry = this.#peek(key)
         if (!entry || !isVisible(entry.record, settings.ports.clock.now())) continue
         const { createdAt } = entry.record.limit
         yield { key, data: store.viewOf(entry)!.data, createdAt, expiresAt: expiresAt(entry.record) }
@@ -294,10 +307,37 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async endAll(options: EndOptions = {}): Promise<number> {
+    const { settings } = this.#open()
     const reason = checkReason(options.reason) ?? 'logout'
-    let count = 0
-    for await (const { key } of this.sessions()) if (await this.#endKey(key, reason, options)) count++
-    return count
+    return endAll({
+      clock: settings.ports.clock,
+      slices: Array.from({ length: SLICES }, (_, slice) => () => this.#aliveIn(slice)),
+      end: (key) => this.#endKey(key, reason, options),
+      stallMs: STALL_MS + this.answersWithinMs,
+    })
+  }
+
+  /** The keys of a slice that show now. */
+  async #aliveIn(slice: number): Promise<SessionKey[]> {
+    const { store, settings } = this.#open()
+    const alive: SessionKey[] = []
+    for await (const keys of store.keys(slice))
+      for (const key of keys) {
+        const record = this.#peek(key)?.record
+        if (record && isVisible(record, settings.ports.clock.now())) alive.push(key)
+      }
+    return alive
+  }
+
+  /** For scans over many records. A rotten one is asked for, and left out. */
+  #peek(key: SessionKey): Entry | undefined {
+    try {
+      return this.#runtime.store.peek(key)
+    } catch (error) {
+      if (!isSojournError(error, 'STORE_CORRUPT')) throw error
+      this.#runtime.rotten(key)
+      return undefined
+    }
   }
 
   /**
@@ -407,8 +447,8 @@ export class Replica implements SessionApi, AsyncDisposable {
   #write<T>(options: WriteOptions, make: () => Made<T>): Promise<T> {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
+    const timeoutMs = patienceOf(settings, options.timeout)
     if (need === 1) return make().done
-    const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
-    return writes.run(make, need, timeoutMs)
+    return writes.run(make, need, timeoutMs, callerOf(options))
   }
 }

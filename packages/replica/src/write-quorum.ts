@@ -7,6 +7,8 @@ interface Waiting {
   readonly timer: Timer
   /** What the write gives its caller. */
   readonly made: unknown
+  /** Whom the write is made for, where that was said. */
+  readonly caller: object | undefined
   readonly resolve: () => void
   readonly reject: (error: SojournError) => void
 }
@@ -23,6 +25,8 @@ export class WriteQuorum {
   /** Not in the order of their sequences: a write that changed nothing waits for what was there. */
   readonly #waiting = new Set<Waiting>()
   #pending = 0
+  /** Callers that are gone: nobody waits for what they asked. */
+  readonly #gone = new WeakSet<object>()
 
   /** @param options.began a write begins to wait for acks */
   constructor(options: {
@@ -48,7 +52,12 @@ export class WriteQuorum {
    * Commits, and resolves when `need` regions hold the commit.
    * @throws OVERLOADED before anything is committed; QUORUM_UNMET after `timeoutMs`; what the commit throws
    */
-  async run<T>(commit: () => { sequence: number; done: Promise<T> }, need: number, timeoutMs: number): Promise<T> {
+  async run<T>(
+    commit: () => { sequence: number; done: Promise<T> },
+    need: number,
+    timeoutMs: number,
+    caller?: object,
+  ): Promise<T> {
     if (this.#pending >= this.#maxPending)
       throw new SojournError(
         'OVERLOADED',
@@ -62,20 +71,22 @@ export class WriteQuorum {
     try {
       const { sequence, done } = commit()
       const value = await done
-      await this.#wait(sequence, need, timeoutMs, value)
+      await this.#wait(sequence, need, timeoutMs, value, caller)
       return value
     } finally {
       this.#pending--
     }
   }
 
-  #wait(sequence: number, need: number, timeoutMs: number, made: unknown): Promise<void> {
+  #wait(sequence: number, need: number, timeoutMs: number, made: unknown, caller: object | undefined): Promise<void> {
     let tally = startTally(need, this.#members(), this.#region)
     for (const [region, through] of this.#acked) if (through >= sequence) tally = answer(tally, region)
     if (verdict(tally) === 'met') return Promise.resolve()
+    if (caller !== undefined && this.#gone.has(caller)) return Promise.reject(quorumUnmet(tally, true, made))
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true, made)))
-      const waiting: Waiting = { sequence, tally, timer, made, resolve, reject }
+      timer.hold()
+      const waiting: Waiting = { sequence, tally, timer, made, caller, resolve, reject }
       this.#waiting.add(waiting)
       this.#began()
     })
@@ -113,6 +124,13 @@ export class WriteQuorum {
     waiting.timer.cancel()
     if (error) waiting.reject(error)
     else waiting.resolve()
+  }
+
+  /** A caller is gone for good: what it waits for is answered now, as if its time were over. */
+  abandon(caller: object): void {
+    this.#gone.add(caller)
+    for (const waiting of [...this.#waiting])
+      if (waiting.caller === caller) this.#settle(waiting, quorumUnmet(waiting.tally, true, waiting.made))
   }
 
   /** Nothing will be acknowledged any more. */

@@ -13,6 +13,7 @@ export const LIMIT_NOTES: { readonly [name in keyof Limits]: string } = {
   maxUnackedBytes: 'Bytes that a link may be sent before the peer has acknowledged them',
   maxPendingCommits: 'Commits waiting for the disk',
   maxPendingQuorums: 'Quorum calls waiting for regions',
+  maxTimeoutMs: 'Milliseconds that a call may wait for regions; a longer timeout is refused',
   maxPendingFrames: 'Received frames of one link that wait to be committed or claimed',
   maxRecentCommits: 'Recent commits kept in memory for links in step',
   maxRecentBytes: 'Bytes of those',
