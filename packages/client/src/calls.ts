@@ -236,7 +236,8 @@ export class Calls {
 
   #lateOf(call: Call): Failure {
     const { type } = call.request
-    if (call.server === undefined) return this.#unavailable(` in time for ${type}`)
+    if (call.server === undefined || (call.channel === undefined && isRead(call)))
+      return this.#unavailable(` in time for ${type}`)
     if (call.channel === undefined) return lostOf(call, 'and no server could be reached in time')
     return new SojournError('TIMEOUT', `${type}: the server did not answer in time`, indeterminate(call))
   }
