@@ -17,6 +17,9 @@ export interface RouteHandler {
   away(): void
 }
 
+/** The server forgets what it keeps for the case that the client comes back. */
+const CLIENT_CLOSES = 'CLIENT_CLOSED: the client closes'
+
 /** A first further try; each one after it waits up to twice as long. */
 const MIN_DELAY_MS = 50
 
@@ -229,9 +232,9 @@ export class Route {
   close(): void {
     this.#isClosed = true
     this.#timer?.cancel()
-    this.#attempt?.close('the client closes')
-    for (const channel of [...this.#retired]) channel.close('the client closes')
-    this.#current?.close('the client closes')
+    this.#attempt?.close(CLIENT_CLOSES)
+    for (const channel of [...this.#retired]) channel.close(CLIENT_CLOSES)
+    this.#current?.close(CLIENT_CLOSES)
   }
 }
 

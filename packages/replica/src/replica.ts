@@ -5,6 +5,7 @@ import type {
   EndOptions,
   EndReason,
   Level,
+  Limits,
   LiveRecord,
   ReadOptions,
   ReplaceOptions,
@@ -82,9 +83,14 @@ export class Replica implements SessionApi, AsyncDisposable {
     return this.#runtime.links.address
   }
 
-  /** The level of reads that name none. */
-  get readLevel(): Level {
-    return this.#runtime.settings.read
+  /** The levels of calls that name none. */
+  get levels(): { readonly read: Level; readonly write: Level } {
+    const { read, write } = this.#runtime.settings
+    return { read, write }
+  }
+
+  get limits(): Limits {
+    return this.#runtime.settings.limits
   }
 
   /** A rotten record is asked for first, then the quorum; the disk takes what it takes. */

@@ -1,5 +1,5 @@
 import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Clock, ErrorCode } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -64,7 +64,7 @@ export interface WebSocketListener {
 
 /**
  * Listens for WebSockets. Messages are not compressed: they are small, and compression costs memory for each connection.
- * @param accept is given each connection, already open
+ * @param accept is given each connection, already open, and what it stands on
  * @throws INVALID_OPTION where the address cannot be listened on
  */
 export const listenForWebSockets = async (
@@ -79,7 +79,7 @@ export const listenForWebSockets = async (
     upgradeTimeoutMs,
     createServer = createPlainServer,
   }: WebSocketListenerOptions,
-  accept: (socket: WebSocket) => void,
+  accept: (socket: WebSocket, raw: Socket) => void,
 ): Promise<WebSocketListener> => {
   const http = createServer(
     {
@@ -100,7 +100,7 @@ export const listenForWebSockets = async (
     maxPayload: maxFrameBytes,
     handleProtocols: (protocols) => (protocols.has(protocol) ? protocol : false),
   })
-  server.on('connection', accept)
+  server.on('connection', (socket, request) => accept(socket, request.socket))
   // `http` reports its own errors; without a listener, ws would throw what it repeats.
   server.on('error', () => {})
   await new Promise<void>((resolve, reject) => {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Clock, ErrorCode } from '@sojourn/core'
 import {
   type CreateServer,
@@ -27,13 +28,24 @@ export interface ClientSocket {
 
 export interface ClientSocketHandler {
   received(frame: Uint8Array): void
+  /** So many bytes have come of a frame that is not whole yet. */
+  receiving(bytes: number): void
   /** Some of what was buffered has left. */
   drained(): void
-  /** Comes exactly once. @param code what is wrong with the connection itself */
-  closed(code?: ErrorCode): void
+  /**
+   * Comes exactly once.
+   * @param code what is wrong with the connection itself
+   * @param why what the client gave for a reason
+   */
+  closed(code: ErrorCode | undefined, why: string): void
 }
 
-const attach = (socket: WebSocket, clock: Clock, accept: (socket: ClientSocket) => ClientSocketHandler): void => {
+const attach = (
+  socket: WebSocket,
+  raw: Socket,
+  clock: Clock,
+  accept: (socket: ClientSocket) => ClientSocketHandler,
+): void => {
   let fault: ErrorCode | undefined
   const client: ClientSocket = {
     send(frame) {
@@ -51,12 +63,33 @@ const attach = (socket: WebSocket, clock: Clock, accept: (socket: ClientSocket) 
   socket.on('error', (error: Error & { code?: string }) => {
     fault ??= frameFault(error)
   })
+  const part = countPart(socket, raw, (bytes) => handler.receiving(bytes))
   socket.on('message', (data: Buffer, isBinary: boolean) => {
+    part.whole(data.length)
     if (isBinary) return handler.received(data)
     fault ??= 'FRAME_INVALID'
     client.close('FRAME_INVALID: a text frame')
   })
-  socket.on('close', () => handler.closed(fault))
+  socket.on('close', (_code: number, reason: Buffer) => handler.closed(fault, reason.toString()))
+}
+
+/** Bytes of a frame's header from a client, with its mask (RFC 6455, 5.2). */
+const headerBytes = (length: number): number => (length < 126 ? 6 : length < 65_536 ? 8 : 14)
+
+/** Counts what a connection has sent of a frame that ws keeps until it is whole. Counted before ws gets it, so that it is known in time. */
+const countPart = (socket: WebSocket, raw: Socket, changed: (bytes: number) => void) => {
+  let bytes = 0
+  const whole = (length: number) => {
+    bytes = Math.max(0, bytes - length - headerBytes(length))
+    changed(bytes)
+  }
+  raw.prependListener('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    changed(bytes)
+  })
+  socket.on('ping', (data: Buffer) => whole(data.length))
+  socket.on('pong', (data: Buffer) => whole(data.length))
+  return { whole }
 }
 
 /**
@@ -85,5 +118,5 @@ export const listenForSockets = (
       upgradeTimeoutMs: UPGRADE_TIMEOUT_MS,
       createServer,
     },
-    (socket) => attach(socket, clock, accept),
+    (socket, raw) => attach(socket, raw, clock, accept),
   )
