@@ -10,6 +10,8 @@ import type { Runtime } from './runtime.js'
 export interface Made<T> {
   readonly sequence: number
   readonly done: Promise<T>
+  /** Encoded bytes of the record that it made. */
+  readonly bytes: number
 }
 
 /** What the calls of the session API do to single records: find them sound and live, and commit what becomes of them. */
@@ -69,7 +71,7 @@ export class Commits {
     const { maxSessionBytes } = this.#runtime.settings.limits
     const made = this.#commit(key, record, item, event, maxSessionBytes)
     const session = this.session<T>(id, made.entry)
-    return { sequence: made.sequence, done: made.done.then(() => session) }
+    return { ...made, done: made.done.then(() => session) }
   }
 
   end(key: SessionKey, record: LiveRecord | undefined, reason: EndReason, now: number): Made<boolean> {
@@ -79,7 +81,7 @@ export class Commits {
     const body = { key, origin: 'local', reason }
     const wasVisible = record !== undefined && isVisible(record, now)
     const made = this.#commit(key, { kind: 'ended', end }, { type: 'end', key, end }, { name: 'ended', body })
-    return { sequence: made.sequence, done: made.done.then(() => wasVisible) }
+    return { ...made, done: made.done.then(() => wasVisible) }
   }
 
   #commit(
@@ -98,7 +100,7 @@ export class Commits {
         { limit: maxBytes },
       )
     const note: CommitNote = { item: encodeItem(item ?? { type: 'record', key, record: encoded }), event }
-    return store.commit(key, record, { encoded, note })
+    return { ...store.commit(key, record, { encoded, note }), bytes: encoded.length }
   }
 
   /** Nothing to write; the quorum is asked of the write that made the record what it is. */
@@ -108,7 +110,8 @@ export class Commits {
 
   held<T>(key: SessionKey, entry: Entry, value: T): Made<T> {
     const written = this.#runtime.store.written(key)
-    return { sequence: entry.sequence, done: written ? written.then(() => value) : Promise.resolve(value) }
+    const done = written ? written.then(() => value) : Promise.resolve(value)
+    return { sequence: entry.sequence, done, bytes: entry.size }
   }
 
   session<T extends object>(id: string, entry: Entry): Session<T> {

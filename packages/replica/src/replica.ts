@@ -264,7 +264,7 @@ export class Replica implements SessionApi, AsyncDisposable {
       const entry = store.readSound(key)
       if (entry?.record.kind === 'ended') return this.#commits.held(key, entry, false)
       if (entry === undefined && !unheard && !this.#commits.isRotten(key))
-        return { sequence: 0, done: Promise.resolve(false) }
+        return { sequence: 0, done: Promise.resolve(false), bytes: 0 }
       return this.#commits.end(key, entry?.record, reason, now)
     })
   }
@@ -293,7 +293,8 @@ export class Replica implements SessionApi, AsyncDisposable {
         body: { key: newKey, origin: 'local' },
       })
       const ended = this.#commits.end(key, entry.record, 'rotated', now)
-      return { sequence: ended.sequence, done: Promise.all([made.done, ended.done]).then(([session]) => session) }
+      const done = Promise.all([made.done, ended.done]).then(([session]) => session)
+      return { sequence: ended.sequence, done, bytes: made.bytes + ended.bytes }
     })
   }
 

@@ -56,6 +56,7 @@ export class Runtime {
       region,
       members: () => settings.members,
       maxPending: limits.maxPendingQuorums,
+      maxPendingBytes: limits.maxPendingQuorumBytes,
       began: () => {
         for (const link of this.links) link.pump()
       },

@@ -1,5 +1,6 @@
 import type { Clock, Tally, Timer } from '@sojourn/core'
 import { answer, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core'
+import type { Made } from './commits.js'
 
 interface Waiting {
   readonly sequence: number
@@ -19,12 +20,15 @@ export class WriteQuorum {
   readonly #region: string
   readonly #members: () => number
   readonly #maxPending: number
+  readonly #maxPendingBytes: number
   readonly #began: () => void
   /** How far each region holds this replica's feed. */
   readonly #acked = new Map<string, number>()
   /** Not in the order of their sequences: a write that changed nothing waits for what was there. */
   readonly #waiting = new Set<Waiting>()
   #pending = 0
+  /** Encoded bytes of what they made, which is handed out with QUORUM_UNMET. */
+  #pendingBytes = 0
   /** Callers that are gone: nobody waits for what they asked. */
   readonly #gone = new WeakSet<object>()
 
@@ -34,12 +38,14 @@ export class WriteQuorum {
     region: string
     members: () => number
     maxPending: number
+    maxPendingBytes: number
     began: () => void
   }) {
     this.#clock = options.clock
     this.#region = options.region
     this.#members = options.members
     this.#maxPending = options.maxPending
+    this.#maxPendingBytes = options.maxPendingBytes
     this.#began = options.began
   }
 
@@ -52,12 +58,7 @@ export class WriteQuorum {
    * Commits, and resolves when `need` regions hold the commit.
    * @throws OVERLOADED before anything is committed; QUORUM_UNMET after `timeoutMs`; what the commit throws
    */
-  async run<T>(
-    commit: () => { sequence: number; done: Promise<T> },
-    need: number,
-    timeoutMs: number,
-    caller?: object,
-  ): Promise<T> {
+  async run<T>(commit: () => Made<T>, need: number, timeoutMs: number, caller?: object): Promise<T> {
     if (this.#pending >= this.#maxPending)
       throw new SojournError(
         'OVERLOADED',
@@ -66,15 +67,25 @@ export class WriteQuorum {
           limit: this.#maxPending,
         },
       )
+    if (this.#pendingBytes >= this.#maxPendingBytes)
+      throw new SojournError(
+        'OVERLOADED',
+        `${this.#maxPendingBytes} bytes of sessions wait for other regions (limits.maxPendingQuorumBytes)`,
+        { limit: this.#maxPendingBytes },
+      )
     // From here on, links ask for prompt acks.
     this.#pending++
+    let held = 0
     try {
-      const { sequence, done } = commit()
+      const { sequence, done, bytes } = commit()
+      held = bytes
+      this.#pendingBytes += held
       const value = await done
       await this.#wait(sequence, need, timeoutMs, value, caller)
       return value
     } finally {
       this.#pending--
+      this.#pendingBytes -= held
     }
   }
 

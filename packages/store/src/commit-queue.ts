@@ -12,6 +12,8 @@ export interface CommitQueueOptions<T> {
   /** Whether each batch waits for the disk. */
   readonly sync: boolean
   readonly maxPending: number
+  /** Bytes of rows. */
+  readonly maxPendingBytes: number
   /** The rows of a batch are on the disk; called before its commits resolve. */
   readonly committed: (commits: readonly T[]) => void
   /** The rows of these commits are not on the disk, nor will be. */
@@ -28,6 +30,7 @@ export class CommitQueue<T> {
   #waiting: Waiting<T>[] = []
   #running: Promise<void> | undefined
   #pending = 0
+  #pendingBytes = 0
 
   constructor(options: CommitQueueOptions<T>) {
     this.#options = options
@@ -40,16 +43,23 @@ export class CommitQueue<T> {
 
   /** @throws OVERLOADED, before anything is changed */
   admit(): void {
-    const { maxPending } = this.#options
+    const { maxPending, maxPendingBytes } = this.#options
     if (this.#pending >= maxPending)
       throw new SojournError('OVERLOADED', `${maxPending} commits wait for the disk (limits.maxPendingCommits)`, {
         limit: maxPending,
       })
+    if (this.#pendingBytes >= maxPendingBytes)
+      throw new SojournError(
+        'OVERLOADED',
+        `${maxPendingBytes} bytes of commits wait for the disk (limits.maxPendingBytes)`,
+        { limit: maxPendingBytes },
+      )
   }
 
   /** Resolves when the rows are as durable as the store was asked to make them. */
   add(writes: readonly StorageWrite[], commit: T): Promise<void> {
     this.#pending++
+    this.#pendingBytes += bytesOf(writes)
     this.#writes.push(...writes)
     const done = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ commit, resolve, reject })
@@ -76,12 +86,14 @@ export class CommitQueue<T> {
       try {
         await this.#options.storage.write(writes, this.#options.sync)
         this.#pending -= waiting.length
+        this.#pendingBytes -= bytesOf(writes)
         this.#options.committed(waiting.map(({ commit }) => commit))
         for (const { resolve } of waiting) resolve()
       } catch (error) {
         // What was computed on top of a failed commit must fail with it.
         const all = [...waiting, ...this.#waiting]
         this.#pending = 0
+        this.#pendingBytes = 0
         this.#writes = []
         this.#waiting = []
         this.#options.failed(
@@ -94,3 +106,6 @@ export class CommitQueue<T> {
     this.#running = undefined
   }
 }
+
+const bytesOf = (writes: readonly StorageWrite[]): number =>
+  writes.reduce((sum, write) => sum + (write.type === 'put' ? write.value.length : 0), 0)

@@ -135,6 +135,7 @@ export class RecordStore {
       storage,
       sync: options.fsync === 'always',
       maxPending: options.limits.maxPendingCommits,
+      maxPendingBytes: options.limits.maxPendingBytes,
       committed: (commits) => this.#onCommitted(commits),
       failed: (commits, error) => this.#onFailed(commits, error),
     })

@@ -28,6 +28,8 @@ export class Incoming {
   /** Messages heard since there was a moment to answer. */
   #heardInTurn = 0
   #isPaused = false
+  /** Enough was heard in this turn: what it is answered is not even made yet, so nothing is known of whether the client reads it. */
+  #isTurnOver = false
   #isClosed = false
 
   constructor(options: IncomingOptions) {
@@ -65,7 +67,9 @@ export class Incoming {
         this.#options.heard(value)
         if (++this.#heardInTurn < MAX_PER_TURN) continue
         this.pause()
+        this.#isTurnOver = true
         this.#options.clock.soon(() => {
+          this.#isTurnOver = false
           this.turned()
           this.resume()
         })
@@ -89,7 +93,8 @@ export class Incoming {
   /** Goes on, where the client has taken most of what it was told. */
   resume(): void {
     const { socket, maxBufferedBytes } = this.#options
-    if (!this.#isPaused || this.#isClosed || socket.bufferedBytes > maxBufferedBytes / 2) return
+    if (!this.#isPaused || this.#isTurnOver || this.#isClosed) return
+    if (socket.bufferedBytes > maxBufferedBytes / 2) return
     this.#isPaused = false
     this.#read()
     this.#note()
