@@ -4,6 +4,7 @@ import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { idleTimeoutOf, revivedCookie, storedCookie } from './cookie.js'
 import { toPlain } from './plain.js'
+import { watchNumber } from './progress.js'
 
 export interface SojournStoreOptions {
   /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */
@@ -153,19 +154,17 @@ export class SojournStore extends session.Store {
     return this.#answer(callback, () => this.#sessions.count())
   }
 
-  /** Ends every session that is held here. It takes as long as it gets on: `endAll` says so where it does not. */
+  /** Ends every session that is held here: for as long as there are fewer of them from look to look. */
   override clear(callback?: Callback<void>): Promise<void> {
-    const cleared = this.#sessions.endAll({ reason: 'revoked' }).then(() => {})
-    return this.#tell(callback, cleared)
+    return this.#answer(callback, async (progressed) => {
+      const stop = watchNumber(this.#clock, this.#timeoutMs / 2, () => this.#sessions.count(), progressed)
+      await this.#sessions.endAll({ reason: 'revoked' }).finally(stop)
+    })
   }
 
-  /** Answers within the timeout in any case; it begins anew whenever the work has got on. */
+  /** Answers by callback where one is given, and by promise where not; within the timeout, which begins anew where the work gets on. */
   #answer<T>(callback: Callback<T> | undefined, work: (progressed: () => void) => Promise<T>): Promise<T> {
-    return this.#tell(callback, this.#inTime(work))
-  }
-
-  /** By callback where one is given, and by promise where not. */
-  #tell<T>(callback: Callback<T> | undefined, answered: Promise<T>): Promise<T> {
+    const answered = this.#inTime(work)
     if (callback === undefined) return answered
     answered.then(
       // On a turn of its own: what the callback throws is the application's, and must not become our error.
