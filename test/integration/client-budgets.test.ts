@@ -194,6 +194,16 @@ describe('scans', () => {
     for (const _ of 'ab') await expect(begun('two')).rejects.toThrow('resolved')
     expect(await begun('three')).toMatchObject({ code: 'OVERLOADED', limit: 4 })
     expect(status(served).kept.scans).toBe(4 * WEIGHTS.scan)
+    // They end with their connections, also where a page is being made.
+    const again = await opened.serve({ tokens })
+    for (let n = 0; n < 300; n++) await again.replica.create({ n })
+    const busy = await joined(direct(again))
+    busy.say({ type: 'walk', number: 1 })
+    await until(() => status(again).totals.requests === 1, 'it to begin')
+    busy.socket.terminate()
+    await until(() => status(again).connections === 0, 'the end of the connection')
+    await until(() => status(again).kept.requests === 0, 'the page')
+    expect(status(again).kept.scans).toBe(0)
   })
 })
 

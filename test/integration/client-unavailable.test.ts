@@ -64,6 +64,15 @@ describe('once a server is known to be away', () => {
     expect((await write).data).toEqual({ n: 1 })
   })
 
+  it('[NET-12] a token that one server does not know is final only where no other one may know it', async () => {
+    const strict = await opened.serve({ tokens: { check: () => undefined } })
+    const refused = { token: 'x', connectTimeout: 300 }
+    expect(await codeOf(connect({ url: strict.url, ...refused }))).toMatchObject({ code: 'TOKEN_REFUSED' })
+    const error = (await codeOf(connect({ urls: [strict.url, 'ws://127.0.0.1:1'], ...refused }))) as SojournError
+    expect(error).toMatchObject({ code: 'UNAVAILABLE' })
+    for (const why of ['TOKEN_REFUSED', 'ECONNREFUSED', 'within 300 ms']) expect(error.message).toContain(why)
+  })
+
   it('[NET-12] the adapter hands on what the client says, and not a TIMEOUT of its own: by default it waits longer', async () => {
     const { url, proxy, replica } = await opened.serve({ region: { consistency: { timeout: '30s' } } })
     const waits: number[] = []

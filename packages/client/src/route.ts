@@ -68,11 +68,10 @@ export class Route {
   /** Undefined while there is a channel, and for as long as it is not known that there is none to be had. */
   get away(): Away | undefined {
     if (!this.#isAway) return undefined
-    for (const [url, why] of this.#refusals) {
-      const error = refusalOf(url, why)
-      if (FINAL.includes(error.code)) return { error, isFinal: true }
-    }
-    return { error: this.unavailable(), isFinal: false }
+    const refusals = [...this.#refusals].map(([url, why]) => refusalOf(url, why))
+    // Another one may come back, and let the client in.
+    const isFinal = refusals.length > 0 && refusals.every(({ code }) => FINAL.includes(code))
+    return { error: isFinal ? refusals[0]! : this.unavailable(), isFinal }
   }
 
   /**

@@ -10,6 +10,8 @@ export class Budget {
   readonly #giveWay: ((over: Budget) => void) | undefined
   readonly #parts = new Set<Budget>()
   #used = 0
+  /** What still comes back later was given back with all the rest. */
+  #isClosed = false
 
   constructor(limit: string, max: number, within?: Budget, giveWay?: (over: Budget) => void) {
     this.limit = limit
@@ -60,12 +62,14 @@ export class Budget {
   }
 
   #add(amount: number): void {
+    if (this.#isClosed) return
     for (let each: Budget | undefined = this; each; each = each.#within) each.#used += amount
   }
 
   /** Gives all of it back. */
   close(): void {
     this.#add(-this.#used)
+    this.#isClosed = true
     if (this.#within) this.#within.#parts.delete(this)
   }
 }
