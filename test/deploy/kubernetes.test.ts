@@ -10,6 +10,7 @@ import { PodDisruptionBudget } from 'kubernetes-models/policy/v1'
 import { ConfigMap, Service } from 'kubernetes-models/v1'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { memoryNeed } from '../../packages/server/src/memory.js'
 import { output } from '../support/program.js'
 import { openServers } from '../support/servers.js'
 import { filesBelow, readSource } from '../support/sources.js'
@@ -189,6 +190,10 @@ describe('[DEPLOY-1] the manifests for Kubernetes', () => {
     expect(settings.data).toBe(container.volumeMounts.find(({ name }: Manifest) => name === 'data').mountPath)
     const grace = server.spec.template.spec.terminationGracePeriodSeconds
     expect(settings.shutdownTimeout).toBeLessThan(grace * 1_000)
+    const { limits, clients } = settings
+    const { total } = memoryNeed({ limits, clients: clients.limits, peers: server.spec.replicas - 1 })
+    expect(container.resources.limits.memory).toMatch(/^\d+Mi$/)
+    expect(Number.parseInt(container.resources.limits.memory, 10) * 2 ** 20).toBeGreaterThan(total)
   })
 
   it('give each pod its region and its peers', async () => {

@@ -127,7 +127,12 @@ describe('what a replica is opened with', () => {
 
   it('[OPT-2] no options at all, and those of a transport', async () => {
     expect(await messageOf(() => openReplica(undefined as never))).toMatch(/the options of openReplica are undefined/)
-    const clock = { now: () => 0, monotonic: () => 0, after: () => ({ cancel() {} }), soon() {} }
+    const clock = {
+      now: () => 0,
+      monotonic: () => 0,
+      after: () => ({ cancel() {}, hold() {}, release() {} }),
+      soon() {},
+    }
     expect(await messageOf(() => webSocketTransport({} as never))).toMatch(
       /clock is an object; give an object with now/,
     )

@@ -65,7 +65,7 @@ describe('bounds', () => {
   })
 
   it('[NET-8] answers that are remembered, by count and by bytes; a write that is forgotten is not done again', async () => {
-    const served = await opened.serve({ limits: { maxRemembered: 10, maxRememberedBytes: 2_000 } })
+    const served = await opened.serve({ limits: { maxRemembered: 10, maxRememberedBytes: 8_000 } })
     const client = hex(16)
     const stranger = await joined(direct(served), { client })
     const create = (number: number, text = ''): FromClient => ({
@@ -77,7 +77,7 @@ describe('bounds', () => {
     for (let number = 1; number <= 50; number++) stranger.say(create(number))
     await until(() => stranger.heard.length === 51, 'the answers')
     expect(served.listener.status().remembered).toBe(10)
-    stranger.say(create(51, 'x'.repeat(1_500)), create(52, 'x'.repeat(1_500)))
+    stranger.say(create(51, 'x'.repeat(3_500)), create(52, 'x'.repeat(3_500)))
     await until(() => stranger.heard.length === 53, 'the answers')
     expect(served.listener.status().remembered).toBe(1)
     const again = await joined(direct(served), { client })

@@ -9,7 +9,7 @@ afterEach(() => opened.close())
 
 const cached = async (region: Partial<ReplicaOptions> = {}, nearCache: object | true = true, limits = {}) => {
   const served = await opened.serve({ region, limits })
-  const client = await opened.connect({ url: served.url, nearCache })
+  const client = await opened.connect({ url: served.url, nearCache, whenUnavailable: 'wait' })
   const requests = () => served.listener.status().totals.requests
   return { ...served, client, requests, cache: () => client.status().nearCache! }
 }

@@ -140,7 +140,7 @@ describe('what a client is answered', () => {
     const url = `wss://127.0.0.1:${listener.address.port}`
     const client = await opened.connect({ url, tls: { ca: authority.cert } })
     expect((await client.create({ a: 1 })).data).toEqual({ a: 1 })
-    expect(await codeOf(connect({ url, timeout: 300 }))).toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await codeOf(connect({ url, connectTimeout: 300 }))).toMatchObject({ code: 'UNAVAILABLE' })
   })
 })
 
@@ -186,12 +186,14 @@ describe('deadlines', () => {
     proxy.heal()
     await until(() => client.status().url, 'the connection')
     expect(await replica.count()).toBe(0)
-    expect(await codeOf(connect({ url: 'ws://127.0.0.1:1', timeout: 50 }))).toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await codeOf(connect({ url: 'ws://127.0.0.1:1', connectTimeout: 50 }))).toMatchObject({
+      code: 'UNAVAILABLE',
+    })
   })
 
-  it('[NET-2] a call made while there is no server is answered when there is one again', async () => {
+  it("[NET-2] whenUnavailable 'wait': a call made while there is no server is answered when there is one again", async () => {
     const { url, proxy } = await opened.serve()
-    const client = await opened.connect({ url })
+    const client = await opened.connect({ url, whenUnavailable: 'wait' })
     proxy.cut()
     await until(() => client.status().url === undefined, 'the connection to be lost')
     const made = client.create({ a: 1 })
@@ -286,7 +288,7 @@ describe('a connection that dies', () => {
   it('[NET-3] increments under connections that are cut again and again are each done once', async () => {
     const { url, proxy, replica } = await opened.serve()
     const { id } = await replica.create({ n: 0 })
-    const client = await opened.connect({ url, timeout: '30s' })
+    const client = await opened.connect({ url, timeout: '30s', whenUnavailable: 'wait' })
     const random = seeded(7)
     let left = 400
     let isOver = false
@@ -312,7 +314,7 @@ describe('a connection that dies', () => {
   it('[NET-3] a walk over all sessions ends with its connection', async () => {
     const { url, proxy, replica, listener } = await opened.serve()
     for (let n = 0; n < 600; n++) await replica.create({ n })
-    const client = await opened.connect({ url })
+    const client = await opened.connect({ url, whenUnavailable: 'wait' })
     const walk = async () => {
       let seen = 0
       for await (const _ of client.sessions()) {

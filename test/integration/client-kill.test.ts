@@ -29,7 +29,7 @@ it('[NET-3] kill -9 of the server in mid-request: what was acknowledged is there
   }
   const proxy = opened.add(await openProxy(() => server && { host: '127.0.0.1', port: server.ports.clients! }))
   await start()
-  const client = await opened.connect({ url: proxy.url, token: TOKEN, timeout: '20s' })
+  const client = await opened.connect({ url: proxy.url, token: TOKEN, timeout: '20s', whenUnavailable: 'wait' })
   const { id } = await client.create({ n: 0 })
   let acknowledged = 0
   let indeterminate = 0

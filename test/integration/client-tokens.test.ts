@@ -18,7 +18,7 @@ describe('tokens', () => {
     const served = await opened.serve({ tokens: bookOf({ good: { name: 'app', scope: 'write' } }) })
     for (const token of ['bad', '', undefined])
       expect(
-        await codeOf(connect({ url: served.url, timeout: '5s', ...(token !== undefined && { token }) })),
+        await codeOf(connect({ url: served.url, connectTimeout: '5s', ...(token !== undefined && { token }) })),
       ).toMatchObject({ code: 'TOKEN_REFUSED' })
     await (await opened.connect({ url: served.url, token: 'good' })).create({})
     expect(served.listener.status().totals).toMatchObject({ accepted: 1, refused: { TOKEN_REFUSED: 3 } })

@@ -24,7 +24,7 @@ const logged = () => {
   const monotonic = () => later
   const after = (delayMs: number, call: () => void) => {
     due.push({ at: later + delayMs, call })
-    return { cancel: () => {} }
+    return { cancel: () => {}, hold: () => {}, release: () => {} }
   }
   const log = openLog('info', 'a', { write: (line) => void lines.push(JSON.parse(line) as LogLine) })
   logReplica(a, log, { ...systemClock, monotonic, after })

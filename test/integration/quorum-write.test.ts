@@ -188,7 +188,7 @@ describe('a write whose quorum was not met', () => {
   })
 
   it('[QUO-2] closing the replica answers the calls that wait', async () => {
-    await using regions = await openRegions(THREE, { consistency: { timeout: '1h' } })
+    await using regions = await openRegions(THREE, { consistency: { timeout: '1m' } })
     const { us, ap } = regions
     await regions.cutOff('us')
     const write = expect(us.create({}, { write: 'majority' })).rejects.toMatchObject(unmetWrite(2, ['us']))

@@ -163,6 +163,29 @@ describe('bounds', () => {
     await eu.increment(id, '/n')
   })
 
+  it('[API-1] so are their bytes, and those of sessions whose writes wait for regions', async () => {
+    const text = 'x'.repeat(2_000)
+    const eu = await open({ limits: { maxPendingBytes: 5_000 } })
+    const results = await Promise.allSettled(Array.from({ length: 10 }, () => eu.create({ text })))
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+    // The third passes the bound; then nothing more is let in.
+    expect(refused.length).toBe(7)
+    for (const error of refused) expect(error).toMatchObject({ code: 'OVERLOADED', limit: 5_000 })
+    expect(await eu.count()).toBe(3)
+    await eu.create({ text })
+
+    const peers = { us: null }
+    const secret = 'a secret of the tests'
+    const lonely = await open({ peers, secret, limits: { maxPendingQuorumBytes: 5_000 } })
+    const waiting = Array.from({ length: 10 }, () => lonely.create({ text }, { write: 'all', timeout: 100 }))
+    const codes = (await Promise.allSettled(waiting)).map(
+      (each) => (each as { reason?: { code: string } }).reason?.code,
+    )
+    expect(codes.filter((code) => code === 'QUORUM_UNMET')).toHaveLength(3)
+    expect(codes.filter((code) => code === 'OVERLOADED')).toHaveLength(7)
+    expect(await lonely.count()).toBe(3)
+  })
+
   it('[API-1] reads and refused calls need no room', async () => {
     const eu = await open({ limits: { maxPendingCommits: 1 } })
     const { id } = await eu.create({ n: 0 })

@@ -119,7 +119,7 @@ describe('[TLS-1] clients', () => {
     expect((await client.get(id))!.data).toEqual({ a: 1 })
     await client.close()
     for (const tls of [{ ca: authority.cert }, { ca: stranger.cert, ...shown }]) {
-      const refused = connect({ url, token: TOKENS.write, tls, timeout: '300ms' }).then(async (late) => {
+      const refused = connect({ url, token: TOKENS.write, tls, connectTimeout: '300ms' }).then(async (late) => {
         await late.get(id).finally(() => late.close())
       })
       await expect(refused).rejects.toSatisfy((error) => isSojournError(error))

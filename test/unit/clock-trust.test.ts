@@ -50,7 +50,7 @@ const machine = (peers: readonly string[]) => {
   const raw: Clock = {
     now: () => time.wall,
     monotonic: () => time.monotonic,
-    after: () => ({ cancel() {} }),
+    after: () => ({ cancel() {}, hold() {}, release() {} }),
     soon: (callback) => void later.push(callback),
   }
   const clock = new TrustedClock({

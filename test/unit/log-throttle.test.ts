@@ -15,6 +15,8 @@ const steppedTime = () => {
       const timer = { at: now + delayMs, call }
       timers.push(timer)
       return {
+        hold: () => {},
+        release: () => {},
         cancel: () => {
           timers = timers.filter((each) => each !== timer)
         },

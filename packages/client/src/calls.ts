@@ -15,14 +15,14 @@ export type Repeat =
   | 'never'
 
 interface Call {
-  readonly number: number
+  number: number
   next: Call | undefined
   readonly request: ClientRequest
   /** What the caller gets of an answer. */
   readonly finish: Finish<unknown>
   readonly repeat: Repeat
-  /** Monotonic. */
-  readonly deadline: number
+  /** Monotonic. Of a call that {@link LASTS}, later for as long as its server is there. */
+  deadline: number
   readonly resolve: (value: unknown) => void
   readonly reject: (error: unknown) => void
   /** Where it was asked, and an answer may still come from. */
@@ -36,15 +36,29 @@ export type Answered = Exclude<Answer, FailedAnswer>
 /** Makes of an answer what the caller gets; at once, before anything is heard that the server said after it. */
 export type Finish<T> = (answer: Answered, channel: Channel) => T
 
+/** What takes as long as it gets on: the server answers as soon as it does not, and the client waits for as long as the server is there. */
+const LASTS: ReadonlySet<ClientRequest['type']> = new Set(['endAll'])
+
 /** As many calls as an app makes at a time, or more. */
 const SLOTS = 1_024
 
 /** The number of a request that has none yet. */
 export const UNNUMBERED = 0
 
+export interface CallsOptions {
+  readonly clock: Clock
+  /** How long a call may take, milliseconds. */
+  readonly timeoutMs: number
+  /** The error for a call that could be asked nowhere. */
+  readonly unavailable: (how: string) => Failure
+}
+
 /** Calls that wait for their answers: numbered, in that order, each until its deadline at the latest. */
 export class Calls {
   readonly #clock: Clock
+  readonly #timeoutMs: number
+  /** Why no server is there. */
+  readonly #unavailable: (how: string) => Failure
   readonly #calls = new ByNumber<Call>(SLOTS)
   #number = 0
   #timer: Timer | undefined
@@ -52,8 +66,10 @@ export class Calls {
   #firesAt = Number.POSITIVE_INFINITY
   #repeated = 0
 
-  constructor(clock: Clock) {
+  constructor({ clock, timeoutMs, unavailable }: CallsOptions) {
     this.#clock = clock
+    this.#timeoutMs = timeoutMs
+    this.#unavailable = unavailable
   }
 
   get size(): number {
@@ -95,6 +111,8 @@ export class Calls {
       }
       this.#calls.add(call)
       if (deadline < this.#firesAt) this.#arm(deadline)
+      // A caller waits: the process must not end before it is answered.
+      else if (this.#calls.size === 1) this.#timer?.hold()
       if (channel) this.#ask(call, channel)
     })
   }
@@ -115,8 +133,7 @@ export class Calls {
     const call = this.#calls.get(answer.number)
     // It was given up; or it was asked again elsewhere, and this is the answer from before.
     if (call?.channel !== channel) return
-    this.#calls.delete(call)
-    channel.waiting--
+    this.#remove(call)
     if (answer.type === 'failed') {
       call.reject(errorOf(answer))
       return
@@ -131,14 +148,29 @@ export class Calls {
   /** A channel stands: asks what waits for one, in the order of the numbers. */
   resume(channel: Channel): void {
     const { server, resumes } = channel.welcome
+    const fromElsewhere: Call[] = []
     for (const call of this.#calls.all()) {
       if (call.channel) continue
       const isKnown = call.server === server && resumes !== undefined
-      if (call.server === undefined || call.repeat === 'anywhere' || (call.repeat === 'same server' && isKnown)) {
+      if (call.server === undefined || (call.repeat !== 'never' && isKnown)) {
         if (call.server !== undefined) this.#repeated++
         this.#ask(call, channel)
-      } else this.#fail(call, lostOf(call, 'and the server that had it is out of reach, or has forgotten'))
+      } else if (call.repeat === 'anywhere') fromElsewhere.push(call)
+      else this.#fail(call, lostOf(call, 'and the server that had it is out of reach, or has forgotten'))
     }
+    // This server may have had higher numbers, and would take these for what it has forgotten: they get new ones.
+    for (const call of fromElsewhere) {
+      this.#repeated++
+      this.#renumber(call)
+      this.#ask(call, channel)
+    }
+  }
+
+  #renumber(call: Call): void {
+    this.#calls.delete(call)
+    call.number = ++this.#number
+    ;(call.request as { number: number }).number = call.number
+    this.#calls.add(call)
   }
 
   /** A channel ended: what was asked on it waits for the next. */
@@ -146,13 +178,19 @@ export class Calls {
     for (const call of this.#calls.all()) {
       if (call.channel !== channel) continue
       call.channel = undefined
+      if (LASTS.has(call.request.type)) call.deadline = this.#clock.monotonic() + this.#timeoutMs
       if (call.repeat === 'never') this.#fail(call, lostOf(call, why))
     }
   }
 
-  /** Fails what has been asked nowhere yet. */
-  refuse(error: Failure): void {
-    for (const call of this.#calls.all()) if (call.server === undefined) this.#fail(call, error)
+  /**
+   * No server is there: fails what has been asked nowhere yet.
+   * @param reads whether to fail reads, too, that wait to be asked again
+   */
+  refuse(error: Failure, reads: boolean): void {
+    for (const call of this.#calls.all()) {
+      if (call.server === undefined || (reads && call.channel === undefined && isRead(call))) this.#fail(call, error)
+    }
   }
 
   close(error: Failure): void {
@@ -165,31 +203,41 @@ export class Calls {
   }
 
   #fail(call: Call, error: Failure): void {
+    this.#remove(call)
+    call.reject(error)
+  }
+
+  #remove(call: Call): void {
     this.#calls.delete(call)
     if (call.channel) call.channel.waiting--
-    call.reject(error)
+    if (this.#calls.size === 0) this.#timer?.release()
   }
 
   #arm(at: number): void {
     this.#timer?.cancel()
     this.#firesAt = at
     this.#timer = this.#clock.after(Math.max(0, at - this.#clock.monotonic()), () => this.#expire())
+    this.#timer.hold()
   }
 
   /** One timer for all: calls are many, and nearly all are answered long before. */
   #expire(): void {
     const now = this.#clock.monotonic()
     let next = Number.POSITIVE_INFINITY
-    for (const call of this.#calls.all())
+    for (const call of this.#calls.all()) {
+      // Its server answers pings, or the channel would have ended.
+      if (call.deadline <= now && call.channel && LASTS.has(call.request.type)) call.deadline = now + this.#timeoutMs
       if (call.deadline <= now) this.#fail(call, this.#lateOf(call))
       else next = Math.min(next, call.deadline)
+    }
     this.#firesAt = Number.POSITIVE_INFINITY
     if (next < Number.POSITIVE_INFINITY) this.#arm(next)
   }
 
   #lateOf(call: Call): Failure {
     const { type } = call.request
-    if (call.server === undefined) return new SojournError('UNAVAILABLE', `${type}: no server could be reached in time`)
+    if (call.server === undefined || (call.channel === undefined && isRead(call)))
+      return this.#unavailable(` in time for ${type}`)
     if (call.channel === undefined) return lostOf(call, 'and no server could be reached in time')
     return new SojournError('TIMEOUT', `${type}: the server did not answer in time`, indeterminate(call))
   }
@@ -197,7 +245,9 @@ export class Calls {
 
 const READS: readonly ClientRequest['type'][] = ['get', 'count', 'walk', 'step']
 
-const indeterminate = ({ request }: Call) => (READS.includes(request.type) ? {} : { mayHaveApplied: true })
+const isRead = ({ request }: Call): boolean => READS.includes(request.type)
+
+const indeterminate = (call: Call) => (isRead(call) ? {} : { mayHaveApplied: true })
 
 const lostOf = (call: Call, why: string): Failure =>
   new SojournError(

@@ -69,7 +69,8 @@ export class Client implements SessionApi, AsyncDisposable {
   /** @internal Use `connect`. */
   constructor(settings: Settings) {
     this.#settings = settings
-    this.#calls = new Calls(settings.clock)
+    const { clock, timeoutMs } = settings
+    this.#calls = new Calls({ clock, timeoutMs, unavailable: (how) => this.#route.unavailable(how) })
     this.#cache = settings.nearCache && new NearCache(settings.nearCache)
     this.#route = new Route(Buffer.from(settings.random.bytes(16)).toString('hex'), settings, {
       opened: (channel) => {
@@ -91,9 +92,11 @@ export class Client implements SessionApi, AsyncDisposable {
         if (current) this.#calls.resume(current)
         else this.#cache?.clear()
       },
-      refused: (error) => {
-        this.#calls.refuse(error)
-        this.#onRefused?.(error)
+      away: () => {
+        const { error, isFinal } = this.#route.away!
+        const fails = this.#settings.whenUnavailable === 'fail'
+        if (isFinal || fails) this.#calls.refuse(error, fails)
+        if (isFinal) this.#onRefused?.(error)
       },
     })
   }
@@ -104,12 +107,15 @@ export class Client implements SessionApi, AsyncDisposable {
 
   /** @internal Resolves when a server has let the client in. @throws UNAVAILABLE, TOKEN_REFUSED, LINK_VERSION */
   async ready(): Promise<void> {
-    const { clock, timeoutMs } = this.#settings
+    const { clock, connectTimeoutMs } = this.#settings
     const opened = new Promise<void>((resolve, reject) => {
       this.#onOpened = resolve
       this.#onRefused = reject
     })
-    const timer = clock.after(timeoutMs, () => this.#onRefused?.(this.#unavailable()))
+    const timer = clock.after(connectTimeoutMs, () =>
+      this.#onRefused?.(this.#route.unavailable(` within ${connectTimeoutMs} ms`)),
+    )
+    timer.hold()
     try {
       await opened
     } finally {
@@ -119,11 +125,9 @@ export class Client implements SessionApi, AsyncDisposable {
     }
   }
 
-  #unavailable(): SojournError {
-    const cause = this.#route.lastRefusal
-    return new SojournError('UNAVAILABLE', `no server could be reached within ${this.#settings.timeoutMs} ms`, {
-      cause,
-    })
+  /** As `timeout` says. */
+  get answersWithinMs(): number {
+    return this.#settings.timeoutMs
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
@@ -363,6 +367,10 @@ export class Client implements SessionApi, AsyncDisposable {
   /** Why no call can be made now. */
   #refusal(channel: Channel | undefined): SojournError | undefined {
     if (this.#isClosed) return new SojournError('CLIENT_CLOSED', 'the client was closed')
+    if (channel === undefined) {
+      const { away } = this.#route
+      if (away && (away.isFinal || this.#settings.whenUnavailable === 'fail')) return away.error
+    }
     const { maxInFlight, maxBufferedBytes } = this.#settings.limits
     const limit = Math.min(maxInFlight, channel?.welcome.maxInFlight ?? maxInFlight)
     if (this.#calls.size >= limit)

@@ -5,7 +5,7 @@ import { resolveOptions } from './options.js'
 /**
  * Connects to a server, the nearest that can be reached, and offers the session API over the connection; where it ends, another takes its
  * place by itself.
- * @throws INVALID_OPTION, TOKEN_REFUSED, LINK_VERSION, UNAVAILABLE (no server let the client in within `timeout`)
+ * @throws INVALID_OPTION, TOKEN_REFUSED, LINK_VERSION, UNAVAILABLE (no server let the client in within `connectTimeout`)
  */
 export const connect = async (options: ClientOptions): Promise<Client> => {
   const client = new Client(resolveOptions(options))

@@ -2,6 +2,7 @@
 import type { Clock, Duration, OptionRule, Random } from '@sojourn/core'
 import {
   checkOptions,
+  choiceRule,
   DURATION_RULE,
   FUNCTION_RULE,
   groupRule,
@@ -72,6 +73,14 @@ export interface ClientOptions {
    * added. Default 5s.
    */
   readonly timeout?: Duration
+  /** How long `connect` waits for a server to let the client in. Default 15s: a server that starts waits for its peers, 5s unless it is told otherwise. */
+  readonly connectTimeout?: Duration
+  /**
+   * What becomes of calls while no server can be reached. `fail`: once every address was tried, they fail at once with UNAVAILABLE, which
+   * says what each of them answered, until one is back. `wait`: they wait for one, as long as they may take. A write that was under way when
+   * its connection ended waits in either case: its server may know what became of it. Default: `fail`.
+   */
+  readonly whenUnavailable?: 'fail' | 'wait'
   /** Keeps sessions that were read, until the server says that they changed. Default: false. */
   readonly nearCache?: boolean | NearCacheOptions
   readonly connection?: {
@@ -87,7 +96,7 @@ export interface ClientOptions {
   /** Of `wss://`: which authorities are trusted, and what the client shows for itself. */
   readonly tls?: TlsOptions
   readonly limits?: Partial<ClientLimits>
-  /** Is told when a connection stands, ends or is refused. */
+  /** Is told when a connection stands, ends or is refused. Calls can be made in it. */
   readonly linkChanged?: (change: LinkChange) => void
   readonly ports?: { readonly clock?: Clock; readonly random?: Random; readonly dial?: Dial }
 }
@@ -96,6 +105,8 @@ export interface Settings {
   readonly urls: readonly string[]
   readonly token: string
   readonly timeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly whenUnavailable: 'fail' | 'wait'
   readonly nearCache:
     | { readonly maxEntries: number; readonly maxBytes: number; readonly maxStaleMs: number }
     | undefined
@@ -138,6 +149,8 @@ const TABLE = optionTable<ClientOptions>({
     textRule(`a text of at most ${MAX_TOKEN_BYTES} bytes`, (token) => Buffer.byteLength(token) <= MAX_TOKEN_BYTES),
   ),
   timeout: DURATION_RULE,
+  connectTimeout: DURATION_RULE,
+  whenUnavailable: choiceRule(['fail', 'wait']),
   nearCache: {
     ...NEAR_CACHE,
     allowed: `true, false, or ${NEAR_CACHE.allowed}`,
@@ -192,6 +205,8 @@ export const resolveOptions = (options: ClientOptions): Settings => {
     urls: urls ?? [url!],
     token: options.token ?? '',
     timeoutMs: parseDuration(options.timeout ?? '5s', 'timeout'),
+    connectTimeoutMs: parseDuration(options.connectTimeout ?? '15s', 'connectTimeout'),
+    whenUnavailable: options.whenUnavailable ?? 'fail',
     nearCache: nearCache ? { maxEntries, maxBytes, maxStaleMs } : undefined,
     heartbeatMs,
     silenceMs,

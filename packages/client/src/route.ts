@@ -2,7 +2,7 @@ import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
 import { ERROR_CODES, SojournError } from '@sojourn/core'
 import type { Answer } from '@sojourn/wire'
 import { Channel, type ChannelHandler } from './channel.js'
-import type { Settings } from './options.js'
+import type { LinkChange, Settings } from './options.js'
 
 /** What the route tells whoever asks over it. */
 export interface RouteHandler {
@@ -13,15 +13,28 @@ export interface RouteHandler {
   settled(): number
   /** What was asked on the channel and is not answered will not be. */
   lost(channel: Channel, why: string): void
-  /** No server lets the client in. */
-  refused(error: SojournError): void
+  /** All servers were tried, and none lets the client in: see {@link Route.away}. */
+  away(): void
 }
+
+/** The server forgets what it keeps for the case that the client comes back. */
+const CLIENT_CLOSES = 'CLIENT_CLOSED: the client closes'
 
 /** A first further try; each one after it waits up to twice as long. */
 const MIN_DELAY_MS = 50
 
+/** What is said where nothing else was. */
+const ENDED = 'the connection ended'
+
 /** Refusals that another try does not change. */
 const FINAL: readonly ErrorCode[] = ['TOKEN_REFUSED', 'LINK_VERSION']
+
+/** Why there is no server to ask. */
+export interface Away {
+  /** The code of a refusal that another try does not change, or UNAVAILABLE. */
+  readonly error: SojournError
+  readonly isFinal: boolean
+}
 
 /** Keeps one channel to the nearest server that can be reached: dials, waits, fails over, and goes back. */
 export class Route {
@@ -35,7 +48,10 @@ export class Route {
   #attempt: Channel | undefined
   #timer: Timer | undefined
   #delayMs = MIN_DELAY_MS
-  #lastRefusal: SojournError | undefined
+  /** What each address said since there was a channel. */
+  readonly #refusals = new Map<string, string>()
+  /** Whether all of them were tried since. */
+  #isAway = false
   #isClosed = false
 
   constructor(client: string, settings: Settings, handler: RouteHandler) {
@@ -49,9 +65,23 @@ export class Route {
     return this.#current
   }
 
-  /** Why there is no channel, as far as is known. */
-  get lastRefusal(): SojournError | undefined {
-    return this.#lastRefusal
+  /** Undefined while there is a channel, and for as long as it is not known that there is none to be had. */
+  get away(): Away | undefined {
+    if (!this.#isAway) return undefined
+    const refusals = [...this.#refusals].map(([url, why]) => refusalOf(url, why))
+    // Another one may come back, and let the client in.
+    const isFinal = refusals.length > 0 && refusals.every(({ code }) => FINAL.includes(code))
+    return { error: isFinal ? refusals[0]! : this.unavailable(), isFinal }
+  }
+
+  /**
+   * What each address said.
+   * @param how how long it was waited for, where it was
+   */
+  unavailable(how = ''): SojournError {
+    const { urls } = this.#settings
+    const said = urls.map((url) => `${shown(url)} (${this.#refusals.get(url) ?? 'no answer yet'})`)
+    return new SojournError('UNAVAILABLE', `no server could be reached${how}: ${said.join('; ')}`)
   }
 
   /** Tries these addresses one after the other; where none can be reached, all of them again after a while. */
@@ -63,8 +93,8 @@ export class Route {
   }
 
   #rest(): void {
-    const refusal = this.#lastRefusal
-    if (refusal && FINAL.includes(refusal.code)) this.#handler.refused(refusal)
+    this.#isAway = true
+    this.#handler.away()
     const delayMs = this.#jittered(this.#delayMs)
     this.#delayMs = Math.min(this.#delayMs * 2, this.#settings.maxReconnectDelayMs)
     this.#timer = this.#settings.clock.after(delayMs, () => this.#search(this.#settings.urls))
@@ -99,7 +129,7 @@ export class Route {
       farewell: (channel) => {
         if (channel !== this.#current) return
         this.#retire(channel)
-        this.#settings.linkChanged({
+        this.#tell({
           state: 'down',
           url,
           region: channel.welcome.region,
@@ -112,8 +142,8 @@ export class Route {
         if (isIn) return this.#lost(channel, why)
         this.#attempt = undefined
         if (this.#isClosed) return
-        this.#lastRefusal = refusalOf(url, why)
-        this.#settings.linkChanged({ state: 'refused', url, why })
+        if (!this.#current) this.#refusals.set(url, why || ENDED)
+        this.#tell({ state: 'refused', url, why })
         failed()
       },
     }
@@ -123,20 +153,31 @@ export class Route {
   #adopt(channel: Channel): void {
     const before = this.#current
     this.#current = channel
-    this.#lastRefusal = undefined
-    const { url, welcome } = channel
-    this.#settings.linkChanged({ state: 'up', url, region: welcome.region })
-    if (before) {
-      this.#settings.linkChanged({
+    this.#refusals.clear()
+    this.#isAway = false
+    if (before) this.#retire(before)
+    // What waits is asked before anybody hears of the channel: a call that is made on hearing it has a higher number, and comes after.
+    this.#handler.opened(channel)
+    this.#lookNearerLater()
+    this.#tell({ state: 'up', url: channel.url, region: channel.welcome.region })
+    if (before)
+      this.#tell({
         state: 'down',
         url: before.url,
         region: before.welcome.region,
         why: 'a nearer server is there again',
       })
-      this.#retire(before)
+  }
+
+  /** What the handler throws is its own affair: it ends neither a channel nor a search. */
+  #tell(change: LinkChange): void {
+    try {
+      this.#settings.linkChanged(change)
+    } catch (error) {
+      this.#settings.clock.soon(() => {
+        throw error
+      })
     }
-    this.#handler.opened(channel)
-    this.#lookNearerLater()
   }
 
   #retire(channel: Channel): void {
@@ -167,10 +208,10 @@ export class Route {
     if (isCurrent) {
       this.#current = undefined
       this.#timer?.cancel()
-      this.#lastRefusal = refusalOf(channel.url, why)
-      this.#settings.linkChanged({ state: 'down', url: channel.url, region: channel.welcome.region, why })
+      this.#refusals.set(channel.url, why || ENDED)
     }
     this.#handler.lost(channel, why)
+    if (isCurrent) this.#tell({ state: 'down', url: channel.url, region: channel.welcome.region, why })
     if (!isCurrent || this.#isClosed) return
     // The same server first: it knows what it was asked.
     this.#seek([channel.url, ...this.#settings.urls.filter((other) => other !== channel.url)])
@@ -190,9 +231,9 @@ export class Route {
   close(): void {
     this.#isClosed = true
     this.#timer?.cancel()
-    this.#attempt?.close('the client closes')
-    for (const channel of [...this.#retired]) channel.close('the client closes')
-    this.#current?.close('the client closes')
+    this.#attempt?.close(CLIENT_CLOSES)
+    for (const channel of [...this.#retired]) channel.close(CLIENT_CLOSES)
+    this.#current?.close(CLIENT_CLOSES)
   }
 }
 
@@ -200,6 +241,12 @@ export class Route {
 const refusalOf = (url: string, why: string): SojournError => {
   const code = /^[A-Z_]+(?=: )/.exec(why)?.[0]
   return code !== undefined && Object.hasOwn(ERROR_CODES, code)
-    ? new SojournError(code as ErrorCode, `${why.slice(code.length + 2)} (${url})`)
-    : new SojournError('UNAVAILABLE', `${why || 'the connection ended'} (${url})`)
+    ? new SojournError(code as ErrorCode, `${why.slice(code.length + 2)} (${shown(url)})`)
+    : new SojournError('UNAVAILABLE', `${why} (${shown(url)})`)
+}
+
+/** An address without what may be secret in it. */
+const shown = (url: string): string => {
+  const { protocol, host, pathname } = new URL(url)
+  return `${protocol}//${host}${pathname === '/' ? '' : pathname}`
 }

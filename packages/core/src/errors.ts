@@ -14,7 +14,7 @@ export const ERROR_CODES = {
   TIMEOUT: 'No answer came within the time that the adapter, or the client, allows. A write may have been applied.',
   REPLICA_CLOSED: 'The replica was closed.',
   CLIENT_CLOSED: 'The client was closed.',
-  UNAVAILABLE: 'No server could be reached in time; nothing was sent, so nothing was written.',
+  UNAVAILABLE: 'No server can be reached; nothing was written. The message says what each address answered.',
   CONNECTION_LOST: 'The connection ended before the answer came. A write may have been applied.',
   TOKEN_REFUSED: 'The server does not know the token.',
   SCOPE_REFUSED: 'The scope of the token does not allow the call; nothing was written.',

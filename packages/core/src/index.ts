@@ -1,6 +1,7 @@
 /** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
 export { checkCall } from './call-options.js'
+export { CALLER, type CalledFor, callerOf } from './caller.js'
 export {
   changeSession,
   createSession,

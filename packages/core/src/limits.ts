@@ -18,6 +18,8 @@ export interface Limits {
   readonly maxUnackedBytes: number
   /** Commits waiting for the disk; one more is refused with OVERLOADED. */
   readonly maxPendingCommits: number
+  /** Bytes of those commits; one more commit is refused with OVERLOADED. */
+  readonly maxPendingBytes: number
   /** Bytes that the journal grows by until the records that changed are written to the rows: opening replays as many at most. */
   readonly checkpointBytes: number
   /** Records that a checkpoint writes in one batch; others run between two. */
@@ -26,6 +28,10 @@ export interface Limits {
   readonly maxUncheckpointedBytes: number
   /** Quorum calls waiting for regions; one more is refused with OVERLOADED. */
   readonly maxPendingQuorums: number
+  /** Encoded bytes of the sessions whose writes wait so; one more write is refused with OVERLOADED. */
+  readonly maxPendingQuorumBytes: number
+  /** The longest `timeout` that a call may give for waiting for regions, milliseconds; a longer one is refused with INVALID_OPTION. */
+  readonly maxTimeoutMs: number
   /** Received frames of one link that wait to be committed or to be claimed in a vector. */
   readonly maxPendingFrames: number
   /** Recent commits kept in memory as deltas for links in step; a link that lags further is sent records. */
@@ -54,15 +60,18 @@ export const DEFAULT_LIMITS: Limits = {
   maxBufferedBytes: 1024 * 1024,
   maxUnackedBytes: 4 * 1024 * 1024,
   maxPendingCommits: 20_000,
+  maxPendingBytes: 8 * 1024 * 1024,
   checkpointBytes: 16 * 1024 * 1024,
   checkpointRows: 512,
   maxUncheckpointedBytes: 64 * 1024 * 1024,
   maxPendingQuorums: 20_000,
+  maxPendingQuorumBytes: 8 * 1024 * 1024,
+  maxTimeoutMs: 60_000,
   maxPendingFrames: 1_024,
   maxRecentCommits: 8_192,
   maxRecentBytes: 8 * 1024 * 1024,
   maxCacheEntries: 50_000,
-  maxCacheBytes: 64 * 1024 * 1024,
+  maxCacheBytes: 24 * 1024 * 1024,
   maxVectorFeeds: 64,
   maxHandshakes: 256,
   maxHandshakesPerAddress: 64,

@@ -8,6 +8,13 @@ import type { ErrorCode } from './errors.js'
 
 export interface Timer {
   cancel(): void
+  /**
+   * A caller waits for what ends this timer: the process lasts until it fires, is cancelled, or is released. Without it a process that has
+   * nothing else open ends in the middle of an `await`.
+   */
+  hold(): void
+  /** Nobody waits any more: the timer goes on in the background. */
+  release(): void
 }
 
 export interface Clock {
@@ -15,7 +22,7 @@ export interface Clock {
   now(): number
   /** Milliseconds that only move forward, from an arbitrary start. May have a fraction. */
   monotonic(): number
-  /** Calls once, `delayMs` from now. Timers do not keep a process alive. */
+  /** Calls once, `delayMs` from now. Timers keep no process alive, unless they are held: see {@link Timer.hold}. */
   after(delayMs: number, callback: () => void): Timer
   /** Calls once, on a later turn of the event loop, after I/O that is already there. */
   soon(callback: () => void): void

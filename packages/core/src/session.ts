@@ -32,14 +32,14 @@ export interface StoredSession {
 export interface ReadOptions {
   /** How many regions are asked. Default: the store's `consistency.read`. */
   readonly read?: Level
-  /** How long to wait for them. Default: the store's `consistency.timeout`. */
+  /** How long to wait for them, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration
 }
 
 export interface WriteOptions {
   /** How many regions must hold the write. Default: the store's `consistency.write`. */
   readonly write?: Level
-  /** How long to wait for them. Default: the store's `consistency.timeout`. */
+  /** How long to wait for them, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration
 }
 
@@ -99,6 +99,12 @@ export type Update<T extends object> = ((draft: T) => T | undefined | void) | { 
  * TOKEN_REFUSED, SCOPE_REFUSED, LINK_VERSION and FRAME_UNEXPECTED.
  */
 export interface SessionApi {
+  /**
+   * A call without a `timeout` of its own is answered, or refused with what is wrong, within this, milliseconds: whoever gives calls up by
+   * a clock of its own waits longer, or hides the better answer. Undefined: nobody can tell. Not of `sessions` and `endAll`, which take as
+   * long as they get on.
+   */
+  readonly answersWithinMs?: number | undefined
   /** @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE */
   create<T extends object = Data>(data: T, options?: CreateOptions): Promise<Session<T>>
   /** @throws STORE_CORRUPT where the record is rotten and no peer supplies it */
@@ -132,6 +138,9 @@ export interface SessionApi {
   lifetimes(): Lifetimes
   /** How many live sessions are held here. */
   count(): Promise<number>
-  /** Ends every session held here. Returns how many were alive. */
+  /**
+   * Ends every session held here, many at a time, and goes on for as long as it gets on. Returns how many were alive.
+   * @throws TIMEOUT where no session could be ended for a while; those that are ended stay so
+   */
   endAll(options?: EndOptions): Promise<number>
 }

@@ -9,7 +9,11 @@ export const systemClock: Clock = {
     // Node clamps a longer delay to 1 ms.
     const timer = setTimeout(callback, Math.min(delayMs, 2 ** 31 - 1))
     timer.unref()
-    return { cancel: () => clearTimeout(timer) }
+    return {
+      cancel: () => clearTimeout(timer),
+      hold: () => void timer.ref(),
+      release: () => void timer.unref(),
+    }
   },
   soon: (callback) => void setImmediate(callback),
 }

@@ -14,7 +14,10 @@ export interface SojournStoreOptions {
   readonly sessions: SessionApi
   /** JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none. */
   readonly counters?: readonly string[]
-  /** A call that takes longer is given up with TIMEOUT. Default: 5s. */
+  /**
+   * A call that takes longer is given up with TIMEOUT. Default: 5s, or a second more than `sessions` may take to say what is wrong
+   * (`answersWithinMs`): a client's UNAVAILABLE, or a replica's QUORUM_UNMET, says more.
+   */
   readonly timeout?: Duration
   /** Default: the system's. */
   readonly clock?: Clock
@@ -26,6 +29,14 @@ export interface StoreSettings {
   readonly timeoutMs: number
   readonly clock: Clock
 }
+
+/** Milliseconds. */
+const MIN_TIMEOUT_MS = 5_000
+/** How much longer than the sessions themselves the store waits. */
+const MARGIN_MS = 1_000
+
+const defaultTimeoutMs = ({ answersWithinMs = 0 }: SessionApi): number =>
+  Math.max(MIN_TIMEOUT_MS, answersWithinMs + MARGIN_MS)
 
 const NAMES: readonly string[] = ['sessions', 'counters', 'timeout', 'clock']
 
@@ -57,12 +68,13 @@ export const checkOptions = (given: unknown): StoreSettings => {
       const hint = ELSEWHERE.get(name)
       refuse(name, `${name} is no option of SojournStore${hint ? `: ${hint}` : ''}; there are ${NAMES.join(', ')}`)
     }
-  const { sessions, counters = [], timeout = '5s', clock = systemClock } = given as SojournStoreOptions
+  const { sessions, counters = [], timeout, clock = systemClock } = given as SojournStoreOptions
   checkSessions(sessions)
   if (!Array.isArray(counters)) refuse('counters', "counters: give an array of JSON pointers, such as ['/views']")
   if (typeof clock?.now !== 'function' || typeof clock.after !== 'function')
     refuse('clock', 'clock: give a Clock of @sojourn/core')
-  return { sessions, counters: counters.map(checkPointer), timeoutMs: parseDuration(timeout, 'timeout'), clock }
+  const timeoutMs = parseDuration(timeout ?? defaultTimeoutMs(sessions), 'timeout')
+  return { sessions, counters: counters.map(checkPointer), timeoutMs, clock }
 }
 
 const checkSessions = (sessions: unknown): void => {

@@ -1,11 +1,12 @@
 /** The store that middleware of express-session's kind is given: each call of the middleware becomes a call of the session API. */
-import type { Clock, Data, Lifetimes, SessionApi } from '@sojourn/core'
+import type { Clock, Data, Lifetimes, SessionApi, Timer } from '@sojourn/core'
 import { isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'
 import { toPlain } from './plain.js'
+import { watchNumber } from './progress.js'
 import { type Read, Reads } from './reads.js'
 
 type Callback<T> = (error: unknown, value?: T) => void
@@ -183,10 +184,12 @@ export class SojournStore extends session.Store {
 
   /** Every live session's data. Their ids are secrets that the store does not keep. */
   override all(callback?: Second<SessionData[]>): Promise<SessionData[]> {
-    return this.#answer(callback, async () => {
+    return this.#answer(callback, async (progressed) => {
       const out: SessionData[] = []
-      for await (const { data, expiresAt } of this.#sessions.sessions())
+      for await (const { data, expiresAt } of this.#sessions.sessions()) {
+        progressed()
         if (!isCookieOver(data, this.#clock.now())) out.push(this.#revive(data, expiresAt))
+      }
       return out
     })
   }
@@ -195,10 +198,11 @@ export class SojournStore extends session.Store {
     return this.#answer(callback, () => this.#sessions.count())
   }
 
-  /** Ends every session that is held here. */
+  /** Ends every session that is held here: for as long as there are fewer of them from look to look. */
   override clear(callback?: Second<void>): Promise<void> {
-    return this.#answer(callback, async () => {
-      await this.#sessions.endAll({ reason: 'revoked' })
+    return this.#answer(callback, async (progressed) => {
+      const stop = watchNumber(this.#clock, this.#timeoutMs / 2, () => this.#sessions.count(), progressed)
+      await this.#sessions.endAll({ reason: 'revoked' }).finally(stop)
     })
   }
 
@@ -239,8 +243,8 @@ export class SojournStore extends session.Store {
     return (createdAt ?? this.#clock.now()) + (this.#lifetimes()?.maxLifetimeMs ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Answers by callback where one is given, and by promise where not; within the timeout in any case. */
-  #answer<T>(callback: Second<T>, work: () => Promise<T>): Promise<T> {
+  /** Answers by callback where one is given, and by promise where not; within the timeout, which begins anew where the work gets on. */
+  #answer<T>(callback: Second<T>, work: (progressed: () => void) => Promise<T>): Promise<T> {
     const answered = this.#inTime(work)
     if (typeof callback !== 'function') return answered
     answered.then(
@@ -251,12 +255,23 @@ export class SojournStore extends session.Store {
     return answered.catch(() => undefined as T)
   }
 
-  #inTime<T>(work: () => Promise<T>): Promise<T> {
+  #inTime<T>(work: (progressed: () => void) => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(this.#timeoutMs, () =>
-        reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`)),
-      )
-      work()
+      let timer: Timer
+      let hasProgressed = false
+      const watch = () => {
+        timer = this.#clock.after(this.#timeoutMs, () => {
+          if (!hasProgressed)
+            return reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`))
+          hasProgressed = false
+          watch()
+        })
+        timer.hold()
+      }
+      watch()
+      work(() => {
+        hasProgressed = true
+      })
         .then(resolve, reject)
         .finally(() => timer.cancel())
     })

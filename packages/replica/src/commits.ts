@@ -10,16 +10,17 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  callerOf,
   endSession,
   expiresAt,
   isSojournError,
   LazySession,
-  optionalDuration,
   regionsNeeded,
   rotateSession,
   SojournError,
 } from '@sojourn/core'
 import type { Committed, Entry, Reading } from '@sojourn/store'
+import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'
 import { dataBytes } from './session-size.js'
 import { tooLarge } from './too-large.js'
@@ -51,9 +52,9 @@ export class Commits {
   ): Promise<T> {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
+    const timeoutMs = patienceOf(settings, options.timeout)
     if (need > 1) {
-      const timeoutMs = optionalDuration(options.timeout, 'timeout') ?? settings.timeoutMs
-      return writes.run(make, answer, need, timeoutMs)
+      return writes.run(make, answer, need, timeoutMs, callerOf(options))
     }
     const making = make()
     const made = making instanceof Promise ? await making : making
@@ -127,7 +128,7 @@ export class Commits {
     if ('refusal' in decided) throw decided.refusal
     const created = store.transact(newKey, () => decided) as Committed
     const ended = store.transact(key, () => this.ending(key, entry?.record, now, 'rotated')) as Committed
-    return { ...created, sequence: ended.sequence, done: ended.done }
+    return { ...created, sequence: ended.sequence, done: ended.done, bytes: created.bytes + ended.bytes }
   }
 
   ending(key: SessionKey, record: SessionRecord | undefined, now: number, reason: EndReason) {

@@ -11,6 +11,8 @@ interface Inquiry {
   /** Answers that came, of which what they brought is not on the disk yet. */
   taking: number
   readonly timer: Timer
+  /** Whom it is made for, where that was said. */
+  readonly caller: object | undefined
   readonly settle: (tally: Tally) => void
 }
 
@@ -46,7 +48,7 @@ export class Inquiries {
    * @param level how many are enough; `linked`: all that can be asked
    * @throws OVERLOADED
    */
-  consult(key: SessionKey, level: number | 'linked', timeoutMs: number): Promise<Tally> {
+  consult(key: SessionKey, level: number | 'linked', timeoutMs: number, caller?: object): Promise<Tally> {
     const { clock, region, peers, linkTo, maxPending } = this.#options
     if (this.#inquiries.size >= maxPending)
       throw new SojournError('OVERLOADED', `${maxPending} reads wait for other regions (limits.maxPendingQuorums)`, {
@@ -68,7 +70,12 @@ export class Inquiries {
         this.#inquiries.delete(request)
         resolve(inquiry.tally)
       })
-      const inquiry: Inquiry = { key, tally, silent, taking: 0, timer, settle: resolve }
+      timer.hold()
+      const settle = (verdictOf: Tally) => {
+        timer.release()
+        resolve(verdictOf)
+      }
+      const inquiry: Inquiry = { key, tally, silent, taking: 0, timer, caller, settle }
       this.#inquiries.set(request, inquiry)
       for (const link of silent) this.#ask(link, request, key)
     })
@@ -114,6 +121,16 @@ export class Inquiries {
           inquiry.silent.delete(link)
           this.#count(request, inquiry, fail(inquiry.tally, region))
         }
+  }
+
+  /** A caller is gone for good: what it waits for is answered now, with what has come. */
+  abandon(caller: object): void {
+    for (const [request, inquiry] of [...this.#inquiries]) {
+      if (inquiry.caller !== caller) continue
+      inquiry.timer.cancel()
+      this.#inquiries.delete(request)
+      inquiry.settle(inquiry.tally)
+    }
   }
 
   #count(request: number, inquiry: Inquiry, tally: Tally): void {

@@ -26,6 +26,7 @@ import {
 } from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
 import { isRegionName, REGION_NAMES } from '@sojourn/wire'
+import { checkPatience } from './patience.js'
 import { TrustedClock } from './trusted-clock.js'
 import { webSocketTransport } from './websocket.js'
 
@@ -267,6 +268,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
       transport: options.ports?.transport ?? webSocketTransport(clock),
     },
   }
+  checkPatience(settings.timeoutMs, settings.limits.maxTimeoutMs, 'consistency.timeout')
   if (settings.linkTimeoutMs <= settings.heartbeatMs)
     refuse('links.timeout', 'must be longer than links.heartbeat, or every quiet link is given up')
   return settings

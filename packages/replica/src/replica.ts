@@ -10,6 +10,7 @@ import type {
   Fold,
   Level,
   Lifetimes,
+  Limits,
   ReadOptions,
   ReplaceOptions,
   Row,
@@ -23,6 +24,7 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  callerOf,
   changeSession,
   checkCall,
   checkIncrement,
@@ -49,9 +51,12 @@ import {
 import type { Committed, Reading } from '@sojourn/store'
 import { exportDocument } from './automerge-export.js'
 import { Commits } from './commits.js'
+import { SLICES } from './digests.js'
+import { endAll } from './end-all.js'
 import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
 import { checkPeer, checkRemoval } from './options.js'
+import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'
 import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
@@ -61,6 +66,9 @@ const GONE: Decision = { next: undefined, item: undefined, event: undefined, was
 
 /** Records that a listing reads before others run. */
 const RECORDS_A_TURN = 64
+
+/** How much longer than a single call `endAll` waits for the next end, milliseconds: a disk may be busy. */
+const STALL_MS = 10_000
 
 /** See {@link openReplica}. */
 export class Replica implements SessionApi, AsyncDisposable {
@@ -89,9 +97,28 @@ export class Replica implements SessionApi, AsyncDisposable {
     return { idleTimeoutMs, maxLifetimeMs }
   }
 
-  /** The level of reads that name none. */
-  get readLevel(): Level {
-    return this.#runtime.settings.read
+  /** The levels of calls that name none. */
+  get levels(): { readonly read: Level; readonly write: Level } {
+    const { read, write } = this.#runtime.settings
+    return { read, write }
+  }
+
+  get limits(): Limits {
+    return this.#runtime.settings.limits
+  }
+
+  /** A rotten record is asked for first, then the quorum; the disk takes what it takes. */
+  get answersWithinMs(): number {
+    return 2 * this.#runtime.settings.timeoutMs
+  }
+
+  /**
+   * @internal Of a server: whom it made calls for (see CALLER in @sojourn/core) is gone for good, and what still waits for other regions is
+   * answered at once, as if its time were over.
+   */
+  abandon(caller: object): void {
+    this.#runtime.writes.abandon(caller)
+    this.#runtime.inquiries.abandon(caller)
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
@@ -139,8 +166,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const { settings, inquiries } = this.#runtime
     const need = regionsNeeded(level, settings.members, 'read')
     if (need === 1) return
-    const timeoutMs = optionalDuration(options?.timeout, 'timeout') ?? settings.timeoutMs
-    const tally = await inquiries.consult(key, need, timeoutMs)
+    const tally = await inquiries.consult(key, need, patienceOf(settings, options?.timeout), callerOf(options))
     if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
   }
 
@@ -238,7 +264,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     let isUnheard = false
     if ((await store.read(key)).state !== 'held') {
       // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
-      const tally = await inquiries.consult(key, 'linked', settings.timeoutMs)
+      const tally = await inquiries.consult(key, 'linked', settings.timeoutMs, callerOf(options))
       isUnheard = tally.answered.length < settings.members
     }
     const decide = (reading: Reading): Decided => {
@@ -288,10 +314,26 @@ export class Replica implements SessionApi, AsyncDisposable {
 
   async endAll(options: EndOptions = {}): Promise<number> {
     checkCall('endAll', options)
+    const { settings } = this.#open()
     const reason = options.reason ?? 'logout'
-    let count = 0
-    for await (const { key } of this.sessions()) if (await this.#endKey(key, reason, options)) count++
-    return count
+    return endAll({
+      clock: settings.ports.clock,
+      slices: Array.from({ length: SLICES }, (_, slice) => () => this.#aliveIn(slice)),
+      end: (key) => this.#endKey(key, reason, options),
+      stallMs: STALL_MS + this.answersWithinMs,
+    })
+  }
+
+  /** The keys of a slice that show now. */
+  async #aliveIn(slice: number): Promise<SessionKey[]> {
+    const { store, settings } = this.#open()
+    const alive: SessionKey[] = []
+    for (const keys of store.index.keys(slice))
+      for (const key of keys) {
+        const reading = await store.peek(key)
+        if (reading.state === 'held' && isVisible(reading.record, settings.ports.clock.now())) alive.push(key)
+      }
+    return alive
   }
 
   /**

@@ -58,6 +58,7 @@ export class Runtime {
       region,
       members: () => settings.members,
       maxPending: limits.maxPendingQuorums,
+      maxPendingBytes: limits.maxPendingQuorumBytes,
       began: () => {
         for (const link of this.links) link.pump()
       },
@@ -325,6 +326,6 @@ export class Runtime {
     const until = clock.monotonic() + FAREWELL_MS
     const isOwed = () => [...this.links].some((link) => link.isLive && link.status.behind > 0)
     while ((this.store.pendingCommits > 0 || isOwed()) && clock.monotonic() < until)
-      await new Promise<void>((resolve) => clock.after(FAREWELL_STEP_MS, resolve))
+      await new Promise<void>((resolve) => clock.after(FAREWELL_STEP_MS, resolve).hold())
   }
 }

@@ -1,6 +1,6 @@
 /** Listens for WebSockets: who may connect, how many at a time, and how much they may say before it is known who they are. */
 import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type Clock, SojournError } from '@sojourn/core'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Admission } from './admission.js'
@@ -46,12 +46,12 @@ const TOO_MANY = 'too many connections of which it is not known who they are (ma
 
 /**
  * Listens for WebSockets. Messages are not compressed: they are small, and compression costs memory for each connection.
- * @param accept is given each connection, already open, and says to the admission when it knows the other side
+ * @param accept is given each connection, already open, and says to the admission when it knows the other side; and what it stands on
  * @throws INVALID_OPTION where the address cannot be listened on
  */
 export const listenForWebSockets = async (
   options: WebSocketListenerOptions,
-  accept: (socket: WebSocket, admission: Admission) => void,
+  accept: (socket: WebSocket, admission: Admission, raw: Socket) => void,
 ): Promise<WebSocketListener> => {
   const { host, port, name, option, clock } = options
   const budget = new ConnectionBudget(options.unauthenticated)
@@ -62,7 +62,7 @@ export const listenForWebSockets = async (
     const admission = new Admission(socket, raw, clock)
     admission.onAuthenticated(() => budget.authenticated(raw))
     budget.refuseWith(raw, () => admission.refuse(new SojournError('OVERLOADED', TOO_MANY)))
-    accept(socket, admission)
+    accept(socket, admission, raw)
   })
   await new Promise<void>((resolve, reject) => {
     http.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen({ name, option, host, port }, cause)))

@@ -8,6 +8,8 @@ interface Waiting {
   readonly timer: Timer
   /** What the write gives its caller. */
   readonly made: unknown
+  /** Whom the write is made for, where that was said. */
+  readonly caller: object | undefined
   readonly resolve: () => void
   readonly reject: (error: SojournError) => void
 }
@@ -18,12 +20,17 @@ export class WriteQuorum {
   readonly #region: string
   readonly #members: () => number
   readonly #maxPending: number
+  readonly #maxPendingBytes: number
   readonly #began: () => void
   /** How far each region holds this replica's feed. */
   readonly #acked = new Map<string, number>()
   /** Not in the order of their sequences: a write that changed nothing waits for what was there. */
   readonly #waiting = new Set<Waiting>()
   #pending = 0
+  /** Encoded bytes of what they made, which is handed out with QUORUM_UNMET. */
+  #pendingBytes = 0
+  /** Callers that are gone: nobody waits for what they asked. */
+  readonly #gone = new WeakSet<object>()
 
   /** @param options.began a write begins to wait for acks */
   constructor(options: {
@@ -31,12 +38,14 @@ export class WriteQuorum {
     region: string
     members: () => number
     maxPending: number
+    maxPendingBytes: number
     began: () => void
   }) {
     this.#clock = options.clock
     this.#region = options.region
     this.#members = options.members
     this.#maxPending = options.maxPending
+    this.#maxPendingBytes = options.maxPendingBytes
     this.#began = options.began
   }
 
@@ -54,6 +63,7 @@ export class WriteQuorum {
     answer: (made: Committed) => T,
     need: number,
     timeoutMs: number,
+    caller?: object,
   ): Promise<T> {
     if (this.#pending >= this.#maxPending)
       throw new SojournError(
@@ -63,26 +73,38 @@ export class WriteQuorum {
           limit: this.#maxPending,
         },
       )
+    if (this.#pendingBytes >= this.#maxPendingBytes)
+      throw new SojournError(
+        'OVERLOADED',
+        `${this.#maxPendingBytes} bytes of sessions wait for other regions (limits.maxPendingQuorumBytes)`,
+        { limit: this.#maxPendingBytes },
+      )
     // From here on, links ask for prompt acks.
     this.#pending++
+    let held = 0
     try {
       const made = await commit()
+      held = made.bytes
+      this.#pendingBytes += held
       const value = answer(made)
       await made.done
-      await this.#wait(made.sequence, need, timeoutMs, value)
+      await this.#wait(made.sequence, need, timeoutMs, value, caller)
       return value
     } finally {
       this.#pending--
+      this.#pendingBytes -= held
     }
   }
 
-  #wait(sequence: number, need: number, timeoutMs: number, made: unknown): Promise<void> {
+  #wait(sequence: number, need: number, timeoutMs: number, made: unknown, caller: object | undefined): Promise<void> {
     let tally = startTally(need, this.#members(), this.#region)
     for (const [region, through] of this.#acked) if (through >= sequence) tally = answered(tally, region)
     if (verdict(tally) === 'met') return Promise.resolve()
+    if (caller !== undefined && this.#gone.has(caller)) return Promise.reject(quorumUnmet(tally, true, made))
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(timeoutMs, () => this.#settle(waiting, quorumUnmet(waiting.tally, true, made)))
-      const waiting: Waiting = { sequence, tally, timer, made, resolve, reject }
+      timer.hold()
+      const waiting: Waiting = { sequence, tally, timer, made, caller, resolve, reject }
       this.#waiting.add(waiting)
       this.#began()
     })
@@ -120,6 +142,13 @@ export class WriteQuorum {
     waiting.timer.cancel()
     if (error) waiting.reject(error)
     else waiting.resolve()
+  }
+
+  /** A caller is gone for good: what it waits for is answered now, as if its time were over. */
+  abandon(caller: object): void {
+    this.#gone.add(caller)
+    for (const waiting of [...this.#waiting])
+      if (waiting.caller === caller) this.#settle(waiting, quorumUnmet(waiting.tally, true, waiting.made))
   }
 
   /** Nothing will be acknowledged any more. */

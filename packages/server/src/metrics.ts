@@ -1,8 +1,9 @@
 import { type ErrorCode, isSojournError } from '@sojourn/core'
 import type { Replica, UnauthenticatedStatus } from '@sojourn/replica'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { noTotals } from './clients/connection.js'
+import { KINDS } from './clients/budgets.js'
 import type { ClientsStatus } from './clients/listener.js'
+import { noTotals } from './clients/totals.js'
 import { directoryBytes } from './files.js'
 import type { CallSeen } from './metered.js'
 import type { DiskWork } from './timed-storage.js'
@@ -288,6 +289,23 @@ export class Metrics {
     gauge('sojourn_client_in_flight', 'Requests of clients that wait for their answers', ({ inFlight }) => inFlight)
     gauge('sojourn_client_remembered', 'Answers kept for when a write comes again', ({ remembered }) => remembered)
     gauge('sojourn_client_watched', 'Sessions that clients keep a copy of', ({ watched }) => watched)
+    this.#gauge('sojourn_client_kept_bytes', 'Bytes kept for clients, by what for', ['what'], (each) => {
+      const { quorums: _, ...kept } = (now() ?? NO_CLIENTS).kept
+      for (const [what, bytes] of Object.entries(kept)) each.set({ what }, bytes)
+    })
+    gauge(
+      'sojourn_client_quorums',
+      'Requests of clients that may wait for other regions',
+      ({ kept: { quorums } }) => quorums,
+    )
+    this.#total(
+      'sojourn_client_exceeded_total',
+      'Times that there was no room for what a client wanted kept, by what for',
+      ['what'],
+      (set) => {
+        for (const [what, count] of Object.entries((now() ?? NO_CLIENTS).exceeded)) set({ what }, count)
+      },
+    )
     const total = (name: string, help: string, read: (totals: ClientsStatus['totals']) => number) =>
       this.#total(name, help, [], (set) => set({}, read((now() ?? NO_CLIENTS).totals)))
     total('sojourn_client_accepted_total', 'Clients that were let in', ({ accepted }) => accepted)
@@ -349,11 +367,15 @@ export class Metrics {
   }
 }
 
+const NOTHING = Object.fromEntries(KINDS.map((kind) => [kind, 0])) as ClientsStatus['kept']
+
 const NO_CLIENTS: ClientsStatus = {
   connections: 0,
   unauthenticated: { connections: 0, evicted: 0 },
   inFlight: 0,
   remembered: 0,
   watched: 0,
+  kept: NOTHING,
+  exceeded: NOTHING,
   totals: noTotals(),
 }

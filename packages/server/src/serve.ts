@@ -7,10 +7,12 @@ import { listenForAdmin } from './admin/listener.js'
 import { type AdminStatus, adminRoutes } from './admin/routes.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
 import type { Config } from './config/load.js'
+import { givenMemory } from './given-memory.js'
 import type { Logger } from './log.js'
 import { LogThrottle } from './log-throttle.js'
 import { Gossip } from './members/gossip.js'
 import { Members } from './members/members.js'
+import { describeMemory, memoryNeed, memoryShortages } from './memory.js'
 import { MeteredSessions } from './metered.js'
 import { Metrics } from './metrics.js'
 import { placesIn } from './places.js'
@@ -64,6 +66,7 @@ export const serve = async ({
   const places = placesIn(settings.data)
   if (places.members !== undefined) makePrivateDirectory(settings.data)
   warn(config, log)
+  tellMemory(config, log)
 
   let gossip: Gossip | undefined
   const members = new Members({
@@ -332,6 +335,15 @@ const startGossip = (options: {
     if (member) void gossip.tell(region, member.url)
   })
   return gossip
+}
+
+/** How much memory the limits allow, added up, and whether there is as much. */
+const tellMemory = ({ settings }: Config, log: Logger): void => {
+  const { limits, clients, peers } = settings
+  const served = clients.port === undefined ? undefined : clients.limits
+  const need = memoryNeed({ limits, clients: served, peers: Object.keys(peers).length })
+  log.info(describeMemory(need), 'memory')
+  for (const shortage of memoryShortages(need, givenMemory())) log.warn({}, shortage)
 }
 
 /** What is allowed, and better not so. */

@@ -34,6 +34,9 @@ export class WorldTime {
       cancel: () => {
         happening.run = undefined
       },
+      // A world lasts as long as it is advanced.
+      hold() {},
+      release() {},
     }
   }
 

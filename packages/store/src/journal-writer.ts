@@ -15,6 +15,8 @@ export interface JournalWriterOptions<C> {
   readonly clock: Clock
   readonly fsync: Fsync
   readonly maxPending: number
+  /** Bytes of items. */
+  readonly maxPendingBytes: number
   readonly progress: () => Progress
   /** These commits are as durable as `fsync` asks for; called before they resolve. */
   readonly appended: (commits: readonly C[]) => void
@@ -51,6 +53,7 @@ export class JournalWriter<C extends JournalCommit> {
   #running: Promise<void> | undefined
   #isDue = false
   #pending = 0
+  #pendingBytes = 0
   /** The last entry that was appended, through this writer or before. */
   #head: number
   /** Whether something was appended that the disk was not told of. */
@@ -79,11 +82,17 @@ export class JournalWriter<C extends JournalCommit> {
   /** @throws OVERLOADED, STORE_FENCED, before anything is changed */
   admit(): void {
     if (this.#fenced) throw this.#fenced
-    const { maxPending } = this.#options
+    const { maxPending, maxPendingBytes } = this.#options
     if (this.#pending >= maxPending)
       throw new SojournError('OVERLOADED', `${maxPending} commits wait for the disk (limits.maxPendingCommits)`, {
         limit: maxPending,
       })
+    if (this.#pendingBytes >= maxPendingBytes)
+      throw new SojournError(
+        'OVERLOADED',
+        `${maxPendingBytes} bytes of commits wait for the disk (limits.maxPendingBytes)`,
+        { limit: maxPendingBytes },
+      )
   }
 
   /** Begins an incarnation, before anything else is appended. */
@@ -98,6 +107,7 @@ export class JournalWriter<C extends JournalCommit> {
   /** Resolves when the commit is as durable as the store was asked to make it. All commits of a turn share the promise. */
   add(commit: C): Promise<void> {
     this.#pending++
+    this.#pendingBytes += commit.item?.length ?? 0
     this.#next ??= newBatch()
     this.#next.commits.push(commit)
     this.#flushSoon()
@@ -153,6 +163,7 @@ export class JournalWriter<C extends JournalCommit> {
     this.#isUnsynced = this.#options.fsync === 'everysec'
     this.#isProgressDue = false
     this.#pending -= batch.commits.length
+    for (const { item } of batch.commits) this.#pendingBytes -= item?.length ?? 0
     if (batch.commits.length > 0) this.#options.appended(batch.commits)
     batch.resolve()
   }
@@ -164,6 +175,7 @@ export class JournalWriter<C extends JournalCommit> {
     const batches = this.#next ? [batch, this.#next] : [batch]
     this.#next = undefined
     this.#pending = 0
+    this.#pendingBytes = 0
     this.#options.failed(
       batches.flatMap(({ commits }) => commits),
       error,

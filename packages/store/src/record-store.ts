@@ -42,6 +42,8 @@ export interface Committed {
   readonly entry: Entry | undefined
   /** Its place in the feed; 0 where there is no record. */
   readonly sequence: number
+  /** Encoded bytes of the record. */
+  readonly bytes: number
   /** Resolves when {@link entry} is as durable as the store was asked to make it; undefined where it is. */
   readonly done: Promise<void> | undefined
 }
@@ -163,6 +165,7 @@ export class RecordStore {
         clock,
         fsync,
         maxPending: limits.maxPendingCommits,
+        maxPendingBytes: limits.maxPendingBytes,
         progress: () => store?.progress ?? recovered.progress,
         appended: (commits) => store?.appended(commits),
         failed: (commits, error) => store?.refused(commits, error),
@@ -285,7 +288,8 @@ export class RecordStore {
     const { next } = decision
     if (next === undefined) {
       const entry = reading.state === 'held' ? reading : undefined
-      return { decision, entry, sequence: entry?.sequence ?? 0, done: this.written(key) }
+      const [sequence, bytes] = [entry?.sequence ?? 0, entry?.size ?? 0]
+      return { decision, entry, sequence, bytes, done: this.written(key) }
     }
     const encoded = decision.encoded ?? encodeRecord(next)
     options.checkSize?.(encoded.length, next, reading)
@@ -303,7 +307,7 @@ export class RecordStore {
       source: options.source ?? 'local',
       passing: options.passing ?? false,
     })
-    return { decision, entry, sequence: entry.sequence, done }
+    return { decision, entry, sequence: entry.sequence, bytes: entry.size, done }
   }
 
   #add(commit: Commit): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+import { CALLER, isSojournError } from '@sojourn/core'
 import {
   type Answer,
   type ClientRequest,
@@ -17,39 +17,46 @@ export type PlainRequest = Exclude<ClientRequest, { type: 'walk' | 'step' }>
 /** Those that change nothing, or the same again, and may be done as often as they come: their answers need not be remembered. */
 export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set(['get', 'touch', 'count', 'walk', 'step'])
 
+export interface AnswerOptions {
+  /** Whether the client is told of the next change; asked when the session has been read. Default: it is not. */
+  readonly isWatched?: () => boolean
+  /** Whom it is answered for, where it may wait for other regions. */
+  readonly caller?: object | undefined
+}
+
 /** Does what a request asks for. @throws what the session API throws, and FRAME_INVALID for data that is none */
 export const answerRequest = async (
   sessions: SessionApi,
   request: PlainRequest,
-  isWatched: () => boolean,
+  { isWatched = () => false, caller }: AnswerOptions = {},
 ): Promise<Answer> => {
   const { number } = request
   switch (request.type) {
     case 'get': {
-      const session = await sessions.get<object>(request.id, forRead(request.choices))
+      const session = await sessions.get<object>(request.id, forRead(request.choices, caller))
       return session ? found(number, session, isWatched()) : { type: 'none', number }
     }
     case 'touch': {
-      const session = await sessions.touch<object>(request.id, forUpdate(request.choices))
+      const session = await sessions.touch<object>(request.id, forUpdate(request.choices, caller))
       return session ? found(number, session, false) : { type: 'none', number }
     }
     case 'patch': {
       const patch = decodeData(request.patch)
-      return found(number, await sessions.update<object>(request.id, patch, forUpdate(request.choices)), false)
+      return found(number, await sessions.update<object>(request.id, patch, forUpdate(request.choices, caller)), false)
     }
     case 'replace': {
       const { id, base, next, counters, choices } = request
-      const options = { ...forUpdate(choices), counters, ...(base !== undefined && { base: decodeData(base) }) }
+      const options = { ...forUpdate(choices, caller), counters, ...(base !== undefined && { base: decodeData(base) }) }
       return found(number, await sessions.replace<object>(id, decodeData(next), options), false)
     }
     case 'increment': {
       const { id, path, by, choices } = request
-      return found(number, await sessions.increment<object>(id, path, by, forUpdate(choices)), false)
+      return found(number, await sessions.increment<object>(id, path, by, forUpdate(choices, caller)), false)
     }
     case 'create': {
       const { id, idleTimeoutMs, maxLifetimeMs } = request.choices
       const session = await sessions.create<object>(decodeData(request.data), {
-        ...forWrite(request.choices),
+        ...forWrite(request.choices, caller),
         ...(id !== undefined && { id }),
         ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
         ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
@@ -57,15 +64,19 @@ export const answerRequest = async (
       return { type: 'made', number, ...told(session) }
     }
     case 'rotate':
-      return { type: 'made', number, ...told(await sessions.rotate<object>(request.id, forWrite(request.choices))) }
+      return {
+        type: 'made',
+        number,
+        ...told(await sessions.rotate<object>(request.id, forWrite(request.choices, caller))),
+      }
     case 'end': {
       const { reason } = request.choices
-      const options = { ...forWrite(request.choices), ...(reason !== undefined && { reason }) }
+      const options = { ...forWrite(request.choices, caller), ...(reason !== undefined && { reason }) }
       return { type: 'counted', number, count: (await sessions.end(request.id, options)) ? 1 : 0 }
     }
     case 'endAll': {
       const { reason } = request.choices
-      const options = { ...forWrite(request.choices), ...(reason !== undefined && { reason }) }
+      const options = { ...forWrite(request.choices, caller), ...(reason !== undefined && { reason }) }
       return { type: 'counted', number, count: await sessions.endAll(options) }
     }
     case 'count':
@@ -75,22 +86,33 @@ export const answerRequest = async (
 
 const NO_OPTIONS = Object.freeze({})
 
-const forRead = ({ read, timeoutMs }: ReadChoices): ReadOptions =>
-  read === undefined && timeoutMs === undefined
-    ? NO_OPTIONS
-    : { ...(read !== undefined && { read }), ...(timeoutMs !== undefined && { timeout: timeoutMs }) }
+type Caller = object | undefined
 
-const forWrite = ({ write, timeoutMs }: WriteChoices) => ({
-  ...(write !== undefined && { write }),
-  ...(timeoutMs !== undefined && { timeout: timeoutMs }),
-})
-
-const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices): UpdateOptions =>
-  // As nearly all are.
-  write === undefined && timeoutMs === undefined && touch === undefined && idleTimeoutMs === undefined
+const forRead = ({ read, timeoutMs }: ReadChoices, caller: Caller): ReadOptions =>
+  read === undefined && timeoutMs === undefined && caller === undefined
     ? NO_OPTIONS
     : {
-        ...forWrite({ write, timeoutMs }),
+        ...(read !== undefined && { read }),
+        ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+        ...(caller && { [CALLER]: caller }),
+      }
+
+const forWrite = ({ write, timeoutMs }: WriteChoices, caller: Caller) => ({
+  ...(write !== undefined && { write }),
+  ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+  ...(caller && { [CALLER]: caller }),
+})
+
+const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices, caller: Caller): UpdateOptions =>
+  // As nearly all are.
+  write === undefined &&
+  timeoutMs === undefined &&
+  touch === undefined &&
+  idleTimeoutMs === undefined &&
+  caller === undefined
+    ? NO_OPTIONS
+    : {
+        ...forWrite({ write, timeoutMs }, caller),
         ...(touch !== undefined && { touch }),
         ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
       }

@@ -1,4 +1,4 @@
-import type { Clock, ErrorCode, Level, SessionApi, SessionKey, Timer } from '@sojourn/core'
+import type { Clock, ErrorCode, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core'
 import {
   CLIENT_MAGIC,
@@ -15,35 +15,15 @@ import {
 import { allows, type Bearer, type TokenBook } from '../tokens.js'
 import { NEEDED } from './access.js'
 import { answerRequest, failure, type PlainRequest, REPEATABLE, refusal } from './answers.js'
+import type { Budgets } from './budgets.js'
+import { type Admitted, type DefaultLevels, Holdings } from './holdings.js'
+import { Incoming } from './incoming.js'
 import type { ClientLimits } from './limits.js'
 import type { Asker, ClientMemory, Memories } from './remembered.js'
 import type { ClientSocket, ClientSocketHandler } from './socket.js'
+import type { ClientTotals } from './totals.js'
 import { Walks } from './walks.js'
 import type { Watcher, Watches } from './watches.js'
-
-/** What is counted of all connections since the listener began. */
-export interface ClientTotals {
-  accepted: number
-  /** Connections refused or given up, by code. */
-  readonly refused: Record<string, number>
-  requests: number
-  /** Writes that came again and were answered from memory. */
-  answeredFromMemory: number
-  /** Changes told to clients that keep what they read. */
-  invalidations: number
-  bytesIn: number
-  bytesOut: number
-}
-
-export const noTotals = (): ClientTotals => ({
-  accepted: 0,
-  refused: {},
-  requests: 0,
-  answeredFromMemory: 0,
-  invalidations: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-})
 
 /** What a connection needs of the listener. */
 export interface ConnectionHost {
@@ -51,26 +31,25 @@ export interface ConnectionHost {
   readonly clock: Clock
   readonly limits: ClientLimits
   readonly tokens: TokenBook
+  readonly budgets: Budgets
   readonly memories: Memories
   readonly watches: Watches
   readonly totals: ClientTotals
   /** Made anew with each listener. */
   readonly server: string
   readonly region: string
-  /** The level of reads that name none. */
-  readonly readLevel: Level
+  readonly levels: DefaultLevels
   readonly isFarewell: () => boolean
   /** A client was recognised. @throws OVERLOADED where there are too many */
   readonly admit: (connection: ClientConnection) => void
   readonly ended: (connection: ClientConnection) => void
+  /** Nobody waits any more for what calls for this caller wait for. */
+  readonly abandon: (caller: object) => void
   /** Something that ought not to be thrown was. */
   readonly failed: (error: unknown) => void
 }
 
 const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
-
-/** Messages of one client that are heard before there is a moment to answer. */
-const MAX_PER_TURN = 256
 
 /** For answers that are kept as well as sent. */
 const scratch = new ByteWriter(4_096)
@@ -82,7 +61,9 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   readonly #host: ConnectionHost
   readonly #socket: ClientSocket
   readonly #patience: Timer
-  readonly #out = new ByteWriter(16 * 1024)
+  readonly #out = new ByteWriter(4 * 1024)
+  readonly #holdings: Holdings
+  readonly #incoming: Incoming
   readonly #walks: Walks
   #bearer: Bearer | undefined
   #token = ''
@@ -90,19 +71,23 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   #memory: ClientMemory | undefined
   #inFlight = 0
   #isFlushing = false
-  #isPaused = false
   #isEnded = false
   #changed: SessionKey[] = []
-  /** What has come and is not heard yet: the frames of which something is left. */
-  #unread: Iterator<FromClient>[] = []
-  /** Messages heard since there was a moment to answer. */
-  #heardInTurn = 0
 
   constructor(host: ConnectionHost, socket: ClientSocket) {
     this.#host = host
     this.#socket = socket
     this.heardAt = host.clock.monotonic()
-    this.#walks = new Walks(host.sessions, host.limits.maxWalks)
+    this.#holdings = new Holdings(host.budgets, (error) => this.#giveWay(error))
+    this.#incoming = new Incoming({
+      clock: host.clock,
+      socket,
+      maxBufferedBytes: host.limits.maxBufferedBytes,
+      heard: (message) => this.#heard(message),
+      failed: (error) => this.#misheard(error),
+      holds: (bytes) => this.#holdings.receiving(bytes),
+    })
+    this.#walks = new Walks(host.sessions, this.#holdings)
     this.#patience = host.clock.after(host.limits.maxSilenceMs, () =>
       this.refuse(new SojournError('LINK_TIMEOUT', 'the client did not say who it is')),
     )
@@ -118,46 +103,16 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.heardAt = clock.monotonic()
     totals.bytesIn += frame.length
     const maxBytes = this.#bearer ? limits.maxFrameBytes : MAX_GREETING_BYTES
-    this.#unread.push(readFromClient(frame, maxBytes))
-    if (!this.#isPaused) this.#read()
+    this.#incoming.received(readFromClient(frame, maxBytes), frame.length)
   }
 
-  /** Hears what has come; not all at once, so that it is seen in between whether the client reads its answers. */
-  #read(): void {
-    try {
-      for (let frame = this.#unread[0]; frame !== undefined && !this.#isEnded; ) {
-        const { done, value } = frame.next()
-        if (done) {
-          this.#unread.shift()
-          frame = this.#unread[0]
-          continue
-        }
-        this.#heard(value)
-        if (++this.#heardInTurn < MAX_PER_TURN) continue
-        this.#pause()
-        this.#host.clock.soon(() => {
-          this.#heardInTurn = 0
-          this.#resume()
-        })
-        return
-      }
-    } catch (error) {
-      if (!isSojournError(error)) this.#host.failed(error)
-      this.refuse(isSojournError(error) ? error : new SojournError('FRAME_INVALID', 'the frame could not be served'))
-    }
+  receiving(bytes: number): void {
+    this.#incoming.receiving(bytes)
   }
 
-  #pause(): void {
-    if (!this.#isPaused) this.#socket.pause()
-    this.#isPaused = true
-  }
-
-  /** Goes on, where the client has taken most of what it was told. */
-  #resume(): void {
-    if (!this.#isPaused || this.#isEnded || this.#socket.bufferedBytes > this.#host.limits.maxBufferedBytes / 2) return
-    this.#isPaused = false
-    this.#read()
-    if (!this.#isPaused) this.#socket.resume()
+  #misheard(error: unknown): void {
+    this.#failed(error)
+    this.refuse(isSojournError(error) ? error : new SojournError('FRAME_INVALID', 'the frame could not be served'))
   }
 
   #heard(message: FromClient): void {
@@ -198,7 +153,8 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#bearer = bearer
     this.#token = token
     this.#name = `${client} ${bearer.name}`
-    const { memory, isKnown } = memories.enter(this.#name)
+    this.#holdings.join(bearer.name)
+    const { memory, isKnown } = memories.enter(this.#name, bearer.name)
     this.#memory = memory
     totals.accepted++
     const { maxInFlight, maxFrameBytes } = limits
@@ -233,68 +189,95 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
         )
       return
     }
-    const refused = this.#refusalOf(request, bearer)
-    if (refused) {
-      this.#say(refused)
+    let admitted: Admitted
+    try {
+      admitted = this.#admit(request, bearer)
+    } catch (error) {
+      this.#say(failure(number, error))
       return
     }
     this.#inFlight++
-    if (isRepeatable) this.#answer(request)
-    else this.#write(request as PlainRequest, memory)
+    if (isRepeatable) this.#answer(request, admitted)
+    else this.#write(request as PlainRequest, memory, admitted)
   }
 
-  #refusalOf({ type, number }: ClientRequest, { scope }: Bearer): FromServer | undefined {
+  /** @throws SCOPE_REFUSED, OVERLOADED */
+  #admit(request: ClientRequest, { scope }: Bearer): Admitted {
+    const { type } = request
     if (!allows(scope, NEEDED[type]))
-      return refusal(number, 'SCOPE_REFUSED', `${type} takes the scope ${NEEDED[type]}, the token has ${scope}`)
+      throw new SojournError('SCOPE_REFUSED', `${type} takes the scope ${NEEDED[type]}, the token has ${scope}`)
     const { maxInFlight } = this.#host.limits
-    if (this.#inFlight < maxInFlight) return undefined
-    return refusal(number, 'OVERLOADED', `${maxInFlight} requests of this client are unanswered (maxInFlight)`, {
-      limit: maxInFlight,
-    })
+    if (this.#inFlight >= maxInFlight)
+      throw new SojournError('OVERLOADED', `${maxInFlight} requests of this client are unanswered (maxInFlight)`, {
+        limit: maxInFlight,
+      })
+    return this.#holdings.admit(request, this.#host.levels)
   }
 
-  #answer(request: ClientRequest): void {
-    this.#answerOf(request).then(
+  #answered(admitted: Admitted): void {
+    this.#inFlight--
+    this.#holdings.answered(admitted)
+  }
+
+  #answer(request: ClientRequest, admitted: Admitted): void {
+    this.#answerOf(request, admitted).then(
       (answer) => {
-        this.#inFlight--
+        this.#answered(admitted)
         this.#say(answer)
       },
       (error: unknown) => {
-        this.#inFlight--
+        this.#answered(admitted)
         this.#failed(error)
         this.#say(failure(request.number, error))
       },
     )
   }
 
-  #answerOf(request: ClientRequest): Promise<FromServer> {
-    const { sessions, readLevel } = this.#host
+  #answerOf(request: ClientRequest, { isQuorum }: Admitted): Promise<FromServer> {
+    const { sessions } = this.#host
     if (request.type === 'walk') return this.#walks.begin(request.number)
     if (request.type === 'step') return this.#walks.step(request.walk, request.number)
-    if (request.type === 'get' && request.watch) {
-      const level = request.choices.read ?? readLevel
-      // What other regions are asked for may change without a word to this one.
-      if (level === 'local' || level === 1) return this.#answerWatched(request)
-    }
-    return answerRequest(sessions, request, () => false)
+    // What other regions are asked for may change without a word to this one.
+    if (request.type === 'get' && request.watch && !isQuorum) return this.#answerWatched(request)
+    // Nobody asks for the answer to a read again: what it waits for ends with the connection.
+    return answerRequest(sessions, request, { caller: isQuorum ? this : undefined })
   }
 
   async #answerWatched(request: GetRequest): Promise<FromServer> {
     const { sessions, watches } = this.#host
     const key = sessionKey(request.id)
-    const token = watches.watch(key, this)
-    return answerRequest(sessions, request, () => watches.isStanding(key, this, token))
+    const watched = watches.watch(key, this)
+    if (watched === undefined) return answerRequest(sessions, request)
+    const { watch, isNew } = watched
+    let isFound = false
+    try {
+      const answer = await answerRequest(sessions, request, { isWatched: () => watches.isStanding(key, watch) })
+      isFound = answer.type === 'found'
+      return answer
+    } finally {
+      // What does not exist is not kept by its client, and need not be kept track of here.
+      if (isNew && !isFound) watches.unwatch(key, watch)
+    }
   }
 
-  #write(request: PlainRequest, memory: ClientMemory): void {
+  takeWatch(): boolean {
+    return this.#holdings.watch()
+  }
+
+  giveWatch(): void {
+    this.#holdings.unwatch()
+  }
+
+  #write(request: PlainRequest, memory: ClientMemory, admitted: Admitted): void {
     const { number } = request
     memory.begin(number, this)
     const end = (answer: FromServer) => {
-      this.#inFlight--
+      this.#answered(admitted)
       writeFromServer(scratch, answer)
       memory.end(number, this, scratch.finish())
     }
-    answerRequest(this.#host.sessions, request, () => false).then(end, (error: unknown) => {
+    const caller = admitted.isQuorum ? memory : undefined
+    answerRequest(this.#host.sessions, request, { caller }).then(end, (error: unknown) => {
       this.#failed(error)
       end(failure(number, error))
     })
@@ -342,7 +325,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#isFlushing = true
     process.nextTick(() => {
       this.#isFlushing = false
-      this.#heardInTurn = 0
+      this.#incoming.turned()
       if (!this.#isEnded) this.#flush()
     })
   }
@@ -353,11 +336,13 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const frame = this.#out.borrow()
     this.#host.totals.bytesOut += frame.length
     this.#socket.send(frame)
-    if (this.#socket.bufferedBytes > this.#host.limits.maxBufferedBytes) this.#pause()
+    this.#holdings.unread(this.#socket.bufferedBytes)
+    if (this.#socket.bufferedBytes > this.#host.limits.maxBufferedBytes) this.#incoming.pause()
   }
 
   drained(): void {
-    this.#resume()
+    this.#holdings.unread(this.#socket.bufferedBytes)
+    this.#incoming.resume()
   }
 
   /** The server is about to end. */
@@ -382,14 +367,20 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#socket.close(error.message)
   }
 
+  /** Ends the connection at once: a client that takes nothing, or sends without end, is not waited for. */
+  #giveWay(error: SojournError): void {
+    this.refuse(error)
+    this.#socket.destroy()
+  }
+
   destroy(): void {
     this.#end()
     this.#socket.destroy()
   }
 
-  closed(code?: ErrorCode): void {
+  closed(code: ErrorCode | undefined, why: string): void {
     if (code && !this.#isEnded) this.#count(code)
-    this.#end()
+    this.#end(why.startsWith('CLIENT_CLOSED'))
     this.#host.ended(this)
   }
 
@@ -398,13 +389,18 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     refused[code] = (refused[code] ?? 0) + 1
   }
 
-  #end(): void {
+  /** @param isForGood the client has said that it does not come back */
+  #end(isForGood = false): void {
     if (this.#isEnded) return
     this.#isEnded = true
-    this.#unread = []
+    this.#incoming.close()
     this.#patience.cancel()
+    const { watches, memories, clock, abandon } = this.#host
     this.#walks.leaveAll()
-    this.#host.watches.forget(this)
-    if (this.#memory) this.#host.memories.leave(this.#name, this.#host.clock.monotonic())
+    watches.forget(this)
+    this.#holdings.close()
+    if (this.#memory === undefined) return
+    memories.leave(this.#name, clock.monotonic(), isForGood)
+    abandon(this)
   }
 }

@@ -2,10 +2,12 @@ import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
 import type { CreateServer, Replica, UnauthenticatedStatus } from '@sojourn/replica'
 import type { TokenBook } from '../tokens.js'
-import { ClientConnection, type ClientTotals, type ConnectionHost, noTotals } from './connection.js'
+import { Budgets, type Kept } from './budgets.js'
+import { ClientConnection, type ConnectionHost } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
 import { listenForSockets } from './socket.js'
+import { type ClientTotals, noTotals } from './totals.js'
 import { Watches } from './watches.js'
 
 export interface ListenForClientsOptions {
@@ -37,6 +39,10 @@ export interface ClientsStatus {
   readonly remembered: number
   /** Sessions that clients keep, counted once for each client. */
   readonly watched: number
+  /** What is kept for clients: bytes; of `quorums`, requests that may wait for other regions. */
+  readonly kept: { readonly [kind in Kept]: number }
+  /** How often something was refused, forgotten or not watched, since there was no room for it. */
+  readonly exceeded: { readonly [kind in Kept]: number }
   readonly totals: Readonly<ClientTotals>
 }
 
@@ -69,7 +75,9 @@ export const listenForClients = async ({
   const connections = new Set<ClientConnection>()
   /** Those that were let in. */
   const known = new Set<ClientConnection>()
-  const memories = new Memories(limits)
+  const budgets = new Budgets(limits, replica.limits)
+  const abandon = (caller: object) => replica.abandon(caller)
+  const memories = new Memories({ limits, budgets, gone: abandon })
   const watches = new Watches(limits.maxWatched)
   const totals = noTotals()
   let isFarewell = false
@@ -79,12 +87,14 @@ export const listenForClients = async ({
     clock,
     limits,
     tokens,
+    budgets,
     memories,
     watches,
     totals,
     server: Buffer.from(random.bytes(16)).toString('hex'),
     region: replica.region,
-    readLevel: replica.readLevel,
+    levels: replica.levels,
+    abandon,
     isFarewell: () => isFarewell,
     admit: (connection) => {
       if (known.size >= limits.maxConnections)
@@ -151,6 +161,8 @@ export const listenForClients = async ({
       inFlight: [...connections].reduce((sum, { inFlight }) => sum + inFlight, 0),
       remembered: memories.size,
       watched: watches.count,
+      kept: budgets.used,
+      exceeded: budgets.exceeded,
       totals: structuredClone(totals),
     }),
     recheck() {

@@ -1,4 +1,5 @@
 /** The client listener's sockets: what a connection hears of its WebSocket, and what it may do with it. */
+import type { Socket } from 'node:net'
 import type { Clock, ErrorCode } from '@sojourn/core'
 import {
   type Admission,
@@ -32,15 +33,22 @@ export interface ClientSocket {
 
 export interface ClientSocketHandler {
   received(frame: Uint8Array): void
+  /** So many bytes have come of a frame that is not whole yet. */
+  receiving(bytes: number): void
   /** Some of what was buffered has left. */
   drained(): void
-  /** Comes exactly once. @param code what is wrong with the connection itself */
-  closed(code?: ErrorCode): void
+  /**
+   * Comes exactly once.
+   * @param code what is wrong with the connection itself
+   * @param why what the client gave for a reason
+   */
+  closed(code: ErrorCode | undefined, why: string): void
 }
 
 const attach = (
   socket: WebSocket,
   admission: Admission,
+  raw: Socket,
   clock: Clock,
   accept: (socket: ClientSocket) => ClientSocketHandler,
 ): void => {
@@ -65,12 +73,33 @@ const attach = (
   socket.on('error', (error: Error & { code?: string }) => {
     fault ??= frameFault(error)
   })
+  const part = countPart(socket, raw, (bytes) => handler.receiving(bytes))
   socket.on('message', (data: Buffer, isBinary: boolean) => {
+    part.whole(data.length)
     if (isBinary) return handler.received(data)
     fault ??= 'FRAME_INVALID'
     client.close('FRAME_INVALID: a text frame')
   })
-  socket.on('close', () => handler.closed(fault))
+  socket.on('close', (_code: number, reason: Buffer) => handler.closed(fault, reason.toString()))
+}
+
+/** Bytes of a frame's header from a client, with its mask (RFC 6455, 5.2). */
+const headerBytes = (length: number): number => (length < 126 ? 6 : length < 65_536 ? 8 : 14)
+
+/** Counts what a connection has sent of a frame that ws keeps until it is whole. Counted before ws gets it, so that it is known in time. */
+const countPart = (socket: WebSocket, raw: Socket, changed: (bytes: number) => void) => {
+  let bytes = 0
+  const whole = (length: number) => {
+    bytes = Math.max(0, bytes - length - headerBytes(length))
+    changed(bytes)
+  }
+  raw.prependListener('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    changed(bytes)
+  })
+  socket.on('ping', (data: Buffer) => whole(data.length))
+  socket.on('pong', (data: Buffer) => whole(data.length))
+  return { whole }
 }
 
 export interface SocketListenerOptions {
@@ -106,5 +135,5 @@ export const listenForSockets = (
       clock,
       createServer,
     },
-    (socket, admission) => attach(socket, admission, clock, accept),
+    (socket, admission, raw) => attach(socket, admission, raw, clock, accept),
   )

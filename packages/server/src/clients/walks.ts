@@ -1,6 +1,7 @@
 import type { SessionApi, StoredSession } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import { encodeData, type PageAnswer } from '@sojourn/wire'
+import type { Holdings } from './holdings.js'
 
 const MAX_PAGE_SESSIONS = 256
 const TARGET_PAGE_CHARS = 64 * 1024
@@ -16,20 +17,17 @@ interface Walk {
 /** The walks of one connection over all sessions: each goes on when its client asks for the next page, so it is as fast as that one reads. */
 export class Walks {
   readonly #sessions: SessionApi
-  readonly #max: number
+  readonly #holdings: Pick<Holdings, 'scan' | 'scanned'>
   readonly #walks = new Map<number, Walk>()
 
-  constructor(sessions: SessionApi, max: number) {
+  constructor(sessions: SessionApi, holdings: Pick<Holdings, 'scan' | 'scanned'>) {
     this.#sessions = sessions
-    this.#max = max
+    this.#holdings = holdings
   }
 
   /** @throws OVERLOADED */
   async begin(number: number): Promise<PageAnswer> {
-    if (this.#walks.size >= this.#max)
-      throw new SojournError('OVERLOADED', `${this.#max} walks over all sessions are under way (maxWalks)`, {
-        limit: this.#max,
-      })
+    this.#holdings.scan()
     const iterator = this.#sessions.sessions()[Symbol.asyncIterator]()
     this.#walks.set(number, { iterator, isBusy: false, isLeft: false })
     return this.step(number, number)
@@ -74,6 +72,7 @@ export class Walks {
     walk.isLeft = true
     if (walk.isBusy) return
     this.#walks.delete(number)
+    this.#holdings.scanned()
     walk.iterator.return?.()?.catch(() => {})
   }
 

@@ -1,17 +1,25 @@
+/** Which clients are told of the next change of which sessions. */
 import type { SessionKey } from '@sojourn/core'
 
 /** Who is to be told when a session changes. */
 export interface Watcher {
   changed(key: SessionKey): void
+  /** Takes the bytes that one watching weighs; false where there is no room for it. */
+  takeWatch(): boolean
+  giveWatch(): void
 }
 
-/** Stands for one watching: a read that finds another one in its place was overtaken by a change. */
-export type WatchToken = object
+/** One watching. A read that finds another one in its place was overtaken by a change. */
+export interface Watch {
+  readonly watcher: Watcher
+  /** Another watcher of the same session. */
+  next: Watch | undefined
+}
 
 /** Which clients keep what they read of which sessions. Each may watch so many; the longest watched gives way, and its client is told. */
 export class Watches {
   readonly #maxPerWatcher: number
-  readonly #byKey = new Map<SessionKey, Map<Watcher, WatchToken>>()
+  readonly #byKey = new Map<SessionKey, Watch>()
   readonly #byWatcher = new Map<Watcher, Set<SessionKey>>()
   #count = 0
 
@@ -23,38 +31,52 @@ export class Watches {
     return this.#count
   }
 
-  /** From now on the watcher is told, once, of the next change. To be called before the session is read. */
-  watch(key: SessionKey, watcher: Watcher): WatchToken {
-    const watchers = this.#byKey.get(key) ?? new Map<Watcher, WatchToken>()
-    this.#byKey.set(key, watchers)
-    const standing = watchers.get(watcher)
-    if (standing) return standing
-    const token = {}
-    watchers.set(watcher, token)
-    this.#count++
+  /**
+   * From now on the watcher is told, once, of the next change. To be called before the session is read.
+   * @returns undefined where there is no room: the session is read, and not watched
+   */
+  watch(key: SessionKey, watcher: Watcher): { readonly watch: Watch; readonly isNew: boolean } | undefined {
+    const standing = this.#find(key, watcher)
+    if (standing) return { watch: standing, isNew: false }
     const keys = this.#byWatcher.get(watcher) ?? new Set()
-    this.#byWatcher.set(watcher, keys.add(key))
-    if (keys.size > this.#maxPerWatcher) {
+    if (keys.size >= this.#maxPerWatcher) {
       const [oldest] = keys
       this.#drop(oldest!, watcher)
       watcher.changed(oldest!)
     }
-    return token
+    if (!watcher.takeWatch()) return undefined
+    const watch: Watch = { watcher, next: this.#byKey.get(key) }
+    this.#byKey.set(key, watch)
+    this.#byWatcher.set(watcher, keys.add(key))
+    this.#count++
+    return { watch, isNew: true }
   }
 
-  /** Whether nothing has changed since the watching began for which the token stands. */
-  isStanding(key: SessionKey, watcher: Watcher, token: WatchToken): boolean {
-    return this.#byKey.get(key)?.get(watcher) === token
+  #find(key: SessionKey, watcher: Watcher): Watch | undefined {
+    let watch = this.#byKey.get(key)
+    while (watch !== undefined && watch.watcher !== watcher) watch = watch.next
+    return watch
+  }
+
+  /** Whether nothing has changed since this watching began. */
+  isStanding(key: SessionKey, watch: Watch): boolean {
+    return this.#find(key, watch.watcher) === watch
+  }
+
+  /** There is nothing to watch: the session does not exist. */
+  unwatch(key: SessionKey, watch: Watch): void {
+    if (this.isStanding(key, watch)) this.#drop(key, watch.watcher)
   }
 
   changed(keys: readonly SessionKey[]): void {
     if (this.#byKey.size === 0) return
     for (const key of keys) {
-      const watchers = this.#byKey.get(key)
-      if (watchers === undefined) continue
-      for (const watcher of [...watchers.keys()]) {
-        this.#drop(key, watcher)
-        watcher.changed(key)
+      let watch = this.#byKey.get(key)
+      if (watch === undefined) continue
+      this.#byKey.delete(key)
+      for (; watch !== undefined; watch = watch.next) {
+        this.#forgotten(key, watch.watcher)
+        watch.watcher.changed(key)
       }
     }
   }
@@ -65,10 +87,22 @@ export class Watches {
   }
 
   #drop(key: SessionKey, watcher: Watcher): void {
-    const watchers = this.#byKey.get(key)
-    if (!watchers?.delete(watcher)) return
+    let before: Watch | undefined
+    let watch = this.#byKey.get(key)
+    while (watch !== undefined && watch.watcher !== watcher) {
+      before = watch
+      watch = watch.next
+    }
+    if (watch === undefined) return
+    if (before) before.next = watch.next
+    else if (watch.next) this.#byKey.set(key, watch.next)
+    else this.#byKey.delete(key)
+    this.#forgotten(key, watcher)
+  }
+
+  #forgotten(key: SessionKey, watcher: Watcher): void {
     this.#count--
-    if (watchers.size === 0) this.#byKey.delete(key)
+    watcher.giveWatch()
     this.#byWatcher.get(watcher)?.delete(key)
   }
 }
