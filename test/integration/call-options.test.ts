@@ -111,7 +111,7 @@ describe('what a replica is opened with', () => {
       'session.idleTimout is no option of openReplica: it is "5m". Did you mean session.idleTimeout? In session there are idleTimeout, maxLifetime, touchGranularity',
     ],
     [{ ...base, session: '5m' }, 'session is "5m"; give an object with any of idleTimeout'],
-    [{ location: ':memory:' }, "region is not set; give a name of 1 to 64 bytes, such as 'eu'"],
+    [{ location: ':memory:' }, 'region is not set; give a name of 1 to 64 bytes, such as eu'],
     [{ ...base, consistency: { read: 'quorum' } }, `consistency.read is "quorum"; give 'local'`],
     [{ ...base, fsync: 'evrysec' }, `fsync is "evrysec" (did you mean "everysec"?); give one of 'always', 'everysec'`],
     [{ ...base, limits: { maxDepth: 0 } }, 'limits.maxDepth is 0; give a whole number, 1 or more'],

@@ -127,6 +127,7 @@ describe('a peer that knows the secret', () => {
       // What c writes from now on must reach a all the same.
       const { id } = await c.create({ from: 'c' })
       await until(() => a.get(id), 'what the honest region wrote')
+      await until(() => (a.status().vector[feed] ?? 0) > 0, 'the claim of it')
       expect(a.status().vector[feed]).toBeLessThan(1_000)
     })
   })

@@ -21,9 +21,17 @@ afterEach(async () => {
 
 const modeOf = async (path: string) => ((await stat(path)).mode & 0o777).toString(8)
 const modesIn = async (path: string) => {
-  const names = await readdir(path)
-  expect(names.length).toBeGreaterThan(3)
-  return [...new Set(await Promise.all(names.map((name) => modeOf(join(path, name)))))]
+  const entries = await readdir(path, { recursive: true, withFileTypes: true })
+  const modes = (isFile: boolean) =>
+    Promise.all(
+      entries
+        .filter((entry) => entry.isFile() === isFile)
+        .map(({ parentPath, name }) => modeOf(join(parentPath, name))),
+    )
+  const [files, directories] = [await modes(true), await modes(false)]
+  expect(files.length).toBeGreaterThan(3)
+  expect(new Set(directories)).toEqual(new Set(['700']))
+  return [...new Set(files)]
 }
 
 describe('[SRV-5] an embedded store', () => {
@@ -41,7 +49,8 @@ describe('[SRV-5] an embedded store', () => {
     const { id } = await first.create({ a: 1 })
     await first.close()
     await chmod(location, 0o755)
-    for (const name of await readdir(location)) await chmod(join(location, name), 0o644)
+    for (const { parentPath, name } of await readdir(location, { recursive: true, withFileTypes: true }))
+      await chmod(join(parentPath, name), 0o755)
     const second = await openReplica({ region: 'eu', location })
     expect(await modeOf(location)).toBe('700')
     expect(await modesIn(location)).toEqual(['600'])

@@ -103,7 +103,8 @@ export class Gate {
         return (...args: unknown[]) => {
           const answer: unknown = value.apply(target, args)
           if (!(answer instanceof Promise) || !this.#isShut) return answer
-          return answer.finally(() => new Promise<void>((resolve) => this.#held.push(resolve)))
+          // What is done after it was opened is not held any more.
+          return answer.finally(() => this.#isShut && new Promise<void>((resolve) => this.#held.push(resolve)))
         }
       },
     })

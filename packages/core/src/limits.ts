@@ -63,7 +63,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxPendingBytes: 8 * 1024 * 1024,
   checkpointBytes: 16 * 1024 * 1024,
   checkpointRows: 512,
-  maxUncheckpointedBytes: 64 * 1024 * 1024,
+  maxUncheckpointedBytes: 32 * 1024 * 1024,
   maxPendingQuorums: 20_000,
   maxPendingQuorumBytes: 8 * 1024 * 1024,
   maxTimeoutMs: 60_000,

@@ -83,7 +83,9 @@ export class WriteQuorum {
     this.#pending++
     let held = 0
     try {
-      const made = await commit()
+      // At once where it can be: whoever comes next in this turn must find it counted.
+      const making = commit()
+      const made = making instanceof Promise ? await making : making
       held = made.bytes
       this.#pendingBytes += held
       const value = answer(made)

@@ -9,7 +9,7 @@ const MB = 1024 * KB
 const WEIGHT = {
   /** Node.js, the code, and what a server without clients and sessions has. */
   process: 96 * MB,
-  /** LevelDB: two tables of 16 MB in memory, a block cache of 8 MB, and the indexes of its files. */
+  /** LevelDB: two tables of 8 MB in memory, a block cache of 8 MB, and the indexes of its files. */
   engine: 64 * MB,
   /** A record in memory beside a multiple of its encoded bytes: a session of 300 bytes takes 4.2 kB, one of 42 kB in 1,000 fields 368 kB. */
   record: 1_600,
@@ -34,6 +34,7 @@ type Part =
   | 'engine'
   | 'cache'
   | 'recent'
+  | 'uncheckpointed'
   | 'commits'
   | 'quorums'
   | 'links'
@@ -76,6 +77,7 @@ export const memoryNeed = ({ limits, clients, peers }: MemoryNeedOptions): Memor
     engine: WEIGHT.engine,
     cache: records(limits.maxCacheEntries, limits.maxCacheBytes),
     recent: limits.maxRecentCommits * WEIGHT.recent + limits.maxRecentBytes,
+    uncheckpointed: limits.maxUncheckpointedBytes,
     commits: records(limits.maxPendingCommits, limits.maxPendingBytes),
     quorums: limits.maxPendingQuorums * WEIGHT.quorum + records(0, limits.maxPendingQuorumBytes),
     links: peers * linkBytes(limits) + (peers > 0 ? limits.maxHandshakes * WEIGHT.handshake : 0),

@@ -40,7 +40,7 @@ const openParts = async (lock: DirectoryLock): Promise<Storage> => {
   const rows = await LevelRows.open(rowsAt)
   try {
     const journal = SegmentJournal.open(journalAt)
-    for (const part of [rowsAt, journalAt]) makeFilesPrivate(part)
+    for (const part of [lock.directory, rowsAt, journalAt]) makeFilesPrivate(part)
     return {
       journal,
       rows,

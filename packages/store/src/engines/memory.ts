@@ -1,41 +1,28 @@
-/** The engine that keeps nothing: a journal in an array, rows in a map. */
+/** The engine that keeps nothing: rows in a map, and a journal that only counts. */
 import type { Journal, JournalEntry, Row, Rows, RowWrite, Storage } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import { MemoryLevel } from 'memory-level'
 
+/** Entries are numbered and forgotten: a journal is read when a store is opened, and this one is never opened again. */
 class MemoryJournal implements Journal {
-  /** What was dropped is gone; the first one that is left has the number `#dropped + 1`. */
-  #entries: Uint8Array[] = []
-  #dropped = 0
-  #bytes = 0
+  #head = 0
+  readonly bytes = 0
 
   get head(): number {
-    return this.#dropped + this.#entries.length
+    return this.#head
   }
 
-  get bytes(): number {
-    return this.#bytes
-  }
-
-  append(after: number, bytes: Uint8Array): undefined {
-    if (after !== this.head)
-      throw new SojournError('STORE_FENCED', `the journal ends at entry ${this.head}, not at ${after}`)
-    this.#entries.push(bytes.slice())
-    this.#bytes += bytes.length
+  append(after: number): undefined {
+    if (after !== this.#head)
+      throw new SojournError('STORE_FENCED', `the journal ends at entry ${this.#head}, not at ${after}`)
+    this.#head++
   }
 
   async sync(): Promise<void> {}
 
-  async *read(after: number): AsyncIterable<readonly JournalEntry[]> {
-    const from = Math.max(0, after - this.#dropped)
-    yield this.#entries.slice(from).map((bytes, index) => ({ number: this.#dropped + from + index + 1, bytes }))
-  }
+  async *read(): AsyncIterable<readonly JournalEntry[]> {}
 
-  async drop(through: number): Promise<void> {
-    const dropped = this.#entries.splice(0, Math.max(0, through - this.#dropped))
-    this.#dropped += dropped.length
-    for (const { length } of dropped) this.#bytes -= length
-  }
+  async drop(): Promise<void> {}
 }
 
 const ROWS_A_CHUNK = 1_024
