@@ -169,7 +169,8 @@ export class Links {
     readonly nextTryAt: number | undefined
     readonly failures: ReturnType<LinkFailures['counts']>
   } {
-    const nextTryAt = this.#dialers.nextTryAt(region)
+    // The other side may have been quicker.
+    const nextTryAt = this.#links.has(region) ? undefined : this.#dialers.nextTryAt(region)
     return { lastError: this.#failures.last(region), nextTryAt, failures: { ...this.#failures.counts(region) } }
   }
 

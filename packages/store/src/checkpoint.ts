@@ -1,6 +1,7 @@
 /** Brings records that changed from the journal to the rows, in the background, and drops the journal behind them. */
 import type { Clock, Journal, Limits, Rows, RowWrite, SessionKey, Timer } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
+import { droppedIndexCopy } from './index-copy.js'
 import { encodeRecordRow, type RecordRow, recordRowKey, STATE_KEY } from './record-row.js'
 import { encodeState, type StoreState } from './store-state.js'
 
@@ -23,6 +24,8 @@ export interface CheckpointOptions {
   readonly head: () => number
   /** What to note when the rows hold all through an entry. */
   readonly state: (checkpoint: number) => StoreState
+  /** Rows of a copy of the index that is out of date. */
+  readonly staleIndexRows: number
   readonly failed: (error: unknown) => void
 }
 
@@ -44,6 +47,7 @@ export class Checkpoint {
   /** The journal is needed behind this entry. */
   #through: number
   #journalBytes: number
+  #staleIndexRows: number
   #closed = false
   readonly totals = { checkpoints: 0, rows: 0, failed: 0 }
 
@@ -52,6 +56,7 @@ export class Checkpoint {
     this.#options = options
     this.#through = through
     this.#journalBytes = options.journal.bytes
+    this.#staleIndexRows = options.staleIndexRows
   }
 
   /** Bytes of records that are not in the rows. */
@@ -145,7 +150,9 @@ export class Checkpoint {
       await new Promise<void>((resolve) => clock.soon(resolve))
     }
     if (through === this.#through) return
-    await rows.write([{ type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    const stale = droppedIndexCopy(this.#staleIndexRows)
+    await rows.write([...stale, { type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    this.#staleIndexRows = 0
     this.#through = through
     await journal.drop(through)
     this.#journalBytes = journal.bytes

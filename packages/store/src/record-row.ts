@@ -6,9 +6,17 @@ import type { Origin } from './index/session-index.js'
 import type { VersionSum } from './index/version-sums.js'
 
 /** First bytes of the keys of rows: records, what the store knows of itself, copies of the index. */
-const SPACE = { record: 0x72, state: 0x73 } as const
+const SPACE = { index: 0x69, record: 0x72, state: 0x73 } as const
 
 export const STATE_KEY: Uint8Array = Uint8Array.of(SPACE.state)
+
+/** The key of a part of the index's copy. */
+export const indexRowKey = (part: number): Uint8Array => {
+  const out = Buffer.alloc(5)
+  out[0] = SPACE.index
+  out.writeUInt32BE(part, 1)
+  return out
+}
 
 export const recordRowKey = (key: SessionKey): Uint8Array => {
   const out = Buffer.allocUnsafe(1 + KEY_BYTES)
@@ -38,7 +46,7 @@ export const seal = (key: Uint8Array, body: Uint8Array): Uint8Array => {
 
 /** Undefined where the row does not pass its checksum. */
 export const unseal = (key: Uint8Array, row: Uint8Array): Uint8Array | undefined => {
-  if (row.length <= CHECKSUM_BYTES) return undefined
+  if (row.length < CHECKSUM_BYTES) return undefined
   const body = row.subarray(CHECKSUM_BYTES)
   const stated = Buffer.from(row.buffer, row.byteOffset, CHECKSUM_BYTES).readUInt32LE()
   return crc32(body, crc32(key)) === stated ? body : undefined

@@ -1,32 +1,27 @@
 /** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
 import type {
   Ancestor,
-  Clock,
   Decided,
   Decision,
   FeedId,
   Held,
-  Limits,
-  Random,
   Row,
   SessionKey,
   SessionRecord,
-  Storage,
-  StorageEngine,
   Transition,
   View,
 } from '@sojourn/core'
 import { dueAt, encodeItem, encodeRecord, expiresAt, materialize, SojournError } from '@sojourn/core'
-import { Checkpoint } from './checkpoint.js'
-import { type Origin, SessionIndex } from './index/session-index.js'
+import type { Origin, SessionIndex } from './index/session-index.js'
+import { writeIndexCopy } from './index-copy.js'
 import type { JournalCommit } from './journal-entry.js'
 import { JournalTail } from './journal-tail.js'
-import { type Fsync, JournalWriter } from './journal-writer.js'
 import { type Entry, type PendingRecord, type Reading, RecordReader } from './record-reader.js'
-import { rowOf } from './record-row.js'
-import { type Recovered, readState, recover } from './recovery.js'
+import { rowOf, STATE_KEY } from './record-row.js'
+import type { Recovered } from './recovery.js'
 import { snapshotRows } from './snapshot.js'
-import { type Incarnation, nextIncarnation, type StoreState } from './store-state.js'
+import { openParts, type Parts, type PartsOptions } from './store-parts.js'
+import { encodeState, type StoreState } from './store-state.js'
 
 /** One commit, as listeners hear of it once it is in the journal. */
 export interface Commit extends JournalCommit, PendingRecord {
@@ -62,34 +57,12 @@ export interface TransactOptions {
   readonly checkSize?: (bytes: number, next: SessionRecord, before: Reading) => void
 }
 
-export interface RecordStoreOptions {
-  readonly engine: StorageEngine
-  readonly location: string
-  /** Whose store it is; see `StorageEngine.open`. */
-  readonly region?: string
-  readonly clock: Clock
-  readonly random: Random
-  readonly fsync: Fsync
-  readonly limits: Limits
-  /** No session lives longer, milliseconds: a record that nobody can supply is given up after it. */
-  readonly maxLifetimeMs: number
+export interface RecordStoreOptions extends PartsOptions {
   readonly committed: (commits: readonly Commit[]) => void
-  /** A batch, or a checkpoint, could not be written. */
-  readonly failed: (error: unknown) => void
   /** A record cannot be read. Called once for each, until it is healed. */
   readonly corrupt: (key: SessionKey) => void
   /** What goes into the journal beside the store's own part. */
   readonly vector: () => readonly Held[]
-}
-
-/** The parts of an open store. */
-interface Parts {
-  readonly storage: Storage
-  readonly index: SessionIndex
-  readonly checkpoint: Checkpoint
-  readonly writer: JournalWriter<Pending>
-  readonly recovered: Recovered
-  readonly incarnation: Incarnation
 }
 
 type Pending = Commit & { done: Promise<void> }
@@ -120,7 +93,7 @@ export class RecordStore {
   readonly recovered: Recovered
   readonly tail: JournalTail
   readonly #options: RecordStoreOptions
-  readonly #parts: Parts
+  readonly #parts: Parts<Pending>
   readonly #index: SessionIndex
   readonly #reader: RecordReader<Pending>
   /** The last sequence given out. */
@@ -130,7 +103,7 @@ export class RecordStore {
   #expiredThrough: number
   #closed = false
 
-  private constructor(options: RecordStoreOptions, parts: Parts) {
+  private constructor(options: RecordStoreOptions, parts: Parts<Pending>) {
     const { storage, index, checkpoint, recovered, incarnation } = parts
     this.#options = options
     this.#parts = parts
@@ -153,48 +126,16 @@ export class RecordStore {
 
   /** @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED */
   static async open(options: RecordStoreOptions): Promise<RecordStore> {
-    const { engine, location, region, clock, random, fsync, limits } = options
-    const storage = await engine.open(location, region)
-    try {
-      // The parts report to the store from the moment it is open; it needs them to be made.
-      let store: RecordStore | undefined
-      const state = await readState(storage)
-      const index = new SessionIndex(Buffer.from(random.bytes(4)).readUInt32LE())
-      const writer = new JournalWriter<Pending>({
-        journal: storage.journal,
-        clock,
-        fsync,
-        maxPending: limits.maxPendingCommits,
-        maxPendingBytes: limits.maxPendingBytes,
-        progress: () => store?.progress ?? recovered.progress,
-        appended: (commits) => store?.appended(commits),
-        failed: (commits, error) => store?.refused(commits, error),
-        fault: options.failed,
-      })
-      const checkpoint = new Checkpoint(
-        {
-          journal: storage.journal,
-          rows: storage.rows,
-          clock,
-          limits,
-          head: () => writer.head,
-          state: (through) => store!.stateAt(through),
-          failed: options.failed,
-        },
-        state?.checkpoint ?? 0,
-      )
-      const now = clock.now()
-      const corruptDueAt = now + options.maxLifetimeMs
-      const recovered = await recover({ storage, index, checkpoint, state, limits, now, corruptDueAt })
-      const actor = Buffer.from(random.bytes(16)).toString('hex')
-      const incarnation = nextIncarnation(recovered.incarnation, recovered.head, actor)
-      await writer.begin(incarnation)
-      store = new RecordStore(options, { storage, index, checkpoint, writer, recovered, incarnation })
-      return store
-    } catch (error) {
-      await storage.close()
-      throw error
-    }
+    // The parts report to the store from the moment it is open; it needs them to be made.
+    let store: RecordStore | undefined
+    const parts = await openParts<Pending>(options, {
+      progress: () => store?.progress,
+      stateAt: (checkpoint) => store!.stateAt(checkpoint),
+      appended: (commits) => store?.appended(commits),
+      failed: (commits, error) => store?.refused(commits, error),
+    })
+    store = new RecordStore(options, parts)
+    return store
   }
 
   get head(): number {
@@ -439,9 +380,9 @@ export class RecordStore {
   }
 
   /** @internal */
-  stateAt(checkpoint: number): StoreState {
+  stateAt(checkpoint: number, indexRows = 0): StoreState {
     const { actor, lineage } = this
-    return { actor, lineage, ...this.progress, head: this.#committed, checkpoint }
+    return { actor, lineage, ...this.progress, head: this.#committed, checkpoint, indexRows }
   }
 
   /** A copy of the store, for `fillStore`: its records as they are when they are come to, and none older than the first step. */
@@ -456,6 +397,8 @@ export class RecordStore {
     try {
       await writer.close()
       await checkpoint.close()
+      const state = this.stateAt(writer.head, await writeIndexCopy(storage.rows, this.#index))
+      await storage.rows.write([{ type: 'put', key: STATE_KEY, value: encodeState(state) }], true)
     } finally {
       await storage.close()
     }

@@ -3,6 +3,7 @@ import type { Limits, SessionKey, SessionRecord, Storage } from '@sojourn/core'
 import { decodeItem, decodeRecord, encodeRecord, isSojournError, SojournError, takeItem } from '@sojourn/core'
 import type { Checkpoint } from './checkpoint.js'
 import type { SessionIndex } from './index/session-index.js'
+import { readIndexCopy } from './index-copy.js'
 import { decodeEntry, type EntryContent, type JournalCommit } from './journal-entry.js'
 import {
   decodeRecordRow,
@@ -51,7 +52,7 @@ interface RecoveryOptions {
 /** Fills the index, and the checkpoint with what the rows lack. @throws STORE_FORMAT, STORE_CORRUPT, STORE_FAILED */
 export const recover = async (options: RecoveryOptions): Promise<Recovered> => {
   const recovery = new Recovery(options)
-  await recovery.scan()
+  await recovery.index()
   await recovery.replay()
   options.index.sortFeed()
   return recovery.result
@@ -85,7 +86,20 @@ class Recovery {
     }
   }
 
-  async scan(): Promise<void> {
+  /** From the copy of the last clean close, if nothing has changed since; else from the records. */
+  async index(): Promise<void> {
+    const { storage, index, state } = this.#options
+    const isFresh = state !== undefined && state.indexRows > 0 && storage.journal.head === state.checkpoint
+    if (!isFresh) return this.#scan()
+    if (await readIndexCopy(storage.rows, index, state.indexRows)) {
+      for (const key of index.corruptKeys()) this.#corrupt.add(key)
+      return
+    }
+    index.clear()
+    await this.#scan()
+  }
+
+  async #scan(): Promise<void> {
     const { storage } = this.#options
     for await (const rows of storage.rows.scan())
       for (const [rowKey, value] of rows) {

@@ -31,6 +31,8 @@ export interface StoreState extends Incarnation, Progress {
   readonly head: number
   /** The journal is needed behind this entry only. */
   readonly checkpoint: number
+  /** Rows of a copy of the index that is up to date with {@link checkpoint}; 0: there is none. */
+  readonly indexRows: number
 }
 
 const writeHeld = (out: ByteWriter, list: readonly Held[]): void => {
@@ -54,7 +56,7 @@ export const readProgress = (from: ByteReader): Progress => ({ expiredThrough: f
 
 /** The value of the state's row. */
 export const encodeState = (state: StoreState): Uint8Array => {
-  const out = new ByteWriter().uint(STORE_FORMAT).uint(state.head).uint(state.checkpoint)
+  const out = new ByteWriter().uint(STORE_FORMAT).uint(state.head).uint(state.checkpoint).uint(state.indexRows)
   writeIncarnation(out, state)
   writeProgress(out, state)
   return seal(STATE_KEY, out.finish())
@@ -71,7 +73,7 @@ export const decodeState = (row: Uint8Array): StoreState => {
       'STORE_FORMAT',
       `the directory has format ${format}; this version reads format ${STORE_FORMAT}`,
     )
-  const counted = { head: from.uint(), checkpoint: from.uint() }
+  const counted = { head: from.uint(), checkpoint: from.uint(), indexRows: from.uint() }
   return { ...counted, ...readIncarnation(from), ...readProgress(from) }
 }
 

@@ -1,15 +1,10 @@
 /** What is known of every session without reading it: where it stands in the feed, when it is due, its version, its origin. */
-import type { FeedId, SessionKey } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core'
+import { Columns, type Origin, SLOT_BYTES } from './columns.js'
 import { DueHeap } from './due-heap.js'
 import { type FeedCursor, FeedOrder } from './feed-order.js'
 import { KEY_WORDS, KeyTable, keyOfWords, writeKeyWords } from './key-table.js'
 import { RANGE_BITS, type VersionSum, VersionSums } from './version-sums.js'
-
-/** Of whom, and as what, a commit first came to this store, where the record holds nothing that did not come so. */
-export interface Origin {
-  readonly feed: FeedId
-  readonly sequence: number
-}
 
 /** What the index holds of a record. */
 export interface IndexEntry {
@@ -40,8 +35,8 @@ const FLAG = { used: 1, ended: 2, expired: 4, due: 8, corrupt: 16 } as const
 const MIN_CAPACITY = 1_024
 /** Growing by a part wastes less than doubling; copying is cheap beside what filled the slots. */
 const GROWTH = 1.125
-/** Feeds that can be named as origins; of what comes from others the origin is not kept, which costs sending it again. */
-const MAX_FEEDS = 0xffff
+/** Sessions of one chunk of a copy. */
+const SLOTS_A_CHUNK = 4_096
 
 /** One slot a session in flat arrays. All of it follows from the records. */
 export class SessionIndex {
@@ -49,16 +44,7 @@ export class SessionIndex {
   readonly #order = new FeedOrder()
   readonly #due = new DueHeap()
   readonly #sums = new VersionSums()
-  #words = new Uint32Array(0)
-  #sequences = new Float64Array(0)
-  /** Two halves for each slot. */
-  #versions = new Uint32Array(0)
-  /** 0: none; else the place in `#feeds`, and one. */
-  #originFeeds = new Uint16Array(0)
-  #originSequences = new Float64Array(0)
-  #flags = new Uint8Array(0)
-  readonly #feeds: FeedId[] = []
-  readonly #feedPlaces = new Map<FeedId, number>()
+  readonly #columns = new Columns()
   #capacity = 0
   /** Slots that were never used begin here. */
   #unused = 0
@@ -87,30 +73,18 @@ export class SessionIndex {
 
   /** Bytes of all arrays. */
   get bytes(): number {
-    const own = [this.#words, this.#sequences, this.#versions, this.#originFeeds, this.#originSequences, this.#flags]
-    return (
-      own.reduce((sum, array) => sum + array.byteLength, 0) + this.#table.bytes + this.#order.bytes + this.#due.bytes
-    )
+    return this.#columns.bytes + this.#table.bytes + this.#order.bytes + this.#due.bytes
   }
 
   #grow(capacity: number): void {
-    const grown = <A extends Uint32Array | Float64Array | Uint16Array | Uint8Array>(array: A, into: A): A => {
-      into.set(array)
-      return into
-    }
-    this.#words = grown(this.#words, new Uint32Array(capacity * KEY_WORDS))
-    this.#sequences = grown(this.#sequences, new Float64Array(capacity))
-    this.#versions = grown(this.#versions, new Uint32Array(capacity * 2))
-    this.#originFeeds = grown(this.#originFeeds, new Uint16Array(capacity))
-    this.#originSequences = grown(this.#originSequences, new Float64Array(capacity))
-    this.#flags = grown(this.#flags, new Uint8Array(capacity))
+    this.#columns.grow(capacity)
     this.#order.grow(capacity)
     this.#due.grow(capacity)
     this.#capacity = capacity
   }
 
   #find(key: SessionKey): number {
-    return this.#table.find(key, this.#words)
+    return this.#table.find(key, this.#columns.words)
   }
 
   has(key: SessionKey): boolean {
@@ -120,18 +94,18 @@ export class SessionIndex {
   /** The sequence that the key's record must bear; undefined where there is no record. */
   sequenceOf(key: SessionKey): number | undefined {
     const slot = this.#find(key)
-    return slot < 0 ? undefined : this.#sequences[slot]!
+    return slot < 0 ? undefined : this.#columns.sequences[slot]!
   }
 
   isCorrupt(key: SessionKey): boolean {
     const slot = this.#find(key)
-    return slot >= 0 && (this.#flags[slot]! & FLAG.corrupt) !== 0
+    return slot >= 0 && (this.#columns.flags[slot]! & FLAG.corrupt) !== 0
   }
 
   /** Whether no copy of a record can show any more, as far as that was noticed. */
   isDue(key: SessionKey): boolean {
     const slot = this.#find(key)
-    return slot >= 0 && (this.#flags[slot]! & FLAG.due) !== 0
+    return slot >= 0 && (this.#columns.flags[slot]! & FLAG.due) !== 0
   }
 
   get(key: SessionKey): IndexEntry | undefined {
@@ -140,25 +114,20 @@ export class SessionIndex {
   }
 
   #entryAt(slot: number): IndexEntry {
-    const flags = this.#flags[slot]!
+    const flags = this.#columns.flags[slot]!
     return {
-      sequence: this.#sequences[slot]!,
-      origin: this.#originAt(slot),
-      version: { high: this.#versions[2 * slot]!, low: this.#versions[2 * slot + 1]! },
+      sequence: this.#columns.sequences[slot]!,
+      origin: this.#columns.originAt(slot),
+      version: { high: this.#columns.versions[2 * slot]!, low: this.#columns.versions[2 * slot + 1]! },
       isEnded: (flags & FLAG.ended) !== 0,
       isExpired: (flags & FLAG.expired) !== 0,
       isDue: (flags & FLAG.due) !== 0,
     }
   }
 
-  #originAt(slot: number): Origin | undefined {
-    const place = this.#originFeeds[slot]!
-    return place === 0 ? undefined : { feed: this.#feeds[place - 1]!, sequence: this.#originSequences[slot]! }
-  }
-
   originOf(key: SessionKey): Origin | undefined {
     const slot = this.#find(key)
-    return slot < 0 ? undefined : this.#originAt(slot)
+    return slot < 0 ? undefined : this.#columns.originAt(slot)
   }
 
   /** A record was committed: it stands at the end of the feed now. */
@@ -170,11 +139,10 @@ export class SessionIndex {
       this.#order.remove(slot)
     }
     this.#order.append(slot)
-    this.#sequences[slot] = change.sequence
-    this.#versions[2 * slot] = change.version.high
-    this.#versions[2 * slot + 1] = change.version.low
-    this.#originFeeds[slot] = change.origin ? this.#placeOfFeed(change.origin.feed) : 0
-    this.#originSequences[slot] = change.origin?.sequence ?? 0
+    this.#columns.sequences[slot] = change.sequence
+    this.#columns.versions[2 * slot] = change.version.high
+    this.#columns.versions[2 * slot + 1] = change.version.low
+    this.#columns.setOrigin(slot, change.origin)
     this.#count(
       slot,
       FLAG.used |
@@ -186,39 +154,38 @@ export class SessionIndex {
     if (!(this.#due.timeOf(slot) <= change.dueAt)) this.#due.set(slot, change.dueAt)
   }
 
-  #placeOfFeed(feed: FeedId): number {
-    const known = this.#feedPlaces.get(feed)
-    if (known !== undefined) return known
-    if (this.#feeds.length >= MAX_FEEDS) return 0
-    const place = this.#feeds.push(feed)
-    this.#feedPlaces.set(feed, place)
-    return place
-  }
-
   #add(key: SessionKey): number {
     let slot = this.#free.pop()
     if (slot === undefined) {
       if (this.#unused === this.#capacity) this.#grow(Math.ceil(this.#capacity * GROWTH))
       slot = this.#unused++
     }
-    writeKeyWords(key, this.#words, slot * KEY_WORDS)
-    this.#table.add(slot, this.#words)
+    writeKeyWords(key, this.#columns.words, slot * KEY_WORDS)
+    this.#table.add(slot, this.#columns.words)
     return slot
   }
 
   #count(slot: number, flags: number): void {
-    this.#flags[slot] = flags
+    this.#columns.flags[slot] = flags
     this.#tally(flags, 1)
     if ((flags & (FLAG.due | FLAG.corrupt)) === 0)
-      this.#sums.add(this.#words[slot * KEY_WORDS]!, this.#versions[2 * slot]!, this.#versions[2 * slot + 1]!)
+      this.#sums.add(
+        this.#columns.words[slot * KEY_WORDS]!,
+        this.#columns.versions[2 * slot]!,
+        this.#columns.versions[2 * slot + 1]!,
+      )
   }
 
   #uncount(slot: number): void {
-    const flags = this.#flags[slot]!
-    this.#flags[slot] = 0
+    const flags = this.#columns.flags[slot]!
+    this.#columns.flags[slot] = 0
     this.#tally(flags, -1)
     if ((flags & (FLAG.due | FLAG.corrupt)) === 0)
-      this.#sums.subtract(this.#words[slot * KEY_WORDS]!, this.#versions[2 * slot]!, this.#versions[2 * slot + 1]!)
+      this.#sums.subtract(
+        this.#columns.words[slot * KEY_WORDS]!,
+        this.#columns.versions[2 * slot]!,
+        this.#columns.versions[2 * slot + 1]!,
+      )
   }
 
   #tally(flags: number, by: 1 | -1): void {
@@ -235,13 +202,13 @@ export class SessionIndex {
     this.#uncount(slot)
     this.#order.remove(slot)
     this.#due.remove(slot)
-    this.#table.remove(slot, this.#words)
+    this.#table.remove(slot, this.#columns.words)
     this.#free.push(slot)
   }
 
   #mark(slot: number, set: number, clear = 0): void {
-    const flags = (this.#flags[slot]! | set) & ~clear
-    if (flags === this.#flags[slot]) return
+    const flags = (this.#columns.flags[slot]! | set) & ~clear
+    if (flags === this.#columns.flags[slot]) return
     this.#uncount(slot)
     this.#count(slot, flags)
   }
@@ -252,7 +219,7 @@ export class SessionIndex {
    */
   markCorrupt(key: SessionKey, dueAt: number): void {
     const slot = this.#find(key)
-    if (slot < 0 || (this.#flags[slot]! & FLAG.corrupt) !== 0) return
+    if (slot < 0 || (this.#columns.flags[slot]! & FLAG.corrupt) !== 0) return
     this.#mark(slot, FLAG.corrupt)
     this.#due.set(slot, dueAt)
   }
@@ -263,6 +230,17 @@ export class SessionIndex {
     const known = { isEnded: false, isExpired: false, isDue: false }
     this.put(key, { sequence, origin: undefined, version, ...known, dueAt })
     this.markCorrupt(key, dueAt)
+  }
+
+  *corruptKeys(): Iterable<SessionKey> {
+    if (this.#counts.corrupt === 0) return
+    for (let slot = 0; slot < this.#unused; slot++)
+      if ((this.#columns.flags[slot]! & FLAG.corrupt) !== 0) yield this.#columns.keyAt(slot)
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    for (const keys of this.keys()) for (const key of keys) this.remove(key)
   }
 
   /** What the clock has made of a record: both can be taken back where the clock stepped back. */
@@ -286,7 +264,41 @@ export class SessionIndex {
 
   /** The key that is due first, where that is by `now`. It comes again until it is looked at, or committed. */
   firstDue(now: number): SessionKey | undefined {
-    return this.#due.earliest <= now ? keyOfWords(this.#words, this.#due.top * KEY_WORDS) : undefined
+    return this.#due.earliest <= now ? this.#columns.keyAt(this.#due.top) : undefined
+  }
+
+  /** A copy of the index, in parts: the feeds that its origins name, then sessions, in the order of the feed. For {@link load}. */
+  *dump(): Iterable<Uint8Array> {
+    yield this.#columns.packFeeds()
+    let chunk = Buffer.alloc(SLOTS_A_CHUNK * SLOT_BYTES)
+    let at = 0
+    for (let slot = this.#order.first; slot >= 0; slot = this.#order.after(slot)) {
+      this.#columns.pack(slot, this.#due.timeOf(slot), chunk, at)
+      at += SLOT_BYTES
+      if (at < chunk.length) continue
+      yield chunk
+      chunk = Buffer.alloc(SLOTS_A_CHUNK * SLOT_BYTES)
+      at = 0
+    }
+    if (at > 0) yield chunk.subarray(0, at)
+  }
+
+  /** Takes in a part of a {@link dump}, in order, while the index has nothing else. */
+  load(part: Uint8Array, isFirst: boolean): void {
+    const from = Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+    if (isFirst) {
+      this.#columns.unpackFeeds(from)
+      return
+    }
+    for (let at = 0; at < from.length; at += SLOT_BYTES) {
+      if (this.#unused === this.#capacity) this.#grow(Math.ceil(this.#capacity * GROWTH))
+      const slot = this.#unused++
+      const { flags, dueAt } = this.#columns.unpack(slot, from, at)
+      this.#table.add(slot, this.#columns.words)
+      this.#order.append(slot)
+      this.#count(slot, flags)
+      this.#due.set(slot, dueAt)
+    }
   }
 
   /** Brings the feed into the order of the sequences, after records were put in any order. */
@@ -294,16 +306,17 @@ export class SessionIndex {
     const slots: number[] = []
     let isSorted = true
     for (let slot = this.#order.first; slot >= 0; slot = this.#order.after(slot)) {
-      isSorted &&= slots.length === 0 || this.#sequences[slots[slots.length - 1]!]! < this.#sequences[slot]!
+      isSorted &&=
+        slots.length === 0 || this.#columns.sequences[slots[slots.length - 1]!]! < this.#columns.sequences[slot]!
       slots.push(slot)
     }
-    if (!isSorted) this.#order.rebuild(sortedBySequence(Int32Array.from(slots), this.#sequences))
+    if (!isSorted) this.#order.rebuild(sortedBySequence(Int32Array.from(slots), this.#columns.sequences))
   }
 
   /** A cursor behind all sessions whose latest commit is at or before a sequence. Costs what stands behind it. */
   openFeed(after: number): FeedCursor {
     let slot = this.#order.last
-    while (slot >= 0 && this.#sequences[slot]! > after) slot = this.#order.before(slot)
+    while (slot >= 0 && this.#columns.sequences[slot]! > after) slot = this.#order.before(slot)
     return this.#order.open(slot)
   }
 
@@ -319,9 +332,9 @@ export class SessionIndex {
     if (slot < 0) return undefined
     cursor.slot = slot
     return {
-      key: keyOfWords(this.#words, slot * KEY_WORDS),
-      sequence: this.#sequences[slot]!,
-      origin: this.#originAt(slot),
+      key: this.#columns.keyAt(slot),
+      sequence: this.#columns.sequences[slot]!,
+      origin: this.#columns.originAt(slot),
     }
   }
 
@@ -341,9 +354,10 @@ export class SessionIndex {
     const places = new Map(ranges.map((range, index) => [range, index * children]))
     const sums = new Uint32Array(ranges.length * children)
     for (const slot of this.#summed()) {
-      const word = this.#words[slot * KEY_WORDS]!
+      const word = this.#columns.words[slot * KEY_WORDS]!
       const place = places.get(word >>> (32 - above))
-      if (place !== undefined) sums[place + ((word >>> (32 - bits)) % children)]! += this.#versions[2 * slot + 1]!
+      if (place !== undefined)
+        sums[place + ((word >>> (32 - bits)) % children)]! += this.#columns.versions[2 * slot + 1]!
     }
     return sums
   }
@@ -355,16 +369,16 @@ export class SessionIndex {
   ): { readonly key: SessionKey; readonly high: number; readonly low: number }[] {
     const out = []
     for (const slot of this.#summed()) {
-      if (!ranges.has(this.#words[slot * KEY_WORDS]! >>> (32 - bits))) continue
-      const key = keyOfWords(this.#words, slot * KEY_WORDS)
-      out.push({ key, high: this.#versions[2 * slot]!, low: this.#versions[2 * slot + 1]! })
+      if (!ranges.has(this.#columns.words[slot * KEY_WORDS]! >>> (32 - bits))) continue
+      const key = this.#columns.keyAt(slot)
+      out.push({ key, high: this.#columns.versions[2 * slot]!, low: this.#columns.versions[2 * slot + 1]! })
     }
     return out
   }
 
   *#summed(): Iterable<number> {
     for (let slot = 0; slot < this.#unused; slot++)
-      if ((this.#flags[slot]! & (FLAG.used | FLAG.due | FLAG.corrupt)) === FLAG.used) yield slot
+      if ((this.#columns.flags[slot]! & (FLAG.used | FLAG.due | FLAG.corrupt)) === FLAG.used) yield slot
   }
 
   /** All keys there are now, in their order, or those of one first byte, in parts of one first byte each. */
@@ -372,7 +386,7 @@ export class SessionIndex {
     const [from, to] = slice === undefined ? [0, 256] : [slice, slice + 1]
     const ends = new Uint32Array(257)
     for (let slot = 0; slot < this.#unused; slot++)
-      if (this.#flags[slot] !== 0) ends[(this.#words[slot * KEY_WORDS]! >>> 24) + 1]!++
+      if (this.#columns.flags[slot] !== 0) ends[(this.#columns.words[slot * KEY_WORDS]! >>> 24) + 1]!++
     for (let byte = 1; byte <= 256; byte++) ends[byte]! += ends[byte - 1]!
     const base = ends[from]!
     // The words, not the slots: a slot can be another session's by the time that it is come to.
@@ -380,9 +394,9 @@ export class SessionIndex {
     const fill = ends.slice()
     for (let slot = 0; slot < this.#unused; slot++) {
       const at = slot * KEY_WORDS
-      const byte = this.#words[at]! >>> 24
-      if (this.#flags[slot] === 0 || byte < from || byte >= to) continue
-      words.set(this.#words.subarray(at, at + KEY_WORDS), (fill[byte]!++ - base) * KEY_WORDS)
+      const byte = this.#columns.words[at]! >>> 24
+      if (this.#columns.flags[slot] === 0 || byte < from || byte >= to) continue
+      words.set(this.#columns.words.subarray(at, at + KEY_WORDS), (fill[byte]!++ - base) * KEY_WORDS)
     }
     for (let byte = from; byte < to; byte++) {
       const keys: SessionKey[] = []
@@ -408,4 +422,4 @@ const sortedBySequence = (slots: Int32Array, sequences: Float64Array): Int32Arra
   return from
 }
 
-export { RANGE_BITS }
+export { type Origin, RANGE_BITS }
