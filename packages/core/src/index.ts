@@ -50,7 +50,7 @@ export {
   thaw,
   type Value,
 } from './document/value.js'
-export { materialize, type View } from './document/view.js'
+export { deriveView, materialize, type View } from './document/view.js'
 export { DURATION_ALLOWED, type Duration, durationMs, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
@@ -142,6 +142,7 @@ export {
 export {
   decodeRecord,
   encodeRecord,
+  encodeRecordWith,
   isEndedRecord,
   type RecordLimits,
   readEnd,

@@ -24,15 +24,29 @@ export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
 
 const writer = new ByteWriter(4096)
 
-/** The bytes are in shared memory (see ByteWriter.borrow): copy what is to be kept. */
-export const encodeRecord = (record: SessionRecord): Uint8Array => {
-  if (record.kind === 'ended') return writeEnd(writer.u8(KIND.ended), record.end).borrow()
-  const { document, lease, limit } = record
+/** The bytes of a record, in memory of their own. */
+export const encodeRecord = (record: SessionRecord): Uint8Array => encodeRecordWith(record, undefined).encoded
+
+/** A record's bytes, and the part of them that its document is. */
+export interface EncodedRecord {
+  readonly encoded: Uint8Array
+  /** A view of `encoded`; undefined of a tombstone. */
+  readonly document: Uint8Array | undefined
+}
+
+/** @param document the bytes of the record's document, where they are known: most uses of a session change its lease only */
+export const encodeRecordWith = (record: SessionRecord, document: Uint8Array | undefined): EncodedRecord => {
+  if (record.kind === 'ended')
+    return { encoded: writeEnd(writer.u8(KIND.ended), record.end).finish(), document: undefined }
+  const { lease, limit } = record
   writer.u8(KIND.live)
   writeLease(writer, lease)
   writer.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
-  writeFold(writer, document)
-  return writer.borrow()
+  const start = writer.length
+  if (document) writer.raw(document)
+  else writeFold(writer, record.document)
+  const encoded = writer.finish()
+  return { encoded, document: encoded.subarray(start) }
 }
 
 /** Whether the bytes of a record are those of a tombstone. */

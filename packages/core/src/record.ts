@@ -87,33 +87,64 @@ export const versionHash = (
   key: SessionKey,
   record: SessionRecord,
 ): { readonly high: number; readonly low: number } => {
-  const words = [wordOf(key, 0), wordOf(key, 8), wordOf(key, 16), wordOf(key, 24)]
+  high = 0x9e3779b1
+  low = 0x85ebca6b
+  for (let at = 0; at < key.length; at += WORD_DIGITS) mix(wordOf(key, at))
   const stamped = record.kind === 'ended' ? record.end : record.lease
-  const { stamp } = stamped
-  words.push(wordOf(stamp.actor, 0), wordOf(stamp.actor, 8), wordOf(stamp.actor, 24), stamp.count)
-  const numbers = [stamp.time, stamped.horizon]
-  if (record.kind === 'ended') words.push(END_REASONS.indexOf(record.end.reason))
+  const { time, count, actor } = stamped.stamp
+  for (let at = 0; at < actor.length; at += WORD_DIGITS) mix(wordOf(actor, at))
+  mix(count)
+  mixNumber(time)
+  mixNumber(stamped.horizon)
+  if (record.kind === 'ended') mix(END_REASONS.indexOf(record.end.reason))
   else {
-    for (const { hash: head } of record.document.heads) words.push(wordOf(head, 0), wordOf(head, 8))
-    const { lease, limit } = record
-    numbers.push(lease.idleTimeoutMs, lease.deadline, limit.createdAt, limit.deadline, limit.horizon)
+    const { document, lease, limit } = record
+    for (const { hash: head } of document.heads) {
+      mix(wordOf(head, 0))
+      mix(wordOf(head, WORD_DIGITS))
+    }
+    mixNumber(lease.idleTimeoutMs)
+    mixNumber(lease.deadline)
+    mixNumber(limit.createdAt)
+    mixNumber(limit.deadline)
+    mixNumber(limit.horizon)
   }
-  for (const number of numbers) words.push(number % 2 ** 32, Math.floor(number / 2 ** 32))
-  return { high: mix(words, 0x9e3779b1), low: mix(words, 0x85ebca6b) }
+  return { high: finished(high), low: finished(low) }
 }
 
-/** Eight hex digits as a word. */
-const wordOf = (hex: string, at: number): number => Number.parseInt(hex.slice(at, at + 8), 16)
+/** Hex digits of a word of 32 bits. */
+const WORD_DIGITS = 8
 
-/** MurmurHash3's mixing of 32-bit words (Appleby, 2011). */
-const mix = (words: readonly number[], seed: number): number => {
-  let hash = seed
-  for (const word of words) {
-    const scrambled = Math.imul(word, 0xcc9e2d51)
-    hash ^= Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593)
-    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) | 0
+/** The word that eight lower-case hex digits make. */
+const wordOf = (hex: string, at: number): number => {
+  let word = 0
+  for (let digit = at; digit < at + WORD_DIGITS; digit++) {
+    const code = hex.charCodeAt(digit)
+    word = (word << 4) | (code < 0x3a ? code - 0x30 : code - 0x57)
   }
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  return word
+}
+
+// MurmurHash3 for 32 bits (Appleby, 2011), twice with different seeds. The state stands here, so that a hash makes no garbage.
+let high = 0
+let low = 0
+
+const mix = (word: number): void => {
+  const scrambled = Math.imul(word, 0xcc9e2d51)
+  const mixed = Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593)
+  high ^= mixed
+  high = (Math.imul((high << 13) | (high >>> 19), 5) + 0xe6546b64) | 0
+  low ^= mixed
+  low = (Math.imul((low << 13) | (low >>> 19), 5) + 0x38b34ae5) | 0
+}
+
+const mixNumber = (value: number): void => {
+  mix((value % 2 ** 32) | 0)
+  mix(Math.floor(value / 2 ** 32))
+}
+
+const finished = (state: number): number => {
+  let hash = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
   return (hash ^ (hash >>> 16)) >>> 0
 }

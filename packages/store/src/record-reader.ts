@@ -15,7 +15,9 @@ export interface Entry {
   /** Encoded bytes. */
   readonly size: number
   /** Built when first asked for. */
-  view?: View
+  view: View | undefined
+  /** The bytes of the document, where they are known. */
+  readonly document: Uint8Array | undefined
 }
 
 /** What reading a key gives. `corrupt`: there is a record, and nobody here can read it. */
@@ -119,7 +121,7 @@ export class RecordReader<P extends PendingRecord> {
       if (isSojournError(error, 'STORE_CORRUPT')) return this.#foundCorrupt(key)
       throw error
     }
-    const entry: Entry = { state: 'held', record, sequence, size: encoded.length }
+    const entry: Entry = { state: 'held', record, sequence, size: encoded.length, view: undefined, document: undefined }
     if (keep) this.#cache.set(key, entry)
     return entry
   }

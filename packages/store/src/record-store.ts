@@ -11,7 +11,7 @@ import type {
   Transition,
   View,
 } from '@sojourn/core'
-import { dueAt, encodeItem, encodeRecord, expiresAt, materialize, SojournError } from '@sojourn/core'
+import { deriveView, dueAt, encodeItem, encodeRecordWith, expiresAt, materialize, SojournError } from '@sojourn/core'
 import type { Origin, SessionIndex } from './index/session-index.js'
 import { writeIndexCopy } from './index-copy.js'
 import type { JournalCommit } from './journal-entry.js'
@@ -232,9 +232,19 @@ export class RecordStore {
       const [sequence, bytes] = [entry?.sequence ?? 0, entry?.size ?? 0]
       return { decision, entry, sequence, bytes, done: this.written(key) }
     }
-    const encoded = decision.encoded ?? encodeRecord(next)
+    const known = documentOf(reading, next)
+    const { encoded, document } = decision.encoded
+      ? { encoded: new Uint8Array(decision.encoded), document: undefined }
+      : encodeRecordWith(next, known)
     options.checkSize?.(encoded.length, next, reading)
-    const entry: Entry = { state: 'held', record: next, sequence: this.#head + 1, size: encoded.length }
+    const entry: Entry = {
+      state: 'held',
+      record: next,
+      sequence: this.#head + 1,
+      size: encoded.length,
+      view: nextView(reading, next),
+      document,
+    }
     const origin = decision.isRevived ? undefined : this.#inherit(key, reading, options.origin)
     this.#head++
     const done = this.#add({
@@ -295,7 +305,7 @@ export class RecordStore {
       const { key, sequence, entry, encoded, item, origin } = commit
       this.#committed = Math.max(this.#committed, sequence)
       if (entry && encoded && item) {
-        this.#indexed(key, entry.record, new Uint8Array(encoded), sequence, origin, now)
+        this.#indexed(key, entry.record, encoded, sequence, origin, now)
         this.tail.push({ key, sequence, origin, committedAt, item })
       } else {
         this.#index.remove(key)
@@ -404,6 +414,21 @@ export class RecordStore {
     }
   }
 }
+
+/** The bytes of a record's document, where it is the one that was read. */
+const documentOf = (reading: Reading, next: SessionRecord): Uint8Array | undefined =>
+  reading.state === 'held' &&
+  next.kind === 'live' &&
+  reading.record.kind === 'live' &&
+  reading.record.document === next.document
+    ? reading.document
+    : undefined
+
+/** The view of the next state, where it is easily had from that of the last one. */
+const nextView = (reading: Reading, next: SessionRecord): View | undefined =>
+  reading.state === 'held' && reading.view && reading.record.kind === 'live' && next.kind === 'live'
+    ? deriveView(reading.view, reading.record.document, next.document)
+    : undefined
 
 /** What travels: the item as it came, the delta, or the record where there is none or it is shorter. */
 const itemOf = (
