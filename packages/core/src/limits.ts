@@ -22,7 +22,7 @@ export interface Limits {
   readonly maxPendingBytes: number
   /** Bytes that the journal grows by until the records that changed are written to the rows: opening replays as many at most. */
   readonly checkpointBytes: number
-  /** Records that a checkpoint writes in one batch; others run between two. */
+  /** Records that a checkpoint writes in one batch, eight times as many where much waits; others run between two. */
   readonly checkpointRows: number
   /** Bytes of records that changed and are not in the rows; what would add to more is refused with OVERLOADED. */
   readonly maxUncheckpointedBytes: number
@@ -63,7 +63,7 @@ export const DEFAULT_LIMITS: Limits = {
   maxPendingBytes: 8 * 1024 * 1024,
   checkpointBytes: 16 * 1024 * 1024,
   checkpointRows: 512,
-  maxUncheckpointedBytes: 32 * 1024 * 1024,
+  maxUncheckpointedBytes: 64 * 1024 * 1024,
   maxPendingQuorums: 20_000,
   maxPendingQuorumBytes: 8 * 1024 * 1024,
   maxTimeoutMs: 60_000,

@@ -106,7 +106,7 @@ export class Checkpoint {
     const { journal, limits, clock } = this.#options
     if (this.#running || this.#isWaiting || this.#closed) return
     const isDue =
-      journal.bytes - this.#journalBytes >= limits.checkpointBytes || this.#bytes * 2 >= limits.maxUncheckpointedBytes
+      journal.bytes - this.#journalBytes >= limits.checkpointBytes || this.#bytes * 4 >= limits.maxUncheckpointedBytes
     if (isDue) this.#start()
     else this.#timer ??= clock.after(MAX_AGE_MS, () => this.#start())
   }
@@ -141,22 +141,29 @@ export class Checkpoint {
 
   /** Writes every record that has changed until now, and drops the journal through here. @throws STORE_FAILED, STORE_CORRUPT */
   async run(): Promise<void> {
-    const { journal, rows, clock, head, state, limits } = this.#options
+    const { journal, rows: into, clock, head, state } = this.#options
     const through = head()
     this.#journalBytes = journal.bytes
     const keys = [...this.#unchecked.keys()]
-    for (let start = 0; start < keys.length; start += limits.checkpointRows) {
-      await this.#write(keys.slice(start, start + limits.checkpointRows))
+    for (let start = 0, rows = 0; start < keys.length; start += rows) {
+      rows = this.#rowsABatch
+      await this.#write(keys.slice(start, start + rows))
       await new Promise<void>((resolve) => clock.soon(resolve))
     }
     if (through === this.#through) return
     const stale = droppedIndexCopy(this.#staleIndexRows)
-    await rows.write([...stale, { type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    await into.write([...stale, { type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
     this.#staleIndexRows = 0
     this.#through = through
     await journal.drop(through)
     this.#journalBytes = journal.bytes
     this.totals.checkpoints++
+  }
+
+  /** The more waits, the more at a time: a busy process has a turn for this less often. */
+  get #rowsABatch(): number {
+    const { checkpointRows, maxUncheckpointedBytes } = this.#options.limits
+    return checkpointRows * (1 + Math.min(7, Math.floor((8 * this.#bytes) / maxUncheckpointedBytes)))
   }
 
   async #write(keys: readonly SessionKey[]): Promise<void> {

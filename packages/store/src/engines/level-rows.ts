@@ -117,12 +117,16 @@ export class LevelRows implements Rows {
     await batch.write({ sync } as object)
   }
 
-  async #reopen(open: (directory: string) => Promise<Database>): Promise<void> {
+  #hasRoom(): boolean {
     const { bavail, bsize } = statfsSync(this.#directory)
-    if (bavail * bsize < REOPEN_BYTES)
+    return bavail * bsize >= REOPEN_BYTES
+  }
+
+  async #reopen(open: (directory: string) => Promise<Database>): Promise<void> {
+    if (!this.#hasRoom())
       throw new SojournError(
         'STORE_FAILED',
-        `the disk of ${this.#directory} has ${bavail * bsize} bytes left; the store goes on when it has ${REOPEN_BYTES}`,
+        `the disk of ${this.#directory} has too little space; the store writes its rows again when it has ${REOPEN_BYTES} bytes`,
       )
     const reopening = (async () => {
       await this.#level.close()
@@ -154,6 +158,8 @@ export class LevelRows implements Rows {
     } finally {
       await iterator.close()
     }
+    // A scan has mapped every table into memory; opened anew, LevelDB maps what is read.
+    if (this.#hasRoom()) await this.#reopen(openLevel)
   }
 
   async close(): Promise<void> {
