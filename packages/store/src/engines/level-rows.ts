@@ -150,7 +150,7 @@ export class LevelRows implements Rows {
     try {
       for (;;) {
         const rows = (await iterator.nextv(ROWS_A_CHUNK)) as [Uint8Array, Uint8Array][]
-        if (rows.length === 0) return
+        if (rows.length === 0) break
         yield rows
       }
     } catch (error) {
