@@ -24,7 +24,7 @@ export const levelEngine: StorageEngine = {
         journal,
         rows,
         async close() {
-          journal.close()
+          await journal.close()
           await rows.close()
         },
       }
