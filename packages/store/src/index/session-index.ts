@@ -38,8 +38,8 @@ export interface IndexChange {
 
 const FLAG = { used: 1, ended: 2, expired: 4, due: 8, corrupt: 16 } as const
 const MIN_CAPACITY = 1_024
-/** Growing by a part wastes less than doubling; copying is cheap beside what filled the slots. */
-const GROWTH = 1.125
+/** Growing by a part wastes less than doubling, so a session has at most 80 bytes; copying is cheap beside what filled the slots. */
+const GROWTH = 1.1
 /** Feeds that can be named as origins; of what comes from others the origin is not kept, which costs sending it again. */
 const MAX_FEEDS = 0xffff
 
