@@ -145,7 +145,10 @@ export class Checkpoint {
       await new Promise<void>((resolve) => clock.soon(resolve))
     }
     if (through === this.#through) return
-    await rows.write([{ type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    const value = encodeState(state(through))
+    // What it says of feeds is of this moment: a loss of power must not leave it, and take what it speaks of.
+    await journal.sync()
+    await rows.write([{ type: 'put', key: STATE_KEY, value }], true)
     this.#through = through
     await journal.drop(through)
     this.#journalBytes = journal.bytes
