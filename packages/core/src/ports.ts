@@ -81,7 +81,10 @@ export interface Rows {
   scan(): AsyncIterable<readonly Row[]>
 }
 
-/** What a store stands on: a journal that takes each commit, and rows that are written in the background. */
+/**
+ * What a store stands on: a journal that takes each commit, and rows that are written in the background. Bytes that are handed over,
+ * either way, are not changed afterwards. `@sojourn/store/contract` tests what an engine must do.
+ */
 export interface Storage {
   readonly journal: Journal
   readonly rows: Rows

@@ -152,7 +152,10 @@ export class Checkpoint {
     }
     if (through === this.#through) return
     const stale = droppedIndexCopy(this.#staleIndexRows)
-    await into.write([...stale, { type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    const value = encodeState(state(through))
+    // What it says of feeds is of this moment: a loss of power must not leave it, and take what it speaks of.
+    await journal.sync()
+    await into.write([...stale, { type: 'put', key: STATE_KEY, value }], true)
     this.#staleIndexRows = 0
     this.#through = through
     await journal.drop(through)

@@ -1,49 +1,47 @@
-/** How an entry of the journal stands in a segment file: length, checksum, number, bytes (SPEC, "Segments"). */
+/** How an entry of the journal stands in a segment file: length, number, two checksums, bytes (SPEC, "Segments"). */
 import { crc32 } from 'node:zlib'
 import type { JournalEntry } from '@sojourn/core'
 
-const LENGTH_BYTES = 4
-const CHECKSUM_BYTES = 4
-const NUMBER_BYTES = 6
-export const FRAME_BYTES = LENGTH_BYTES + CHECKSUM_BYTES + NUMBER_BYTES
+// Where the parts of a frame begin. All integers are little endian.
+const NUMBER_AT = 4
+const BODY_CHECK_AT = 10
+const HEADER_CHECK_AT = 14
+export const FRAME_BYTES = 18
+
+const NUMBER_BYTES = BODY_CHECK_AT - NUMBER_AT
 
 /** Numbers that can be missing between two entries of one segment, where bytes between them are damaged. */
 const MAX_GAP = 2 ** 20
 
-/** Writes an entry into `out` at `at`; the frame has {@link FRAME_BYTES} more than the entry. All integers are little endian. */
+/** Writes an entry into `out` at `at`; the frame has {@link FRAME_BYTES} more than the entry. */
 export const writeFrame = (out: Buffer, at: number, number: number, bytes: Uint8Array): void => {
   out.writeUInt32LE(bytes.length, at)
-  out.writeUIntLE(number, at + LENGTH_BYTES + CHECKSUM_BYTES, NUMBER_BYTES)
+  out.writeUIntLE(number, at + NUMBER_AT, NUMBER_BYTES)
+  out.writeUInt32LE(crc32(bytes), at + BODY_CHECK_AT)
+  out.writeUInt32LE(crc32(out.subarray(at, at + HEADER_CHECK_AT)), at + HEADER_CHECK_AT)
   out.set(bytes, at + FRAME_BYTES)
-  out.writeUInt32LE(
-    crc32(out.subarray(at + LENGTH_BYTES + CHECKSUM_BYTES, at + FRAME_BYTES + bytes.length)),
-    at + LENGTH_BYTES,
-  )
 }
 
-interface Frame {
+interface Header {
   readonly number: number
-  readonly bytes: Uint8Array
+  readonly start: number
   readonly end: number
 }
 
-const readFrame = (from: Buffer, at: number): Frame | undefined => {
-  if (at + FRAME_BYTES > from.length) return undefined
-  const end = at + FRAME_BYTES + from.readUInt32LE(at)
-  if (end > from.length) return undefined
-  const checked = from.subarray(at + LENGTH_BYTES + CHECKSUM_BYTES, end)
-  if (crc32(checked) !== from.readUInt32LE(at + LENGTH_BYTES)) return undefined
-  return {
-    number: from.readUIntLE(at + LENGTH_BYTES + CHECKSUM_BYTES, NUMBER_BYTES),
-    bytes: from.subarray(at + FRAME_BYTES, end),
-    end,
-  }
+/** The header has a checksum of its own: where that is right, a damaged entry ends where its length says, whatever its bytes look like. */
+const readHeader = (from: Buffer, at: number): Header | undefined => {
+  const start = at + FRAME_BYTES
+  if (start > from.length) return undefined
+  if (crc32(from.subarray(at, at + HEADER_CHECK_AT)) !== from.readUInt32LE(at + HEADER_CHECK_AT)) return undefined
+  return { number: numberAt(from, at), start, end: start + from.readUInt32LE(at) }
 }
+
+const numberAt = (from: Buffer, at: number): number => from.readUIntLE(at + NUMBER_AT, NUMBER_BYTES)
 
 export interface Frames {
   /** Whole entries, and for each damaged one its number without bytes. */
   readonly entries: readonly JournalEntry[]
-  /** Where the last whole entry ends: what follows is torn. */
+  /** Where the last entry ends: what follows is torn. */
   readonly end: number
 }
 
@@ -57,22 +55,24 @@ export const readFrames = (from: Buffer, at: number, first: number): Frames => {
   let end = at
   let expected = first
   for (;;) {
-    const frame = readFrame(from, end) ?? nextFrame(from, end, expected)
-    if (frame === undefined || frame.number < expected) return { entries, end }
-    for (; expected < frame.number; expected++) entries.push({ number: expected, bytes: undefined })
-    entries.push({ number: frame.number, bytes: frame.bytes })
-    expected = frame.number + 1
-    end = frame.end
+    const header = readHeader(from, end) ?? searchHeader(from, end + 1, expected)
+    if (header === undefined || header.number < expected || header.end > from.length) return { entries, end }
+    for (; expected < header.number; expected++) entries.push({ number: expected, bytes: undefined })
+    const bytes = from.subarray(header.start, header.end)
+    const isWhole = crc32(bytes) === from.readUInt32LE(header.start - FRAME_BYTES + BODY_CHECK_AT)
+    entries.push({ number: header.number, bytes: isWhole ? bytes : undefined })
+    expected = header.number + 1
+    end = header.end
   }
 }
 
-/** The next whole frame behind damaged bytes, wherever it begins. */
-const nextFrame = (from: Buffer, damaged: number, expected: number): Frame | undefined => {
-  for (let at = damaged + 1; at + FRAME_BYTES <= from.length; at++) {
-    const number = from.readUIntLE(at + LENGTH_BYTES + CHECKSUM_BYTES, NUMBER_BYTES)
-    if (number < expected || number > expected + MAX_GAP) continue
-    const frame = readFrame(from, at)
-    if (frame) return frame
+/** The next header that is sound, behind one that is not. */
+const searchHeader = (from: Buffer, start: number, damaged: number): Header | undefined => {
+  for (let at = start; at + FRAME_BYTES <= from.length; at++) {
+    const number = numberAt(from, at)
+    if (number <= damaged || number > damaged + MAX_GAP) continue
+    const header = readHeader(from, at)
+    if (header) return header
   }
   return undefined
 }

@@ -50,6 +50,8 @@ const repairLevel = async (directory: string): Promise<Database> => {
 export class LevelRows implements Rows {
   readonly #directory: string
   #level: Database
+  /** Resolves when everything that was to be written is, or was refused. */
+  #writing: Promise<void> = Promise.resolve()
   /** Until it is through, the database cannot be read. */
   #reopening: Promise<void> | undefined
   /** After an error of the disk LevelDB takes no write until it is opened anew. */
@@ -90,7 +92,14 @@ export class LevelRows implements Rows {
     }
   }
 
-  async write(writes: readonly RowWrite[], sync: boolean): Promise<void> {
+  /** One after the other: LevelDB's threads take batches that are under way at one time in any order. */
+  write(writes: readonly RowWrite[], sync: boolean): Promise<void> {
+    const writing = this.#writing.then(() => this.#take(writes, sync))
+    this.#writing = writing.catch(() => {})
+    return writing
+  }
+
+  async #take(writes: readonly RowWrite[], sync: boolean): Promise<void> {
     if (this.#isBroken) await this.#reopen(openLevel)
     try {
       await this.#write(writes, sync)
@@ -163,7 +172,7 @@ export class LevelRows implements Rows {
   }
 
   async close(): Promise<void> {
-    await this.#reopening?.catch(() => {})
+    await this.#writing
     await this.#level.close()
   }
 }

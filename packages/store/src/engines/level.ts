@@ -46,7 +46,7 @@ const openParts = async (lock: DirectoryLock): Promise<Storage> => {
       rows,
       async close() {
         try {
-          journal.close()
+          await journal.close()
           await rows.close()
         } finally {
           // Where closing failed, too: nothing is read or written through this one any more.

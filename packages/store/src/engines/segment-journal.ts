@@ -2,27 +2,35 @@
 import {
   closeSync,
   fdatasync,
-  fstatSync,
   fsync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   unlinkSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Journal, type JournalEntry, SojournError } from '@sojourn/core'
-import { FRAME_BYTES, readFrames, writeFrame } from './frames.js'
+import { FRAME_BYTES, type Frames, readFrames, writeFrame } from './frames.js'
 
 const SUFFIX = '.journal'
 const NAME_DIGITS = 16
+const NAME = /^\d{16}\.journal$/
 /** "SJRN", and the version of the frames. */
 const HEADER = Buffer.from([0x53, 0x4a, 0x52, 0x4e, 1, 0, 0, 0])
 /** A segment is ended when it has so many bytes: the journal is dropped by whole segments. */
 const SEGMENT_BYTES = 4 * 1024 * 1024
+export interface SegmentJournalOptions {
+  /** Bytes after which a segment is ended. Default 4 MiB. */
+  readonly segmentBytes?: number
+}
+
+/** A longer frame gets a buffer of its own, so that one large entry is not paid for ever after. */
+const MAX_SCRATCH_BYTES = 1024 * 1024
 /** A segment that is not needed any more is replaced by an empty one if it has so many bytes. */
 const WORTH_DROPPING_BYTES = 64 * 1024
 
@@ -43,6 +51,7 @@ const failed = (doing: string, error: unknown): SojournError =>
 
 export class SegmentJournal implements Journal {
   readonly #directory: string
+  readonly #segmentBytes: number
   /** The oldest first; entries are appended to the last one. */
   readonly #segments: Segment[]
   #file: number
@@ -52,39 +61,37 @@ export class SegmentJournal implements Journal {
   /** Files with entries that the disk was not told of, but the last one. */
   #unsynced: number[] = []
   #isDirectoryUnsynced = true
+  /** The sync under way, and the one that begins after it. */
+  #syncing: Promise<void> | undefined
+  #nextSync: Promise<void> | undefined
   #scratch = Buffer.alloc(64 * 1024)
 
-  private constructor(directory: string, segments: Segment[], file: number, head: number) {
+  private constructor(directory: string, segments: Segment[], file: number, head: number, segmentBytes: number) {
     this.#directory = directory
+    this.#segmentBytes = segmentBytes
     this.#segments = segments
     this.#file = file
     this.#head = head
   }
 
   /** Ends the journal at the last whole entry. @throws STORE_FAILED, STORE_FORMAT */
-  static open(directory: string): SegmentJournal {
+  static open(directory: string, { segmentBytes = SEGMENT_BYTES }: SegmentJournalOptions = {}): SegmentJournal {
     try {
       mkdirSync(directory, { recursive: true, mode: 0o700 })
       const segments = readdirSync(directory)
-        .filter((name) => name.endsWith(SUFFIX))
+        .filter((name) => NAME.test(name))
         .sort()
         .map((name): Segment => ({ first: Number.parseInt(name, 10), path: join(directory, name), bytes: 0 }))
       if (segments.length === 0) segments.push(newSegment(directory, 1))
-      let head = 0
-      for (const segment of segments) {
-        const bytes = readFileSync(segment.path)
-        segment.bytes = bytes.length
-        if (segment !== segments.at(-1)) continue
-        checkHeader(segment, bytes)
-        const { entries, end } = readFrames(bytes, HEADER.length, segment.first)
-        head = entries.at(-1)?.number ?? segment.first - 1
-        segment.bytes = Math.max(end, HEADER.length)
-      }
+      for (const segment of segments) segment.bytes = statSync(segment.path).size
       const last = segments.at(-1)!
+      const { entries, end, hasHeader } = readSegment(last)
+      const head = entries.at(-1)?.number ?? last.first - 1
+      last.bytes = end
       const file = openSync(last.path, 'r+', 0o600)
-      if (fstatSync(file).size < HEADER.length) writeSync(file, HEADER, 0, HEADER.length, 0)
+      if (!hasHeader) writeAll(file, HEADER, HEADER.length, 0)
       ftruncateSync(file, last.bytes)
-      return new SegmentJournal(directory, segments, file, head)
+      return new SegmentJournal(directory, segments, file, head, segmentBytes)
     } catch (error) {
       throw error instanceof SojournError ? error : failed('opening the journal', error)
     }
@@ -103,7 +110,7 @@ export class SegmentJournal implements Journal {
       throw new SojournError('STORE_FENCED', `the journal ends at entry ${this.#head}, not at ${after}`)
     try {
       this.#repairTail()
-      if (this.#last.bytes >= SEGMENT_BYTES) this.#rotate()
+      if (this.#last.bytes >= this.#segmentBytes) this.#rotate()
       this.#write(bytes)
     } catch (error) {
       throw failed('appending to the journal', error)
@@ -117,19 +124,23 @@ export class SegmentJournal implements Journal {
 
   #write(bytes: Uint8Array): void {
     const length = FRAME_BYTES + bytes.length
-    if (this.#scratch.length < length) this.#scratch = Buffer.alloc(2 * length)
-    writeFrame(this.#scratch, 0, this.#head + 1, bytes)
+    const frame = this.#bufferOf(length)
+    writeFrame(frame, 0, this.#head + 1, bytes)
     const segment = this.#last
     try {
-      // A disk that fills up takes a part, and says so only at the next write.
-      for (let done = 0; done < length; )
-        done += writeSync(this.#file, this.#scratch, done, length - done, segment.bytes + done)
+      writeAll(this.#file, frame, length, segment.bytes)
       segment.bytes += length
     } catch (error) {
       this.#isTorn = true
       this.#repairTail()
       throw error
     }
+  }
+
+  #bufferOf(length: number): Buffer {
+    if (length > MAX_SCRATCH_BYTES) return Buffer.allocUnsafe(length)
+    if (this.#scratch.length < length) this.#scratch = Buffer.alloc(Math.min(2 * length, MAX_SCRATCH_BYTES))
+    return this.#scratch
   }
 
   /** Cuts off what a failed append left. */
@@ -148,17 +159,36 @@ export class SegmentJournal implements Journal {
     this.#isDirectoryUnsynced = true
   }
 
-  async sync(): Promise<void> {
+  /** One at a time: whoever comes while one is under way waits for the next one, which knows of all that was appended by then. */
+  sync(): Promise<void> {
+    if (this.#syncing === undefined) {
+      this.#syncing = this.#sync().finally(() => {
+        this.#syncing = undefined
+      })
+      return this.#syncing
+    }
+    this.#nextSync ??= this.#syncing
+      .catch(() => {})
+      .then(() => {
+        this.#nextSync = undefined
+        return this.sync()
+      })
+    return this.#nextSync
+  }
+
+  async #sync(): Promise<void> {
+    const file = this.#file
     const ended = this.#unsynced
+    const isDirectoryUnsynced = this.#isDirectoryUnsynced
     this.#unsynced = []
+    this.#isDirectoryUnsynced = false
     try {
-      for (const file of ended) await syncData(file)
-      await syncData(this.#file)
-      if (this.#isDirectoryUnsynced) await syncDirectory(this.#directory)
-      this.#isDirectoryUnsynced = false
-      for (const file of ended) closeSync(file)
+      for (const each of [...ended, file]) await syncData(each)
+      if (isDirectoryUnsynced) await syncDirectory(this.#directory)
+      for (const each of ended) closeSync(each)
     } catch (error) {
       this.#unsynced.unshift(...ended)
+      this.#isDirectoryUnsynced ||= isDirectoryUnsynced
       throw failed('syncing the journal', error)
     }
   }
@@ -167,16 +197,18 @@ export class SegmentJournal implements Journal {
     for (const [index, segment] of this.#segments.entries()) {
       const next = this.#segments[index + 1]
       if (next && next.first <= after + 1) continue
-      const bytes = readFileSync(segment.path)
-      checkHeader(segment, bytes)
-      const { entries } = readFrames(bytes, HEADER.length, segment.first)
+      const entries = [...readSegment(segment).entries]
+      // What is missing before the next segment is lost, and there is no more behind it that says so.
+      for (let number = (entries.at(-1)?.number ?? segment.first - 1) + 1; next && number < next.first; number++)
+        entries.push({ number, bytes: undefined })
       yield entries.filter(({ number }) => number > after)
     }
   }
 
   async drop(through: number): Promise<void> {
     try {
-      if (this.#head <= through && this.#last.bytes >= WORTH_DROPPING_BYTES) this.#rotate()
+      if (this.#head <= through && this.#last.bytes >= Math.min(this.#segmentBytes, WORTH_DROPPING_BYTES))
+        this.#rotate()
       // By name they go from the oldest on: what is left is always without a gap.
       while (this.#segments.length > 1 && this.#segments[1]!.first <= through + 1) {
         unlinkSync(this.#segments[0]!.path)
@@ -187,7 +219,9 @@ export class SegmentJournal implements Journal {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#nextSync?.catch(() => {})
+    await this.#syncing?.catch(() => {})
     for (const file of this.#unsynced) closeSync(file)
     closeSync(this.#file)
   }
@@ -205,18 +239,36 @@ const syncDirectory = async (directory: string): Promise<void> => {
   }
 }
 
+/** A disk that fills up takes a part, and says so only at the next write. */
+const writeAll = (file: number, bytes: Buffer, length: number, at: number): void => {
+  for (let done = 0; done < length; ) done += writeSync(file, bytes, done, length - done, at + done)
+}
+
 const newSegment = (directory: string, first: number): Segment => {
   const path = join(directory, `${String(first).padStart(NAME_DIGITS, '0')}${SUFFIX}`)
   const file = openSync(path, 'w', 0o600)
   try {
-    writeSync(file, HEADER)
+    writeAll(file, HEADER, HEADER.length, 0)
+  } catch (error) {
+    // On a full disk the journal could not be opened with it.
+    unlinkSync(path)
+    throw error
   } finally {
     closeSync(file)
   }
   return { first, path, bytes: HEADER.length }
 }
 
-const checkHeader = ({ path }: Segment, bytes: Buffer): void => {
-  if (bytes.length >= HEADER.length && !bytes.subarray(0, HEADER.length).equals(HEADER))
-    throw new SojournError('STORE_FORMAT', `${path} is no segment of a journal that this version reads`)
+/** @throws STORE_FORMAT for what is no segment that this version reads */
+const readSegment = ({ first, path }: Segment): Frames & { readonly hasHeader: boolean } => {
+  const bytes = readFileSync(path)
+  const header = bytes.subarray(0, HEADER.length)
+  const frames = readFrames(bytes, Math.min(HEADER.length, bytes.length), first)
+  // A loss of power can leave a file of nothing, or of zeros; where a bit of the header flipped, the first entry is still sound.
+  const isOurs =
+    header.equals(HEADER.subarray(0, header.length)) ||
+    header.every((byte) => byte === 0) ||
+    frames.entries[0]?.bytes !== undefined
+  if (!isOurs) throw new SojournError('STORE_FORMAT', `${path} is no segment of a journal that this version reads`)
+  return { ...frames, end: Math.max(frames.end, HEADER.length), hasHeader: header.equals(HEADER) }
 }

@@ -33,8 +33,8 @@ export interface IndexChange {
 
 const FLAG = { used: 1, ended: 2, expired: 4, due: 8, corrupt: 16 } as const
 const MIN_CAPACITY = 1_024
-/** Growing by a part wastes less than doubling; copying is cheap beside what filled the slots. */
-const GROWTH = 1.125
+/** Growing by a part wastes less than doubling, so a session has at most 80 bytes; copying is cheap beside what filled the slots. */
+const GROWTH = 1.1
 /** Sessions of one chunk of a copy. */
 const SLOTS_A_CHUNK = 4_096
 
