@@ -24,7 +24,7 @@ export const boundedness: Checker = function* ({ samples, settled, bounds, losse
     yield* rowFaults(region, diskRows, losses.filter(({ what }) => what === 'rot').length)
     if (status.pending > 0) yield violation('BOUND-2', `${region} is at rest and ${status.pending} calls wait`)
     const records = status.sessions + status.expired + status.tombstones
-    if ((diskRows.r ?? 0) !== records)
+    if (diskRows && (diskRows.r ?? 0) !== records)
       yield violation('BOUND-2', `${region} counts ${records} records, its disk holds ${diskRows.r ?? 0}`)
     if (!clocksStepped && Math.abs(status.sessions - sessions.size) > 1)
       yield violation('BOUND-2', `${region} counts ${status.sessions} sessions and lists ${sessions.size}`)
@@ -32,11 +32,8 @@ export const boundedness: Checker = function* ({ samples, settled, bounds, losse
 }
 
 /** The feed names each record once; the expiry index has one or two rows for each. */
-const rowFaults = function* (
-  region: string,
-  { r = 0, f = 0, x = 0 }: { readonly [kind: string]: number },
-  rotten: number,
-) {
+const rowFaults = function* (region: string, rows: { readonly [kind: string]: number } | undefined, rotten: number) {
+  const { r = 0, f = 0, x = 0 } = rows ?? {}
   if (f > r + rotten) yield violation('BOUND-2', `the disk of ${region} has ${f} feed rows for ${r} records`)
   if (x > 2 * (r + rotten)) yield violation('BOUND-2', `the disk of ${region} has ${x} expiry rows for ${r} records`)
 }

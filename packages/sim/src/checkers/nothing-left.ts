@@ -7,7 +7,7 @@ export const nothingLeft: Checker = function* ({ afterwards }) {
     if (sessions.size > 0) yield violation('EXP-4', `${region} still shows ${[...sessions.keys()].join(', ')}`)
     const left = {
       ...status,
-      ...Object.fromEntries(['r', 'f', 'x'].map((kind) => [`${kind} rows`, diskRows[kind] ?? 0])),
+      ...Object.fromEntries(['r', 'f', 'x'].map((kind) => [`${kind} rows`, diskRows?.[kind] ?? 0])),
     }
     for (const [what, count] of Object.entries(left))
       if (count > 0) yield violation('EXP-4', `${region} is left with ${count} ${what}`)
