@@ -85,7 +85,7 @@ export const mayBePurged = (history: History, op: Operation, wall: number): bool
 }
 
 /** What was done to a session, by the time that it is looked at. */
-export class Deeds {
+class Deeds {
   readonly session: SessionName
   readonly all: readonly Operation[]
   readonly #byValue: ReadonlyMap<string, Operation>

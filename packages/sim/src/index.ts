@@ -9,6 +9,7 @@ export type {
   Sample,
   Seen,
   SessionData,
+  SessionName,
   Trouble,
   Violation,
 } from './history.js'

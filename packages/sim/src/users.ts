@@ -48,10 +48,10 @@ export class Users {
       if (step.ownId && !meets) this.#slots.set(step.slot, { session, madeAt: now })
       return made
     }
-    if (slot?.session.id === undefined) return undefined
-    const { session } = slot
+    const session = slot?.session
+    const id = session?.id
+    if (session === undefined || id === undefined) return undefined
     const op = this.#begin(step, door, session)
-    const id = session.id!
     if (step.do === 'end')
       return this.#follow(op, door, end(door.api, id, step), (wasAlive) => {
         op.wasAlive = wasAlive
@@ -65,6 +65,13 @@ export class Users {
           this.#slots.set(step.slot, { session: successor, madeAt: this.#options.now() })
       })
     return this.#follow(op, door, use(door.api, op, step, id, this.#read.get(`${op.client} ${session.name}`)), () => {})
+  }
+
+  /** Reads a session that users of this world made, whoever goes on with it. */
+  look(session: SessionName, step: OperationStep, door: Door): Promise<void> | undefined {
+    if (session.id === undefined) return undefined
+    const op = this.#begin(step, door, session)
+    return this.#follow(op, door, use(door.api, op, step, session.id, undefined), () => {})
   }
 
   #name(id: string | undefined): SessionName {
@@ -137,8 +144,9 @@ export class Users {
         const outcome = outcomeOf(error)
         if (outcome === undefined)
           this.#options.complain(`${describe(op)} failed with ${error instanceof Error ? error.stack : String(error)}`)
-        op.code = isSojournError(error) ? error.code : undefined
-        if (!door.vouches(op)) this.#settle(op, door, outcome === 'refused' ? 'refused' : 'crashed')
+        const vouched = door.vouches(op)
+        op.code = vouched && isSojournError(error) ? error.code : undefined
+        if (!vouched) this.#settle(op, door, outcome === 'refused' ? 'refused' : 'crashed')
         else if (outcome === 'unmet' && isSojournError(error)) answered(error.session as T | undefined, 'unmet')
         else this.#settle(op, door, outcome ?? 'crashed')
       },
@@ -198,7 +206,7 @@ const showSeen = ({ data, expiresAt }: Seen, wall: number): string =>
   `${showData(data)}, ${((expiresAt - wall) / 1_000).toFixed(1)} s left`
 
 const resultOf = (op: Operation): string => {
-  if (op.outcome === 'refused') return op.code!
+  if (op.outcome === 'refused') return op.code ?? 'refused'
   if (op.outcome === 'crashed') return 'nobody knows'
   if (op.outcome === 'absent') return 'absent'
   const seen = op.seen ? ` ${showSeen(op.seen, op.wallHigh)}` : ''
