@@ -206,6 +206,7 @@ const drawStep = (client: string, n: number, plan: UserPlan, random: Prng, regio
     timeoutMs,
     ...((kind === 'set' || kind === 'save') && { field }),
     by,
+    ...(plan.padBytes > 0 && { padBytes: plan.padBytes }),
     ...(ownId && { ownId }),
     ...(isShort && { idleMs }),
     ...(lifeMs !== undefined && { lifeMs }),

@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, cpSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 /** Where a region keeps what it knows: a folder that nobody looks into, on a file system of its own where that is wanted and allowed. */
@@ -56,8 +66,8 @@ export class Directory {
     }
   }
 
-  /** Takes every byte that is free. */
-  fill(): void {
+  /** Takes every byte that is free, but for so many. */
+  fill(left: number): void {
     const fd = openSync(join(this.#root, FILLER), 'w')
     try {
       for (const size of [BLOCK.length, 4_096, 1])
@@ -66,6 +76,7 @@ export class Directory {
         } catch (error) {
           if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
         }
+      ftruncateSync(fd, Math.max(0, fstatSync(fd).size - left))
     } finally {
       closeSync(fd)
     }
@@ -89,10 +100,5 @@ export class Directory {
   restore(): void {
     this.empty()
     cpSync(this.#copy, this.path, { recursive: true, preserveTimestamps: true })
-  }
-
-  /** How many files there are, to say that something is there. */
-  get files(): number {
-    return existsSync(this.path) ? readdirSync(this.path, { recursive: true }).length : 0
   }
 }

@@ -105,6 +105,7 @@ export class Faults {
     if (OF_PROCESSES.has(fault) && region.isBusy) return 'something else is done to the process'
     // Two losses in a row could take what a majority has; then hardly anything could be said of the rest.
     if (fault === 'empty' && !watch.isWhole) return 'a region has not caught up with an earlier loss'
+    if (fault === 'fill' && region.isFull) return `the file system of ${name} is full already`
     if (fault === 'clock' && region.clock.isWrong) return `the clock of ${name} is off already`
     return undefined
   }
@@ -135,7 +136,7 @@ export class Faults {
         // Until the silence is noticed.
         return this.#pause(step.ms)
       case 'fill':
-        return this.#fill(step, region)
+        return this.#fill(step, region, amount)
       case 'clock':
         return this.#setClock(step, region, amount)
       default:
@@ -163,9 +164,9 @@ export class Faults {
     } while (this.#host.now() < until && !this.#healing.signal.aborted)
   }
 
-  async #fill({ ms }: FaultStep, region: Region): Promise<void> {
+  async #fill({ ms }: FaultStep, region: Region, left: number): Promise<void> {
     region.isFull = true
-    region.directory.fill()
+    region.directory.fill(left)
     await this.#pause(ms)
     region.directory.free()
     region.isFull = false

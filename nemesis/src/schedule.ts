@@ -41,7 +41,7 @@ export const WHAT_FAULTS_DO: { readonly [kind in FaultKind]: string } = {
   terminate: 'the process is asked to end (SIGTERM), and is started again',
   empty: 'the process is killed, its directory deleted, and it is started again',
   restore: 'the process is killed, an older copy of its directory put in place, and it is started again',
-  fill: 'no byte is left on the file system of one region',
+  fill: 'no byte, or next to none, is left on the file system of one region',
   clock: 'the wall clock of one region is an hour or two days off, either way',
 }
 
@@ -56,7 +56,7 @@ export interface FaultStep {
   readonly ways?: readonly string[]
   /**
    * `delay`: milliseconds; `slow`: bytes a millisecond; `flap`: milliseconds of each half; `clock`: milliseconds that it is off; `restore`:
-   * milliseconds between copy and restoring.
+   * milliseconds between copy and restoring; `fill`: bytes that are left.
    */
   readonly amount?: number
   /** `restore`: whether the process that is copied was killed, rather than asked to end. */
@@ -70,6 +70,8 @@ export interface UserPlan {
   readonly roaming: number
   /** Sessions that they share at any time. */
   readonly slots: number
+  /** Bytes of a new session that nobody changes: the more, the sooner files are full and are compacted. */
+  readonly padBytes: number
   /** Calls that one makes at a time. */
   readonly burst: number
   readonly weights: { readonly [kind in OperationKind]: number }
@@ -101,8 +103,13 @@ export const MAX_CLOCK_SKEW_MS = 5_000
 /** Faults that take what was on a disk: two of them in a row could take everything. */
 const LOSING: ReadonlySet<FaultKind> = new Set(['empty', 'restore'])
 
-/** Faults that are not noticed at once. */
-const LONG: ReadonlySet<FaultKind> = new Set(['half-open', 'fill', 'clock'])
+/** How long faults last, milliseconds; longer where they are not noticed at once. */
+const USUALLY_LASTING = [300, 2_000, 6_000, 12_000]
+const LASTING: { readonly [kind in FaultKind]?: readonly number[] } = {
+  'half-open': [6_000, 9_000],
+  fill: [6_000, 12_000, 20_000],
+  clock: [8_000, 15_000, 30_000],
+}
 
 /** Which region has the small file system. */
 export const smallRegionOf = (seed: number): RegionName => new Prng(`small ${seed}`).pick(REGIONS)
@@ -134,12 +141,11 @@ const drawFaults = (random: Prng, allowed: readonly FaultKind[]): FaultKind[] =>
 const drawSteps = (random: Prng, fault: FaultKind, roundMs: number, seed: number): FaultStep[] =>
   Array.from({ length: LOSING.has(fault) || fault === 'clock' ? 1 : random.int(1, 3) }, () => {
     const region = fault === 'fill' ? smallRegionOf(seed) : random.pick(REGIONS)
-    const ms = Math.round(random.pick([300, 2_000, 6_000, 12_000]) * random.between(0.8, 1.2))
     return {
       at: Math.round(random.between(2_000, roundMs * 0.75)),
       fault,
       region,
-      ms: LONG.has(fault) ? Math.max(ms, 6_000) : ms,
+      ms: Math.round(random.pick(LASTING[fault] ?? USUALLY_LASTING) * random.between(0.8, 1.2)),
       ...drawDetails(random, fault, region),
     }
   })
@@ -162,6 +168,8 @@ const drawDetails = (random: Prng, fault: FaultKind, region: RegionName): Partia
       return { amount: Math.round(random.between(2_000, 12_000)), isHard: random.chance(0.5) }
     case 'clock':
       return { amount: random.pick([1, -1, 48, -48]) * 3_600_000 }
+    case 'fill':
+      return { amount: random.pick([0, 64 * 1024, 1024 * 1024]) }
     default:
       return {}
   }
@@ -210,6 +218,7 @@ const drawUsers = (random: Prng): UserPlan => ({
   settled: random.int(2, 5),
   roaming: random.int(0, 2),
   slots: random.pick([3, 8, 16]),
+  padBytes: random.pick([0, 0, 2_000, 8_000]),
   burst: random.pick([1, 1, 3]),
   weights: Object.fromEntries(OPERATIONS.map((kind) => [kind, WEIGHTS[kind] * random.between(0.2, 1)])) as {
     [kind in OperationKind]: number

@@ -19,6 +19,9 @@ const STEP_MS = 300
 const LOOKS = 2
 const BIN = fileURLToPath(new URL('../../packages/server/bin/sojourn.js', import.meta.url))
 
+/** Characters that are repeated of what a command says. */
+const MAX_SAID = 600
+
 /** A region when all has settled. */
 export interface SettledState extends FinalState {
   /** Every session that it lists. */
@@ -50,9 +53,10 @@ export const settle = async (world: Settling): Promise<Settled> => {
   const why = (await agree(world, AGREE_MS)) ?? (await writeEverywhere(world)) ?? (await agree(world, AGREE_MS))
   const ms = world.now() - start
   if (why !== undefined) return { states: undefined, unsettled: why, ms }
-  await lookAtAll(world)
-  await verify(world)
   const states = await Promise.all(world.regions.map((region) => stateOf(region, world)))
+  await verify(world)
+  // Last: such a read repairs what it finds amiss.
+  await lookAtAll(world)
   return { states, unsettled: undefined, ms }
 }
 
@@ -141,10 +145,10 @@ const verify = ({ regions, complain }: Settling): Promise<void> =>
     const env = { PATH: process.env.PATH, SOJOURN_TOKEN: TOKENS.admin }
     const args = [BIN, 'verify', '--wait', '10s', ...admins]
     execFile(process.execPath, args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
-      if (error)
-        complain(
-          `sojourn verify: ${error.code === undefined ? error.message : `exit code ${error.code}`}\n${stdout}${stderr}`,
-        )
+      if (error) {
+        const how = error.code === undefined ? error.message : `exit code ${error.code}`
+        complain(`sojourn verify: ${how}: ${`${stdout}${stderr}`.slice(0, MAX_SAID)}`)
+      }
       resolve()
     })
   })

@@ -35,7 +35,11 @@ export const needOf = (level: Level, members: number): number =>
 
 export const create = (api: SessionApi, op: Operation, step: OperationStep): Promise<Session<SessionData>> =>
   api.create<SessionData>(
-    { f0: op.value, cart: { [`i${op.n}`]: 1 } },
+    {
+      f0: op.value,
+      cart: { [`i${op.n}`]: 1 },
+      ...(step.padBytes !== undefined && { pad: 'x'.repeat(step.padBytes) }),
+    },
     {
       ...writeOptions(step),
       ...(op.session.id !== undefined && { id: op.session.id }),

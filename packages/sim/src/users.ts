@@ -195,9 +195,14 @@ const describe = (op: Operation): string => {
   return `${op.client} ${op.kind} ${op.session.name}${what && ` ${what}`}${value}${level}`
 }
 
+/** Characters of a value in a transcript. */
+const MAX_SHOWN = 24
+
 export const showData = (data: SessionData): string => {
   const parts = Object.entries(data).map(([name, value]) =>
-    name === 'cart' ? `cart ${Object.keys(value as object).join('+') || 'empty'}` : `${name} ${String(value)}`,
+    name === 'cart'
+      ? `cart ${Object.keys(value as object).join('+') || 'empty'}`
+      : `${name} ${String(value).slice(0, MAX_SHOWN)}`,
   )
   return `{ ${parts.sort().join(', ')} }`
 }
