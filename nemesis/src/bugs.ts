@@ -10,18 +10,30 @@ export interface Bug {
 
 const ANSWERS = 'server/dist/clients/answers.js'
 
-const OWN: readonly Bug[] = [
+/** A request of one of these types is answered in another way, now and then. */
+const instead = (types: readonly string[], every: number, answer: string): Edit => ({
+  file: ANSWERS,
+  find: 'const { number } = request;\n    switch',
+  replace: `const { number } = request;
+    if (${JSON.stringify(types)}.includes(request.type) && ++counted % ${every} === 0) {
+        const session = await sessions.get(request.id);
+        if (session) return ${answer};
+    }
+    switch`,
+})
+
+/** Makes the variable in which {@link instead} counts. */
+const COUNTED: Edit = {
+  file: ANSWERS,
+  find: 'export const REPEATABLE',
+  replace: 'let counted = 0;\nexport const REPEATABLE',
+}
+
+export const OWN_BUGS: readonly Bug[] = [
   {
     name: 'skip-every-50th-write',
-    what: 'every 50th increment is acknowledged, and not made',
-    edits: [
-      {
-        file: ANSWERS,
-        find: 'return found(number, await sessions.increment(id, path, by, forUpdate(choices)), false);',
-        replace:
-          'globalThis.n = (globalThis.n ?? 0) + 1; return found(number, globalThis.n % 50 === 0 ? ((await sessions.get(id)) ?? (await sessions.increment(id, path, by, forUpdate(choices)))) : await sessions.increment(id, path, by, forUpdate(choices)), false);',
-      },
-    ],
+    what: 'every 50th edit is acknowledged, and not made',
+    edits: [COUNTED, instead(['patch', 'replace', 'increment'], 50, 'found(number, session, false)')],
   },
   {
     name: 'do-not-wait-for-acks',
@@ -42,14 +54,7 @@ const OWN: readonly Bug[] = [
   {
     name: 'forget-every-20th-end',
     what: 'every 20th end is acknowledged, and not made',
-    edits: [
-      {
-        file: ANSWERS,
-        find: "return { type: 'counted', number, count: (await sessions.end(request.id, options)) ? 1 : 0 };",
-        replace:
-          "globalThis.e = (globalThis.e ?? 0) + 1; if (globalThis.e % 20 === 0) return { type: 'counted', number, count: (await sessions.get(request.id)) ? 1 : 0 }; return { type: 'counted', number, count: (await sessions.end(request.id, options)) ? 1 : 0 };",
-      },
-    ],
+    edits: [COUNTED, instead(['end'], 20, "{ type: 'counted', number, count: 1 }")],
   },
   {
     name: 'do-it-again',
@@ -60,7 +65,8 @@ const OWN: readonly Bug[] = [
   },
 ]
 
-export const BUGS: readonly Bug[] = [...OWN, ...MUTATIONS]
+/** Those of the simulator can be put in here, too. */
+export const BUGS: readonly Bug[] = [...OWN_BUGS, ...MUTATIONS]
 
 /** What servers are started with to have a bug. @throws where none has that name */
 export const bugEnv = (name: string | undefined): NodeJS.ProcessEnv => {

@@ -1,5 +1,7 @@
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Lane, type LaneFault } from './lane.js'
+
+/** A TCP proxy, each direction of which can be spoiled. */
 
 export interface Address {
   readonly host: string
@@ -35,96 +37,114 @@ interface Pair {
   readonly lanes: readonly Lane[]
 }
 
+type Target = Address | (() => Address | undefined)
+
 const STALL: LaneFault = { kind: 'stall' }
 
 /**
  * A TCP proxy on a free port in front of a listener. Bytes keep their order, whatever is wrong.
  * @param target asked for each connection, so that the listener may come, go and move; while it gives undefined, connections are refused
  */
-export const openProxy = async (target: Address | (() => Address | undefined)): Promise<TcpProxy> => {
-  const bytes = { there: 0, back: 0 }
-  const pairs = new Set<Pair>()
-  const faults = { there: new Set<LaneFault>(), back: new Set<LaneFault>() }
-  let isCut = false
+export const openProxy = async (target: Target): Promise<TcpProxy> => {
+  const proxy = new SpoiledProxy(target)
+  await proxy.listen()
+  return proxy
+}
 
-  const changed = () => {
-    for (const { lanes } of pairs) for (const lane of lanes) lane.changed()
+class SpoiledProxy implements TcpProxy {
+  readonly bytes = { there: 0, back: 0 }
+  readonly #target: Target
+  readonly #server: Server
+  readonly #pairs = new Set<Pair>()
+  readonly #faults = { there: new Set<LaneFault>(), back: new Set<LaneFault>() }
+  #isCut = false
+
+  constructor(target: Target) {
+    this.#target = target
+    this.#server = createServer((client) => this.#accept(client))
   }
-  const laneOf = (from: Socket, to: Socket, direction: Direction) =>
-    new Lane(
-      from,
-      to,
-      () => faults[direction],
-      (count) => {
-        bytes[direction] += count
-      },
-    )
 
-  const server = createServer((client) => {
-    const at = typeof target === 'function' ? target() : target
-    if (isCut || at === undefined) {
+  listen(): Promise<void> {
+    return new Promise((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  }
+
+  get connections(): number {
+    return this.#pairs.size
+  }
+
+  #accept(client: Socket): void {
+    const at = typeof this.#target === 'function' ? this.#target() : this.#target
+    if (this.#isCut || at === undefined) {
       client.on('error', () => {})
       client.destroy()
       return
     }
     const upstream = connect(at)
-    const lanes = [laneOf(client, upstream, 'there'), laneOf(upstream, client, 'back')]
+    const lanes = [this.#lane(client, upstream, 'there'), this.#lane(upstream, client, 'back')]
     const pair: Pair = { client, upstream, lanes }
-    pairs.add(pair)
+    this.#pairs.add(pair)
     const closed = () => {
-      if (client.destroyed && upstream.destroyed) pairs.delete(pair)
+      if (client.destroyed && upstream.destroyed) this.#pairs.delete(pair)
     }
     client.on('close', closed)
     upstream.on('close', closed)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-
-  const destroyAll = () => {
-    for (const { client, upstream } of pairs) for (const socket of [client, upstream]) socket.destroy()
   }
-  return {
-    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    bytes,
-    get connections() {
-      return pairs.size
-    },
-    cut() {
-      isCut = true
-      destroyAll()
-    },
-    heal() {
-      isCut = false
-    },
-    stall() {
-      for (const each of Object.values(faults)) each.add(STALL)
-      changed()
-    },
-    flow() {
-      for (const each of Object.values(faults)) each.delete(STALL)
-      changed()
-    },
-    spoil(direction, fault) {
-      // One of its own, so that two that are alike are undone one by one.
-      const own = { ...fault }
-      faults[direction].add(own)
-      changed()
-      return () => {
-        faults[direction].delete(own)
-        changed()
-      }
-    },
-    halfOpen(gone) {
-      for (const { client, upstream, lanes } of pairs) {
-        for (const lane of lanes) lane.abandon()
-        if (gone === 'dialer') client.destroy()
-        else upstream.destroy()
-      }
-    },
-    close: () =>
-      new Promise((resolve) => {
-        isCut = true
-        destroyAll()
-        server.close(() => resolve())
-      }),
+
+  #lane(from: Socket, to: Socket, direction: Direction): Lane {
+    const carried = (count: number) => {
+      this.bytes[direction] += count
+    }
+    return new Lane(from, to, () => this.#faults[direction], carried)
+  }
+
+  cut(): void {
+    this.#isCut = true
+    for (const { client, upstream } of this.#pairs) for (const socket of [client, upstream]) socket.destroy()
+  }
+
+  heal(): void {
+    this.#isCut = false
+  }
+
+  stall(): void {
+    for (const each of Object.values(this.#faults)) each.add(STALL)
+    this.#changed()
+  }
+
+  flow(): void {
+    for (const each of Object.values(this.#faults)) each.delete(STALL)
+    this.#changed()
+  }
+
+  spoil(direction: Direction, fault: LaneFault): () => void {
+    // One of its own, so that two that are alike are undone one by one.
+    const own = { ...fault }
+    this.#faults[direction].add(own)
+    this.#changed()
+    return () => {
+      this.#faults[direction].delete(own)
+      this.#changed()
+    }
+  }
+
+  #changed(): void {
+    for (const { lanes } of this.#pairs) for (const lane of lanes) lane.changed()
+  }
+
+  halfOpen(gone: 'dialer' | 'target'): void {
+    for (const { client, upstream, lanes } of this.#pairs) {
+      for (const lane of lanes) lane.abandon()
+      if (gone === 'dialer') client.destroy()
+      else upstream.destroy()
+    }
+  }
+
+  close(): Promise<void> {
+    this.cut()
+    return new Promise((resolve) => this.#server.close(() => resolve()))
   }
 }

@@ -211,7 +211,7 @@ const WEIGHTS: { readonly [kind in OperationKind]: number } = {
   increment: 15,
   touch: 8,
   rotate: 2,
-  end: 3,
+  end: 5,
 }
 
 const drawUsers = (random: Prng): UserPlan => ({

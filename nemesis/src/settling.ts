@@ -8,13 +8,15 @@ import { pause } from './pause.js'
 import type { Region } from './region.js'
 import { REGIONS } from './schedule.js'
 import { TOKENS } from './server.js'
-import type { Watch } from './watch.js'
+import type { ReplicaStatus, Watch } from './watch.js'
 
 /** What becomes of the regions when nothing is wrong any more. */
 
 /** How long they may take to agree, and to take a write again that all must have, milliseconds. */
 const AGREE_MS = 90_000
 const STEP_MS = 300
+/** How often a region is listed that is still at work. */
+const MAX_LISTINGS = 20
 /** Agreements in a row: what is on its way is in no status. */
 const LOOKS = 2
 const BIN = fileURLToPath(new URL('../../packages/server/bin/sojourn.js', import.meta.url))
@@ -100,10 +102,18 @@ const stateOf = async (region: Region, { crowd, archive, watch }: Settling): Pro
   const client = await crowd.client(region.name)
   const names = namesOf(crowd)
   const byKey = new Map<string, Seen>()
-  for await (const { key, data, createdAt, expiresAt } of client.sessions())
-    byKey.set(key, { data: data as SessionData, createdAt, expiresAt })
+  let status: ReplicaStatus
+  for (let tries = 0; ; tries++) {
+    byKey.clear()
+    for await (const { key, data, createdAt, expiresAt } of client.sessions())
+      byKey.set(key, { data: data as SessionData, createdAt, expiresAt })
+    status = (await watch.status(region))!
+    // What falls due in between is on its way out of the disk.
+    if (status.pending.commits === 0 || tries === MAX_LISTINGS) break
+    await pause(STEP_MS)
+  }
+  const { sessions, expired, tombstones, pending, cache } = status
   const entries = [...byKey]
-  const { sessions, expired, tombstones, pending, cache } = (await watch.status(region))!
   return {
     region: region.name,
     byKey,
