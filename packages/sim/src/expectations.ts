@@ -20,10 +20,18 @@ const losers = (losses: readonly Loss[], op: Operation, by: number): Set<string>
       (loss.key === undefined || loss.key === key) &&
       loss.at >= op.invokedAt &&
       loss.at <= by &&
-      loss.from <= (op.returnedAt ?? loss.at),
+      loss.from <= (op.returnedAt ?? loss.at) &&
+      !isBackAgain(loss, op, by),
   )
   return new Set(covering.map(({ region }) => region))
 }
+
+/** What every region held when one lost it was with that one again as soon as it had caught up. */
+const isBackAgain = ({ sparedBefore, wholeAt }: Loss, { returnedAt }: Operation, by: number): boolean =>
+  sparedBefore !== undefined &&
+  returnedAt !== undefined &&
+  returnedAt < sparedBefore &&
+  (wholeAt ?? Number.POSITIVE_INFINITY) <= by
 
 /** In how many regions an acknowledged write is known to be. */
 const keptIn = (op: Operation): number => (op.outcome === 'ok' ? op.need : 1)
@@ -80,14 +88,14 @@ export const mayBePurged = (history: History, op: Operation, wall: number): bool
 }
 
 /** What was done to a session, by the time that it is looked at. */
-export class Deeds {
+class Deeds {
   readonly session: SessionName
   readonly all: readonly Operation[]
   readonly #byValue: ReadonlyMap<string, Operation>
 
-  constructor(history: History, session: SessionName) {
+  constructor(session: SessionName, all: readonly Operation[]) {
     this.session = session
-    this.all = history.operations.filter((op) => op.session === session)
+    this.all = all
     this.#byValue = new Map(
       this.all.flatMap((op) => (op.value !== undefined && op.kind !== 'add' ? [[op.value, op] as const] : [])),
     )
@@ -126,6 +134,33 @@ export class Deeds {
     return out
   }
 }
+
+/** What is looked up again and again in a history that is over. */
+interface Index {
+  readonly deeds: ReadonlyMap<SessionName, Deeds>
+  /** Regions whose disk refused something. */
+  readonly refusing: ReadonlySet<string>
+}
+
+const indexes = new WeakMap<History, Index>()
+
+const indexOf = (history: History): Index => {
+  const known = indexes.get(history)
+  if (known) return known
+  const bySession = new Map<SessionName, Operation[]>(history.sessions.map((session) => [session, []]))
+  for (const op of history.operations) bySession.get(op.session)!.push(op)
+  const index = {
+    deeds: new Map([...bySession].map(([session, all]) => [session, new Deeds(session, all)])),
+    refusing: new Set(history.operations.filter(({ code }) => code === 'STORE_FAILED').map(({ region }) => region)),
+  }
+  indexes.set(history, index)
+  return index
+}
+
+export const deedsOf = (history: History, session: SessionName): Deeds => indexOf(history).deeds.get(session)!
+
+/** Whether the disk of a region refused something. */
+export const hasRefusals = (history: History, region: string): boolean => indexOf(history).refusing.has(region)
 
 const FIELDS = ['f0', 'f1', 'f2'] as const
 
@@ -227,7 +262,7 @@ export const lackedBy = function* (
   { op, seen }: { readonly op: Operation; readonly seen: Seen },
   isSeen: (history: History, observer: Observer, write: Operation) => boolean,
 ): Iterable<string> {
-  const deeds = new Deeds(history, op.session)
+  const deeds = deedsOf(history, op.session)
   const observer = observerOf(op)
   const kept = deeds.writes.filter(
     (write) => isSeen(history, observer, write) && !mayBePurged(history, write, observer.wall),

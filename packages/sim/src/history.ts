@@ -51,6 +51,8 @@ export interface Operation {
   /** The least and the most that the region's wall clock showed while the call was under way. */
   wallLow: number
   wallHigh: number
+  /** The region's clock was off by more than regions allow each other: what it had live until when binds nobody. */
+  hadWrongClock: boolean
   outcome: Outcome
   code: string | undefined
   /** What the write found in its place: the register's value, or whether the item was there. */
@@ -71,6 +73,10 @@ export interface Loss {
   readonly from: number
   /** The one session that it is about, by key; undefined: all. */
   readonly key?: string | undefined
+  /** What was acknowledged before was in every region by then: it is gone from this one until that has caught up, and no longer. */
+  readonly sparedBefore?: number | undefined
+  /** When every region held everything again; undefined: that was not seen. */
+  readonly wholeAt?: number | undefined
   readonly what: string
 }
 
@@ -107,7 +113,8 @@ export interface Sample {
   readonly cacheBytes: number
   readonly bufferedBytes: number
   readonly uncheckpointedBytes: number
-  readonly diskRows: { readonly [kind: string]: number }
+  /** Undefined where nobody can look. */
+  readonly diskRows: { readonly [kind: string]: number } | undefined
 }
 
 /** What a region holds when a phase is over. */
@@ -124,7 +131,7 @@ export interface FinalState {
     readonly pending: number
     readonly cacheEntries: number
   }
-  readonly diskRows: { readonly [kind: string]: number }
+  readonly diskRows: { readonly [kind: string]: number } | undefined
   readonly wall: number
 }
 

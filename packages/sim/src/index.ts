@@ -1,7 +1,25 @@
+export type { Door } from './calls.js'
+export { CHECKERS } from './checkers/index.js'
+export type {
+  FinalState,
+  History,
+  Loss,
+  Opening,
+  Operation,
+  Sample,
+  Seen,
+  SessionData,
+  SessionName,
+  Trouble,
+  Violation,
+} from './history.js'
 export { tryMutation } from './mutants.js'
+export type { Edit } from './mutations.js'
 export { MUTATIONS } from './mutations.js'
-export type { FaultKind, Plan, Step } from './plan.js'
+export { type FaultKind, OPERATIONS, type OperationKind, type OperationStep, type Plan, type Step } from './plan.js'
+export { Prng } from './prng.js'
 export { type RunResult, runPlan } from './run.js'
 export { runScenario, ScenarioError } from './scenario.js'
 export { planOf } from './swarm.js'
-export { World } from './world.js'
+export { Users } from './users.js'
+export { LIMITS, World } from './world.js'

@@ -1,5 +1,9 @@
 import { register } from 'node:module'
 
-/** Preloaded (`--import`) into a process that is to run a world with a bug in it: see {@link ../mutations.ts}. */
-const name = process.env.SOJOURN_SIM_MUTATION
+/**
+ * Preloaded (`--import`) into a process that is to run with a bug in it: one of {@link ../mutations.ts}, by its name, or edits of the
+ * compiled product, as JSON.
+ */
+const { SOJOURN_SIM_MUTATION: name, SOJOURN_SIM_EDITS: edits } = process.env
 if (name) register('./mutation-hooks.js', import.meta.url, { data: { name } })
+else if (edits) register('./mutation-hooks.js', import.meta.url, { data: { edits: JSON.parse(edits) } })

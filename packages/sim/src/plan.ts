@@ -39,6 +39,8 @@ export interface OperationStep {
   readonly ownId?: boolean
   readonly idleMs?: number
   readonly lifeMs?: number
+  /** `create`: bytes of a register that nobody changes. */
+  readonly padBytes?: number
 }
 
 /** What goes wrong. Each kind is drawn, or not, for a whole world (swarm testing: Groce and others, ISSTA 2012). */

@@ -1,21 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { Level, Session } from '@sojourn/core'
-import { isSojournError, type Replica } from '@sojourn/replica'
+import { isSojournError } from '@sojourn/core'
+import { create, type Door, end, needOf, outcomeOf, rotate, timeoutOf, use } from './calls.js'
 import type { Operation, Seen, SessionData, SessionName } from './history.js'
 import type { OperationStep } from './plan.js'
-import type { Region } from './region.js'
-import type { WorldTime } from './time.js'
-import type { Trace } from './trace.js'
 
 export interface UsersOptions {
-  readonly time: WorldTime
-  readonly trace: Trace
-  readonly region: (name: string) => Region | undefined
+  /** Milliseconds since the world began. */
+  readonly now: () => number
+  readonly tell: (region: string, what: string) => void
   readonly complain: (what: string) => void
 }
-
-/** How long a call waits for other regions where its step does not say, milliseconds. */
-const TIMEOUT_MS = 1_000
 
 /** A second creation under an id that a client made meets the first one if it comes within this, milliseconds. */
 const SAME_ID_MS = 3_000
@@ -23,11 +18,11 @@ const SAME_ID_MS = 3_000
 /** How a session is addressed inside the store: worked out here once more, from the design's words. */
 export const keyOf = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 32)
 
-/** The clients of a world: they call replicas, and write down what they are told. */
+/** The users of a world: they call what is behind a door, and write down what they are told. */
 export class Users {
   readonly #options: UsersOptions
   readonly #slots = new Map<number, { session: SessionName; madeAt: number }>()
-  readonly #pending = new Set<Operation>()
+  readonly #pending = new Map<Operation, Door>()
   /** What a client read last of a session. */
   readonly #read = new Map<string, SessionData>()
   readonly operations: Operation[] = []
@@ -37,96 +32,46 @@ export class Users {
     this.#options = options
   }
 
-  perform(step: OperationStep): void {
-    const region = this.#options.region(step.region)
-    const process = region?.process
-    if (!region?.replica || !process) return
-    process.deliver(() => {
-      const { replica } = region
-      if (replica) this.#call(step, region, replica)
-    })
-  }
-
-  #call(step: OperationStep, region: Region, replica: Replica): void {
-    const { time } = this.#options
+  /** Resolves when the call has come to something; undefined where there is nothing to call about. */
+  perform(step: OperationStep, door: Door): Promise<void> | undefined {
+    const now = this.#options.now()
     const slot = this.#slots.get(step.slot)
     if (step.do === 'create') {
-      const meets = step.ownId && slot?.session.ownId && time.now - slot.madeAt < SAME_ID_MS
+      const meets = step.ownId && slot?.session.ownId && now - slot.madeAt < SAME_ID_MS
       const session = meets ? slot.session : this.#name(step.ownId ? `own-${step.n}` : undefined)
-      const op = this.#begin(step, region, session)
-      this.#follow(op, region, create(replica, op, step), (made) => {
-        session.id ??= made.id
+      const op = this.#begin(step, door, session)
+      const made = this.#follow(op, door, create(door.api, op, step), ({ id }) => {
+        session.id ??= id
         const current = this.#slots.get(step.slot)
-        if (current?.session !== session) this.#slots.set(step.slot, { session, madeAt: time.now })
+        if (current?.session !== session) this.#slots.set(step.slot, { session, madeAt: this.#options.now() })
       })
-      if (step.ownId && !meets) this.#slots.set(step.slot, { session, madeAt: time.now })
-      return
+      if (step.ownId && !meets) this.#slots.set(step.slot, { session, madeAt: now })
+      return made
     }
-    if (slot?.session.id === undefined) return
-    const { session } = slot
-    const op = this.#begin(step, region, session)
-    const id = session.id!
-    if (step.do === 'end') {
-      this.#follow(op, region, replica.end(id, writeOptions(step)), (wasAlive) => {
+    const session = slot?.session
+    const id = session?.id
+    if (session === undefined || id === undefined) return undefined
+    const op = this.#begin(step, door, session)
+    if (step.do === 'end')
+      return this.#follow(op, door, end(door.api, id, step), (wasAlive) => {
         op.wasAlive = wasAlive
       })
-    } else if (step.do === 'rotate') {
-      this.#follow(op, region, replica.rotate(id, writeOptions(step)), (made) => {
+    if (step.do === 'rotate')
+      return this.#follow(op, door, rotate(door.api, id, step), (made) => {
         const successor = this.#name(made.id)
         successor.base = made.data as SessionData
         op.successor = successor
         if (this.#slots.get(step.slot)?.session === session)
-          this.#slots.set(step.slot, { session: successor, madeAt: time.now })
+          this.#slots.set(step.slot, { session: successor, madeAt: this.#options.now() })
       })
-    } else this.#follow(op, region, this.#use(step, op, replica, id), () => {})
+    return this.#follow(op, door, use(door.api, op, step, id, this.#read.get(`${op.client} ${session.name}`)), () => {})
   }
 
-  #use(step: OperationStep, op: Operation, replica: Replica, id: string): Promise<Session<SessionData> | undefined> {
-    const options = writeOptions(step)
-    switch (step.do) {
-      case 'touch':
-        return replica.touch<SessionData>(id, options)
-      case 'increment':
-        return replica.increment<SessionData>(id, '/n', step.by, options)
-      case 'set':
-        return replica.update<Mutable>(
-          id,
-          (draft) => {
-            op.found = draft[step.field!]
-            draft[step.field!] = op.value
-          },
-          options,
-        )
-      case 'add':
-        return replica.update<Mutable>(
-          id,
-          (draft) => {
-            draft.cart = { ...draft.cart, [op.value!]: 1 }
-          },
-          options,
-        )
-      case 'drop':
-        return replica.update<Mutable>(
-          id,
-          (draft) => {
-            const items = Object.keys(draft.cart ?? {}).sort()
-            op.found = items[step.n % Math.max(1, items.length)]
-            if (op.found !== undefined) delete draft.cart![op.found as string]
-          },
-          options,
-        )
-      case 'save': {
-        const base = this.#read.get(`${step.client} ${op.session.name}`)
-        if (base) return replica.replace(id, { ...base, [step.field!]: op.value }, { ...options, base })
-        return this.#get(step, replica, id)
-      }
-      default:
-        return this.#get(step, replica, id)
-    }
-  }
-
-  #get(step: OperationStep, replica: Replica, id: string): Promise<Session<SessionData> | undefined> {
-    return replica.get<SessionData>(id, { read: step.read ?? 'local', timeout: step.timeoutMs ?? TIMEOUT_MS })
+  /** Reads a session that users of this world made, whoever goes on with it. */
+  look(session: SessionName, step: OperationStep, door: Door): Promise<void> | undefined {
+    if (session.id === undefined) return undefined
+    const op = this.#begin(step, door, session)
+    return this.#follow(op, door, use(door.api, op, step, session.id, undefined), () => {})
   }
 
   #name(id: string | undefined): SessionName {
@@ -140,37 +85,31 @@ export class Users {
     return session
   }
 
-  #begin(step: OperationStep, region: Region, session: SessionName): Operation {
-    const { time } = this.#options
+  #begin(step: OperationStep, door: Door, session: SessionName): Operation {
     const isSave = step.do === 'save' && this.#read.has(`${step.client} ${session.name}`)
     const kind = step.do === 'save' && !isSave ? 'get' : step.do
     const level: Level = (kind === 'get' ? step.read : step.write) ?? 'local'
-    const members = region.members.length
-    const { wall } = region.machine.clock
+    const [wallLow, wallHigh] = door.wall
     const op: Operation = {
       n: step.n,
       kind,
       client: step.client,
-      region: region.name,
-      incarnation: region.incarnation,
+      region: door.region,
+      incarnation: door.incarnation,
       session,
       level,
-      need: needOf(level, members),
-      timeoutMs: step.timeoutMs ?? TIMEOUT_MS,
-      members,
+      need: needOf(level, door.members),
+      timeoutMs: timeoutOf(step),
+      members: door.members,
       field: kind === 'set' || kind === 'save' ? step.field : undefined,
       by: kind === 'increment' ? step.by : undefined,
-      value:
-        kind === 'set' || kind === 'save' || kind === 'create'
-          ? `v${step.n}`
-          : kind === 'add'
-            ? `i${step.n}`
-            : undefined,
+      value: writtenValue(kind, step.n),
       idleMs: step.idleMs,
-      invokedAt: time.now,
+      invokedAt: this.#options.now(),
       returnedAt: undefined,
-      wallLow: wall,
-      wallHigh: wall,
+      wallLow,
+      wallHigh,
+      hadWrongClock: door.hasWrongClock ?? false,
       outcome: 'pending',
       code: undefined,
       found: undefined,
@@ -179,96 +118,72 @@ export class Users {
       successor: undefined,
     }
     this.operations.push(op)
-    this.#pending.add(op)
+    this.#pending.set(op, door)
     return op
   }
 
-  #follow<T>(op: Operation, region: Region, call: Promise<T>, done: (value: NonNullable<T>) => void): void {
-    const { process } = region
-    const settle = (outcome: Operation['outcome']) => {
-      this.#pending.delete(op)
-      op.outcome = outcome
-      op.returnedAt = this.#options.time.now
-      this.#sawClock(op, region)
-      this.#tell(op)
-    }
+  #follow<T>(op: Operation, door: Door, call: Promise<T>, done: (value: NonNullable<T>) => void): Promise<void> {
     const take = (value: unknown) => {
-      if (isSession(value)) {
-        op.seen = { data: value.data as SessionData, createdAt: value.createdAt, expiresAt: value.expiresAt }
-        if (op.kind !== 'rotate') this.#read.set(`${op.client} ${op.session.name}`, op.seen.data)
-      }
+      if (!isSession(value)) return
+      op.seen = { data: value.data as SessionData, createdAt: value.createdAt, expiresAt: value.expiresAt }
+      if (op.kind !== 'rotate') this.#read.set(`${op.client} ${op.session.name}`, op.seen.data)
     }
-    call.then(
+    const answered = (value: T | undefined, outcome: Operation['outcome']) => {
+      take(value)
+      if (value !== undefined) done(value as NonNullable<T>)
+      this.#settle(op, door, outcome)
+    }
+    return call.then(
       (value) => {
-        // A dead process tells its clients nothing.
-        if (!process?.isAlive() || op.outcome !== 'pending') return
-        take(value)
-        if (value !== undefined) done(value as NonNullable<T>)
-        settle(value === undefined ? 'absent' : 'ok')
+        if (op.outcome !== 'pending') return
+        if (door.vouches(op)) answered(value, value === undefined ? 'absent' : 'ok')
+        else this.#settle(op, door, 'crashed')
       },
       (error: unknown) => {
-        if (!process?.isAlive() || op.outcome !== 'pending') return
-        if (!isSojournError(error)) {
+        if (op.outcome !== 'pending') return
+        const outcome = outcomeOf(error)
+        if (outcome === undefined)
           this.#options.complain(`${describe(op)} failed with ${error instanceof Error ? error.stack : String(error)}`)
-          settle('crashed')
-          return
-        }
-        op.code = error.code
-        if (error.code === 'QUORUM_UNMET' && error.mayHaveApplied) {
-          take(error.session)
-          if (error.session !== undefined) done(error.session as NonNullable<T>)
-          settle('unmet')
-        } else if (error.code === 'SESSION_NOT_FOUND') settle('absent')
-        // A call that was under way when the replica closed may have been carried out.
-        else settle(error.code === 'REPLICA_CLOSED' || error.mayHaveApplied ? 'crashed' : 'refused')
+        const vouched = door.vouches(op)
+        op.code = vouched && isSojournError(error) ? error.code : undefined
+        if (!vouched) this.#settle(op, door, outcome === 'refused' ? 'refused' : 'crashed')
+        else if (outcome === 'unmet' && isSojournError(error)) answered(error.session as T | undefined, 'unmet')
+        else this.#settle(op, door, outcome ?? 'crashed')
       },
     )
   }
 
-  /** A wall clock stepped: calls under way saw both sides of it. */
-  clockMoved(region: Region): void {
-    for (const op of this.#pending) if (op.region === region.name) this.#sawClock(op, region)
+  #settle(op: Operation, door: Door, outcome: Operation['outcome']): void {
+    this.#pending.delete(op)
+    op.outcome = outcome
+    op.returnedAt = this.#options.now()
+    this.#sawClock(op, door)
+    this.#options.tell(op.region, `${describe(op)} → ${resultOf(op)}`)
   }
 
-  #sawClock(op: Operation, region: Region): void {
-    const { wall } = region.machine.clock
-    op.wallLow = Math.min(op.wallLow, wall)
-    op.wallHigh = Math.max(op.wallHigh, wall)
+  /** A wall clock stepped: calls under way saw both sides of it. */
+  clockMoved(region: string): void {
+    for (const [op, door] of this.#pending) if (op.region === region) this.#sawClock(op, door)
+  }
+
+  #sawClock(op: Operation, door: Door): void {
+    const [low, high] = door.wall
+    op.wallLow = Math.min(op.wallLow, low)
+    op.wallHigh = Math.max(op.wallHigh, high)
+    op.hadWrongClock ||= door.hasWrongClock ?? false
   }
 
   /** A process died: nobody knows what became of its calls. */
-  gone(region: Region): void {
-    for (const op of [...this.#pending]) {
-      if (op.region !== region.name || op.incarnation !== region.incarnation) continue
-      this.#pending.delete(op)
-      op.outcome = 'crashed'
-      op.returnedAt = this.#options.time.now
-      this.#tell(op)
-    }
-  }
-
-  #tell(op: Operation): void {
-    this.#options.trace.tell(op.region, `${describe(op)} → ${resultOf(op)}`)
+  gone(region: string, incarnation: number): void {
+    for (const [op, door] of [...this.#pending])
+      if (op.region === region && op.incarnation === incarnation) this.#settle(op, door, 'crashed')
   }
 }
 
-type Mutable = { cart?: Record<string, number>; [register: string]: unknown }
-
-const create = (replica: Replica, op: Operation, step: OperationStep): Promise<Session<SessionData>> =>
-  replica.create<SessionData>(
-    { f0: op.value, cart: { [`i${op.n}`]: 1 } },
-    {
-      ...writeOptions(step),
-      ...(op.session.id !== undefined && { id: op.session.id }),
-      ...(step.idleMs !== undefined && { idleTimeout: step.idleMs }),
-      ...(step.lifeMs !== undefined && { maxLifetime: step.lifeMs }),
-    },
-  )
-
-const writeOptions = (step: OperationStep) => ({ write: step.write ?? 'local', timeout: step.timeoutMs ?? TIMEOUT_MS })
-
-const needOf = (level: Level, members: number): number =>
-  level === 'local' ? 1 : level === 'majority' ? Math.floor(members / 2) + 1 : level === 'all' ? members : level
+const writtenValue = (kind: Operation['kind'], n: number): string | undefined => {
+  if (kind === 'set' || kind === 'save' || kind === 'create') return `v${n}`
+  return kind === 'add' ? `i${n}` : undefined
+}
 
 const isSession = (value: unknown): value is Session =>
   typeof value === 'object' && value !== null && 'expiresAt' in value
@@ -280,9 +195,14 @@ const describe = (op: Operation): string => {
   return `${op.client} ${op.kind} ${op.session.name}${what && ` ${what}`}${value}${level}`
 }
 
+/** Characters of a value in a transcript. */
+const MAX_SHOWN = 24
+
 export const showData = (data: SessionData): string => {
   const parts = Object.entries(data).map(([name, value]) =>
-    name === 'cart' ? `cart ${Object.keys(value as object).join('+') || 'empty'}` : `${name} ${String(value)}`,
+    name === 'cart'
+      ? `cart ${Object.keys(value as object).join('+') || 'empty'}`
+      : `${name} ${String(value).slice(0, MAX_SHOWN)}`,
   )
   return `{ ${parts.sort().join(', ')} }`
 }
@@ -291,7 +211,7 @@ const showSeen = ({ data, expiresAt }: Seen, wall: number): string =>
   `${showData(data)}, ${((expiresAt - wall) / 1_000).toFixed(1)} s left`
 
 const resultOf = (op: Operation): string => {
-  if (op.outcome === 'refused') return op.code!
+  if (op.outcome === 'refused') return op.code ?? 'refused'
   if (op.outcome === 'crashed') return 'nobody knows'
   if (op.outcome === 'absent') return 'absent'
   const seen = op.seen ? ` ${showSeen(op.seen, op.wallHigh)}` : ''

@@ -1,8 +1,10 @@
+import type { Replica } from '@sojourn/replica'
+import type { Door } from './calls.js'
 import { Disk } from './disk.js'
 import { Faults } from './faults.js'
 import type { FinalState, History, Loss, Opening, Sample, Seen, SessionData } from './history.js'
 import { Network } from './network.js'
-import { MAX_CLOCK_ERROR_MS, type Plan, type RegionOptions, type Step } from './plan.js'
+import { MAX_CLOCK_ERROR_MS, type OperationStep, type Plan, type RegionOptions, type Step } from './plan.js'
 import { Prng } from './prng.js'
 import { Region } from './region.js'
 import { MachineClock, WorldTime } from './time.js'
@@ -63,9 +65,8 @@ export class World {
       this.regions.set(name, region)
     }
     this.users = new Users({
-      time: this.time,
-      trace: this.trace,
-      region: (name) => (this.#members.has(name) ? this.regions.get(name) : undefined),
+      now: () => this.time.now,
+      tell: (region, what) => this.trace.tell(region, what),
       complain: (what) => this.#complaints.push(what),
     })
     this.faults = new Faults({
@@ -77,7 +78,7 @@ export class World {
       members: this.#members,
       wires: plan.wires,
       lost: (loss) => this.#losses.push(loss),
-      clockMoved: (region) => this.users.clockMoved(region),
+      clockMoved: ({ name }) => this.users.clockMoved(name),
     })
     this.#sample()
   }
@@ -93,7 +94,16 @@ export class World {
   schedule(step: Step): void {
     this.time.schedule(step.at - this.time.now, () => {
       if (step.do === 'fault') this.faults.inject(step)
-      else this.users.perform(step)
+      else this.#call(step)
+    })
+  }
+
+  #call(step: OperationStep): void {
+    const region = this.#members.has(step.region) ? this.regions.get(step.region) : undefined
+    if (!region?.replica) return
+    region.process?.deliver(() => {
+      const { replica } = region
+      if (replica) void this.users.perform(step, doorOf(region, replica))
     })
   }
 
@@ -106,7 +116,7 @@ export class World {
 
   #gone(region: Region): void {
     this.trace.tell(region.name, 'down')
-    this.users.gone(region)
+    this.users.gone(region.name, region.incarnation)
   }
 
   #failedToOpen(region: Region, error: unknown): void {
@@ -264,6 +274,22 @@ export class World {
       maxLifetimeMs: Math.max(...options.map(({ session }) => session!.maxLifetime as number)),
       clocksStepped: this.faults.clocksStepped,
     }
+  }
+}
+
+const doorOf = (region: Region, api: Replica): Door => {
+  const { process } = region
+  return {
+    region: region.name,
+    incarnation: region.incarnation,
+    members: region.members.length,
+    get wall() {
+      const { wall } = region.machine.clock
+      return [wall, wall] as const
+    },
+    api,
+    // A dead process tells its clients nothing.
+    vouches: () => process?.isAlive() ?? false,
   }
 }
 

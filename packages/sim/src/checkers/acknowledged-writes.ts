@@ -1,4 +1,4 @@
-import { Deeds, faultsOf, mayBePurged, mustRemain, possibleBy, violation } from '../expectations.js'
+import { deedsOf, faultsOf, mayBePurged, mustRemain, possibleBy, violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 
 /** What was acknowledged is there when all has settled, as far as its level promised it against what was lost meanwhile. */
@@ -7,7 +7,7 @@ export const acknowledgedWrites: Checker = function* (history) {
     for (const session of history.sessions) {
       const seen = sessions.get(session.name)
       if (seen === undefined) continue
-      const deeds = new Deeds(history, session)
+      const deeds = deedsOf(history, session)
       const kept = deeds.writes.filter((op) => mustRemain(history, op) && !mayBePurged(history, op, wall))
       for (const { kind, what } of faultsOf(
         deeds,
@@ -25,8 +25,10 @@ const absences: Checker = function* (history) {
   for (const { region, sessions, wall } of history.settled ?? [])
     for (const session of history.sessions) {
       if (sessions.has(session.name)) continue
-      const deeds = new Deeds(history, session)
+      const deeds = deedsOf(history, session)
       if (deeds.endsBegun(Number.POSITIVE_INFINITY).length > 0) continue
+      // What was renewed by a clock that was hours behind is over at once.
+      if (deeds.all.some(({ hadWrongClock }) => hadWrongClock)) continue
       const alive = deeds.all.find(
         (op) =>
           op.seen &&

@@ -1,4 +1,4 @@
-import { Deeds, isSeenByQuorum, isSeenLocally, looks, observerOf, violation } from '../expectations.js'
+import { deedsOf, isSeenByQuorum, isSeenLocally, looks, observerOf, violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 
 /** Nothing shows at or past its deadline, by the clock of whoever shows it; and nothing is gone before, beyond what clocks may be off. */
@@ -24,7 +24,9 @@ export const expiry: Checker = function* (history) {
 const goneEarly: Checker = function* (history) {
   const { maxClockErrorMs } = history
   for (const session of history.sessions) {
-    const deeds = new Deeds(history, session)
+    const deeds = deedsOf(history, session)
+    // What was renewed by a clock that was hours behind is over at once.
+    if (deeds.all.some(({ hadWrongClock }) => hadWrongClock)) continue
     for (const op of deeds.all) {
       if (op.outcome !== 'absent' || op.kind === 'create' || op.kind === 'end') continue
       if (deeds.endsBegun(op.returnedAt!).length > 0) continue

@@ -7,7 +7,7 @@ export const nothingLeft: Checker = function* ({ afterwards }) {
     if (sessions.size > 0) yield violation('EXP-4', `${region} still shows ${[...sessions.keys()].join(', ')}`)
     const left = {
       ...status,
-      'rows of records': diskRows.r ?? 0,
+      'rows of records': diskRows?.r ?? 0,
     }
     for (const [what, count] of Object.entries(left))
       if (count > 0) yield violation('EXP-4', `${region} is left with ${count} ${what}`)

@@ -1,10 +1,10 @@
-import { Deeds, isKept, isSeenByQuorum, isSeenLocally, mustRemain, observerOf, violation } from '../expectations.js'
+import { deedsOf, isKept, isSeenByQuorum, isSeenLocally, mustRemain, observerOf, violation } from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 
 /** What was ended never shows again where that is known, and at the end nowhere. An update never creates. */
 export const resurrection: Checker = function* (history) {
   for (const session of history.sessions) {
-    const deeds = new Deeds(history, session)
+    const deeds = deedsOf(history, session)
     const ends = deeds.endsKept(Number.POSITIVE_INFINITY)
     for (const op of deeds.all) {
       if (!showsLive(op)) continue

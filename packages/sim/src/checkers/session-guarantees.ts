@@ -1,4 +1,4 @@
-import { isSeenLocally, lackedBy, looks, mayBePurged, violation } from '../expectations.js'
+import { hasRefusals, isSeenLocally, lackedBy, looks, mayBePurged, violation } from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 
 /**
@@ -23,7 +23,7 @@ const goingBack: Checker = function* (history) {
     const before = last.get(place)
     last.set(place, op)
     // Of two calls that overlap either may have looked first. A disk that refuses writes takes back what was on its way to it.
-    if (!before?.seen || before.returnedAt! >= op.invokedAt || hasRefusals(history, op)) continue
+    if (!before?.seen || before.returnedAt! >= op.invokedAt || hasRefusals(history, op.region)) continue
     // A purge in between would explain anything.
     if (mayBePurged(history, before, op.wallHigh)) continue
     const [was, is] = [before.seen.data.n ?? 0, seen.data.n ?? 0]
@@ -34,8 +34,3 @@ const goingBack: Checker = function* (history) {
       )
   }
 }
-
-const hasRefusals = (history: History, op: Operation): boolean =>
-  history.operations.some((other) => other.region === op.region && other.code === 'STORE_FAILED')
-
-type History = Parameters<Checker>[0]

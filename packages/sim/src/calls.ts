@@ -1,0 +1,116 @@
+import type { Level, Session, SessionApi } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core'
+import type { Operation, Outcome, SessionData } from './history.js'
+import type { OperationStep } from './plan.js'
+
+/** What the steps of users are as calls of the session API, and what its answers mean. */
+
+/** Where a user's call goes: a replica in a world, or a server over the network. */
+export interface Door {
+  readonly region: string
+  /** Which process of the region is there now. */
+  readonly incarnation: number
+  /** How many regions it knows, itself included. */
+  readonly members: number
+  /** The least and the most that the region's wall clock may show now. */
+  readonly wall: readonly [low: number, high: number]
+  /** The region's clock is off by more than regions allow each other. */
+  readonly hasWrongClock?: boolean
+  readonly api: SessionApi
+  /** Whether an answer that comes now is known to come from the process that `op` was begun at. */
+  vouches(op: Operation): boolean
+}
+
+/** How long a call waits for other regions where its step does not say, milliseconds. */
+const TIMEOUT_MS = 1_000
+
+type Mutable = { cart?: Record<string, number>; [register: string]: unknown }
+
+const writeOptions = (step: OperationStep) => ({ write: step.write ?? 'local', timeout: timeoutOf(step) })
+
+export const timeoutOf = ({ timeoutMs }: OperationStep): number => timeoutMs ?? TIMEOUT_MS
+
+export const needOf = (level: Level, members: number): number =>
+  level === 'local' ? 1 : level === 'majority' ? Math.floor(members / 2) + 1 : level === 'all' ? members : level
+
+export const create = (api: SessionApi, op: Operation, step: OperationStep): Promise<Session<SessionData>> =>
+  api.create<SessionData>(
+    {
+      f0: op.value,
+      cart: { [`i${op.n}`]: 1 },
+      ...(step.padBytes !== undefined && { pad: 'x'.repeat(step.padBytes) }),
+    },
+    {
+      ...writeOptions(step),
+      ...(op.session.id !== undefined && { id: op.session.id }),
+      ...(step.idleMs !== undefined && { idleTimeout: step.idleMs }),
+      ...(step.lifeMs !== undefined && { maxLifetime: step.lifeMs }),
+    },
+  )
+
+export const end = (api: SessionApi, id: string, step: OperationStep): Promise<boolean> =>
+  api.end(id, writeOptions(step))
+
+export const rotate = (api: SessionApi, id: string, step: OperationStep): Promise<Session<SessionData>> =>
+  api.rotate<SessionData>(id, writeOptions(step))
+
+/**
+ * Every call that is about one session, and goes on with it.
+ * @param base what the same user read last of the session
+ */
+export const use = (
+  api: SessionApi,
+  op: Operation,
+  step: OperationStep,
+  id: string,
+  base: SessionData | undefined,
+): Promise<Session<SessionData> | undefined> => {
+  const options = writeOptions(step)
+  switch (op.kind) {
+    case 'touch':
+      return api.touch<SessionData>(id, options)
+    case 'increment':
+      return api.increment<SessionData>(id, '/n', op.by, options)
+    case 'set':
+      return api.update<Mutable>(
+        id,
+        (draft) => {
+          op.found = draft[op.field!]
+          draft[op.field!] = op.value
+        },
+        options,
+      )
+    case 'add':
+      return api.update<Mutable>(
+        id,
+        (draft) => {
+          draft.cart ??= {}
+          draft.cart[op.value!] = 1
+        },
+        options,
+      )
+    case 'drop':
+      return api.update<Mutable>(
+        id,
+        (draft) => {
+          const items = Object.keys(draft.cart ?? {}).sort()
+          op.found = items[op.n % Math.max(1, items.length)]
+          if (op.found !== undefined) delete draft.cart![op.found as string]
+        },
+        options,
+      )
+    case 'save':
+      return api.replace(id, { ...base, [op.field!]: op.value }, { ...options, base: base! })
+    default:
+      return api.get<SessionData>(id, { read: step.read ?? 'local', timeout: timeoutOf(step) })
+  }
+}
+
+/** What a call came to that was refused; undefined: it failed with what no call may fail with. */
+export const outcomeOf = (error: unknown): Outcome | undefined => {
+  if (!isSojournError(error)) return undefined
+  if (error.code === 'SESSION_NOT_FOUND') return 'absent'
+  if (error.code === 'QUORUM_UNMET' && error.mayHaveApplied) return 'unmet'
+  // A call that was under way when the replica closed may have been carried out.
+  return error.mayHaveApplied || error.code === 'REPLICA_CLOSED' ? 'crashed' : 'refused'
+}
