@@ -67,6 +67,8 @@ export class Server {
   /** Whether it should run: then it is started again when it has ended by itself. */
   #isWanted = false
   #isEnding = false
+  /** Whether the process was started where it may have to end by itself: that may be over by the time that it has. */
+  #mayEnd = false
   #onChange = new Set<() => void>()
 
   constructor(region: RegionName, logPath: string, host: ServerHost) {
@@ -145,6 +147,7 @@ export class Server {
   }
 
   #spawn(): void {
+    this.#mayEnd = this.#host.mayEnd()
     const flags = Object.entries(this.#host.settings()).map(([path, value]) => `${flagOf(path)}=${value}`)
     const child = spawn(process.execPath, [BIN, 'serve', ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -198,7 +201,7 @@ export class Server {
     this.#child = undefined
     if (this.#state !== 'down') this.#gone()
     const how = signal ?? `exit code ${code}`
-    if (this.#isEnding ? code !== null && !CLEAN_EXITS.includes(code) : this.#isWanted && !this.#host.mayEnd())
+    if (this.#isEnding ? code !== null && !CLEAN_EXITS.includes(code) : this.#isWanted && !this.#mayEnd && !this.#host.mayEnd())
       this.#host.complain(
         `${this.region} ended with ${how}${this.#isEnding ? ' when it was asked to end' : ' by itself'}`,
       )
