@@ -201,7 +201,11 @@ export class Server {
     this.#child = undefined
     if (this.#state !== 'down') this.#gone()
     const how = signal ?? `exit code ${code}`
-    if (this.#isEnding ? code !== null && !CLEAN_EXITS.includes(code) : this.#isWanted && !this.#mayEnd && !this.#host.mayEnd())
+    if (
+      this.#isEnding
+        ? code !== null && !CLEAN_EXITS.includes(code)
+        : this.#isWanted && !this.#mayEnd && !this.#host.mayEnd()
+    )
       this.#host.complain(
         `${this.region} ended with ${how}${this.#isEnding ? ' when it was asked to end' : ' by itself'}`,
       )
