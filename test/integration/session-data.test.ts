@@ -163,6 +163,39 @@ describe('data', () => {
     await eu.update(id, { a: null, b: 'x'.repeat(1_000) })
   })
 
+  it('[API-1] of a session that is too large, everything is taken but growth', async () => {
+    // Two regions let it grow at once: each took what fits there.
+    await using regions = await openRegions(['eu', 'us'], { limits: { maxSessionBytes: 2_000 } })
+    const { eu, us } = regions
+    const { id } = await eu.create({ n: 0 })
+    await regions.settled()
+    await regions.cut('eu', 'us')
+    await eu.update(id, { eu: 'e'.repeat(1_500) })
+    await us.update(id, { us: 'u'.repeat(1_500) })
+    regions.healAll()
+    await regions.settled()
+    const both = { n: 0, eu: 'e'.repeat(1_500), us: 'u'.repeat(1_500) }
+    expect((await eu.get(id))!.data).toEqual(both)
+
+    const tooLarge = ['SESSION_TOO_LARGE', { limit: 2_000 }] as const
+    await refuses(eu.update(id, { more: 1 }), ...tooLarge)
+    await refuses(eu.update(id, { us: 'u'.repeat(1_501) }), ...tooLarge)
+    const touched = await eu.touch(id, { idleTimeout: '2h' })
+    expect(touched!.expiresAt).toBeGreaterThan(Date.now() + 119 * MINUTE)
+    await eu.increment(id, '/n')
+    expect((await eu.update(id, { us: 'v'.repeat(1_500) })).data).toEqual({ ...both, n: 1, us: 'v'.repeat(1_500) })
+    const moved = await eu.rotate(id)
+    expect(moved.data).toEqual({ ...both, n: 1, us: 'v'.repeat(1_500) })
+    await regions.settled()
+    expect((await us.get(moved.id))!.data).toEqual(moved.data)
+    // Smaller, and then small enough to grow again.
+    await us.update(moved.id, { eu: 'e'.repeat(1_400) })
+    await us.update(moved.id, { eu: null })
+    await us.update(moved.id, { more: 1 })
+    await refuses(us.update(moved.id, { eu: 'e'.repeat(1_500) }), ...tooLarge)
+    expect(await us.end(moved.id)).toBe(true)
+  })
+
   it('[API-1] nesting is bounded', async () => {
     const eu = await open({ limits: { maxDepth: 3 } })
     const { id } = await eu.create({ a: { b: { c: 1 } } })

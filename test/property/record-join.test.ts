@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { End, Lease, LiveRecord, SessionRecord, Stamp } from '@sojourn/core'
-import { isVisible, joinRecords, recordVersion, sameRecord } from '@sojourn/core'
+import { isVisible, joinRecords, recordVersion, sameRecord, versionHash } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, type Records, records } from '../support/records.js'
 import { runs } from '../support/runs.js'
 import { createdFold, dataOf } from '../support/worlds.js'
 
+const KEY = '5e'.repeat(16)
 const three = fc.tuple(fc.nat(999), fc.nat(999), fc.nat(999))
 const pick = ({ list }: Records, index: number): SessionRecord => list[index % list.length]!
 
@@ -51,7 +53,11 @@ describe('records are joined', () => {
         const [a, b, c] = picks.map((index) => pick(all, index)) as [SessionRecord, SessionRecord, SessionRecord]
         const joined = [a, b, c, joinRecords(a, b), joinRecords(b, a), joinRecords(b, c)]
         for (const one of joined)
-          for (const other of joined) expect(recordVersion(one) === recordVersion(other)).toBe(isEqual(one, other))
+          for (const other of joined) {
+            expect(recordVersion(one) === recordVersion(other)).toBe(isEqual(one, other))
+            // What sums are made of tells the same records apart.
+            expect(isDeepStrictEqual(versionHash(KEY, one), versionHash(KEY, other))).toBe(isEqual(one, other))
+          }
       }),
       { numRuns: runs(300) },
     )
