@@ -138,6 +138,8 @@ export class Checkpoint {
   async run(): Promise<void> {
     const { journal, rows, clock, head, state, limits } = this.#options
     const through = head()
+    // What the store holds of feeds now: what it holds later, the rows need not have.
+    const noted = state(through)
     this.#journalBytes = journal.bytes
     const keys = [...this.#unchecked.keys()]
     for (let start = 0; start < keys.length; start += limits.checkpointRows) {
@@ -145,7 +147,7 @@ export class Checkpoint {
       await new Promise<void>((resolve) => clock.soon(resolve))
     }
     if (through === this.#through) return
-    await rows.write([{ type: 'put', key: STATE_KEY, value: encodeState(state(through)) }], true)
+    await rows.write([{ type: 'put', key: STATE_KEY, value: encodeState(noted) }], true)
     this.#through = through
     await journal.drop(through)
     this.#journalBytes = journal.bytes
