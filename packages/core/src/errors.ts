@@ -55,7 +55,7 @@ export interface ErrorDetails {
   readonly regions?: readonly string[]
   /**
    * Of a write that may have been applied, so that repeating it may apply it twice. QUORUM_UNMET: it is durable here and will spread;
-   * CONNECTION_LOST, TIMEOUT: the server has it, or never got it.
+   * CONNECTION_LOST, TIMEOUT: the server has it, or never got it. STORE_FAILED: it is in the journal, and a loss of power may take it.
    */
   readonly mayHaveApplied?: boolean
   /** SESSION_TOO_LARGE, FRAME_TOO_LARGE, OVERLOADED: the limit that was met, in its own unit. */

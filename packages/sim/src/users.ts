@@ -220,7 +220,7 @@ export class Users {
           settle('unmet')
         } else if (error.code === 'SESSION_NOT_FOUND') settle('absent')
         // A call that was under way when the replica closed may have been carried out.
-        else settle(error.code === 'REPLICA_CLOSED' ? 'crashed' : 'refused')
+        else settle(error.code === 'REPLICA_CLOSED' || error.mayHaveApplied ? 'crashed' : 'refused')
       },
     )
   }

@@ -95,7 +95,10 @@ export class JournalWriter<C extends JournalCommit> {
     this.#schedule()
   }
 
-  /** Resolves when the commit is as durable as the store was asked to make it. All commits of a turn share the promise. */
+  /**
+   * Resolves when the commit is as durable as the store was asked to make it. All commits of a turn share the promise. It rejects with
+   * STORE_FENCED or STORE_FAILED where the journal refused the commit; with `mayHaveApplied` where it has it and could not be synced.
+   */
   add(commit: C): Promise<void> {
     this.#pending++
     this.#next ??= newBatch()
@@ -136,11 +139,9 @@ export class JournalWriter<C extends JournalCommit> {
   }
 
   async #finish(batch: Batch<C>, appending: Promise<void> | undefined): Promise<void> {
-    const { journal, fsync } = this.#options
     try {
       await appending
-      if (fsync === 'always') await journal.sync()
-      this.#settle(batch)
+      this.#settle(batch, this.#options.fsync === 'always' ? await this.#unsure() : undefined)
     } catch (error) {
       this.#fail(batch, error)
     }
@@ -148,13 +149,28 @@ export class JournalWriter<C extends JournalCommit> {
     if (this.#next) this.#flush()
   }
 
-  #settle(batch: Batch<C>): void {
+  /** Syncs what was appended; why nobody knows whether it outlives a loss of power, where the disk refuses that. */
+  async #unsure(): Promise<SojournError | undefined> {
+    try {
+      await this.#options.journal.sync()
+      return undefined
+    } catch (cause) {
+      const message = 'the commit is in the journal, but the disk could not be made to keep it through a loss of power'
+      return new SojournError('STORE_FAILED', message, { cause, mayHaveApplied: true })
+    }
+  }
+
+  /** The journal has the batch, so memory has it, too: whatever its callers are answered, it would be there after a restart. */
+  #settle(batch: Batch<C>, unsure?: SojournError): void {
     this.#head++
     this.#isUnsynced = this.#options.fsync === 'everysec'
     this.#isProgressDue = false
     this.#pending -= batch.commits.length
     if (batch.commits.length > 0) this.#options.appended(batch.commits)
-    batch.resolve()
+    if (unsure) {
+      batch.reject(unsure)
+      this.#options.fault(unsure)
+    } else batch.resolve()
   }
 
   /** What was computed on top of a failed commit fails with it. */
