@@ -164,7 +164,7 @@ export class RecordStore {
       const corruptDueAt = now + options.maxLifetimeMs
       const recovered = await recover({ storage, index, checkpoint, state, limits, now, corruptDueAt })
       const actor = Buffer.from(random.bytes(16)).toString('hex')
-      const incarnation = nextIncarnation(recovered.incarnation, recovered.head, actor)
+      const incarnation = nextIncarnation(recovered.incarnation, recovered.heldThrough, actor)
       await writer.begin(incarnation)
       store = new RecordStore(options, { storage, index, checkpoint, writer, recovered, incarnation })
       return store
@@ -270,6 +270,7 @@ export class RecordStore {
     const done = this.#add({
       key,
       sequence: entry.sequence,
+      base: reading.state === 'held' ? reading.sequence : 0,
       entry,
       encoded,
       item: itemOf(key, decision, encoded, options.bytes),
@@ -306,6 +307,7 @@ export class RecordStore {
     return this.#add({
       key,
       sequence: this.#head,
+      base: 0,
       entry: undefined,
       encoded: undefined,
       item: undefined,
