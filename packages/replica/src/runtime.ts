@@ -258,8 +258,15 @@ export class Runtime {
 
   /** What was lost with the disk's help is said when there is somebody to hear it; peers are asked as soon as there are links. */
   #reportRecovery(): void {
-    const { corrupt, lostEntries } = this.store.recovered
+    const { corrupt, lostEntries, isStateLost } = this.store.recovered
     this.settings.ports.clock.soon(() => {
+      if (isStateLost)
+        this.failed(
+          new SojournError(
+            'STORE_CORRUPT',
+            'what the store knew of itself is lost or corrupt; peers send it everything anew, and it sends them everything',
+          ),
+        )
       if (lostEntries > 0)
         this.failed(
           new SojournError(

@@ -36,6 +36,9 @@ export type Part = 'journal' | 'rows'
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
 const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'))
 
+/** The key of the row with what the store knows of itself. */
+const STATE_ROW = '73'
+
 /** An entry that says nothing: what another owner of the journal would append. */
 const NOTHING_ENTRY = Uint8Array.of(2)
 
@@ -298,8 +301,7 @@ export class Disk {
     if (!value || value.length === 0) return undefined
     const bit = this.#random.int(0, value.length * 8 - 1)
     value[bit >> 3]! ^= 1 << (bit & 7)
-    this.#rows.set(key, value)
-    if (this.#durableRows.has(key)) this.#durableRows.set(key, value)
+    this.#replace(key, value)
     return key.slice(2)
   }
 
@@ -308,10 +310,18 @@ export class Disk {
     const changed = [...this.#older].filter(([key, value]) => value !== undefined && this.#rows.get(key) !== value)
     const key = this.#pickRow(changed.map(([name]) => name))
     if (key === undefined) return undefined
-    const value = this.#older.get(key)!
+    this.#replace(key, this.#older.get(key)!)
+    return key.slice(2)
+  }
+
+  /** Nothing that was written before brings back what stood there. */
+  #replace(key: string, value: Uint8Array): void {
     this.#rows.set(key, value)
     this.#durableRows.set(key, value)
-    return key.slice(2)
+    this.#unsynced = this.#unsynced.map(({ writes, at }) => ({
+      writes: writes.filter((write) => hex(write.key) !== key),
+      at,
+    }))
   }
 
   #pickRow(keys: readonly string[]): string | undefined {
@@ -325,6 +335,24 @@ export class Disk {
     const entry = this.#random.pick(this.#journal)
     entry.bytes = undefined
     return entry.at
+  }
+
+  /** What the store knows of itself is rotten; whether there is such a row. */
+  rotState(): boolean {
+    const value = this.#rows.get(STATE_ROW)?.slice()
+    if (value === undefined) return false
+    const bit = this.#random.int(0, value.length * 8 - 1)
+    value[bit >> 3]! ^= 1 << (bit & 7)
+    this.#replace(STATE_ROW, value)
+    return true
+  }
+
+  /** The journal's end is lost, synced or not. Since when what it says may be missing. */
+  tear(): LostFrom {
+    const through = this.#random.int(this.#dropped, this.#head)
+    const [lost] = this.#journal.splice(through - this.#dropped)
+    this.#durableThrough = Math.min(this.#durableThrough, through)
+    return lost?.at
   }
 
   /** How many rows of each kind (the first byte of the key) there are. */

@@ -143,6 +143,8 @@ export class Checkpoint {
   async run(): Promise<void> {
     const { journal, rows: into, clock, head, state } = this.#options
     const through = head()
+    // What the store holds of feeds now: what it holds later, the rows need not have.
+    const noted = state(through)
     this.#journalBytes = journal.bytes
     const keys = [...this.#unchecked.keys()]
     for (let start = 0, rows = 0; start < keys.length; start += rows) {
@@ -152,10 +154,9 @@ export class Checkpoint {
     }
     if (through === this.#through) return
     const stale = droppedIndexCopy(this.#staleIndexRows)
-    const value = encodeState(state(through))
-    // What it says of feeds is of this moment: a loss of power must not leave it, and take what it speaks of.
+    // What it says of feeds: a loss of power must not leave it, and take what it speaks of.
     await journal.sync()
-    await into.write([...stale, { type: 'put', key: STATE_KEY, value }], true)
+    await into.write([...stale, { type: 'put', key: STATE_KEY, value: encodeState(noted) }], true)
     this.#staleIndexRows = 0
     this.#through = through
     await journal.drop(through)

@@ -17,6 +17,8 @@ export interface JournalCommit {
   readonly key: SessionKey
   /** Its place in the feed; of a purge, which has none, that of the commit before. */
   readonly sequence: number
+  /** The place of the commit on which it builds; 0 where there was no record, or none that could be read. Of a purge it is not kept. */
+  readonly base: number
   /** The encoded item; undefined: the record was purged. */
   readonly item: Uint8Array | undefined
   readonly origin: Origin | undefined
@@ -39,16 +41,17 @@ export const encodeEntry = ({ incarnation, commits, progress }: EntryContent): U
   writer.uint(STORE_FORMAT)
   if (incarnation) writeIncarnation(writer.u8(PART.incarnation), incarnation)
   let feed: string | undefined
-  for (const { key, sequence, item, origin } of commits) {
+  for (const { key, sequence, base, item, origin } of commits) {
+    const since = base === 0 ? 0 : sequence - base
     if (item === undefined) writer.u8(PART.purge).uint(sequence).hex(key)
     else if (origin) {
       // The commits of a turn came from a peer or two: its feed is named once.
-      writer.u8(PART.itemOfPeer).uint(sequence).uint(origin.sequence)
+      writer.u8(PART.itemOfPeer).uint(sequence).uint(since).uint(origin.sequence)
       writer.u8(origin.feed === feed ? 0 : 1)
       if (origin.feed !== feed) writer.hex(origin.feed)
       feed = origin.feed
       writer.bytes(item)
-    } else writer.u8(PART.item).uint(sequence).bytes(item)
+    } else writer.u8(PART.item).uint(sequence).uint(since).bytes(item)
   }
   if (progress) writeProgress(writer.u8(PART.progress), progress)
   return writer.borrow()
@@ -69,9 +72,11 @@ export const decodeEntry = (bytes: Uint8Array): EntryContent => {
     if (part === PART.incarnation) incarnation = readIncarnation(from)
     else if (part === PART.progress) progress = readProgress(from)
     else if (part === PART.purge)
-      commits.push({ sequence: from.uint(), key: from.hex(KEY_BYTES), item: undefined, origin: undefined })
+      commits.push({ sequence: from.uint(), key: from.hex(KEY_BYTES), base: 0, item: undefined, origin: undefined })
     else if (part === PART.item || part === PART.itemOfPeer) {
       const sequence = from.uint()
+      const since = from.uint(sequence)
+      const base = since === 0 ? 0 : sequence - since
       let origin: Origin | undefined
       if (part === PART.itemOfPeer) {
         const through = from.uint()
@@ -79,7 +84,7 @@ export const decodeEntry = (bytes: Uint8Array): EntryContent => {
         origin = { feed: feed ?? from.fail('an item names no feed'), sequence: through }
       }
       const item = from.bytes(from.left)
-      commits.push({ key: keyOfItem(item), sequence, item, origin })
+      commits.push({ key: keyOfItem(item), sequence, base, item, origin })
     } else from.fail('an entry has an unknown part')
   }
   return { incarnation, commits, progress }

@@ -250,6 +250,7 @@ export class RecordStore {
     const done = this.#add({
       key,
       sequence: entry.sequence,
+      base: reading.state === 'held' ? reading.sequence : 0,
       entry,
       encoded,
       item: itemOf(key, decision, encoded, options.bytes),
@@ -286,6 +287,7 @@ export class RecordStore {
     return this.#add({
       key,
       sequence: this.#head,
+      base: 0,
       entry: undefined,
       encoded: undefined,
       item: undefined,

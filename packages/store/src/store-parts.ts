@@ -89,7 +89,7 @@ const partsOf = async <C extends JournalCommit>(
   const now = clock.now()
   const recovered = await recover({ storage, index, checkpoint, state, limits, now, corruptDueAt: now + maxLifetimeMs })
   const actor = Buffer.from(random.bytes(16)).toString('hex')
-  const incarnation = nextIncarnation(recovered.incarnation, recovered.head, actor)
+  const incarnation = nextIncarnation(recovered.incarnation, recovered.heldThrough, actor)
   await writer.begin(incarnation)
   return { storage, index, checkpoint, writer, recovered, incarnation }
 }
