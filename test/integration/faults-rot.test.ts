@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
@@ -8,11 +8,15 @@ import { ClassicLevel } from 'classic-level'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { contents, openRegions, SECRET } from '../support/region.js'
 import { openRegionProcess, type RegionProcess } from '../support/region-process.js'
-import { seeded } from '../support/seeded.js'
+import { type Seeded, seeded } from '../support/seeded.js'
 import { until } from '../support/until.js'
 
 type Row = [key: Uint8Array, value: Uint8Array]
-type Kind = 'r' | 'f' | 'x' | 'm'
+/** Records, and what the store knows of itself. */
+type Kind = 'r' | 's'
+
+const rowsAt = (location: string): string => join(location, 'rows')
+const journalAt = (location: string): string => join(location, 'journal')
 
 /** Rewrites rows of a closed store, as rot would: `change` gives the new value, or nothing for a row that is lost. */
 const rewrite = async (
@@ -20,7 +24,8 @@ const rewrite = async (
   kind: Kind,
   change: (value: Uint8Array, index: number, key: Uint8Array) => Uint8Array | undefined,
 ): Promise<number> => {
-  const level = new ClassicLevel<Uint8Array, Uint8Array>(location, { keyEncoding: 'view', valueEncoding: 'view' })
+  const encodings = { keyEncoding: 'view', valueEncoding: 'view' } as const
+  const level = new ClassicLevel<Uint8Array, Uint8Array>(rowsAt(location), encodings)
   const from = Buffer.from(kind)
   const rows: Row[] = await level.iterator({ gte: from, lt: Uint8Array.of(from[0]! + 1) }).all()
   for (const [index, [key, value]] of rows.entries()) {
@@ -124,6 +129,7 @@ describe('a rotten record', () => {
     await expect(regions.a.create({}, { id: bad })).rejects.toMatchObject(failure)
     expect((await contents(regions.a)).sessions).toHaveLength(1)
     expect((await regions.a.get(good))!.data.n).toBe(1)
+    await until(() => corrupt(regions).length > 0, 'the report')
     expect(corrupt(regions)).toHaveLength(1)
     expect(regions.a.status().totals).toMatchObject({ rotten: 1, repaired: { rot: 0 } })
     await regions.a.end(bad)
@@ -251,124 +257,169 @@ describe('a lot of rot', () => {
   })
 })
 
-describe('rows beside the records', () => {
-  test.each([
-    ['f', 'flipped'],
-    ['f', 'lost'],
-    ['x', 'flipped'],
-    ['x', 'lost'],
-    ['m', 'lost'],
-  ] as const)('[ROT-3] %s rows that are %s lose no session', async (kind, how) => {
+/** Flips bits of a file. */
+const flipIn = async (path: string, random: Seeded, count: number): Promise<void> => {
+  const bytes = await readFile(path)
+  for (let left = count; left > 0; left--) {
+    const at = random.below(bytes.length)
+    bytes[at] = bytes[at]! ^ (1 << random.below(8))
+  }
+  await writeFile(path, bytes)
+}
+
+const segmentsOf = async (location: string): Promise<string[]> =>
+  (await readdir(journalAt(location))).map((name) => join(journalAt(location), name))
+
+describe('the journal, and what the store knows of itself', () => {
+  const random = seeded(20_261_126)
+  const damages = {
+    'the state is corrupt': (location: string) => rewrite(location, 's', (value, index) => flip(value, 5 + index, 3)),
+    'the state is lost': (location: string) => rewrite(location, 's', () => undefined),
+    'the journal is corrupt': async (location: string) => {
+      for (const path of await segmentsOf(location)) await flipIn(path, random, 40)
+    },
+    'the end of the journal is lost': async (location: string) => {
+      const path = (await segmentsOf(location)).sort().at(-1)!
+      await truncate(path, Math.floor((await stat(path)).size / 2))
+    },
+    'the journal is lost': (location: string) => rm(journalAt(location), { recursive: true }),
+    'both are lost': async (location: string) => {
+      await rm(journalAt(location), { recursive: true })
+      await rewrite(location, 's', () => undefined)
+    },
+  }
+
+  test.each(Object.entries(damages))('[ROT-3] %s: no session is lost', async (_, damage) => {
     await using regions = await openRegions(['a', 'b', 'c'], { disk: true, pairs: [['a', 'b']] })
     const ids = await make(regions.a, 60)
-    // `settled` compares the tombstones, too; a rotten expiry row can spoil their count, which nothing rests on.
-    const inStep = () =>
-      until(() => {
-        const [a, b] = [regions.a.status(), regions.b.status()]
-        return (a.vector[b.replica] ?? 0) >= b.head && (b.vector[a.replica] ?? 0) >= a.head
-      }, 'a and b to be in step')
     await regions.settled('a', 'b')
     for (const id of ids.slice(0, 30)) await regions.b.increment(id, '/n')
     await regions.settled('a', 'b')
     await regions.shut('a')
-    const count = await rewrite(regions.location('a'), kind, (value, index) =>
-      how === 'lost' ? undefined : flip(value, index % value.length, index % 8),
-    )
-    expect(count).toBeGreaterThan(0)
+    await damage(regions.location('a'))
     await regions.reopen('a')
     for (const id of ids) expect(await regions.a.get(id)).toBeDefined()
     await Promise.all(ids.map((id, index) => regions.a.increment(id, '/n', index)))
     await regions.a.end(ids[0]!)
     await make(regions.a, 10)
-    await inStep()
-    await regions.a.compareDigests()
+    await regions.settled('a', 'b')
     await regions.reopen('a')
-    await inStep()
+    await regions.settled('a', 'b')
     const { sessions } = await contents(regions.a)
     expect(sessions).toHaveLength(69)
     expect(sessions).toEqual((await contents(regions.b)).sessions)
   })
 
-  test('[ROT-3] what the store knows of itself is rotten', async () => {
+  test('[ROT-3] what the store knows of itself is corrupt, whichever byte it is: it opens, says so, and shows everything', async () => {
+    await using regions = await openRegions(['a'], { disk: true })
+    const [ended, ...ids] = (await make(regions.a, 20)) as [string, ...string[]]
+    await regions.a.end(ended)
+    const before = await contents(regions.a)
+    for (let at = 0; at < 60; at += 7) {
+      await regions.shut('a')
+      let length = 0
+      await rewrite(regions.location('a'), 's', (value) => {
+        length = value.length
+        return flip(value, at % value.length, at % 8)
+      })
+      expect(length).toBeGreaterThan(20)
+      const reported = corrupt(regions).length
+      await regions.reopen('a')
+      expect(await contents(regions.a)).toEqual(before)
+      for (const id of ids) expect(await regions.a.get(id)).toBeDefined()
+      expect(await regions.a.get(ended)).toBeUndefined()
+      await until(() => corrupt(regions).length > reported, 'the fault')
+      expect(regions.faults.at(-1)!.message).toMatch(/knew of itself/)
+    }
+  })
+
+  test('[ROT-3] a state that is corrupt brings nothing back: what ended meanwhile stays ended', async () => {
     await using regions = await openRegions(['a', 'b'], { disk: true })
     const ids = await make(regions.a, 20)
     await regions.settled()
     await regions.shut('a')
-    await rewrite(regions.location('a'), 'm', (value) => flip(value, 7))
-    await regions.reopen('a').then(
-      async () => {
-        for (const id of ids) expect(await regions.a.get(id)).toBeDefined()
-      },
-      (error: unknown) => expect(error).toMatchObject({ code: 'STORE_CORRUPT' }),
-    )
+    for (const id of ids.slice(0, 10)) await regions.b.end(id)
+    await regions.b.increment(ids[19]!, '/n', 5)
+    await rewrite(regions.location('a'), 's', (value) => flip(value, 9))
+    await regions.reopen('a')
+    await regions.settled()
+    for (const id of ids.slice(0, 10)) expect(await regions.a.get(id)).toBeUndefined()
+    expect((await regions.a.get(ids[19]!))!.data.n).toBe(24)
+    await expectWhole(regions)
   })
 })
 
 describe('bits of the files themselves', () => {
-  const TRIALS = 25
+  const TRIALS = 24
+  const parts = {
+    rows: { directory: rowsAt, files: /\.(ldb|log)$/ },
+    journal: { directory: journalAt, files: /\.journal$/ },
+  }
 
-  test(`[ROT-3] ${TRIALS} trials: it opens or says why, and is whole with its peers`, async () => {
-    const random = seeded(20_261_123)
-    const location = await mkdtemp(join(tmpdir(), 'sojourn-rot-'))
-    onTestFinished(() => rm(location, { recursive: true, force: true }))
-    const links = { heartbeat: 50, timeout: '1s', maxReconnectDelay: 100, digestInterval: '1h' } as const
-    const b = await openReplica({
-      region: 'b',
-      location: ':memory:',
-      listen: { port: 0 },
-      secret: SECRET,
-      links,
-      peers: { a: null },
-    })
-    onTestFinished(() => b.close())
-    // In a process of its own: LevelDB ends it where a compaction meets keys that are out of order.
-    const open = () =>
-      openRegionProcess({
-        region: 'a',
-        location,
+  test.each(Object.entries(parts))(
+    `[ROT-3] ${TRIALS} trials, %s: it opens or says why, and is whole with its peers`,
+    async (part, { directory, files }) => {
+      const random = seeded(20_261_123)
+      const location = await mkdtemp(join(tmpdir(), 'sojourn-rot-'))
+      onTestFinished(() => rm(location, { recursive: true, force: true }))
+      const links = { heartbeat: 50, timeout: '1s', maxReconnectDelay: 100, digestInterval: '1h' } as const
+      const b = await openReplica({
+        region: 'b',
+        location: ':memory:',
+        listen: { port: 0 },
         secret: SECRET,
         links,
-        peers: { b: `ws://127.0.0.1:${b.address!.port}` },
+        peers: { a: null },
       })
-    const whole = async (region: RegionProcess) => {
-      await until(async () => (await region.status()).links.b!.state === 'live', 'the link')
-      await compareUntil(region, async () =>
-        isDeepStrictEqual((await region.contents()).sessions, (await contents(b)).sessions),
-      )
-    }
-    const ids = await make(b, 300)
-    const outcomes = new Map<string, number>()
-    for (let trial = 0; trial < TRIALS; trial++) {
-      let outcome = 'healed'
-      let region: RegionProcess | undefined
-      try {
-        region = await open()
-        await whole(region)
-        // Some of it in a log, some in tables: a store that is opened writes its log to a table.
-        for (const id of ids.slice(trial, trial + 40)) await region.increment(id)
-        await region.close()
-      } catch (error) {
-        // LevelDB itself may not be able to go on: it says so. What an operator does then: away with the directory, and
-        // the region comes back from its peers.
-        outcome = /STORE_CORRUPT|STORE_FAILED|SIGABRT/.exec(String(error))?.[0] ?? expect.fail(String(error))
-        await region?.kill()
-        await rm(location, { recursive: true })
-        region = await open()
-        await whole(region)
-        await region.close()
+      onTestFinished(() => b.close())
+      // In a process of its own: LevelDB ends it where a compaction meets keys that are out of order.
+      const open = () =>
+        openRegionProcess({
+          region: 'a',
+          location,
+          secret: SECRET,
+          links,
+          limits: { checkpointBytes: 16 * 1024 },
+          peers: { b: `ws://127.0.0.1:${b.address!.port}` },
+        })
+      const whole = async (region: RegionProcess) => {
+        await until(async () => (await region.status()).links.b!.state === 'live', 'the link')
+        await compareUntil(region, async () =>
+          isDeepStrictEqual((await region.contents()).sessions, (await contents(b)).sessions),
+        )
       }
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      const files = (await readdir(location)).filter((name) => /\.(ldb|log)$/.test(name))
-      const all = await Promise.all(files.map(async (name) => ({ name, bytes: await readFile(join(location, name)) })))
-      const candidates = all.filter(({ bytes }) => bytes.length > 0)
-      const { name, bytes } = candidates[random.below(candidates.length)]!
-      for (let count = 1 + random.below(3); count > 0; count--) {
-        const at = random.below(bytes.length)
-        bytes[at] = bytes[at]! ^ (1 << random.below(8))
+      const ids = await make(b, 300)
+      const outcomes = new Map<string, number>()
+      for (let trial = 0; trial < TRIALS; trial++) {
+        let outcome = 'healed'
+        let region: RegionProcess | undefined
+        try {
+          region = await open()
+          await whole(region)
+          // Some of it in a log, some in tables, some in the journal alone.
+          for (const id of ids.slice(trial, trial + 40)) await region.increment(id)
+          if (trial % 2 === 0) await region.close()
+          else await region.kill()
+        } catch (error) {
+          // LevelDB itself may not be able to go on: it says so. What an operator does then: away with the directory, and
+          // the region comes back from its peers.
+          outcome = /STORE_CORRUPT|STORE_FAILED|SIGABRT/.exec(String(error))?.[0] ?? expect.fail(String(error))
+          await region?.kill()
+          await rm(location, { recursive: true })
+          region = await open()
+          await whole(region)
+          await region.close()
+        }
+        outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+        const names = (await readdir(directory(location))).filter((name) => files.test(name))
+        const paths = names.map((name) => join(directory(location), name))
+        const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+        const candidates = paths.filter((_, index) => sizes[index]! > 0)
+        await flipIn(candidates[random.below(candidates.length)]!, random, 1 + random.below(3))
       }
-      await writeFile(join(location, name), bytes)
-    }
-    console.info('bits flipped in files:', Object.fromEntries(outcomes))
-    expect(outcomes.get('healed')).toBeGreaterThan(TRIALS / 2)
-  })
+      console.info(`bits flipped in files of the ${part}:`, Object.fromEntries(outcomes))
+      if (part === 'journal') expect(outcomes).toEqual(new Map([['healed', TRIALS]]))
+      else expect(outcomes.get('healed')).toBeGreaterThan(TRIALS / 2)
+    },
+  )
 })

@@ -350,6 +350,16 @@ describe('[STORE-2] segments', () => {
       await using(place, async (journal) => expect(await entriesOf(journal)).toEqual(numbered(list)))
       expect(readFileSync(segmentsOf(place)[0]!)).toEqual(bytes)
     }
+    // Also where there is no entry, or a damaged one, as long as the version is not.
+    for (const [at, rest] of [
+      [0, Buffer.alloc(0)],
+      [7, bytes.subarray(HEADER_BYTES, HEADER_BYTES + FRAME_BYTES - 1)],
+    ] as const) {
+      const copy = Buffer.concat([bytes.subarray(0, HEADER_BYTES), rest])
+      copy[at]! ^= 0x30
+      copy[2]! ^= 1
+      await using(holding(copy), async (journal) => expect(await entriesOf(journal)).toEqual([]))
+    }
   })
 
   test('stand among files that are none', async () => {

@@ -15,8 +15,9 @@ const STEP_BITS = 4
 const MAX_BITS = RANGE_BITS + 2 * STEP_BITS
 /** or to ranges of so few records, which are listed. */
 const FEW_RECORDS = 8
+/** A message is answered by one, of so many ranges or records at most: what is left out differs still in the next comparison. */
 const RANGES_A_MESSAGE = 2_048
-const VERSIONS_A_MESSAGE = 8_192
+const VERSIONS_A_MESSAGE = 2_048
 /** A slice of the records is read once in so many intervals, so that corruption is found before the record is needed. */
 const INTERVALS_A_SLICE = 5
 const RECORDS_A_TURN = 64
@@ -54,6 +55,8 @@ export class Digests {
   readonly #options: DigestsOptions
   readonly #comparisons = new WeakMap<Link, Comparison>()
   #slice = 0
+  /** Messages that left something out: each begins elsewhere, so that what cannot be repaired is not in the way for ever. */
+  #shortened = 0
   #timer: Timer | undefined
   #closed = false
 
@@ -147,34 +150,33 @@ export class Digests {
   #descend(link: Link, ranges: readonly number[], bits: number): void {
     const { store } = this.#options
     if (ranges.length === 0) return
-    const isFew = store.index.size / 2 ** bits <= FEW_RECORDS
-    for (let start = 0; start < ranges.length; start += RANGES_A_MESSAGE) {
-      const some = ranges.slice(start, start + RANGES_A_MESSAGE)
-      if (isFew || bits >= MAX_BITS) this.#list(link, some, bits)
-      else {
-        const below = bits + STEP_BITS
-        const sums = bytesOf(store.index.sumsBelow(some, bits, below))
-        link.send({ type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true })
-      }
+    const some = this.#shorten(ranges)
+    if (bits >= MAX_BITS || store.index.size / 2 ** bits <= FEW_RECORDS) this.#list(link, some, bits)
+    else {
+      const below = bits + STEP_BITS
+      const sums = bytesOf(store.index.sumsBelow(some, bits, below))
+      link.send({ type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true })
     }
   }
 
-  /** Lists our records in some ranges, in messages of ranges that are whole. */
+  #shorten(ranges: readonly number[]): readonly number[] {
+    if (ranges.length <= RANGES_A_MESSAGE) return ranges
+    const start = (this.#shortened++ * RANGES_A_MESSAGE) % ranges.length
+    return [...ranges.slice(start), ...ranges.slice(0, start)].slice(0, RANGES_A_MESSAGE)
+  }
+
+  /** Lists our records in some ranges, as many of these as fit, and those whole. */
   #list(link: Link, ranges: readonly number[], bits: number): void {
     const byRange = new Map<number, KeyVersion[]>(ranges.map((range) => [range, []]))
     for (const { key, high, low } of this.#options.store.index.versionsIn(new Set(ranges), bits))
       byRange.get(rangeOf(key, bits))!.push({ key, version: hashOf(high, low) })
-    let part: { ranges: number[]; versions: KeyVersion[] } = { ranges: [], versions: [] }
-    const flush = () => {
-      if (part.ranges.length > 0) link.send({ type: 'versions', bits, ...part })
-      part = { ranges: [], versions: [] }
-    }
+    const listed: { ranges: number[]; versions: KeyVersion[] } = { ranges: [], versions: [] }
     for (const [range, versions] of byRange) {
-      part.ranges.push(range)
-      part.versions.push(...versions)
-      if (part.versions.length >= VERSIONS_A_MESSAGE) flush()
+      if (listed.versions.length >= VERSIONS_A_MESSAGE) break
+      listed.ranges.push(range)
+      listed.versions.push(...versions)
     }
-    flush()
+    link.send({ type: 'versions', bits, ...listed })
   }
 
   /** A peer's records: whatever differs is exchanged, both ways. @throws FRAME_INVALID */

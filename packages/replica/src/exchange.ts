@@ -184,7 +184,10 @@ export class Exchange {
         records.push({ key, record })
         bytes += record.length
       }
-      if (bytes >= limits.targetFrameBytes) flush()
+      if (bytes < limits.targetFrameBytes) continue
+      flush()
+      await link.room()
+      if (link.isClosed) return
     }
     flush()
   }

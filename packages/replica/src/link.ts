@@ -25,6 +25,9 @@ import type { TrustedClock } from './trusted-clock.js'
 /** How long acks that nobody waits for may be saved up. */
 const LAZY_ACK_MS = 20
 
+/** Answers of one link that wait until its socket has room. */
+const MAX_WAITING = 64
+
 /** What a link asks of the replica that it belongs to. */
 export interface LinkHost {
   readonly region: string
@@ -81,6 +84,8 @@ export class Link {
   /** Where the peer's feed ended when it last said so. */
   #peerHead: number | undefined
   #closed = false
+  /** What waits for room in the socket. */
+  readonly #waiting: (() => void)[] = []
   #closedFor: SojournError | undefined
 
   /** @param greetedMs how long ago the hello can have been written at most */
@@ -202,6 +207,21 @@ export class Link {
     if (this.#connection.bufferedBytes > limit)
       this.close(new SojournError('LINK_OVERLOADED', `${limit} bytes wait for a peer that does not read`, { limit }))
     else this.#connection.send(encodeMessage(message))
+  }
+
+  /** Resolves when the socket has room again, or the link is closed. Who asks on and on and does not read is not a peer. */
+  async room(): Promise<void> {
+    while (!this.#hasRoom()) {
+      if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      else {
+        const what = `${MAX_WAITING} answers wait for a peer that does not read`
+        this.close(new SojournError('LINK_OVERLOADED', what, { limit: MAX_WAITING }))
+      }
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#closed || this.#connection.bufferedBytes <= this.#host.limits.maxBufferedBytes
   }
 
   /** @throws what the connection must be closed for */
@@ -326,7 +346,7 @@ export class Link {
   #sendHeartbeat(): void {
     const { store, knowledge } = this.#host
     // A socket that does not drain needs no heartbeats on top.
-    if (this.#connection.bufferedBytes > this.#host.limits.maxBufferedBytes) return
+    if (!this.#hasRoom()) return
     this.#outbound.flushLeftOut()
     this.send({
       type: 'heartbeat',
@@ -358,6 +378,11 @@ export class Link {
 
   drained(): void {
     this.#outbound.pump()
+    if (this.#hasRoom()) this.#leaveWait()
+  }
+
+  #leaveWait(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   close(error: SojournError): void {
@@ -378,5 +403,6 @@ export class Link {
     this.#outbound.close()
     this.#ackTimer?.cancel()
     this.#heartbeatTimer?.cancel()
+    this.#leaveWait()
   }
 }

@@ -22,6 +22,7 @@ const NAME_DIGITS = 16
 const NAME = /^\d{16}\.journal$/
 /** "SJRN", and the version of the frames. */
 const HEADER = Buffer.from([0x53, 0x4a, 0x52, 0x4e, 1, 0, 0, 0])
+const VERSION_AT = 4
 /** A segment is ended when it has so many bytes: the journal is dropped by whole segments. */
 const SEGMENT_BYTES = 4 * 1024 * 1024
 export interface SegmentJournalOptions {
@@ -264,11 +265,17 @@ const readSegment = ({ first, path }: Segment): Frames & { readonly hasHeader: b
   const bytes = readFileSync(path)
   const header = bytes.subarray(0, HEADER.length)
   const frames = readFrames(bytes, Math.min(HEADER.length, bytes.length), first)
-  // A loss of power can leave a file of nothing, or of zeros; where a bit of the header flipped, the first entry is still sound.
+  // A loss of power can leave a file of nothing, or of zeros. Where bits of the header flipped, the version, or the first entry, is still sound.
   const isOurs =
     header.equals(HEADER.subarray(0, header.length)) ||
     header.every((byte) => byte === 0) ||
+    isDamagedHeader(header) ||
     frames.entries[0]?.bytes !== undefined
   if (!isOurs) throw new SojournError('STORE_FORMAT', `${path} is no segment of a journal that this version reads`)
   return { ...frames, end: Math.max(frames.end, HEADER.length), hasHeader: header.equals(HEADER) }
 }
+
+/** The version is ours, and so are half of the other bytes. */
+const isDamagedHeader = (header: Buffer): boolean =>
+  header[VERSION_AT] === HEADER[VERSION_AT] &&
+  header.filter((byte, at) => byte === HEADER[at]).length > HEADER.length / 2
