@@ -41,7 +41,7 @@ export interface Ports {
 export interface ReplicaOptions {
   /** The name of this region, 1 to 64 bytes. */
   readonly region: string
-  /** A LevelDB directory, made where it is missing; `':memory:'` keeps nothing. */
+  /** A directory for this replica alone, made where it is missing: a journal, and rows in LevelDB; `':memory:'` keeps nothing. */
   readonly location: string
   /** Where links from peers are accepted. Port 0 picks a free one; `replica.address` tells. Default: nowhere. */
   readonly listen?: { readonly host?: string; readonly port: number } | undefined
