@@ -49,7 +49,7 @@ const SCALE_LABELS: { readonly [name in ScaleRow['name']]: string } = {
 
 const HEAD = [
   ...['operations/s', 'c', 'ioredis', 'one region', 'ratio', 'three regions', 'ratio', 'until all hold it'],
-  ...['peak delay, ms: one', 'three'],
+  ...['peak, ms: one', 'three'],
 ]
 
 const rowLine = (row: Row): string[] => [
@@ -79,7 +79,7 @@ const remoteLine = (row: RemoteRow): string[] => [
 
 const scaleHead = ({ few, many }: Scale): string[] => [
   ...[`operations/s`, 'c', `of ${thousands(few)}`, `of ${thousands(many)}`, 'cost'],
-  ...['CPU, µs: few', 'many', 'peak delay, ms: few', 'many'],
+  ...['CPU, µs: few', 'many', 'peak, ms: few', 'many'],
 ]
 
 const scaleLine = ({ name, concurrency, few, many }: ScaleRow): string[] => [
