@@ -1,10 +1,9 @@
+/** What one changed field costs on the way to another region, and on the disk. */
 import { join } from 'node:path'
-import { ClassicLevel } from 'classic-level'
+import { onTheDisk, onTheDiskOfRedis } from './disk.js'
 import type { Findings, Measure, Run } from './findings.js'
 import { CONCURRENCIES } from './plan.js'
-import { directoryBytes } from './process-figures.js'
-import { RedisPeer } from './redis-server.js'
-import { endAll, linkedRegions, lonelyRegion, openAll } from './regions.js'
+import { endAll, linkedRegions, openAll } from './regions.js'
 import { Traffic } from './traffic.js'
 
 /** Between two regions, through a proxy that counts. */
@@ -43,69 +42,7 @@ const onTheWire = async (run: Run): Promise<Measure[]> => {
   }
 }
 
-/** LevelDB frees the space of what was replaced when it compacts; this makes it do so at once. */
-export const compact = async (location: string): Promise<number> => {
-  const level = new ClassicLevel<Uint8Array, Uint8Array>(location, { keyEncoding: 'view', valueEncoding: 'view' })
-  await level.open()
-  await level.compactRange(new Uint8Array(0), new Uint8Array(32).fill(0xff))
-  await level.close()
-  return directoryBytes(location)
-}
-
-const onTheDisk = async (run: Run): Promise<Measure[]> => {
-  run.say('bytes on the disk')
-  const { sessions, updatesForBytes } = run.plan
-  const region = lonelyRegion(join(run.directory, 'disk'))
-  const { process, location } = region
-  try {
-    await region.open()
-    await process.call('seed', sessions)
-    await process.call('close')
-    const compacted = await compact(location)
-    await region.open()
-    const before = { files: directoryBytes(location), written: await process.call('bytesWritten') }
-    const { count } = await process.call('runCount', 'update', 64, updatesForBytes)
-    const written = await process.call('bytesWritten')
-    const files = directoryBytes(location)
-    await process.call('close')
-    const after = await compact(location)
-    const growth = ((files - before.files) / count).toFixed(0)
-    return [
-      {
-        name: 'disk, bytes written per update',
-        value: ((written ?? Number.NaN) - (before.written ?? Number.NaN)) / count,
-        unit: 'B',
-        detail: `log and compactions; the files grew by ${growth} B per update, after compaction by ${((after - compacted) / count).toFixed(1)} B`,
-      },
-      {
-        name: 'disk, bytes per session, compacted',
-        value: after / sessions,
-        unit: 'B',
-        detail: `${(compacted / sessions).toFixed(0)} B before the updates`,
-      },
-    ]
-  } finally {
-    await endAll([region])
-  }
-}
-
-const ofRedis = async (run: Run): Promise<Measure[]> => {
-  if (!run.hasRedis) return []
-  const peer = await RedisPeer.start(join(run.directory, 'disk-redis'))
-  try {
-    await peer.user.call('seed', run.plan.sessions)
-    const before = await peer.user.call('info', 'persistence', 'aof_current_size')
-    await peer.user.call('updateAll')
-    const after = await peer.user.call('info', 'persistence', 'aof_current_size')
-    const value = (after - before) / run.plan.sessions
-    return [{ name: 'for comparison: Redis, append-only file per update', value, unit: 'B' }]
-  } finally {
-    await peer.stop()
-  }
-}
-
-/** What one changed field costs on the way to another region, and on the disk. */
 export const bytes = async (run: Run): Promise<Findings> => ({
   rows: [],
-  measures: [...(await onTheWire(run)), ...(await onTheDisk(run)), ...(await ofRedis(run))],
+  measures: [...(await onTheWire(run)), ...(await onTheDisk(run)), ...(await onTheDiskOfRedis(run))],
 })

@@ -1,6 +1,8 @@
+/** A region that was away while others changed every session: how long until it holds them, and how much memory that takes. */
 import { join } from 'node:path'
 import type { Findings, Run } from './findings.js'
 import { quantile } from './load.js'
+import { namesOf } from './names.js'
 import type { Memory } from './process-figures.js'
 import { endAll, linkedRegions, openAll, Region, type RegionSettings, THREE } from './regions.js'
 
@@ -53,7 +55,7 @@ export const catchUp = async (run: Run): Promise<Findings> => {
       rows: [],
       measures: [
         {
-          name: `catch-up of ${plan.sessions} changed sessions`,
+          name: namesOf(plan).catchUp,
           value: middle,
           unit: 'ms',
           detail: `of it ${typical.openMs.toFixed(0)} ms to open the store; all: ${times.map(({ ms }) => ms.toFixed(0)).join(', ')} ms`,

@@ -1,3 +1,4 @@
+/** What the suites find, and what they need to know of the run. */
 import type { Plan } from './plan.js'
 import type { Quiet } from './quiet.js'
 import type { OperationName } from './subject.js'
@@ -25,6 +26,8 @@ export interface Speed {
   readonly busyBefore: readonly number[]
   /** CPU time of the process that uses the store; for a replica that is the store, too. */
   readonly cpuUsPerOperation: number
+  /** The longest time for which the event loop of that process did not turn, in any of the rounds. Milliseconds. */
+  readonly peakMs: number
 }
 
 /** One operation at one concurrency. */
@@ -46,11 +49,29 @@ export interface RemoteRow {
   readonly remote: Speed
 }
 
+export type ScaleRowName = 'getHot' | 'getCold' | 'updateHot' | 'update' | 'create'
+
+/** One operation at one concurrency, in a store of few sessions and in one of many. */
+export interface ScaleRow {
+  readonly name: ScaleRowName
+  readonly concurrency: number
+  readonly few: Speed
+  readonly many: Speed
+}
+
+/** What an operation costs where there are many sessions. */
+export interface Scale {
+  /** Sessions of the two stores. */
+  readonly few: number
+  readonly many: number
+  readonly rows: readonly ScaleRow[]
+}
+
 /** A figure that is not operations a second. */
 export interface Measure {
   readonly name: string
   readonly value: number
-  readonly unit: 'ms' | 'B' | 'MB' | '/s'
+  readonly unit: 'ms' | 'µs' | 'B' | 'kB' | 'MB' | '/s'
   /** What belongs beside it. */
   readonly detail?: string
 }
@@ -58,5 +79,6 @@ export interface Measure {
 export interface Findings {
   readonly rows: readonly Row[]
   readonly remoteRows?: readonly RemoteRow[]
+  readonly scale?: Scale | undefined
   readonly measures: readonly Measure[]
 }

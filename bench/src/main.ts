@@ -1,3 +1,4 @@
+/** The bench: measures what is asked for, prints tables, and writes the figures to a file. */
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir } from 'node:os'
@@ -9,6 +10,7 @@ import { catchUp } from './catch-up.js'
 import type { Findings, Run } from './findings.js'
 import { lag } from './lag.js'
 import { memory } from './memory.js'
+import { million } from './million.js'
 import { FULL, QUICK } from './plan.js'
 import { Quiet } from './quiet.js'
 import { redisVersion } from './redis-server.js'
@@ -19,7 +21,7 @@ import { judge } from './targets.js'
 import { throughput } from './throughput.js'
 import { tombstones } from './tombstones.js'
 
-const SUITES = { throughput, remote, lag, 'catch-up': catchUp, bytes, memory, tombstones } as const
+const SUITES = { throughput, remote, lag, 'catch-up': catchUp, bytes, memory, tombstones, million } as const
 type SuiteName = keyof typeof SUITES
 
 const HELP = `Measures Sojourn, and Redis beside it where redis-server is on the PATH.
@@ -83,17 +85,18 @@ const main = async (): Promise<void> => {
   let findings: Findings = { rows: [], measures: [] }
   try {
     for (const name of suites) {
-      const { rows, remoteRows = [], measures } = await SUITES[name](run)
+      const { rows, remoteRows = [], scale, measures } = await SUITES[name](run)
       findings = {
         rows: [...findings.rows, ...rows],
         remoteRows: [...(findings.remoteRows ?? []), ...remoteRows],
+        scale: scale ?? findings.scale,
         measures: [...findings.measures, ...measures],
       }
     }
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-  const verdicts = judge(findings, plan.sessions)
+  const verdicts = judge(findings, plan)
   const load = { before: loadBefore, after: loadavg() }
   const seconds = Math.round((performance.now() - start) / 1_000)
   const noise = quiet.report

@@ -1,4 +1,4 @@
-/** How much is measured. */
+/** How much is measured: in full, and to see that the bench works. */
 export interface Plan {
   readonly name: 'full' | 'quick'
   readonly sessions: number
@@ -9,7 +9,19 @@ export interface Plan {
   readonly probes: number
   readonly probeEveryMs: number
   readonly catchUps: number
+  /** For bytes on the wire. */
   readonly updatesForBytes: number
+  /** Bytes of the journal after which a store whose writes to the disk are counted makes a checkpoint; undefined: the default. */
+  readonly checkpointBytes: number | undefined
+  /** Checkpoints for which those writes are counted. */
+  readonly checkpoints: number
+  /** Sessions of the store that has many. */
+  readonly many: number
+  /** Those of them that differ in two regions, and are reconciled. */
+  readonly differing: number
+  /** Sessions that are made to expire, and how long they live, in milliseconds: longer than it takes to make them. */
+  readonly expiring: number
+  readonly expiringMs: number
   /** In all, to wait for a quiet machine. */
   readonly patienceSeconds: number
 }
@@ -24,6 +36,12 @@ export const FULL: Plan = {
   probeEveryMs: 20,
   catchUps: 3,
   updatesForBytes: 40_000,
+  checkpointBytes: undefined,
+  checkpoints: 2,
+  many: 1_000_000,
+  differing: 1_000,
+  expiring: 20_000,
+  expiringMs: 8_000,
   patienceSeconds: 30,
 }
 
@@ -38,6 +56,12 @@ export const QUICK: Plan = {
   probeEveryMs: 10,
   catchUps: 1,
   updatesForBytes: 1_000,
+  checkpointBytes: 128 * 1024,
+  checkpoints: 1,
+  many: 5_000,
+  differing: 50,
+  expiring: 500,
+  expiringMs: 1_000,
   patienceSeconds: 0,
 }
 

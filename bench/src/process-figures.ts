@@ -1,3 +1,4 @@
+/** Figures of a process and of its files, as the system has them. */
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+/** Says where the time of an operation goes, by a CPU profile of the processes that take part in it. */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -16,6 +17,8 @@ and in one that receives. With --remote: in a client and in its server of one re
 
   node bench/dist/profile.js [--operation update|…|catch-up] [--concurrency 64] [--regions 3 | --remote]
                              [--seconds 4] [--top 25] [--out DIR]
+
+With --regions 1 there is only the one that writes.
 `
 
 /** Whose code it is: a package, Node's own, or the engine. */
@@ -144,11 +147,15 @@ const main = async (): Promise<void> => {
   })
   if (values.help) return void process.stdout.write(HELP)
   const { operation, out, concurrency, seconds, top } = values
+  const regionCount = Number(values.regions)
+  if (!(regionCount >= 1 && regionCount <= THREE.length)) throw new Error(`--regions: 1 to ${THREE.length}`)
   const wish = { operation, out, concurrency: Number(concurrency), seconds: Number(seconds), top: Number(top) }
+  if (operation === 'catch-up' && regionCount < 2) throw new Error('--operation catch-up: takes at least two regions')
+  mkdirSync(out, { recursive: true })
   const directory = mkdtempSync(join(tmpdir(), 'sojourn-profile-'))
   if (values.remote)
     return profileRemote(directory, wish).finally(() => rmSync(directory, { recursive: true, force: true }))
-  const names = THREE.slice(0, Number(values.regions))
+  const names = THREE.slice(0, regionCount)
   const regions = names.length === 1 ? [lonelyRegion(directory)] : await linkedRegions(directory, names)
   try {
     await openAll(regions)

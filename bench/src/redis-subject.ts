@@ -1,6 +1,8 @@
+/** Redis as a session store, as express-session and its kin use it. */
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { IDLE_TIMEOUT_MS, lastPath, type SessionData, sessionData } from './session-data.js'
+import type { SessionIds } from './session-ids.js'
 import { forEachOf, mixOf, type Subject } from './subject.js'
 
 const SEED_CONCURRENCY = 256
@@ -11,7 +13,7 @@ const SEED_CONCURRENCY = 256
  */
 export class RedisSubject implements Subject {
   readonly #redis: Redis
-  #ids: readonly string[] = []
+  #ids: SessionIds = []
   #number = 0
 
   constructor(port: number) {
@@ -25,16 +27,16 @@ export class RedisSubject implements Subject {
     return ids
   }
 
-  adopt(ids: readonly string[]): void {
+  adopt(ids: SessionIds): void {
     this.#ids = ids
   }
 
   async renewAll(): Promise<void> {
-    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#touch(this.#ids[index]!))
+    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#touch(this.#ids.at(index)!))
   }
 
   async updateAll(): Promise<void> {
-    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#update(this.#ids[index]!))
+    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#update(this.#ids.at(index)!))
   }
 
   /** A figure of `INFO`. */
@@ -44,7 +46,7 @@ export class RedisSubject implements Subject {
   }
 
   #pick(): string {
-    return this.#ids[Math.floor(Math.random() * this.#ids.length)]!
+    return this.#ids.at(Math.floor(Math.random() * this.#ids.length))!
   }
 
   async #get(id: string): Promise<SessionData> {

@@ -1,3 +1,4 @@
+/** Regions in processes of their own: alone, linked, or listening until they are told of each other. */
 import { join } from 'node:path'
 import type { ReplicaOptions } from '@sojourn/replica'
 import { Callee } from './calls.js'
@@ -9,7 +10,7 @@ const SECRET = 'a secret of the bench, known to all'
 const SESSION = { idleTimeout: IDLE_TIMEOUT_MS }
 
 /** Options that a suite sets beside where the region is and whom it knows. */
-export type RegionSettings = Pick<ReplicaOptions, 'limits' | 'fsync'>
+export type RegionSettings = Pick<ReplicaOptions, 'limits' | 'fsync' | 'purgeGrace' | 'session'>
 
 /** A region in a process of its own. */
 export class Region {
@@ -25,6 +26,20 @@ export class Region {
     return this.#options.location
   }
 
+  get name(): string {
+    return this.#options.region
+  }
+
+  /** Where it listens; 0 where it does not. */
+  get port(): number {
+    return this.#options.listen?.port ?? 0
+  }
+
+  /** The same region in a new process; the old one must have ended. */
+  anew(): Region {
+    return new Region(this.#options)
+  }
+
   /** As given, with what a suite wants otherwise. */
   options(settings: RegionSettings = {}): ReplicaOptions {
     return { ...this.#options, ...settings }
@@ -36,8 +51,19 @@ export class Region {
 }
 
 /** A region that has no peers. */
-export const lonelyRegion = (directory: string): Region =>
-  new Region({ region: 'alone', location: join(directory, 'alone') })
+export const lonelyRegion = (directory: string, session?: ReplicaOptions['session']): Region =>
+  new Region({ region: 'alone', location: join(directory, 'alone'), session: session ?? SESSION })
+
+/** A region that listens, and has no peers before `addPeer` names some. */
+export const listeningRegion = async (
+  directory: string,
+  region: string,
+  session?: ReplicaOptions['session'],
+): Promise<Region> => {
+  const [port] = await freePorts(1)
+  const listen = { port: port! }
+  return new Region({ region, location: join(directory, region), listen, secret: SECRET, session: session ?? SESSION })
+}
 
 /**
  * Regions that are linked, each with each. The first is the one that writes.

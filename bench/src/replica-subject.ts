@@ -1,5 +1,6 @@
 import type { SessionApi } from '@sojourn/core'
 import { IDLE_TIMEOUT_MS, lastPath, type SessionData, sessionData } from './session-data.js'
+import { numberedId, type SessionIds } from './session-ids.js'
 import { forEachOf, mixOf, type Subject } from './subject.js'
 
 const SEED_CONCURRENCY = 256
@@ -7,7 +8,7 @@ const SEED_CONCURRENCY = 256
 /** A replica, embedded in the process that uses it; or a client of one, which has the same API. */
 export class ReplicaSubject implements Subject {
   readonly #replica: SessionApi
-  #ids: readonly string[] = []
+  #ids: SessionIds = []
   #number = 0
 
   constructor(replica: SessionApi) {
@@ -23,24 +24,32 @@ export class ReplicaSubject implements Subject {
     return ids
   }
 
-  adopt(ids: readonly string[]): void {
+  /** Makes the sessions of some numbers, from one to before another; those are not picked from before they are adopted. */
+  async seedNumbers(from: number, to: number): Promise<void> {
+    await forEachOf(to - from, SEED_CONCURRENCY, (index) =>
+      this.#replica.create(sessionData(from + index), { id: numberedId(from + index) }),
+    )
+  }
+
+  adopt(ids: SessionIds): void {
     this.#ids = ids
   }
 
   async renewAll(): Promise<void> {
-    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#replica.touch(this.#ids[index]!))
+    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#replica.touch(this.#ids.at(index)!))
   }
 
   async updateAll(): Promise<void> {
-    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#update(this.#ids[index]!))
+    await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#update(this.#ids.at(index)!))
   }
 
   async readAll(): Promise<void> {
-    for (const id of this.#ids) if (!(await this.#replica.get(id))) throw new Error('a session is missing')
+    for (let index = 0; index < this.#ids.length; index++)
+      if (!(await this.#replica.get(this.#ids.at(index)!))) throw new Error('a session is missing')
   }
 
   #pick(): string {
-    return this.#ids[Math.floor(Math.random() * this.#ids.length)]!
+    return this.#ids.at(Math.floor(Math.random() * this.#ids.length))!
   }
 
   #update(id: string): Promise<unknown> {

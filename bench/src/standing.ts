@@ -1,27 +1,34 @@
+/** Waits until a replica, or its peers, hold what they are to hold. */
 import type { Replica } from '@sojourn/replica'
 import { type Memory, memoryNow, mostOf } from './process-figures.js'
 
 const PATIENCE_MS = 60_000
 const STEP_MS = 2
 
-const pause = () => new Promise((resolve) => setTimeout(resolve, STEP_MS))
-
 /** Polls, since what is waited for is a figure and not an event. Resolves with the time that it took. */
-const until = async (isSo: () => boolean, what: string): Promise<number> => {
+export const until = async (
+  isSo: () => boolean | Promise<boolean>,
+  what: string,
+  { stepMs = STEP_MS, patienceMs = PATIENCE_MS } = {},
+): Promise<number> => {
   const start = performance.now()
-  while (!isSo()) {
-    if (performance.now() - start > PATIENCE_MS) throw new Error(`${what}: not within ${PATIENCE_MS} ms`)
-    await pause()
+  while (!(await isSo())) {
+    if (performance.now() - start > patienceMs) throw new Error(`${what}: not within ${patienceMs} ms`)
+    await new Promise((resolve) => setTimeout(resolve, stepMs))
   }
   return performance.now() - start
 }
 
 /** Every peer is linked, and has acknowledged every commit of this region. */
-export const settled = (replica: Replica): Promise<number> =>
-  until(() => {
-    const links = Object.values(replica.status().links)
-    return links.every(({ state, behind }) => state === 'live' && behind === 0)
-  }, 'all peers in step')
+export const settled = (replica: Replica, patienceMs?: number): Promise<number> =>
+  until(
+    () => {
+      const links = Object.values(replica.status().links)
+      return links.every(({ state, behind }) => state === 'live' && behind === 0)
+    },
+    'all peers in step',
+    { patienceMs },
+  )
 
 /** The feed of a replica, and how far it goes. */
 export interface Position {
@@ -32,6 +39,29 @@ export interface Position {
 export const positionOf = (replica: Replica): Position => {
   const { replica: feed, head } = replica.status()
   return { feed, head }
+}
+
+/** This replica holds another's feed to where that ended. */
+export const holds = (replica: Replica, { feed, head }: Position, patienceMs?: number): Promise<number> =>
+  until(() => (replica.status().vector[feed] ?? 0) >= head, 'another feed', { patienceMs })
+
+/** What a session must read as: with this `lastPath`, or, where none is given, at all. */
+export interface Expected {
+  readonly id: string
+  readonly lastPath?: string | undefined
+}
+
+/** Every session reads as it must. One after the other: what was seen once stays so. */
+export const reads = async (replica: Replica, expected: readonly Expected[]): Promise<number> => {
+  let seen = 0
+  return until(async () => {
+    for (const { id, lastPath } of expected.slice(seen)) {
+      const session = await replica.get(id)
+      if (session === undefined || (lastPath !== undefined && session.data.lastPath !== lastPath)) return false
+      seen++
+    }
+    return true
+  }, 'what differed')
 }
 
 export interface CatchUp {

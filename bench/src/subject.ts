@@ -1,4 +1,6 @@
 /** What is measured, in each store alike. */
+import type { SessionIds } from './session-ids.js'
+
 export const OPERATIONS = ['get', 'touch', 'touchWritten', 'update', 'patch', 'increment', 'create', 'mix'] as const
 export type OperationName = (typeof OPERATIONS)[number]
 
@@ -7,7 +9,7 @@ export interface Subject {
   /** Makes sessions, and returns their ids. */
   seed(count: number): Promise<string[]>
   /** The operations pick a session at random from these. */
-  adopt(ids: readonly string[]): void
+  adopt(ids: SessionIds): void
   /** Touches every session once, so that the touches that follow find what they find in a store that is in use. */
   renewAll(): Promise<void>
   /** Changes one field of every session. */

@@ -1,4 +1,5 @@
-import type { Findings, RemoteRow, Row, RowName, Speed } from './findings.js'
+/** What the terminal shows: tables of rows, measures and verdicts. */
+import type { Findings, RemoteRow, Row, RowName, Scale, ScaleRow, Speed } from './findings.js'
 import { ratio, type Verdict } from './targets.js'
 
 const LABELS: { readonly [name in RowName]: string } = {
@@ -38,7 +39,18 @@ const align = (lines: readonly (readonly string[])[], leftColumns: number): stri
   )
 }
 
-const HEAD = ['operations/s', 'c', 'ioredis', 'one region', 'ratio', 'three regions', 'ratio', 'until all hold it']
+const SCALE_LABELS: { readonly [name in ScaleRow['name']]: string } = {
+  getHot: 'get, hot',
+  getCold: 'get, cold',
+  updateHot: 'update one field, hot',
+  update: 'update one field, all',
+  create: 'create',
+}
+
+const HEAD = [
+  ...['operations/s', 'c', 'ioredis', 'one region', 'ratio', 'three regions', 'ratio', 'until all hold it'],
+  ...['peak, ms: one', 'three'],
+]
 
 const rowLine = (row: Row): string[] => [
   LABELS[row.name],
@@ -49,6 +61,8 @@ const rowLine = (row: Row): string[] => [
   speed(row.linked),
   times(ratio(row, row.linked)),
   row.name.startsWith('get') || row.name === 'touch' ? '' : thousands(row.linkedUntilHeld),
+  row.alone.peakMs.toFixed(1),
+  row.linked.peakMs.toFixed(1),
 ]
 
 const REMOTE_HEAD = ['over the network, operations/s', 'c', 'ioredis', 'client', 'ratio', 'CPU, µs: ioredis', 'client']
@@ -63,29 +77,40 @@ const remoteLine = (row: RemoteRow): string[] => [
   row.remote.cpuUsPerOperation.toFixed(1),
 ]
 
+const scaleHead = ({ few, many }: Scale): string[] => [
+  ...[`operations/s`, 'c', `of ${thousands(few)}`, `of ${thousands(many)}`, 'cost'],
+  ...['CPU, µs: few', 'many', 'peak, ms: few', 'many'],
+]
+
+const scaleLine = ({ name, concurrency, few, many }: ScaleRow): string[] => [
+  SCALE_LABELS[name],
+  String(concurrency),
+  speed(few),
+  speed(many),
+  times(few.perSecond / many.perSecond),
+  ...[few, many].map(({ cpuUsPerOperation }) => cpuUsPerOperation.toFixed(1)),
+  ...[few, many].map(({ peakMs }) => peakMs.toFixed(1)),
+]
+
 const number = (value: number): string =>
   Math.abs(value) >= 100 ? thousands(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1)
 
-const verdictOf = ({ reached, measured, wanted, unit }: Verdict): string => {
-  if (reached === undefined || measured === undefined) return 'not measured'
-  if (reached) return 'reached'
-  const by = unit === '×' ? `${((1 - measured / wanted) * 100).toFixed(0)} %` : `${number(measured - wanted)} ms`
-  return `missed by ${by}`
+const amount = (value: number, unit: Verdict['unit']): string =>
+  unit === '×' ? times(value) : `${number(value)} ${unit}`
+
+const verdictLine = ({ target, measured, wanted, unit, reached }: Verdict): string[] => {
+  const bound = unit === '×' ? `≥ ${wanted}×` : `≤ ${thousands(wanted)} ${unit}`
+  const by = unit === '×' ? `${((1 - measured / wanted) * 100).toFixed(0)} %` : amount(measured - wanted, unit)
+  return [target, bound, amount(measured, unit), reached ? 'reached' : `missed by ${by}`]
 }
 
-const verdictLine = (verdict: Verdict): string[] => {
-  const { target, measured, wanted, unit } = verdict
-  const is = measured === undefined ? '–' : unit === '×' ? times(measured) : `${number(measured)} ms`
-  return [target, unit === '×' ? `≥ ${wanted}×` : `≤ ${thousands(wanted)} ms`, is, verdictOf(verdict)]
-}
-
-/** What the terminal shows. */
-export const render = ({ rows, remoteRows = [], measures }: Findings, verdicts: readonly Verdict[]): string => {
+export const render = ({ rows, remoteRows = [], scale, measures }: Findings, verdicts: readonly Verdict[]): string => {
   const order = Object.keys(LABELS)
   const sorted = [...rows].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   const blocks: string[][] = []
   if (sorted.length > 0) blocks.push(align([HEAD, ...sorted.map(rowLine)], 1))
   if (remoteRows.length > 0) blocks.push(align([REMOTE_HEAD, ...remoteRows.map(remoteLine)], 1))
+  if (scale) blocks.push(align([scaleHead(scale), ...scale.rows.map(scaleLine)], 1))
   if (measures.length > 0)
     blocks.push(
       align(
@@ -93,7 +118,6 @@ export const render = ({ rows, remoteRows = [], measures }: Findings, verdicts: 
         3,
       ),
     )
-  const judged = verdicts.filter(({ measured }) => measured !== undefined)
-  if (judged.length > 0) blocks.push(align([['target', '', 'measured', ''], ...judged.map(verdictLine)], 1))
+  if (verdicts.length > 0) blocks.push(align([['target', '', 'measured', ''], ...verdicts.map(verdictLine)], 1))
   return blocks.map((lines) => lines.join('\n')).join('\n\n')
 }

@@ -66,6 +66,7 @@ export const speedOf = (rounds: readonly QuietRound[]): Speed => ({
   rounds: rounds.map((round) => perSecond(round)),
   busyBefore: rounds.flatMap(({ busy }) => busy ?? []),
   cpuUsPerOperation: median(rounds.map(({ cpuMs, count }) => (cpuMs / count) * 1_000)),
+  peakMs: Math.max(...rounds.map(({ peakMs }) => peakMs)),
 })
 
 /** The stores take turns, round by round, so that what else the machine does falls on all alike. */

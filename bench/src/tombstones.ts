@@ -1,6 +1,6 @@
 /** What sessions that have ended cost for as long as they are remembered. */
 import { join } from 'node:path'
-import { compact } from './bytes.js'
+import { compact } from './disk.js'
 import type { Findings, Run } from './findings.js'
 import type { Memory } from './process-figures.js'
 import { endAll, lonelyRegion } from './regions.js'
