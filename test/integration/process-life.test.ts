@@ -56,7 +56,9 @@ describe.each(['module', 'commonjs'] as const)('a program with nothing else open
     const ran = await runScript(
       kind,
       { '@sojourn/express': ['SojournStore'] },
-      `const store = new SojournStore({ sessions: { get: () => new Promise(() => {}) }, timeout: 300 })
+      `const never = () => new Promise(() => {})
+      const calls = ['create', 'get', 'replace', 'touch', 'end']
+      const store = new SojournStore({ sessions: Object.fromEntries(calls.map((name) => [name, never])), timeout: 300 })
       await store.get('a').catch((error) => console.log(error.code))`,
     )
     expect(ran).toEqual({ ...SAID, stdout: 'TIMEOUT\n' })

@@ -89,7 +89,7 @@ describe('events', () => {
       location: await temporary(),
       ports: { storage: kept },
       purgeGrace: 50,
-      session: { maxLifetime: 400 },
+      session: { maxLifetime: 2_000 },
     }
     let eu = await open(options)
     const { id } = await eu.create({ a: 1 }, { id: 'again', idleTimeout: 50 })

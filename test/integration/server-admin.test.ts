@@ -201,6 +201,10 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   servers.link('us').heal()
   await servers.settled()
   await until(async () => (await scrape(server)).get('sojourn_sessions_expired_total{cause="idle"}'), 'the expiry')
+  await until(
+    async () => (await scrape(server)).get('sojourn_link_rtt_seconds{peer="us"}'),
+    'a heartbeat to be answered',
+  )
 
   const samples = await scrape(server)
   const readme = await readFile(join(ROOT, 'packages/server/README.md'), 'utf8')

@@ -28,7 +28,11 @@ it('[EXPR-10] options that a store cannot use are refused: which, and what to do
       'ttl',
       /ttl is no option of SojournStore: .*cookie\.maxAge.*there are sessions, counters, timeout, clock/,
     ],
-    [[{ sessions, conters: ['/a'] }], 'conters', /conters is no option of SojournStore; there are sessions, counters/],
+    [
+      [{ sessions, conters: ['/a'] }],
+      'conters',
+      /conters is no option of SojournStore: did you mean counters\?; there are sessions, counters/,
+    ],
     [[{ sessions, counters: '/views' }], 'counters', /an array of JSON pointers/],
     [[{ sessions, timeout: 'soon' }], 'timeout', /timeout is "soon"/],
     [[{ sessions, clock: Date }], 'clock', /a Clock/],

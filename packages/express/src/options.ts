@@ -3,6 +3,7 @@ import {
   type Clock,
   checkPointer,
   type Duration,
+  nearestName,
   parseDuration,
   type SessionApi,
   SojournError,
@@ -65,7 +66,8 @@ export const checkOptions = (given: unknown): StoreSettings => {
   if (isSessionApi(given)) return refuse('sessions', `SojournStore was given the replica itself; name it: ${USAGE}`)
   for (const name of Object.keys(given))
     if (!NAMES.includes(name)) {
-      const hint = ELSEWHERE.get(name)
+      const near = nearestName(name, NAMES)
+      const hint = ELSEWHERE.get(name) ?? (near && `did you mean ${near}?`)
       refuse(name, `${name} is no option of SojournStore${hint ? `: ${hint}` : ''}; there are ${NAMES.join(', ')}`)
     }
   const { sessions, counters = [], timeout, clock = systemClock } = given as SojournStoreOptions

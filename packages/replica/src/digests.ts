@@ -116,7 +116,7 @@ export class Digests {
   /** Compares all records with every peer in step, at once, and reads all of them. */
   async compareAll(): Promise<void> {
     for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.#scrub(slice)
-    for (const link of this.#options.links()) if (link.isLive) this.#sendAll(link, true)
+    for (const link of this.#options.links()) if (link.isLive && link.hasRoom) this.#sendAll(link, true)
   }
 
   #sendAll(link: Link, isSure: boolean): void {
@@ -124,11 +124,15 @@ export class Digests {
     link.send({ type: 'digest', bits: RANGE_BITS, above: 0, ranges: [], sums, isSure })
   }
 
-  /** A peer's sums: goes on where ours are others. @throws FRAME_INVALID */
+  /**
+   * A peer's sums: goes on where ours are others. A peer that has yet to read what it was sent is not answered: it compares again.
+   * @throws FRAME_INVALID
+   */
   received(link: Link, digest: Digest): void {
     const { store } = this.#options
     const { bits, above, ranges } = digest
     checkDigest(digest)
+    if (!link.hasRoom) return
     const ours = above === 0 ? store.index.rangeSums : store.index.sumsBelow(ranges, above, bits)
     const theirs = sumsOf(digest.sums)
     const children = 2 ** (bits - above)

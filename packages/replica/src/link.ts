@@ -211,7 +211,7 @@ export class Link {
 
   /** Resolves when the socket has room again, or the link is closed. Who asks on and on and does not read is not a peer. */
   async room(): Promise<void> {
-    while (!this.#hasRoom()) {
+    while (!this.hasRoom) {
       if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve))
       else {
         const what = `${MAX_WAITING} answers wait for a peer that does not read`
@@ -220,7 +220,8 @@ export class Link {
     }
   }
 
-  #hasRoom(): boolean {
+  /** Whether the socket has taken enough of what it was given. */
+  get hasRoom(): boolean {
     return this.#closed || this.#connection.bufferedBytes <= this.#host.limits.maxBufferedBytes
   }
 
@@ -346,7 +347,7 @@ export class Link {
   #sendHeartbeat(): void {
     const { store, knowledge } = this.#host
     // A socket that does not drain needs no heartbeats on top.
-    if (!this.#hasRoom()) return
+    if (!this.hasRoom) return
     this.#outbound.flushLeftOut()
     this.send({
       type: 'heartbeat',
@@ -378,7 +379,7 @@ export class Link {
 
   drained(): void {
     this.#outbound.pump()
-    if (this.#hasRoom()) this.#leaveWait()
+    if (this.hasRoom) this.#leaveWait()
   }
 
   #leaveWait(): void {

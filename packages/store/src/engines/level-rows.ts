@@ -3,6 +3,7 @@ import { statfsSync } from 'node:fs'
 import { type Row, type Rows, type RowWrite, SojournError } from '@sojourn/core'
 import { Level } from 'level'
 import { ONE_OWNER } from '../directory-lock.js'
+import { makeFilesPrivate } from '../private-directory.js'
 
 type Database = Level<Uint8Array, Uint8Array>
 
@@ -140,6 +141,7 @@ export class LevelRows implements Rows {
     const reopening = (async () => {
       await this.#level.close()
       this.#level = await open(this.#directory)
+      makeFilesPrivate(this.#directory)
       this.#isBroken = false
     })()
     this.#reopening = reopening
