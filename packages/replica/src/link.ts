@@ -379,7 +379,14 @@ export class Link {
 
   drained(): void {
     this.#outbound.pump()
-    if (this.hasRoom) this.#leaveWait()
+    this.#wakeOne()
+  }
+
+  /** One after the other, so that each sees what the one before has sent. */
+  #wakeOne(): void {
+    if (!this.hasRoom) return
+    this.#waiting.shift()?.()
+    if (this.#waiting.length > 0) this.#host.clock.soon(() => this.#wakeOne())
   }
 
   #leaveWait(): void {

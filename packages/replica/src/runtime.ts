@@ -17,6 +17,8 @@ import { WriteQuorum } from './write-quorum.js'
 /** How long a closing replica waits for links in step to take the tail. */
 const FAREWELL_MS = 1_000
 const FAREWELL_STEP_MS = 5
+/** Keys that cannot be read and are asked for together. */
+const HEALED_AT_A_TIME = 1_024
 
 /** The parts of an open replica, put together, and what passes between them. */
 export class Runtime {
@@ -42,6 +44,8 @@ export class Runtime {
   }
   /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
   readonly #healing = new Set<SessionKey>()
+  /** Those that were found in this turn, and are asked for together. */
+  #found: SessionKey[] = []
   /** Peers whose clock, or ours, was off when they were last not linked. */
   readonly #skewed = new Set<string>()
   #closing = false
@@ -155,7 +159,7 @@ export class Runtime {
       },
       replaced: (old, link) => {
         this.inquiries.replaced(old, link)
-        this.#askToHeal([link], [...this.#healing])
+        this.#askToHeal([link], this.#healing)
       },
       changed: (change) => this.#linkChanged(change),
     })
@@ -284,11 +288,17 @@ export class Runtime {
     this.#healing.add(key)
     this.totals.rotten++
     this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} cannot be read` })
-    this.#askToHeal(this.links, [key])
+    if (this.#found.push(key) > 1) return
+    this.settings.ports.clock.soon(() => {
+      this.#askToHeal(this.links, this.#found)
+      this.#found = []
+    })
   }
 
-  #askToHeal(links: Iterable<Link>, keys: readonly SessionKey[]): void {
-    if (keys.length > 0) for (const link of links) link.send({ type: 'want', keys })
+  /** Asks for so many at a time; where more is rotten, comparing digests brings the rest. */
+  #askToHeal(links: Iterable<Link>, keys: Iterable<SessionKey>): void {
+    const some = [...keys].slice(0, HEALED_AT_A_TIME)
+    if (some.length > 0) for (const link of links) if (link.hasRoom) link.send({ type: 'want', keys: some })
   }
 
   /** Commits that a region has not acknowledged, as far as is known while it is away. */
@@ -310,7 +320,7 @@ export class Runtime {
     if (change.state === 'behind') this.totals.catchUps++
     if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
-    if (link) this.#askToHeal([link], [...this.#healing])
+    if (link) this.#askToHeal([link], this.#healing)
     if (change.state === 'down') this.inquiries.lost(change.region)
     // Whoever closes the replica knows that its links go down.
     if (!this.#closing) this.events.emit('link', change)
