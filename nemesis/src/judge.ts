@@ -28,7 +28,8 @@ const BOUNDS = {
   maxCacheBytes: LIMITS.maxCacheBytes,
   // A frame is sent whole, so the last one may reach over the limit.
   maxBufferedBytes: LIMITS.maxBufferedBytes + LIMITS.maxFrameBytes,
-  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes,
+  // A turn's commits are admitted one by one; what peers send is bounded by what they may send unacknowledged.
+  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024 + 2 * LIMITS.maxUnackedBytes,
 }
 
 export type Round = Pick<

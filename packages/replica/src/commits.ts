@@ -127,7 +127,8 @@ export class Commits {
     })
     if ('refusal' in decided) throw decided.refusal
     const created = store.transact(newKey, () => decided) as Committed
-    const ended = store.transact(key, () => this.ending(key, entry?.record, now, 'rotated')) as Committed
+    const ending = this.ending(key, entry?.record, now, 'rotated')
+    const ended = store.transact(key, () => ending, { isAdmitted: true }) as Committed
     return { ...created, sequence: ended.sequence, done: ended.done, bytes: created.bytes + ended.bytes }
   }
 

@@ -95,6 +95,9 @@ export class Exchange {
     }
     if (refused > 0) this.#options.refused(region, refused)
     for (const one of taken) writes.add(this.#commit(one, region, origin, isCatchUp))
+    // A peer pauses when it is not told that enough of what it sent is held.
+    const room = store.room()
+    if (room) writes.add(room)
     return { writes: [...writes], wants: [...wants] }
   }
 
@@ -121,6 +124,7 @@ export class Exchange {
     }
     if (refused > 0) this.#options.refused(region, refused)
     await Promise.all(decoded.map(({ key }) => store.written(key)))
+    await store.room()
   }
 
   /**

@@ -312,8 +312,8 @@ const BOUNDS = {
   maxCacheBytes: LIMITS.maxCacheBytes,
   // A frame is sent whole, so the last one may reach over the limit.
   maxBufferedBytes: LIMITS.maxBufferedBytes + LIMITS.maxFrameBytes,
-  // A turn's commits are admitted one by one, and counted when they are appended.
-  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024,
+  // A turn's commits are admitted one by one; what peers send is bounded by what they may send unacknowledged.
+  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024 + 4 * LIMITS.maxUnackedBytes,
 }
 
 /** Automerge's changes in a frame, by their magic bytes, chunk type and length (Automerge binary format, "Chunks"). */

@@ -44,6 +44,8 @@ export class Checkpoint {
   #timer: Timer | undefined
   #retryMs = MIN_RETRY_MS
   #isWaiting = false
+  /** Those who wait for {@link room}. */
+  #roomless: (() => void)[] = []
   /** The journal is needed behind this entry. */
   #through: number
   #journalBytes: number
@@ -85,12 +87,26 @@ export class Checkpoint {
   /** @throws OVERLOADED, before anything is changed */
   admit(): void {
     const { maxUncheckpointedBytes } = this.#options.limits
-    if (this.#bytes < maxUncheckpointedBytes) return
+    if (this.#hasRoom) return
     throw new SojournError(
       'OVERLOADED',
       `${maxUncheckpointedBytes} bytes wait to be written to the rows (limits.maxUncheckpointedBytes)`,
       { limit: maxUncheckpointedBytes },
     )
+  }
+
+  get #hasRoom(): boolean {
+    return this.#bytes < this.#options.limits.maxUncheckpointedBytes
+  }
+
+  /** Resolves when less waits than may, or nothing more is taken; undefined where that is so. */
+  room(): Promise<void> | undefined {
+    if (this.#hasRoom || this.#closed) return undefined
+    return new Promise((resolve) => this.#roomless.push(resolve))
+  }
+
+  #giveRoom(): void {
+    if (this.#hasRoom || this.#closed) for (const resolve of this.#roomless.splice(0)) resolve()
   }
 
   /** A record changed, and the journal has it. */
@@ -123,6 +139,9 @@ export class Checkpoint {
       )
       .then(() => {
         this.#running = undefined
+        this.#giveRoom()
+        // What came meanwhile may be all that is taken until the next one.
+        if (this.#unchecked.size > 0) this.poll()
       })
   }
 
@@ -189,12 +208,14 @@ export class Checkpoint {
       this.#unchecked.delete(key)
       this.#bytes -= unchecked.bytes
     }
+    this.#giveRoom()
   }
 
   /** Brings all that is left to the rows. @throws STORE_FAILED, STORE_CORRUPT; then the journal has it */
   async close(): Promise<void> {
     this.#closed = true
     this.#timer?.cancel()
+    this.#giveRoom()
     await this.#running
     await this.run()
   }

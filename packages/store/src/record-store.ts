@@ -51,6 +51,8 @@ export interface TransactOptions {
   /** The item as it came from a peer. */
   readonly bytes?: Uint8Array | undefined
   readonly passing?: boolean
+  /** It belongs to a commit that was taken in this turn, and is taken with it. */
+  readonly isAdmitted?: boolean
   /** What was read in this very turn, and has not changed since. Default: it is read. */
   readonly reading?: Reading | undefined
   /** @throws what refuses a record of so many encoded bytes */
@@ -135,6 +137,8 @@ export class RecordStore {
       failed: (commits, error) => store?.refused(commits, error),
     })
     store = new RecordStore(options, parts)
+    // What was replayed may be all that there is room for.
+    parts.checkpoint.poll()
     return store
   }
 
@@ -216,13 +220,24 @@ export class RecordStore {
     options: TransactOptions = {},
   ): Committed | Promise<Committed> {
     if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
-    this.#parts.writer.admit()
-    this.#parts.checkpoint.admit()
+    if (!options.isAdmitted) this.#admit(options.source === undefined)
     const reading = options.reading ?? this.#reader.read(key, options.source === undefined, !options.passing)
     if (reading instanceof Promise) return reading.then(() => this.transact(key, decide, options))
     const decided = decide(reading)
     if ('refusal' in decided) throw decided.refusal
     return this.#commit(key, reading, decided, options)
+  }
+
+  /** What a peer sent is not refused for what the rows lack: it is acknowledged when there is {@link room}, and that bounds it. */
+  #admit(isLocal: boolean): void {
+    const { writer, checkpoint } = this.#parts
+    writer.admit()
+    if (isLocal) checkpoint.admit()
+  }
+
+  /** Resolves when the rows have so much of what changed that more may change; undefined where they have. */
+  room(): Promise<void> | undefined {
+    return this.#parts.checkpoint.room()
   }
 
   #commit(key: SessionKey, reading: Reading, decision: Decision, options: TransactOptions): Committed {
