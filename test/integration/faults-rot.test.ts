@@ -243,7 +243,7 @@ describe('a rotten record', () => {
 describe('a lot of rot', () => {
   test('[ROT-2] more is lost than a link may buffer: digests mend it all the same', async () => {
     const limits = { maxBufferedBytes: 64 * 1024, maxFrameBytes: 256 * 1024, maxRecordBytes: 128 * 1024 }
-    await using regions = await openRegions(['a', 'b'], { disk: true, limits })
+    await using regions = await openRegions(['a', 'b'], { disk: true, limits, links: { timeout: '10s' } })
     const pad = 'x'.repeat(4_000)
     await Promise.all(Array.from({ length: 1_500 }, (_, n) => regions.b.create({ n, pad })))
     await regions.settled()
