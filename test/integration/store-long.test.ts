@@ -94,9 +94,8 @@ const bytesIn = async (directory: string): Promise<number> => {
   return bytes
 }
 
-const TITLE = `[STORE-5] ${WRITES.toLocaleString('en')} writes beside backups, listings, catch-ups and checkpoints`
 test(
-  `${TITLE}: every record is at its last acknowledged state, and nothing is left when all is purged`,
+  `[STORE-5] ${WRITES} writes beside backups, listings, catch-ups and checkpoints: every record is at its last acknowledged state`,
   async () => {
     await using regions = await openRegions(['a', 'b'], {
       disk: true,
