@@ -1,4 +1,4 @@
-import type { Edit } from '@sojourn/core'
+import type { Edit, Row } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'
@@ -209,6 +209,31 @@ describe('[STORE-4] a store that is opened again', () => {
       ),
       { numRuns: runs(40) },
     )
+  })
+
+  test('from a copy, claims what was held when the copy was begun', async () => {
+    const given = { fsync: 'everysec', limits: {}, appendMs: 0, isRemote: false } as const
+    const world = new StoreWorld({ ...given, seed: 1 })
+    await world.open()
+    for (let n = 0; n < 600; n++) await world.create(keyOf(n), 10)
+    await world.time.advance(10)
+    const { committed, actor } = world.store
+    const rows: Row[][] = []
+    const copying = world.store.rows()[Symbol.asyncIterator]()
+    for (;;) {
+      const step = (await world.settled(copying.next()))!
+      if (step.done) break
+      rows.push([...step.value])
+      for (let n = 0; n < 600; n += 7) await world.change(keyOf(n), [{ kind: 'increment', path: '/n', by: 1 }])
+    }
+    const copy = new StoreWorld({ ...given, seed: 2 })
+    await copy.fill(rows)
+    await copy.open()
+    const { recovered, lineage } = copy.store
+    expect(recovered.heldThrough).toBe(committed)
+    expect(recovered.head).toBeGreaterThan(committed)
+    expect(lineage).toEqual([{ feed: actor, through: committed }])
+    expect(copy.store.counts.sessions).toBe(600)
   })
 
   test('takes a row that is older than the index says for a corrupt one', async () => {

@@ -6,6 +6,7 @@ import type {
   Fold,
   Journal,
   Limits,
+  Row,
   SessionKey,
   SessionRecord,
   StorageEngine,
@@ -33,7 +34,7 @@ import {
   touchSession,
   versionHash,
 } from '@sojourn/core'
-import { type Commit, type Committed, type Fsync, type Reading, RecordStore } from '@sojourn/store'
+import { type Commit, type Committed, type Fsync, fillStore, type Reading, RecordStore } from '@sojourn/store'
 import { expect } from 'vitest'
 // Not doors of their packages: who writes which record, and the parts of simulated machines.
 import { Actors } from '../../packages/replica/src/actors.js'
@@ -151,11 +152,22 @@ export class StoreWorld {
     return outcome?.value
   }
 
+  #newProcess(): Process {
+    const machine = { name: 'a', clock: this.#clock, disk: this.disk, time: this.time, network: this.#network }
+    this.#process = new Process(machine, this.#random.fork(`process ${++this.#incarnations}`))
+    return this.#process
+  }
+
+  /** Fills the place of the store, which must be empty, with a copy of another one. */
+  async fill(rows: readonly (readonly Row[])[]): Promise<void> {
+    const process = this.#newProcess()
+    await this.settled(fillStore(process.ports.storage, '/', streamed(rows)))
+    process.kill(true)
+  }
+
   /** Opens the store in a new process; false where that dies meanwhile. */
   async open(fuse?: number): Promise<boolean> {
-    const machine = { name: 'a', clock: this.#clock, disk: this.disk, time: this.time, network: this.#network }
-    const process = new Process(machine, this.#random.fork(`process ${++this.#incarnations}`))
-    this.#process = process
+    const process = this.#newProcess()
     if (fuse !== undefined) process.dieAfter(fuse, () => process.kill(true))
     this.reported.length = 0
     this.#unreadable.clear()
@@ -536,6 +548,10 @@ export class StoreWorld {
       feed.filter(({ key }) => readings.get(key)?.state === 'held').map(({ key, sequence }) => ({ key, sequence })),
     ).toEqual(bySequence.map(({ key, sequence }) => ({ key, sequence })))
   }
+}
+
+const streamed = async function* <T>(list: readonly T[]): AsyncIterable<T> {
+  yield* list
 }
 
 const newRecord = (now: number): LiveRecord => ({

@@ -1,5 +1,7 @@
 /** Rows in LevelDB, which is opened anew where it cannot go on: after corruption, and after a disk that was full. */
-import { statfsSync } from 'node:fs'
+import { closeSync, fdatasync, openSync, readdirSync, statfsSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { type Row, type Rows, type RowWrite, SojournError } from '@sojourn/core'
 import { Level } from 'level'
 import { ONE_OWNER } from '../directory-lock.js'
@@ -46,6 +48,31 @@ const openLevel = async (directory: string): Promise<Database> => {
 const repairLevel = async (directory: string): Promise<Database> => {
   await (Level as unknown as { repair(location: string): Promise<void> }).repair(directory)
   return openLevel(directory)
+}
+
+const syncData = promisify(fdatasync)
+
+/**
+ * LevelDB syncs the log that it writes to. When that was begun, the one before was ended without a sync, and what it holds is not in a table
+ * for a while: a loss of power would leave the row that waited for the disk, and take rows that were written before it.
+ */
+const syncLogs = async (directory: string): Promise<void> => {
+  for (const name of readdirSync(directory)) {
+    if (!name.endsWith('.log')) continue
+    let file: number
+    try {
+      file = openSync(join(directory, name), 'r+')
+    } catch (error) {
+      // It is in a table by now.
+      if (codeOf(error) === 'ENOENT') continue
+      throw error
+    }
+    try {
+      await syncData(file)
+    } finally {
+      closeSync(file)
+    }
+  }
 }
 
 export class LevelRows implements Rows {
@@ -118,6 +145,7 @@ export class LevelRows implements Rows {
   }
 
   async #write(writes: readonly RowWrite[], sync: boolean): Promise<void> {
+    if (sync) await syncLogs(this.#directory)
     // A chained batch costs a quarter of an array: level copies and inspects every operation of those.
     const batch = this.#level.batch()
     for (const write of writes) {
