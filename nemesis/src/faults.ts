@@ -165,11 +165,9 @@ export class Faults {
   }
 
   async #fill({ ms }: FaultStep, region: Region, left: number): Promise<void> {
-    region.isFull = true
-    region.directory.fill(left)
+    region.fill(left)
     await this.#pause(ms)
-    region.directory.free()
-    region.isFull = false
+    region.free()
     // It may have ended for want of space, and is being started again.
     if (!region.isBusy && region.server.state !== 'ready') await region.server.start(this.#healing.signal)
   }

@@ -8,6 +8,9 @@ import type { Wires } from './wires.js'
 
 /** One region of a run: a process, its directory, its clock. */
 
+/** How long after there is space again a process may still end because there was none, milliseconds. */
+const FREED_MS = 3_000
+
 export interface RegionHost {
   readonly wires: () => Wires
   readonly settings: (region: RegionName) => Settings
@@ -23,8 +26,8 @@ export class Region {
   readonly server: Server
   /** Somebody is stopping, killing or starting it. */
   isBusy = false
-  /** No byte is free under it. */
-  isFull = false
+  #isFull = false
+  #freedAt = Number.NEGATIVE_INFINITY
 
   constructor(name: RegionName, home: string, faketime: string | undefined, host: RegionHost) {
     for (const folder of ['stores', 'clocks', 'logs']) mkdirSync(join(home, folder), { recursive: true })
@@ -46,7 +49,23 @@ export class Region {
       env: () => ({ ...this.clock.env, ...host.bugEnv }),
       opened: () => host.opened(this),
       complain: host.complain,
-      mayEnd: () => this.isFull,
+      mayEnd: () => this.isFull || performance.now() - this.#freedAt < FREED_MS,
     })
+  }
+
+  /** No byte is free under it. */
+  get isFull(): boolean {
+    return this.#isFull
+  }
+
+  fill(left: number): void {
+    this.#isFull = true
+    this.directory.fill(left)
+  }
+
+  free(): void {
+    this.directory.free()
+    this.#isFull = false
+    this.#freedAt = performance.now()
   }
 }
