@@ -69,6 +69,8 @@ export class Server {
   /** Whether it should run: then it is started again when it has ended by itself. */
   #isWanted = false
   #isEnding = false
+  /** It was started where it may have to end again by itself. */
+  #mayEnd = false
   #onChange = new Set<() => void>()
 
   constructor(region: RegionName, logPath: string, host: ServerHost) {
@@ -161,6 +163,7 @@ export class Server {
     })
     this.#child = child
     this.#isEnding = false
+    this.#mayEnd = this.#host.mayEnd()
     this.#starts++
     this.#state = 'starting'
     this.#log.write(`=== process ${child.pid}, start ${this.#starts}: ${flags.join(' ')}\n`)
@@ -208,7 +211,7 @@ export class Server {
   }
 
   #judgeEnd(code: number | null, signal: NodeJS.Signals | null): void {
-    const mayEnd = this.#host.mayEnd()
+    const mayEnd = this.#mayEnd || this.#host.mayEnd()
     const how = signal ?? `exit code ${code}`
     const isClean = code === null || CLEAN_EXITS.includes(code) || (code === STORE_EXIT && mayEnd)
     if (this.#isEnding && !isClean) this.#host.complain(`${this.region} ended with ${how} when it was asked to end`)
