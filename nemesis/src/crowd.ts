@@ -55,6 +55,11 @@ export class Crowd {
     return this.#users
   }
 
+  /** Calls that were asked again, because their connection had ended. */
+  get repeated(): number {
+    return [...this.#clients.values()].reduce((sum, client) => sum + client.status().totals.repeated, 0)
+  }
+
   /** A new round: nobody remembers what was before. */
   begin(): void {
     this.#users = this.#newUsers()

@@ -62,6 +62,7 @@ export const showTotals = ({ totals, missing, lateMs }: Run): string => {
     `| operations of clients | ${thousands(operations)} |`,
     ...sorted(totals.outcomes).map(([outcome, count]) => `| – ${WORDS[outcome] ?? outcome} | ${thousands(count)} |`),
     ...sorted(totals.codes).map(([code, count]) => `| – of them \`${code}\` | ${thousands(count)} |`),
+    `| calls that clients asked again after a connection had ended | ${thousands(totals.repeated)} |`,
     `| processes started | ${thousands(totals.starts)} |`,
     `| faults | ${thousands(faults)} |`,
     ...FAULTS.map((fault) => `| – ${fault} | ${missing.has(fault) ? 'skipped' : (totals.injected.get(fault) ?? 0)} |`),

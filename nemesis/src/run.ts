@@ -37,6 +37,8 @@ export interface RunOptions {
 export interface Totals extends Tally {
   rounds: number
   sessions: number
+  /** Calls that clients asked again. */
+  repeated: number
   starts: number
   /** By outcome, and the codes of those that failed. */
   readonly outcomes: Map<string, number>
@@ -84,6 +86,7 @@ export class Run {
   readonly totals: Totals = {
     rounds: 0,
     sessions: 0,
+    repeated: 0,
     starts: 0,
     outcomes: new Map(),
     codes: new Map(),
@@ -267,6 +270,7 @@ export class Run {
     const { operations, sessions } = crowd.users
     this.totals.rounds++
     this.totals.sessions += sessions.length
+    this.totals.repeated = crowd.repeated
     this.totals.settleMs = Math.max(this.totals.settleMs, settled.ms)
     for (const { outcome, code } of operations) {
       count(this.totals.outcomes, outcome)

@@ -175,11 +175,11 @@ const drawDetails = (random: Prng, fault: FaultKind, region: RegionName): Partia
   }
 }
 
-/** One region alone, a pair, one direction only, everybody, or the users of a region. */
+/** One region alone, a pair, one direction only, everybody, or the users of a region: mostly what they are answered. */
 const drawWays = (random: Prng, region: RegionName): string[] => {
   const others = REGIONS.filter((name) => name !== region)
   const other = random.pick(others)
-  switch (random.weighted({ alone: 3, pair: 2, direction: 3, all: 1, users: 2, fromUsers: 1, toUsers: 1 })) {
+  switch (random.weighted({ alone: 3, pair: 2, direction: 3, all: 1, users: 2, fromUsers: 1, toUsers: 3 })) {
     case 'alone':
       return bothWays(others.map((name) => `${region}>${name}`))
     case 'pair':

@@ -21,6 +21,8 @@ const END_MS = 20_000
 const RESTART_MS = 500
 /** As `sojourn serve --help` says: done, or what was in flight was cut. */
 const CLEAN_EXITS = [0, 6]
+/** The store could not be opened, or not be closed, where its disk is full. */
+const STORE_EXIT = 3
 /** What a region may not say of another one that runs the same code: its bytes were in order, and it is a member. */
 const FORGED = [
   'FRAME_INVALID',
@@ -67,7 +69,7 @@ export class Server {
   /** Whether it should run: then it is started again when it has ended by itself. */
   #isWanted = false
   #isEnding = false
-  /** Whether the process was started where it may have to end by itself: that may be over by the time that it has. */
+  /** It was started where it may have to end again by itself. */
   #mayEnd = false
   #onChange = new Set<() => void>()
 
@@ -162,6 +164,7 @@ export class Server {
     })
     this.#child = child
     this.#isEnding = false
+    this.#mayEnd = this.#host.mayEnd()
     this.#starts++
     this.#state = 'starting'
     this.#log.write(`=== process ${child.pid}, start ${this.#starts}: ${flags.join(' ')}\n`)
@@ -200,20 +203,20 @@ export class Server {
     if (child !== this.#child) return
     this.#child = undefined
     if (this.#state !== 'down') this.#gone()
-    const how = signal ?? `exit code ${code}`
-    if (
-      this.#isEnding
-        ? code !== null && !CLEAN_EXITS.includes(code)
-        : this.#isWanted && !this.#mayEnd && !this.#host.mayEnd()
-    )
-      this.#host.complain(
-        `${this.region} ended with ${how}${this.#isEnding ? ' when it was asked to end' : ' by itself'}`,
-      )
+    this.#judgeEnd(code, signal)
     this.#changed()
     if (this.#isWanted)
       void pause(RESTART_MS).then(() => {
         if (this.#isWanted && this.#child === undefined) this.#spawn()
       })
+  }
+
+  #judgeEnd(code: number | null, signal: NodeJS.Signals | null): void {
+    const mayEnd = this.#mayEnd || this.#host.mayEnd()
+    const how = signal ?? `exit code ${code}`
+    const isClean = code === null || CLEAN_EXITS.includes(code) || (code === STORE_EXIT && mayEnd)
+    if (this.#isEnding && !isClean) this.#host.complain(`${this.region} ended with ${how} when it was asked to end`)
+    if (this.#isWanted && !mayEnd) this.#host.complain(`${this.region} ended with ${how} by itself`)
   }
 
   #changed(): void {

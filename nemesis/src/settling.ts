@@ -108,8 +108,9 @@ const stateOf = async (region: Region, { crowd, archive, watch }: Settling): Pro
     for await (const { key, data, createdAt, expiresAt } of client.sessions())
       byKey.set(key, { data: data as SessionData, createdAt, expiresAt })
     status = (await watch.status(region))!
-    // What falls due in between is on its way out of the disk.
-    if (status.pending.commits === 0 || tries === MAX_LISTINGS) break
+    // What falls due in between is on its way out of the disk, and was listed, or counted, or both.
+    const isAtRest = status.pending.commits === 0 && status.sessions === byKey.size
+    if (isAtRest || tries === MAX_LISTINGS) break
     await pause(STEP_MS)
   }
   const { sessions, expired, tombstones, pending, cache } = status

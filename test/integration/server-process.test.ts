@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
@@ -150,6 +151,27 @@ describe('[SRV-2] a signal', () => {
     await client.close()
     await waiting
   })
+
+  it.skipIf(spawnSync('prlimit', ['--version']).error !== undefined)(
+    'that finds a disk which takes nothing any more is no bug, and what was acknowledged is there afterwards',
+    async () => {
+      const data = await directory()
+      const server = await start(data)
+      const client = await connectTo(server)
+      const { id } = await client.create({ user: 'ada' })
+      // From now on files do not grow.
+      spawnSync('prlimit', ['--pid', String(server.pid), '--fsize=1'])
+      await expect(client.create({ user: 'bob' })).rejects.toMatchObject({ code: 'STORE_FAILED' })
+      server.kill('SIGTERM')
+      const { code, stdout } = await server.ended
+      await client.close()
+      expect(stdout).not.toContain('"unexpected"')
+      expect([0, 3]).toContain(code)
+      const again = await connectTo(await start(data))
+      expect((await again.get(id))!.data).toEqual({ user: 'ada' })
+      await again.close()
+    },
+  )
 
   it('that takes longer than shutdownTimeout cuts what is in flight, and ends with 6', async () => {
     const data = await directory()

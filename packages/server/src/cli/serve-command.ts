@@ -49,7 +49,7 @@ Signals:
 Exit codes:
   0    stopped as asked
   2    settings or arguments are wrong
-  3    the store could not be opened: it is in use, damaged, or of another version
+  3    the store could not be opened: it is in use, damaged, or of another version; or not be closed: its disk is full
   4    an address could not be listened on
   6    the stop took longer than shutdownTimeout, and what was in flight was cut
   70   a bug
@@ -109,8 +109,14 @@ const run = async (input: Parameters<typeof loadConfig>[0]): Promise<void> => {
 
   let asked = false
   let running: Running | undefined
+  const notStopped = (error: unknown): never => {
+    // A disk that is full, say: what was acknowledged is on it, what the store notes at its end is not.
+    if (!isSojournError(error)) return bug(error)
+    log.fatal({ why: error.message }, 'cannot close the store')
+    return leave(exitOf(error))
+  }
   const stop = (): void => {
-    void running?.stop().then((outcome) => leave(outcome === 'cut' ? EXIT.cut : EXIT.ok), bug)
+    void running?.stop().then((outcome) => leave(outcome === 'cut' ? EXIT.cut : EXIT.ok), notStopped)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
