@@ -338,14 +338,17 @@ export class Faults {
     for (const region of this.#options.regions.values()) {
       if (region === about) continue
       at += 500
-      this.#later(at, () => {
+      const tell = () => {
+        // It opens with the members that there were; it is told when there is somebody to tell.
+        if (region.state === 'opening') return this.#later(200, tell)
         if (whileRunning && region.replica && !region.process?.isPaused) {
           region.changeMembers()
           return
         }
         if (region.state === 'open') region.stop()
         this.#later(300, () => this.#start(region))
-      })
+      }
+      this.#later(at, tell)
     }
   }
 }

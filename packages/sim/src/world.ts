@@ -187,7 +187,8 @@ export class World {
       for (const other of members) {
         if (one === other) continue
         const [mine, theirs] = [one.replica!.status(), other.replica!.status()]
-        const link = mine.links[other.name]!
+        const link = mine.links[other.name]
+        if (link === undefined) return `${one.name} does not know ${other.name}`
         if (link.state !== 'live') return `the link from ${one.name} to ${other.name} is ${link.state}`
         if (link.behind > 0) return `${one.name} owes ${other.name} ${link.behind} commits`
         const held = theirs.vector[mine.replica] ?? 0
