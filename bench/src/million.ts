@@ -41,7 +41,7 @@ const opened = async (
 }
 
 const openingMeasures = (names: readonly [string, string], { ms, memory }: { ms: number; memory: Memory }) => {
-  const detail = `heap ${megabytes(memory.heap).toFixed(0)} and buffers ${megabytes(memory.external).toFixed(0)} MB, right after it was opened`
+  const detail = `heap ${megabytes(memory.heap).toFixed(0)}, buffers ${megabytes(memory.external).toFixed(0)}, mapped files ${megabytes(memory.mapped).toFixed(0)} MB, right after it was opened`
   return [
     { name: names[0], value: ms, unit: 'ms' },
     { name: names[1], value: megabytes(memory.rss), unit: 'MB', detail },

@@ -121,7 +121,7 @@ export const MESSAGES: readonly Message[] = [
   { type: 'tell', request: 1, what: 'none', record: undefined },
   { type: 'want', keys: [sessionKey(ID)] },
   { type: 'records', records: [], absent: [] },
-  { type: 'digest', bits: 14, above: 10, ranges: [], sums: new Uint8Array(0), isSure: false },
+  { type: 'digest', bits: 13, above: 10, ranges: [], sums: new Uint8Array(0), isSure: false },
   { type: 'versions', bits: 10, ranges: [], versions: [] },
 ]
 

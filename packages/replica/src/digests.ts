@@ -9,10 +9,10 @@ import type { Link } from './link.js'
 /** Keys are listed, and compared from outside, in slices by their first byte. */
 export const SLICES = 256
 
-/** Each comparison goes on in the sixteen ranges below each one that differs, */
-const STEP_BITS = 4
+/** Each comparison goes on in the eight ranges below each one that differs: wider steps send more sums, and longer lists at the end, */
+const STEP_BITS = 3
 /** at most down to ranges of so many bits, */
-const MAX_BITS = RANGE_BITS + 2 * STEP_BITS
+const MAX_BITS = RANGE_BITS + 3 * STEP_BITS
 /** or to ranges of so few records, which are listed. */
 const FEW_RECORDS = 8
 /** A message is answered by one, of so many ranges or records at most: what is left out differs still in the next comparison. */
