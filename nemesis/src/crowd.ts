@@ -144,10 +144,13 @@ export class Crowd {
     await this.#users.perform({ ...step, timeoutMs: 4_000 }, door)
   }
 
+  /** A region that has just started, and hears nobody but the one whose clock is wrong, cannot know which of the two it is ([CLOCK-1]). */
+  readonly #isAnyClockWrong = (): boolean => REGIONS.some((name) => this.#region(name).clock.isWrong)
+
   #settledDoor(name: RegionName, api: Client): Door {
     const { server, clock } = this.#region(name)
     const { incarnation } = server
-    return doorTo(name, incarnation, api, clock, () => server.incarnation === incarnation)
+    return doorTo(name, incarnation, api, clock, this.#isAnyClockWrong, () => server.incarnation === incarnation)
   }
 
   #roamingDoor(api: Client): Door | undefined {
@@ -155,7 +158,7 @@ export class Crowd {
     if (name === undefined) return undefined
     const { server, clock } = this.#region(name)
     const { incarnation } = server
-    return doorTo(name, incarnation, api, clock, () => {
+    return doorTo(name, incarnation, api, clock, this.#isAnyClockWrong, () => {
       const now = api.status()
       // Else it may have been asked somewhere else, too.
       const isSame = now.region === name && now.totals.connections === totals.connections
@@ -177,6 +180,7 @@ const doorTo = (
   incarnation: number,
   api: Client,
   clock: Region['clock'],
+  isClockWrong: () => boolean,
   vouches: () => boolean,
 ): Door => ({
   region,
@@ -186,7 +190,7 @@ const doorTo = (
     return clock.span
   },
   get hasWrongClock() {
-    return clock.isWrong
+    return isClockWrong()
   },
   api,
   vouches,

@@ -65,6 +65,8 @@ export class Disk {
   #underWay: { readonly take: () => void }[] = []
   #readyAt = 0
   #lockedBy: Host | undefined
+  /** Whoever had it when another owner appended: an append of its own must be refused from then on. */
+  #intruded: Host | undefined
   #copy:
     | { readonly rows: RowMap; readonly journal: Appended[]; readonly dropped: number; readonly at: number }
     | undefined
@@ -139,6 +141,7 @@ export class Disk {
     }
     const take = () => {
       check()
+      if (this.#intruded === host) throw new Error('it went on behind what another owner has appended')
       this.totals.appends++
       this.#journal.push({ bytes, at: this.#time.now })
     }
@@ -291,6 +294,7 @@ export class Disk {
 
   /** Another owner appends to the journal. */
   intrude(): void {
+    this.#intruded = this.#lockedBy
     this.#journal.push({ bytes: NOTHING_ENTRY, at: this.#time.now })
   }
 

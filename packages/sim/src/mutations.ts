@@ -251,14 +251,6 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'trust-an-older-row',
-    'a row that is older than the index says is taken for the record',
-    'store/dist/record-reader.js',
-    'row.sequence === this.#options.index.sequenceOf(key)',
-    'row',
-    600,
-  ),
-  mutation(
     'replay-nothing',
     'what the rows lack is not replayed from the journal',
     'store/dist/recovery.js',
