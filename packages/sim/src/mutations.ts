@@ -52,14 +52,6 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'no-restart-after-a-lost-link',
-    'nobody asks again for what was left out because of a link that is gone',
-    'replica/dist/links.js',
-    'other.linksChanged(true);',
-    ';',
-    400,
-  ),
-  mutation(
     'reuse-an-actor',
     'an opening goes on under the feed and the actor of the one before',
     'store/dist/store-parts.js',
@@ -257,13 +249,5 @@ export const MUTATIONS: readonly Mutation[] = [
     'await recovery.replay();',
     ';',
     50,
-  ),
-  mutation(
-    'count-a-record-twice-in-the-sums',
-    'the sum of a range keeps the version that a record had before',
-    'store/dist/index/session-index.js',
-    'this.#sums.subtract(',
-    'void (',
-    600,
   ),
 ]
