@@ -25,6 +25,7 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [6821, 'a new count forgot what was on its way to the disk'],
   [6880, 'a peer that sent many small stretches was cut off again and again'],
   [7369, 'a stretch that left out many entries filled the queue by itself'],
+  [9528, 'a replica that was closed while its disk stalled reported that it was closed'],
   [3450, 'what a stretch vouched for bore out what it had left out'],
 ]
 

@@ -234,6 +234,8 @@ export class Runtime {
   }
 
   failed(error: unknown): void {
+    // What was under way when it was closed.
+    if (this.#closing && isSojournError(error, 'REPLICA_CLOSED')) return
     const code = isSojournError(error) ? error.code : 'STORE_FAILED'
     this.events.emit('fault', { code, message: error instanceof Error ? error.message : String(error) })
   }
