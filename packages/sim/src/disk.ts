@@ -88,6 +88,7 @@ export class Disk {
       open: async (location) => {
         if (this.#lockedBy) throw new SojournError('STORE_LOCKED', location)
         this.#lockedBy = host
+        this.#intruded = undefined
         return this.#storage(host)
       },
     }

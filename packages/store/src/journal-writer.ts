@@ -184,9 +184,8 @@ export class JournalWriter<C extends JournalCommit> {
     } else batch.resolve()
   }
 
-  /** What was computed on top of a failed commit fails with it. */
+  /** What was computed on top of a failed commit fails with it. The head stays: whatever stands behind it now is not ours. */
   #fail(batch: Batch<C>, error: unknown): void {
-    this.#head = this.#options.journal.head
     if (error instanceof SojournError && error.code === 'STORE_FENCED') this.#fenced = error
     const batches = this.#next ? [batch, this.#next] : [batch]
     this.#next = undefined
