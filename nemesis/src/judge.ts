@@ -1,5 +1,5 @@
-import { CHECKERS, type FinalState, type History, LIMITS, type Operation, type Violation } from '@sojourn/sim'
-import { MAX_LIFETIME_MS, PURGE_GRACE_MS } from './schedule.js'
+import { boundsOf, CHECKERS, type FinalState, type History, type Operation, type Violation } from '@sojourn/sim'
+import { MAX_LIFETIME_MS, PURGE_GRACE_MS, REGIONS } from './schedule.js'
 
 /** Holds what happened in a round against the rules, by the simulator's checkers. */
 
@@ -19,18 +19,6 @@ const EXPECTED_CODES: ReadonlySet<string> = new Set([
   'UNAVAILABLE',
   'REPLICA_CLOSED',
 ])
-
-/** Bounds of every world, by the limits that servers are given. */
-const BOUNDS = {
-  maxPendingCommits: LIMITS.maxPendingCommits,
-  maxRecentBytes: LIMITS.maxRecentBytes,
-  maxCacheEntries: 1_000,
-  maxCacheBytes: LIMITS.maxCacheBytes,
-  // A frame is sent whole, so the last one may reach over the limit.
-  maxBufferedBytes: LIMITS.maxBufferedBytes + LIMITS.maxFrameBytes,
-  // A turn's commits are admitted one by one; what peers send is bounded by what they may send unacknowledged.
-  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024 + 2 * LIMITS.maxUnackedBytes,
-}
 
 export type Round = Pick<
   History,
@@ -54,7 +42,7 @@ export const judge = ({ filled, ...round }: Round): Violation[] => {
     ...round,
     changes: [],
     afterwards: undefined,
-    bounds: BOUNDS,
+    bounds: boundsOf(REGIONS.length - 1),
     usualDelayMs: USUAL_DELAY_MS,
     maxClockErrorMs: MAX_CLOCK_ERROR_MS,
     purgeGraceMs: PURGE_GRACE_MS,

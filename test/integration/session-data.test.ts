@@ -196,6 +196,15 @@ describe('data', () => {
     expect(await us.end(moved.id)).toBe(true)
   })
 
+  it('[API-1] a rotation is taken whole, or not at all, where one commit may wait', async () => {
+    const eu = await open({ limits: { maxPendingCommits: 1 } })
+    const { id } = await eu.create({ a: 1 })
+    const next = await eu.rotate(id)
+    expect(await all(eu)).toMatchObject([{ data: { a: 1 } }])
+    expect(await eu.get(id)).toBeUndefined()
+    expect((await eu.get(next.id))?.data).toEqual({ a: 1 })
+  })
+
   it('[API-1] nesting is bounded', async () => {
     const eu = await open({ limits: { maxDepth: 3 } })
     const { id } = await eu.create({ a: { b: { c: 1 } } })

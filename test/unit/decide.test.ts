@@ -172,7 +172,7 @@ describe('ending', () => {
   })
 })
 
-test('[ROT-1] a rotation keeps the limit and the idle timeout, and has the data that it is given', () => {
+test('[API-1] a rotation keeps the limit and the idle timeout, and has the data that it is given', () => {
   const now = T + 10 * MINUTE
   const { next, event } = decided(rotateSession(created(), now, { edits: () => [set('/role', 'admin')], writer }))
   expect(event).toEqual({ name: 'created' })

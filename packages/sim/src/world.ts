@@ -265,7 +265,7 @@ export class World {
       samples: this.#samples,
       changes: [...this.#changes.values()],
       complaints: this.#complaints,
-      bounds: BOUNDS,
+      bounds: boundsOf(this.regions.size - 1),
       usualDelayMs: Math.max(
         ...Object.values(this.plan.wires).map(({ latencyMs, jitterMs }) => latencyMs + 5 * jitterMs),
         ...Object.values(this.plan.disks).map(({ writeMs, syncMs }) => writeMs + syncMs),
@@ -306,7 +306,8 @@ export const LIMITS = {
   maxFrameBytes: 256 * 1024,
 } as const satisfies RegionOptions['limits']
 
-const BOUNDS = {
+/** What regions with so many peers may hold at any moment, by those limits. */
+export const boundsOf = (peers: number): History['bounds'] => ({
   maxPendingCommits: LIMITS.maxPendingCommits,
   maxRecentBytes: LIMITS.maxRecentBytes,
   maxCacheEntries: 1_000,
@@ -314,8 +315,9 @@ const BOUNDS = {
   // A frame is sent whole, so the last one may reach over the limit.
   maxBufferedBytes: LIMITS.maxBufferedBytes + LIMITS.maxFrameBytes,
   // A turn's commits are admitted one by one; what peers send is bounded by what they may send unacknowledged.
-  maxUncheckpointedBytes: LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024 + 4 * LIMITS.maxUnackedBytes,
-}
+  maxUncheckpointedBytes:
+    LIMITS.maxUncheckpointedBytes + LIMITS.maxPendingCommits * 1_024 + peers * LIMITS.maxUnackedBytes,
+})
 
 /** Automerge's changes in a frame, by their magic bytes, chunk type and length (Automerge binary format, "Chunks"). */
 const changesIn = function* (frame: Uint8Array): Iterable<Uint8Array> {
