@@ -74,7 +74,16 @@ describe('a peer that knows the secret', () => {
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
       const stranger = await authenticate(a, 'b')
       const vector = [{ feed: a.status().replica, through }]
-      stranger.send({ type: 'hello', feed: hex(16), lineage: [], clock: Date.now(), vector, walked: [], linked: [] })
+      stranger.send({
+        type: 'hello',
+        feed: hex(16),
+        lineage: [],
+        clock: Date.now(),
+        isClockSure: true,
+        vector,
+        walked: [],
+        linked: [],
+      })
       await until(() => stranger.ended, 'the hello to be refused')
       return stranger
     })
@@ -110,7 +119,16 @@ describe('a peer that knows the secret', () => {
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
       const feed = c.status().replica
       const stranger = await authenticate(a, 'b')
-      stranger.send({ type: 'hello', feed, lineage: [], clock: Date.now(), vector: [], walked: [], linked: [] })
+      stranger.send({
+        type: 'hello',
+        feed,
+        lineage: [],
+        clock: Date.now(),
+        isClockSure: true,
+        vector: [],
+        walked: [],
+        linked: [],
+      })
       await until(() => stranger.ended || a.status().links.b!.state === 'live', 'an answer to the hello')
       if (!stranger.ended)
         stranger.send({

@@ -96,7 +96,17 @@ export const authenticate = async (replica: Replica, region: string, secret = SE
 export const linkAs = async (replica: Replica, region: string, more: Partial<Hello> = {}): Promise<Peer> => {
   const stranger = await authenticate(replica, region)
   const feed = more.feed ?? hex(16)
-  stranger.send({ type: 'hello', feed, lineage: [], clock: Date.now(), vector: [], walked: [], linked: [], ...more })
+  stranger.send({
+    type: 'hello',
+    feed,
+    lineage: [],
+    clock: Date.now(),
+    isClockSure: true,
+    vector: [],
+    walked: [],
+    linked: [],
+    ...more,
+  })
   const hello = await stranger.next('hello')
   const beat: Peer['beat'] = (told) =>
     stranger.send({
@@ -105,6 +115,7 @@ export const linkAs = async (replica: Replica, region: string, more: Partial<Hel
       echo: 0,
       echoAge: 0,
       clock: Date.now(),
+      isClockSure: true,
       head: 0,
       sum: '00'.repeat(8),
       vector: [],

@@ -44,6 +44,9 @@ describe('[CLOCK-1] the judgment', () => {
 
 const START = 1_800_000_000_000
 
+const sure = (clock: number) => ({ clock, isClockSure: true })
+const unsure = (clock: number) => ({ clock, isClockSure: false })
+
 const machine = (peers: readonly string[]) => {
   const time = { wall: START, monotonic: 0 }
   const later: (() => void)[] = []
@@ -73,7 +76,7 @@ const machine = (peers: readonly string[]) => {
       time.wall += ms
     },
     /** A peer whose clock is right is heard. */
-    hear: (region: string, ageMs = 0) => clock.heard(region, START + time.monotonic - ageMs / 2, ageMs),
+    hear: (region: string, ageMs = 0) => clock.heard(region, sure(START + time.monotonic - ageMs / 2), ageMs),
     settle() {
       for (const run of later.splice(0)) run()
     },
@@ -115,9 +118,28 @@ describe('[CLOCK-1] the time that a replica goes by', () => {
     const { clock, jump } = machine(['us', 'ap'])
     jump(HOUR)
     expect(clock.isTrusted).toBe(false)
-    for (const peer of ['us', 'ap']) clock.heard(peer, START + HOUR, 20)
+    for (const peer of ['us', 'ap']) clock.heard(peer, sure(START + HOUR), 20)
     expect(clock.now()).toBe(START + HOUR)
     expect(clock.mayPurge).toBe(true)
+  })
+
+  it('is not taken for wrong by a peer that doubts its own clock: after a start nobody else may be heard', () => {
+    const { clock } = machine(['us', 'ap'])
+    clock.heard('us', unsure(START - HOUR), 20)
+    expect(clock.now()).toBe(START)
+    expect(clock.isTrusted).toBe(true)
+    clock.heard('us', sure(START - HOUR), 20)
+    expect(clock.isTrusted).toBe(false)
+  })
+
+  it('says that it is in doubt while it is, and what the machine shows', () => {
+    const { clock, jump, hear } = machine(['us', 'ap'])
+    for (const peer of ['us', 'ap']) hear(peer)
+    jump(-HOUR)
+    expect(clock.shown()).toEqual(unsure(START - HOUR))
+    // All machines were set back: each still doubts, and all agree.
+    for (const peer of ['us', 'ap']) clock.heard(peer, unsure(START - HOUR), 20)
+    expect(clock.shown()).toEqual(sure(START - HOUR))
   })
 
   it('alone goes by its clock at once, and purges by it after ten minutes', () => {
@@ -158,17 +180,17 @@ describe('[CLOCK-1] the time that a replica goes by', () => {
     const { clock, pass } = machine(['us', 'ap'])
     pass(30_000)
     // Written half a minute ago, and read only now.
-    for (const peer of ['us', 'ap']) clock.heard(peer, START, 30_000)
+    for (const peer of ['us', 'ap']) clock.heard(peer, sure(START), 30_000)
     expect(clock.isTrusted).toBe(true)
     // A slow network: it may be right now.
-    for (const peer of ['us', 'ap']) clock.heard(peer, START + 30_000 - SKEW - 2_000, 4_000)
+    for (const peer of ['us', 'ap']) clock.heard(peer, sure(START + 30_000 - SKEW - 2_000), 4_000)
     expect(clock.isTrusted).toBe(true)
   })
 
   it('forgets who is no member any more, or was not heard for a minute', () => {
     const members = ['us', 'ap']
     const { clock, pass } = machine(members)
-    for (const peer of ['us', 'ap']) clock.heard(peer, START + HOUR, 0)
+    for (const peer of ['us', 'ap']) clock.heard(peer, sure(START + HOUR), 0)
     expect(clock.isTrusted).toBe(false)
     pass(61_000)
     expect(clock.isTrusted).toBe(true)

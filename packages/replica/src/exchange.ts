@@ -57,9 +57,9 @@ export class Exchange {
     return { limits, now: now() }
   }
 
-  /** The record held here; one that cannot be read counts as none. */
+  /** The record held here, in the journal; one that cannot be read counts as none. */
   #held(key: SessionKey): SessionRecord | undefined {
-    return recordOf(this.#options.store.readNow(key))
+    return recordOf(this.#options.store.journaledNow(key))
   }
 
   versionOf(key: SessionKey): string | undefined {
@@ -127,21 +127,9 @@ export class Exchange {
     await store.room()
   }
 
-  /**
-   * What is on its way to the journal is sent to nobody else before it is there: should the disk refuse it, it was never written (ADR 6).
-   */
-  async #written(key: SessionKey): Promise<void> {
-    try {
-      await this.#options.store.written(key)
-    } catch {
-      // Whoever wrote it was answered; what is held now is what the disk has.
-    }
-  }
-
   /** A peer asks which version is held here. */
   async asked(link: Link, { request, key, version }: Ask): Promise<void> {
-    await this.#written(key)
-    const reading = await this.#options.store.read(key)
+    const reading = await this.#options.store.journaled(key)
     const answer = (what: Tell['what'], encoded?: Uint8Array) =>
       link.send({ type: 'tell', request, what, record: encoded })
     if (reading.state !== 'held') answer(reading.state === 'corrupt' ? 'corrupt' : 'none')
@@ -160,7 +148,6 @@ export class Exchange {
       await this.#join([{ key, record: tell.record }], region)
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
-    await this.#written(key)
     const record = this.#held(key)
     if (record === undefined || recordVersion(record) === theirs) return
     this.#options.repaired('read', 1)
@@ -180,8 +167,6 @@ export class Exchange {
       bytes = 0
     }
     for (const key of keys) {
-      if (store.written(key)) await this.#written(key)
-      if (link.isClosed) return
       const record = store.encoded(key)
       if (record === undefined) absent.push(key)
       else {

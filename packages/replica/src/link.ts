@@ -100,8 +100,8 @@ export class Link {
     this.#connection = connection
     this.dialled = peer.dialled
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
-    this.#pulse = new Pulse({ ...host, region: peer.region })
-    this.#pulse.checkSkew(hello.clock, greetedMs)
+    this.#pulse = new Pulse({ ...host, region: peer.region, greetedMs })
+    this.#pulse.checkSkew(hello, greetedMs)
     const { store, knowledge, limits, clock } = host
     knowledge.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)

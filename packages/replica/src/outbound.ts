@@ -243,12 +243,6 @@ export class Outbound {
         if (count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
         if (!this.#mayCatchUp(resumes)) return
         if (this.#leftOut(row.sequence, row.origin)) continue
-        // Nobody is sent what the disk may yet refuse.
-        const written = store.written(row.key)
-        if (written) {
-          await written.catch(() => {})
-          if (!this.#mayCatchUp(resumes)) return
-        }
         const item = this.#recordItem(row.key)
         if (item === undefined) continue
         this.#carried.seal()

@@ -1,7 +1,7 @@
 /** The heartbeat of one link: whether the peer is heard, how long a round trip takes, and how far its clock is off. */
 import { SojournError } from '@sojourn/core'
 import type { Heartbeat } from '@sojourn/wire'
-import type { TrustedClock } from './trusted-clock.js'
+import type { ShownClock, TrustedClock } from './trusted-clock.js'
 
 export interface PulseOptions {
   readonly region: string
@@ -9,11 +9,14 @@ export interface PulseOptions {
   readonly heartbeatMs: number
   readonly linkTimeoutMs: number
   readonly maxClockSkewMs: number
+  /** How long ago the peer can have begun to speak at most: what it says first may have waited here, where this side stood still. */
+  readonly greetedMs: number
 }
 
 export class Pulse {
   readonly #options: PulseOptions
   readonly #openedAt: number
+  readonly #greetedAt: number
   #heardAt: number
   #beatAt: number
   /** The peer's last heartbeat, which the next one of ours answers. */
@@ -26,6 +29,7 @@ export class Pulse {
   constructor(options: PulseOptions) {
     this.#options = options
     this.#openedAt = this.#heardAt = this.#beatAt = options.clock.monotonic()
+    this.#greetedAt = this.#openedAt - options.greetedMs
   }
 
   /** Round trip, milliseconds; undefined before the first. */
@@ -59,27 +63,27 @@ export class Pulse {
   }
 
   /** Our part of a heartbeat. */
-  beat(): Pick<Heartbeat, 'sentAt' | 'echo' | 'echoAge' | 'clock'> {
+  beat(): Pick<Heartbeat, 'sentAt' | 'echo' | 'echoAge' | 'clock' | 'isClockSure'> {
     const { clock } = this.#options
     const now = clock.monotonic()
     return {
       sentAt: Math.round(now * 1_000),
       echo: this.#last?.sentAt ?? 0,
       echoAge: this.#last ? Math.round((now - this.#last.at) * 1_000) : 0,
-      clock: clock.wall(),
+      ...clock.shown(),
     }
   }
 
   /** @throws LINK_SKEW */
-  received({ sentAt, echo, echoAge, clock }: Heartbeat): void {
+  received({ sentAt, echo, echoAge, ...shown }: Heartbeat): void {
     const now = this.#options.clock.monotonic()
     // It was written after what it answers had come there.
-    const ageMs = echo > 0 ? Math.max(0, now - (echo + echoAge) / 1_000) : this.ageMs
+    const ageMs = echo > 0 ? Math.max(0, now - (echo + echoAge) / 1_000) : now - this.#greetedAt
     if (echo > 0) this.#rttMs = ageMs
     // Where a peer makes it up, it harms itself: it keeps a link that is its own.
     this.#echoedAt = Math.max(this.#echoedAt, echo / 1_000)
     this.#last = { sentAt, at: now }
-    this.checkSkew(clock, ageMs)
+    this.checkSkew(shown, ageMs)
   }
 
   /** Whether the peer has received something that was sent after `time`, on the monotonic clock, and said so. */
@@ -92,10 +96,10 @@ export class Pulse {
    * @param ageMs how long ago that can have been at most
    * @throws LINK_SKEW where it is off for sure
    */
-  checkSkew(theirs: number, ageMs: number): void {
+  checkSkew(theirs: ShownClock, ageMs: number): void {
     const { region, clock, maxClockSkewMs } = this.#options
     clock.heard(region, theirs, ageMs)
-    const aheadMs = theirs - clock.wall()
+    const aheadMs = theirs.clock - clock.wall()
     this.#skewMs = aheadMs + ageMs / 2
     if (aheadMs > maxClockSkewMs || aheadMs + ageMs < -maxClockSkewMs)
       throw new SojournError(

@@ -100,8 +100,7 @@ export class Runtime {
       peers,
       maxPending: limits.maxPendingQuorums,
       linkTo: (name) => this.links.get(name),
-      // Of what is on its way to the disk nobody can say yet whether it is held.
-      versionOf: (key) => (store.written(key) ? undefined : exchange.versionOf(key)),
+      versionOf: (key) => exchange.versionOf(key),
       take: (link, key, tell) => exchange.take(link, key, tell),
     })
     this.digests = new Digests({
@@ -131,7 +130,7 @@ export class Runtime {
         type: 'hello',
         feed: store.actor,
         lineage: store.lineage,
-        clock: clock.wall(),
+        ...clock.shown(),
         vector: this.knowledge.held(),
         walked: this.knowledge.walks(),
       }),

@@ -11,6 +11,20 @@ const SETTLE_MS = 600_000
 /** How long a replica that has peers waits to hear one before it tells of expiries, and purges, by a clock that nobody has seen. */
 const FIRST_NEWS_MS = 60_000
 
+/** What a region shows others of its clock. */
+export interface ShownClock {
+  /** The wall clock, milliseconds since the epoch. */
+  readonly clock: number
+  /** Whether the region trusts it. */
+  readonly isClockSure: boolean
+}
+
+interface PeerClock {
+  readonly offset: number
+  readonly isSure: boolean
+  readonly at: number
+}
+
 export interface TrustedClockOptions {
   readonly clock: Clock
   readonly maxSkewMs: number
@@ -20,7 +34,7 @@ export interface TrustedClockOptions {
 
 export class TrustedClock implements Clock {
   readonly #options: TrustedClockOptions
-  readonly #peers = new Map<string, { readonly offset: number; readonly at: number }>()
+  readonly #peers = new Map<string, PeerClock>()
   readonly #openedAt: number
   /** The wall clock minus the monotonic one, when it was last trusted. It follows small changes: those are drift. */
   #trusted: number
@@ -58,7 +72,12 @@ export class TrustedClock implements Clock {
     return doubt ? Math.round(monotonic + Math.min(Math.max(offset, doubt.min), doubt.max)) : wall
   }
 
-  /** What the machine says: for telling peers, and for judging them. */
+  /** For telling peers: what the machine says, not what this region goes by, which follows from what peers told it. */
+  shown(): ShownClock {
+    return { clock: this.wall(), isClockSure: this.isTrusted }
+  }
+
+  /** What the machine says: for judging peers. */
   wall(): number {
     return this.#options.clock.now()
   }
@@ -79,7 +98,7 @@ export class TrustedClock implements Clock {
    * A peer said what its clock showed.
    * @param ageMs how long ago that can have been at most: what waited for long, because this process stood still, tells nothing
    */
-  heard(region: string, theirWall: number, ageMs: number): void {
+  heard(region: string, { clock: theirWall, isClockSure: isSure }: ShownClock, ageMs: number): void {
     const { clock, maxSkewMs } = this.#options
     if (ageMs > maxSkewMs) return
     const monotonic = clock.monotonic()
@@ -87,7 +106,7 @@ export class TrustedClock implements Clock {
     const earliest = theirWall - monotonic
     // Of what it can show now, what is nearest to ours.
     const offset = Math.min(Math.max(own, earliest), earliest + ageMs)
-    this.#peers.set(region, { offset, at: monotonic })
+    this.#peers.set(region, { offset, isSure, at: monotonic })
     this.#judge(own, monotonic)
     if (!this.#hasHeard) this.#tell()
     this.#hasHeard = true
@@ -118,10 +137,12 @@ export class TrustedClock implements Clock {
     const { maxSkewMs, isPeer, peerCount } = this.#options
     for (const [region, { at }] of this.#peers)
       if (!isPeer(region) || monotonic - at > PEER_MEMORY_MS) this.#peers.delete(region)
-    const peers = [...this.#peers.values()].map((peer) => peer.offset)
+    // Who doubts its own clock can say that another one is right, not that it is wrong.
+    const speaks = ({ offset: theirs, isSure }: PeerClock) => isSure || Math.abs(theirs - offset) <= maxSkewMs
+    const peers = [...this.#peers.values()].filter(speaks).map((peer) => peer.offset)
     const known = { offset, trusted: this.#trusted, wasVerified: this.#wasVerified, peers, maxSkewMs }
     const found = doubtOf(known)
-    const isSettled = found !== undefined && this.#isSettled(monotonic)
+    const isSettled = found !== undefined && this.#isSettled(peers.length, monotonic)
     // A region alone goes by its clock at once, for it harms no other; but what it removes, nobody gives back.
     if (isSettled && peerCount() === 0) this.#purgesFrom = monotonic + SETTLE_MS
     const doubt = isSettled ? undefined : found
@@ -141,8 +162,8 @@ export class TrustedClock implements Clock {
   }
 
   /** Nobody is there, or was heard for long, who could say whether a jump was right. */
-  #isSettled(monotonic: number): boolean {
-    if (this.#peers.size > 0) return false
+  #isSettled(speaking: number, monotonic: number): boolean {
+    if (speaking > 0) return false
     if (this.#options.peerCount() === 0) return true
     return this.#doubt !== undefined && monotonic - this.#doubtedAt >= SETTLE_MS
   }

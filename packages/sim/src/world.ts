@@ -138,7 +138,15 @@ export class World {
     this.time.schedule(REOPEN_MS, () => {
       if (region.incarnation !== incarnation || region.state !== 'open') return
       region.stop()
-      this.time.schedule(REOPEN_MS, () => this.#members.has(region.name) && region.start())
+      this.#startOnceDown(region)
+    })
+  }
+
+  /** To close takes as long as the disk does. */
+  #startOnceDown(region: Region): void {
+    this.time.schedule(REOPEN_MS, () => {
+      if (region.state === 'closing') this.#startOnceDown(region)
+      else if (this.#members.has(region.name)) region.start()
     })
   }
 

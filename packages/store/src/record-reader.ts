@@ -75,12 +75,17 @@ export class RecordReader<P extends PendingRecord> {
     return known ?? this.#load(key, keep)
   }
 
+  /** What the journal has of a key: a commit that is on its way there, and may yet be refused, is left out. @throws STORE_FAILED */
+  journaled(key: SessionKey): Reading | Promise<Reading> {
+    return this.#cache.get(key) ?? this.#load(key, false, false)
+  }
+
   #inMemory(key: SessionKey): Reading | undefined {
     const pending = this.#pending.get(key)
     return pending ? (pending.entry ?? ABSENT) : this.#cache.get(key)
   }
 
-  #load(key: SessionKey, keep: boolean): Reading | Promise<Reading> {
+  #load(key: SessionKey, keep: boolean, pendingCounts = true): Reading | Promise<Reading> {
     const { index, checkpoint, rows } = this.#options
     if (index.sequenceOf(key) === undefined) return ABSENT
     if (index.isCorrupt(key)) return CORRUPT
@@ -88,15 +93,20 @@ export class RecordReader<P extends PendingRecord> {
     if (row) return this.#entryOf(key, row, keep)
     const value = rows.get(recordRowKey(key))
     return value instanceof Promise
-      ? value.then((late) => this.#arrived(key, late, keep))
+      ? value.then((late) => this.#arrived(key, late, keep, pendingCounts))
       : this.#checked(key, value, keep)
   }
 
   /** A row that was read while other things went on: what is known by now counts more. */
-  #arrived(key: SessionKey, value: Uint8Array | undefined, keep: boolean): Reading | Promise<Reading> {
-    const known = this.#inMemory(key)
+  #arrived(
+    key: SessionKey,
+    value: Uint8Array | undefined,
+    keep: boolean,
+    pendingCounts: boolean,
+  ): Reading | Promise<Reading> {
+    const known = pendingCounts ? this.#inMemory(key) : this.#cache.get(key)
     if (known) return known
-    return this.#options.checkpoint.has(key) ? this.#load(key, keep) : this.#checked(key, value, keep)
+    return this.#options.checkpoint.has(key) ? this.#load(key, keep, pendingCounts) : this.#checked(key, value, keep)
   }
 
   /** A row must be the one that the index knows of: an older one was brought back by the engine, and is as bad as a corrupt one. */
@@ -126,14 +136,12 @@ export class RecordReader<P extends PendingRecord> {
     return entry
   }
 
-  /** The bytes of a record, for whoever only passes it on; undefined where there is none that can be read. */
+  /** The bytes of the record that the journal has, for whoever only passes it on; undefined where there is none that can be read. */
   encoded(key: SessionKey): Uint8Array | undefined {
     const { index, checkpoint } = this.#options
-    const pending = this.#pending.get(key)
-    if (pending) return pending.encoded
     const row = checkpoint.row(key)
     if (row && !index.isCorrupt(key)) return row.encoded
-    const reading = this.read(key, false, false)
+    const reading = this.journaled(key)
     if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
     return reading.state === 'held' ? encodeRecord(reading.record) : undefined
   }

@@ -190,12 +190,23 @@ export class RecordStore {
 
   /** Like {@link read}, where the engine reads at once. @throws STORE_FAILED where it does not, at the moment */
   readNow(key: SessionKey, passing = false): Reading {
-    const reading = this.#reader.read(key, false, !passing)
-    if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
-    return reading
+    return atOnce(this.#reader.read(key, false, !passing))
   }
 
-  /** The bytes of a record, for whoever only passes it on; undefined where there is none that can be read. */
+  /**
+   * What the journal has of a key, for telling others: should the disk refuse what is on its way there, it was never written (ADR 6).
+   * @throws STORE_FAILED
+   */
+  journaled(key: SessionKey): Reading | Promise<Reading> {
+    return this.#reader.journaled(key)
+  }
+
+  /** Like {@link journaled}, where the engine reads at once. @throws STORE_FAILED where it does not, at the moment */
+  journaledNow(key: SessionKey): Reading {
+    return atOnce(this.#reader.journaled(key))
+  }
+
+  /** The bytes of the record that the journal has; undefined where there is none that can be read. */
   encoded(key: SessionKey): Uint8Array | undefined {
     return this.#reader.encoded(key)
   }
@@ -430,6 +441,11 @@ export class RecordStore {
       await storage.close()
     }
   }
+}
+
+const atOnce = (reading: Reading | Promise<Reading>): Reading => {
+  if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
+  return reading
 }
 
 /** The bytes of a record's document, where it is the one that was read. */

@@ -42,8 +42,7 @@ const rowsOf = async (store: RecordStore, keys: readonly SessionKey[]): Promise<
   const rows: Row[] = []
   for (const key of keys) {
     // Nothing is copied that the disk may yet refuse.
-    await store.written(key)?.catch(() => {})
-    const reading = await store.peek(key)
+    const reading = await store.journaled(key)
     const encoded = reading.state === 'held' ? store.encoded(key) : undefined
     if (reading.state !== 'held' || encoded === undefined) continue
     const rowKey = recordRowKey(key)

@@ -49,6 +49,8 @@ export interface Hello {
   /** Earlier openings of the store, the latest first. */
   readonly lineage: readonly Ancestor[]
   readonly clock: number
+  /** Whether the sender trusts its clock. */
+  readonly isClockSure: boolean
   readonly vector: readonly Held[]
   /** Catch-ups that were broken off: whose feed need not be walked again up to where. What is not held yet lies behind. */
   readonly walked: readonly Held[]
@@ -116,6 +118,8 @@ export interface Heartbeat {
   readonly echoAge: number
   /** The sender's wall clock, milliseconds. */
   readonly clock: number
+  /** Whether the sender trusts it. */
+  readonly isClockSure: boolean
   /** The last sequence of the sender's feed. */
   readonly head: number
   /** The sum of the version hashes of all its records. */
@@ -220,7 +224,18 @@ const message: Shape<Message> = union<Message>({
   greet: [1, struct<Body<Greet>>({ magic: uint, version: uint, region, nonce })],
   prove: [2, struct<Body<Prove>>({ region, nonce, proof })],
   accept: [3, struct<Body<Accept>>({ proof })],
-  hello: [4, struct<Body<Hello>>({ feed, lineage: list(held, 64), clock: uint, vector, walked: vector, linked })],
+  hello: [
+    4,
+    struct<Body<Hello>>({
+      feed,
+      lineage: list(held, 64),
+      clock: uint,
+      isClockSure: flag,
+      vector,
+      walked: vector,
+      linked,
+    }),
+  ],
   stretch: [
     5,
     struct<Body<Stretch>>({
@@ -244,6 +259,7 @@ const message: Shape<Message> = union<Message>({
       echo: uint,
       echoAge: uint,
       clock: uint,
+      isClockSure: flag,
       head: uint,
       sum: hex(HASH_BYTES),
       vector,

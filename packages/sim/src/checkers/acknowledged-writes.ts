@@ -35,12 +35,12 @@ const absences: Checker = function* (history) {
           mustRemain(history, op) &&
           op.kind !== 'get' &&
           wall < op.seen.expiresAt - 2 * history.maxClockErrorMs &&
-          // A later use elsewhere may have been stamped by a clock that is behind.
+          // Of uses at about one time that is renewed last whose clock is ahead, and it may reach less far.
           deeds.all.every(
             (other) =>
               !other.seen ||
               other.seen.expiresAt > wall + 2 * history.maxClockErrorMs ||
-              other.invokedAt <= op.invokedAt,
+              (other.returnedAt ?? Number.POSITIVE_INFINITY) + 2 * history.maxClockErrorMs <= op.invokedAt,
           ),
       )
       if (alive)
