@@ -212,7 +212,7 @@ export class Client implements SessionApi, AsyncDisposable {
     }
     const read = await this.#read(id, 'local', undefined, deadline, (told) => told)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
-    return this.#replace<T>(id, read.data, runDraft(read.data, update), [], choices, deadline)
+    return this.#replace<T>(id, read.data, runDraft(read.data, update).next, [], choices, deadline)
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {

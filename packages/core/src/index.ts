@@ -1,6 +1,6 @@
 /** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
-export { checkCall } from './call-options.js'
+export { checkCall, pointersRule } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
 export {
   changeSession,
@@ -16,7 +16,7 @@ export {
   touchSession,
 } from './decide.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
-export { type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
+export { assignedIn, type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
 export { runDraft } from './document/draft.js'
 export {
   applyChange,
@@ -26,20 +26,27 @@ export {
   type Fold,
   type Head,
   joinFolds,
-  type LiveOp,
-  liveValue,
   type Readiness,
-  type Register,
   readiness,
   type Seen,
-  winner,
 } from './document/fold.js'
-export { checkIncrement, incrementEdit } from './document/increment.js'
+export { checkIncrement, incrementEdits } from './document/increment.js'
+export {
+  isMap,
+  type LiveMap,
+  type LiveOp,
+  liveValue,
+  MapNode,
+  type Register,
+  type Registers,
+  winner,
+} from './document/live.js'
 export { type ChangeDelta, type Mutation, mutate } from './document/mutate.js'
 export type { ActorId, Change, ChangeHash, ChangeLimits, Op, OpId, Scalar } from './document/op.js'
 export { compareOpIds, isInteger } from './document/op.js'
 export { checkPointer, type Pointer, pointerFault } from './document/pointer.js'
 export {
+  type Copied,
   checkTop,
   type Data,
   isBytes,
@@ -153,6 +160,7 @@ export {
 export type {
   AnyData,
   CreateOptions,
+  DataOptions,
   EndOptions,
   Lifetimes,
   ReadOptions,

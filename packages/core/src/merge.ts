@@ -2,7 +2,7 @@
 import { decodeChange } from './document/change.js'
 import { applyChange, changeFault, readiness } from './document/fold.js'
 import type { Op } from './document/op.js'
-import { pointerFault } from './document/pointer.js'
+import { segmentFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
 import { SojournError } from './errors.js'
 import type { Item } from './item.js'
@@ -97,4 +97,4 @@ const mergeChanges = (
 }
 
 const opFault = (op: Op): string | undefined =>
-  pointerFault(op.key) ?? (op.action === 'set' ? scalarFault(op.value) : undefined)
+  segmentFault(op.key) ?? (op.action === 'set' ? scalarFault(op.value) : undefined)

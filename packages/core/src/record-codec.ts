@@ -1,10 +1,10 @@
 import { ByteReader, ByteWriter } from './bytes.js'
-import type { Fold, Head, LiveOp, Register, Seen } from './document/fold.js'
-import { liveOp } from './document/fold.js'
+import { type Fold, type Head, MAX_MAP_DEPTH, type Seen } from './document/fold.js'
+import type { LiveOp, Lost, LostMap, Register, Registers } from './document/live.js'
+import { isMap, LOST_DIGITS, liveOp, MapNode } from './document/live.js'
 import type { ActorId, Scalar } from './document/op.js'
 import { compareOpIds, isInteger } from './document/op.js'
-import type { Pointer } from './document/pointer.js'
-import { internPointer, pointerFault } from './document/pointer.js'
+import { internSegment, segmentFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
 import type { ErrorCode } from './errors.js'
 import type { End, Lease, Limit } from './lifetime.js'
@@ -18,7 +18,7 @@ import type { Stamp } from './stamp.js'
  * and are named by their place in it.
  */
 const KIND = { ended: 0, live: 1 } as const
-const SCALAR = { null: 0, false: 1, true: 2, text: 3, integer: 4, float: 5, date: 6, bytes: 7 } as const
+const SCALAR = { null: 0, false: 1, true: 2, text: 3, integer: 4, float: 5, date: 6, bytes: 7, map: 8 } as const
 
 export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
 
@@ -112,12 +112,19 @@ const writeFold = (out: ByteWriter, fold: Fold): void => {
   }
   out.uint(fold.heads.length)
   for (const head of fold.heads) out.uint(places.get(head.actor)!).uint(head.seq).hex(head.hash)
-  out.uint(fold.registers.size)
-  for (const [path, register] of fold.registers) {
-    out.text(path).uint(register.length)
+  writeRegisters(out, fold.registers, places)
+}
+
+const writeRegisters = (out: ByteWriter, registers: Registers, places: Places): void => {
+  out.uint(registers.size)
+  for (const [key, register] of registers) {
+    out.text(key).uint(register.length)
     for (const op of register) writeOp(out, op, places)
   }
 }
+
+/** The place of each actor in the table. */
+type Places = ReadonlyMap<ActorId, number>
 
 const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
   const actors: ActorId[] = []
@@ -135,41 +142,68 @@ const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
     if (heads.length > 0 && heads[heads.length - 1]!.hash >= head.hash) from.fail('the heads are not in order')
     heads.push(head)
   }
-  const registers = new Map<Pointer, Register>()
-  for (let count = from.uint(from.left); count > 0; count--) {
-    const text = from.text(limits.maxKeyBytes)
-    const path = internPointer(text) ?? from.fail(pointerFault(text)!)
-    if (registers.has(path)) from.fail('a field stands twice')
-    registers.set(path, readRegister(from, actors, seen))
-  }
-  return { seen, heads, registers }
+  return { seen, heads, registers: readRegisters(from, { actors, seen, maxKeyBytes: limits.maxKeyBytes }, 0) }
 }
 
-const readRegister = (from: ByteReader, actors: readonly ActorId[], seen: ReadonlyMap<ActorId, Seen>): Register => {
+interface Reading {
+  readonly actors: readonly ActorId[]
+  readonly seen: ReadonlyMap<ActorId, Seen>
+  readonly maxKeyBytes: number
+}
+
+const readRegisters = (from: ByteReader, reading: Reading, depth: number): Registers => {
+  const registers = new Map<string, Register>()
+  for (let count = from.uint(from.left); count > 0; count--) {
+    const key = readKey(from, reading)
+    if (registers.has(key)) from.fail('a field stands twice')
+    registers.set(key, readRegister(from, reading, depth))
+  }
+  return registers
+}
+
+const readKey = (from: ByteReader, { maxKeyBytes }: Reading): string => {
+  const text = from.text(maxKeyBytes)
+  return internSegment(text) ?? from.fail(segmentFault(text)!)
+}
+
+const readRegister = (from: ByteReader, reading: Reading, depth: number): Register => {
   const register: LiveOp[] = []
   const count = from.uint(from.left)
   if (count === 0) from.fail('a field has no value')
   for (let index = 0; index < count; index++) {
-    const op = readOp(from, actors)
-    if (op.counter > seen.get(op.actor)!.maxOp) from.fail('an operation is ahead of its actor')
+    const op = readOp(from, reading, depth)
+    if (op.counter > reading.seen.get(op.actor)!.maxOp) from.fail('an operation is ahead of its actor')
     if (index > 0 && compareOpIds(register[index - 1]!, op) >= 0) from.fail('the operations are not in order')
     register.push(op)
   }
   return register
 }
 
-const writeOp = (out: ByteWriter, op: LiveOp, places: ReadonlyMap<ActorId, number>): void => {
+const writeOp = (out: ByteWriter, op: LiveOp, places: Places): void => {
   out.uint(places.get(op.actor)!).uint(op.counter)
-  writeScalar(out, op.value)
+  if (isMap(op)) {
+    const { isFresh, end, lost, registers } = op.value
+    out
+      .u8(SCALAR.map)
+      .u8(isFresh ? 1 : 0)
+      .uint(end - op.counter)
+    writeLost(out, lost)
+    writeRegisters(out, registers, places)
+    return
+  }
+  writeScalar(out, op.value as Scalar)
   if (!isInteger(op.value)) return
   out.uint(op.increments?.size ?? 0)
   for (const [actor, by] of op.increments ?? []) out.uint(places.get(actor)!).int(by)
 }
 
-const readOp = (from: ByteReader, actors: readonly ActorId[]): LiveOp => {
+const readOp = (from: ByteReader, reading: Reading, depth: number): LiveOp => {
+  const { actors } = reading
   const actor = actors[from.uint()] ?? from.fail('an unknown actor')
   const counter = from.uint()
-  const value = readScalar(from)
+  const type = from.u8()
+  if (type === SCALAR.map) return liveOp(counter, actor, readMap(from, reading, counter, depth + 1))
+  const value = readScalar(from, type)
   if (!isInteger(value)) return liveOp(counter, actor, value)
   const count = from.uint(from.left)
   if (count === 0) return liveOp(counter, actor, value)
@@ -178,6 +212,38 @@ const readOp = (from: ByteReader, actors: readonly ActorId[]): LiveOp => {
     increments.set(actors[from.uint()] ?? from.fail('an unknown actor'), from.int())
   if (increments.size !== count) from.fail('an increment stands twice')
   return liveOp(counter, actor, value, increments)
+}
+
+const readMap = (from: ByteReader, reading: Reading, counter: number, depth: number): MapNode => {
+  if (depth > MAX_MAP_DEPTH) from.fail(`maps are nested deeper than ${MAX_MAP_DEPTH}`)
+  const isFresh = from.u8()
+  if (isFresh > 1) from.fail('a flag is neither 0 nor 1')
+  const end = counter + from.uint(MAX_COUNT)
+  const lost = readLost(from, reading, depth)
+  return new MapNode(readRegisters(from, reading, depth), isFresh === 1, end, lost)
+}
+
+/** A key whose value is a map has 1 before it, any other 0 and the hash. */
+const writeLost = (out: ByteWriter, lost: LostMap): void => {
+  out.uint(lost.size)
+  for (const [key, one] of lost) {
+    out.text(key).u8(typeof one === 'string' ? 0 : 1)
+    if (typeof one === 'string') out.hex(one)
+    else writeLost(out, one)
+  }
+}
+
+const readLost = (from: ByteReader, reading: Reading, depth: number): LostMap => {
+  const lost = new Map<string, Lost>()
+  if (depth > MAX_MAP_DEPTH) from.fail(`maps are nested deeper than ${MAX_MAP_DEPTH}`)
+  for (let count = from.uint(from.left); count > 0; count--) {
+    const key = readKey(from, reading)
+    if (lost.has(key)) from.fail('an overwritten field stands twice')
+    const kind = from.u8()
+    if (kind > 1) from.fail('an overwritten field is of no kind')
+    lost.set(key, kind === 0 ? from.hex(LOST_DIGITS / 2) : readLost(from, reading, depth + 1))
+  }
+  return lost
 }
 
 const writeScalar = (out: ByteWriter, value: Scalar): void => {
@@ -190,8 +256,8 @@ const writeScalar = (out: ByteWriter, value: Scalar): void => {
   else out.u8(SCALAR.float).f64(value)
 }
 
-const readScalar = (from: ByteReader): Scalar => {
-  switch (from.u8()) {
+const readScalar = (from: ByteReader, type: number): Scalar => {
+  switch (type) {
     case SCALAR.null:
       return null
     case SCALAR.false:

@@ -51,7 +51,16 @@ export interface Lifetimes {
   readonly maxLifetimeMs: number
 }
 
-export interface CreateOptions extends WriteOptions {
+/** How data is taken apart. */
+export interface DataOptions {
+  /**
+   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins. Beside those that the store
+   * is set to.
+   */
+  readonly atomic?: readonly string[]
+}
+
+export interface CreateOptions extends WriteOptions, DataOptions {
   /** For middleware that makes its own ids. Default: 256 random bits. */
   readonly id?: string
   /**
@@ -63,7 +72,7 @@ export interface CreateOptions extends WriteOptions {
   readonly maxLifetime?: Duration
 }
 
-export interface UpdateOptions extends WriteOptions {
+export interface UpdateOptions extends WriteOptions, DataOptions {
   /** Whether the write also renews the idle deadline, as any use does. Default: true. */
   readonly touch?: boolean
   /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
@@ -75,6 +84,11 @@ export interface ReplaceOptions extends UpdateOptions {
   readonly base?: object
   /** JSON pointers of integer fields whose change is written as an increment. */
   readonly counters?: readonly string[]
+  /**
+   * JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object, whole, and what others
+   * edit in the old one goes with that. Default: an object that stands in both places was changed.
+   */
+  readonly assigned?: readonly string[]
 }
 
 export interface TouchOptions extends WriteOptions {

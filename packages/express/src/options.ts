@@ -16,6 +16,11 @@ export interface SojournStoreOptions {
   /** JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none. */
   readonly counters?: readonly string[]
   /**
+   * JSON pointers of objects that are one value, as arrays are, such as ['/user']: of concurrent edits anywhere inside of one, one wins.
+   * Beside those that the sessions' store is set to. Default: none.
+   */
+  readonly atomic?: readonly string[]
+  /**
    * A call that takes longer is given up with TIMEOUT. Default: 5s, or a second more than `sessions` may take to say what is wrong
    * (`answersWithinMs`): a client's UNAVAILABLE, or a replica's QUORUM_UNMET, says more.
    */
@@ -27,6 +32,7 @@ export interface SojournStoreOptions {
 export interface StoreSettings {
   readonly sessions: SessionApi
   readonly counters: readonly string[]
+  readonly atomic: readonly string[]
   readonly timeoutMs: number
   readonly clock: Clock
 }
@@ -39,7 +45,7 @@ const MARGIN_MS = 1_000
 const defaultTimeoutMs = ({ answersWithinMs = 0 }: SessionApi): number =>
   Math.max(MIN_TIMEOUT_MS, answersWithinMs + MARGIN_MS)
 
-const NAMES: readonly string[] = ['sessions', 'counters', 'timeout', 'clock']
+const NAMES: readonly string[] = ['sessions', 'counters', 'atomic', 'timeout', 'clock']
 
 /** What other stores call by a name that is none here. */
 const ELSEWHERE: ReadonlyMap<string, string> = new Map([
@@ -70,13 +76,14 @@ export const checkOptions = (given: unknown): StoreSettings => {
       const hint = ELSEWHERE.get(name) ?? (near && `did you mean ${near}?`)
       refuse(name, `${name} is no option of SojournStore${hint ? `: ${hint}` : ''}; there are ${NAMES.join(', ')}`)
     }
-  const { sessions, counters = [], timeout, clock = systemClock } = given as SojournStoreOptions
+  const { sessions, counters = [], atomic = [], timeout, clock = systemClock } = given as SojournStoreOptions
   checkSessions(sessions)
   if (!Array.isArray(counters)) refuse('counters', "counters: give an array of JSON pointers, such as ['/views']")
+  if (!Array.isArray(atomic)) refuse('atomic', "atomic: give an array of JSON pointers, such as ['/user']")
   if (typeof clock?.now !== 'function' || typeof clock.after !== 'function')
     refuse('clock', 'clock: give a Clock of @sojourn/core')
   const timeoutMs = parseDuration(timeout ?? defaultTimeoutMs(sessions), 'timeout')
-  return { sessions, counters: counters.map(checkPointer), timeoutMs, clock }
+  return { sessions, counters: counters.map(checkPointer), atomic: atomic.map(checkPointer), timeoutMs, clock }
 }
 
 const checkSessions = (sessions: unknown): void => {

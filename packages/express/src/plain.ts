@@ -1,5 +1,6 @@
 /** Makes of a session's data what JSON would make of it, except that dates and bytes stay what they are. */
 import { types } from 'node:util'
+import type { Copied } from '@sojourn/core'
 
 /** Where it is an own key, an assignment of it in somebody's copy would replace that object's prototype. */
 const LEFT_OUT = '__proto__'
@@ -12,11 +13,12 @@ const LEFT_OUT = '__proto__'
  * A cycle is passed on as it is: the store refuses it, and names the place.
  *
  * @example toPlain({ a: NaN, b: () => 1, c: [, 1n] }) // { a: null, c: [null, '1'] }
+ * @param copied is given each object of the copy, and what it is a copy of
  * @param key under which the value stands, for `toJSON`
  * @param above the objects that this one is part of
  * @returns undefined for what is left out
  */
-export const toPlain = (value: unknown, key = '', above: readonly object[] = []): unknown => {
+export const toPlain = (value: unknown, copied?: Copied, key = '', above: readonly object[] = []): unknown => {
   if (types.isDate(value)) return Number.isNaN(Date.prototype.getTime.call(value)) ? null : new Date(value)
   if (types.isUint8Array(value)) return new Uint8Array(value)
   if (isObject(value) && above.includes(value)) return value
@@ -24,14 +26,14 @@ export const toPlain = (value: unknown, key = '', above: readonly object[] = [])
   const own = (value as { toJSON?: unknown } | null | undefined)?.toJSON
   if (typeof own === 'function' && (isObject(value) || typeof value === 'bigint'))
     // Once: JSON does not ask what `toJSON` gives for its own `toJSON`.
-    return withoutToJson(own.call(value, key), path)
-  return withoutToJson(value, path)
+    return withoutToJson(own.call(value, key), path, copied)
+  return withoutToJson(value, path, copied)
 }
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'function' || (typeof value === 'object' && value !== null)
 
-const withoutToJson = (value: unknown, path: readonly object[]): unknown => {
+const withoutToJson = (value: unknown, path: readonly object[], copied: Copied | undefined): unknown => {
   switch (typeof value) {
     case 'string':
       return value.toWellFormed()
@@ -40,7 +42,7 @@ const withoutToJson = (value: unknown, path: readonly object[]): unknown => {
     case 'bigint':
       return value.toString()
     case 'object':
-      return value === null ? null : plainObject(value, path)
+      return value === null ? null : plainObject(value, path, copied)
     case 'boolean':
       return value
     default:
@@ -48,20 +50,22 @@ const withoutToJson = (value: unknown, path: readonly object[]): unknown => {
   }
 }
 
-const plainObject = (value: object, path: readonly object[]): unknown => {
+const plainObject = (value: object, path: readonly object[], copied: Copied | undefined): unknown => {
   // What a `toJSON` gave.
   if (types.isDate(value) || types.isUint8Array(value)) return toPlain(value)
-  if (types.isNumberObject(value)) return withoutToJson(Number(value), path)
-  if (types.isStringObject(value)) return withoutToJson(String(value), path)
+  if (types.isNumberObject(value)) return withoutToJson(Number(value), path, copied)
+  if (types.isStringObject(value)) return withoutToJson(String(value), path, copied)
   if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value)
-  if (types.isBigIntObject(value)) return withoutToJson(BigInt.prototype.valueOf.call(value), path)
+  if (types.isBigIntObject(value)) return withoutToJson(BigInt.prototype.valueOf.call(value), path, copied)
   // Not `map`, which leaves holes.
-  if (Array.isArray(value)) return Array.from(value, (item, index) => toPlain(item, String(index), path) ?? null)
+  if (Array.isArray(value))
+    return Array.from(value, (item, index) => toPlain(item, undefined, String(index), path) ?? null)
   const out: Record<string, unknown> = {}
   for (const key of Object.keys(value)) {
     if (key === LEFT_OUT) continue
-    const item = toPlain((value as Record<string, unknown>)[key], key, path)
+    const item = toPlain((value as Record<string, unknown>)[key], copied, key, path)
     if (item !== undefined) out[key.toWellFormed()] = item
   }
+  copied?.(out, value)
   return out
 }

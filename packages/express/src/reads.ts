@@ -6,6 +6,8 @@ export interface Read {
   readonly sid: string
   /** What the request had read, or has written since; undefined where it begins the session. */
   base: Data | undefined
+  /** Of objects of bases, and of what is saved, which of the request's objects each stands for: a new one was assigned, not changed. */
+  readonly sources: WeakMap<object, object>
   /** Milliseconds since the epoch; undefined where the session has not begun. */
   createdAt: number | undefined
   /** The last save: the next one waits for it, because its base is what that one wrote. */
@@ -42,7 +44,7 @@ export class Reads {
   of(sid: string, data: object, context: object | undefined): Read {
     const known = this.find(sid, data, context)
     if (known) return known
-    const begun: Read = { sid, base: undefined, createdAt: undefined, saving: undefined }
+    const begun: Read = { sid, base: undefined, sources: new WeakMap(), createdAt: undefined, saving: undefined }
     this.#hold(data, begun, context)
     return begun
   }

@@ -1,6 +1,6 @@
 /** The store that middleware of express-session's kind is given: each call of the middleware becomes a call of the session API. */
-import type { Clock, Data, Lifetimes, SessionApi, Timer } from '@sojourn/core'
-import { isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
+import type { Clock, Copied, Data, DataOptions, Lifetimes, SessionApi, Timer } from '@sojourn/core'
+import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
@@ -29,7 +29,8 @@ type Generate = (request: Request) => void
  */
 export class SojournStore extends session.Store {
   readonly #sessions: SessionApi
-  readonly #counters: readonly string[]
+  readonly #atomic: DataOptions
+  readonly #dataOptions: DataOptions & { readonly counters: readonly string[] }
   readonly #timeoutMs: number
   readonly #clock: Clock
   readonly #reads = new Reads()
@@ -39,9 +40,10 @@ export class SojournStore extends session.Store {
   /** @throws INVALID_OPTION, INVALID_DATA (a counter that is no JSON pointer) */
   constructor(options: SojournStoreOptions) {
     super()
-    const { sessions, counters, timeoutMs, clock } = checkOptions(options)
+    const { sessions, counters, atomic, timeoutMs, clock } = checkOptions(options)
     this.#sessions = sessions
-    this.#counters = counters
+    this.#atomic = atomic.length > 0 ? { atomic } : {}
+    this.#dataOptions = { ...this.#atomic, counters }
     this.#timeoutMs = timeoutMs
     this.#clock = clock
     // express-session sets it, and calls it for a new session: the only place where the store sees one before its cookie is sent.
@@ -65,15 +67,16 @@ export class SojournStore extends session.Store {
     return this.#answer(callback as Second<SessionData | null>, async () => {
       const found = await this.#sessions.get<Data>(sid)
       if (!found || isCookieOver(found.data, this.#clock.now())) return null
-      const revived = this.#revive(found.data, found.expiresAt)
-      const read: Read = { sid, base: found.data, createdAt: found.createdAt, saving: undefined }
+      const sources = new WeakMap<object, object>()
+      const revived = this.#revive(found.data, found.expiresAt, (copy, original) => sources.set(original, copy))
+      const read: Read = { sid, base: found.data, sources, createdAt: found.createdAt, saving: undefined }
       this.#reads.given(revived, read, contextOf(callback, call))
       return revived
     })
   }
 
-  #revive(data: Data, expiresAt: number): SessionData {
-    const fields = thaw(data) as Record<string, unknown>
+  #revive(data: Data, expiresAt: number, copied?: Copied): SessionData {
+    const fields = thaw(data, copied) as Record<string, unknown>
     return { ...fields, ...('cookie' in fields && { cookie: revivedCookie(fields.cookie, expiresAt) }) } as SessionData
   }
 
@@ -96,7 +99,7 @@ export class SojournStore extends session.Store {
       this.#cap(data, read.createdAt)
       if (context) capKoaCookie(context, this.#latest(read.createdAt) - this.#clock.now())
       // As it is now: the holder may change it while it waits for its turn.
-      const next = dataOf(data, read.base)
+      const next = dataOf(data, read)
       const saved = (read.saving ?? Promise.resolve()).then(() => this.#save(read, next, idleMs))
       read.saving = saved.catch(() => {})
       await saved
@@ -109,9 +112,10 @@ export class SojournStore extends session.Store {
     const lifetime = idleMs === undefined ? {} : { idleTimeout: idleMs }
     const { sid, base } = read
     try {
-      if (base !== undefined) await this.#replace(sid, next, { ...lifetime, base })
+      if (base !== undefined)
+        await this.#replace(sid, next, { ...lifetime, base, assigned: assignedOf(read, base, next) })
       else if (!(await this.#create(read, next, lifetime)))
-        await this.#sessions.replace(sid, next, { ...lifetime, counters: this.#counters })
+        await this.#sessions.replace(sid, next, { ...lifetime, ...this.#dataOptions })
     } catch (error) {
       // It is written here all the same; from the old base, the next save would add to the counters again.
       if (isSojournError(error, 'QUORUM_UNMET')) read.base = next
@@ -126,7 +130,7 @@ export class SojournStore extends session.Store {
    */
   async #create(read: Read, data: Data, lifetime: { idleTimeout?: number }): Promise<boolean> {
     try {
-      read.createdAt = (await this.#sessions.create(data, { id: read.sid, ...lifetime })).createdAt
+      read.createdAt = (await this.#sessions.create(data, { id: read.sid, ...lifetime, ...this.#atomic })).createdAt
       return true
     } catch (error) {
       if (!isSojournError(error, 'SESSION_EXISTS')) throw error
@@ -143,10 +147,10 @@ export class SojournStore extends session.Store {
   async #replace(
     sid: string,
     next: Data,
-    options: { readonly base: Data; readonly idleTimeout?: number },
+    options: { readonly base: Data; readonly idleTimeout?: number; readonly assigned?: readonly string[] },
   ): Promise<void> {
     try {
-      await this.#sessions.replace(sid, next, { ...options, counters: this.#counters })
+      await this.#sessions.replace(sid, next, { ...options, ...this.#dataOptions })
     } catch (error) {
       // It ended or expired while the request ran: there is nothing to write to, and nothing comes back.
       if (!isSojournError(error, 'SESSION_NOT_FOUND')) throw error
@@ -279,12 +283,17 @@ export class SojournStore extends session.Store {
 }
 
 /** A session as data: what its middleware's JSON of it would hold. */
-const dataOf = (session: SessionData, base: Data | undefined): Data => {
+const dataOf = (session: SessionData, { base, sources }: Read): Data => {
   const { toJSON } = session as { toJSON?: unknown }
   const held = (typeof toJSON === 'function' ? toJSON.call(session) : session) as SessionData
   const { cookie, ...fields } = held
-  return toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }) as Data
+  const copied: Copied = (copy, original) => sources.set(copy, original)
+  return toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }, copied) as Data
 }
+
+/** The objects that the request put in the place of others, told by reference. The cookie's is made anew each time, and means nothing by that. */
+const assignedOf = ({ sources }: Read, base: Data, next: Data): string[] =>
+  assignedIn(base, next, (is, was) => sources.get(is) !== sources.get(was)).filter((path) => path !== '/cookie')
 
 /** The request, where koa-session names it: in the call's last argument. */
 const contextOf = (...args: readonly unknown[]): object | undefined => {

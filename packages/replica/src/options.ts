@@ -14,6 +14,7 @@ import {
   optionalDuration,
   optionTable,
   parseDuration,
+  pointersRule,
   portRule,
   regionsNeeded,
   requiredOption,
@@ -66,6 +67,11 @@ export interface ReplicaOptions {
      * 0: exact, and every use is written. Default: a twentieth of the session's idle timeout (90 s of 30 m).
      */
     readonly touchGranularity?: Duration | undefined
+    /**
+     * JSON pointers of objects that are one value, as arrays are, such as ['/user']: of concurrent edits anywhere inside of one, one wins. The
+     * same in all regions. Default: none.
+     */
+    readonly atomic?: readonly string[] | undefined
   }
   readonly consistency?: {
     /** Default local. */
@@ -108,6 +114,7 @@ export interface Settings {
   readonly maxLifetimeMs: number
   /** Undefined: the default, a share of each session's idle timeout. */
   readonly touchGranularityMs: number | undefined
+  readonly atomic: ReadonlySet<string>
   readonly read: Level
   readonly write: Level
   readonly timeoutMs: number
@@ -159,6 +166,7 @@ const TABLE = optionTable<ReplicaOptions>({
     idleTimeout: DURATION_RULE,
     maxLifetime: DURATION_RULE,
     touchGranularity: DURATION_OR_ZERO_RULE,
+    atomic: pointersRule('/user'),
   }),
   consistency: groupRule<NonNullable<ReplicaOptions['consistency']>>({
     read: LEVEL_RULE,
@@ -245,6 +253,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     maxLifetimeMs,
     touchGranularityMs:
       session.touchGranularity === 0 ? 0 : optionalDuration(session.touchGranularity, 'session.touchGranularity'),
+    atomic: new Set(session.atomic),
     read,
     write,
     timeoutMs: parseDuration(timeout, 'consistency.timeout'),

@@ -3,8 +3,10 @@ import type {
   AnyData,
   CreateOptions,
   Data,
+  DataOptions,
   Decided,
   Decision,
+  DiffOptions,
   EndOptions,
   EndReason,
   Fold,
@@ -35,7 +37,7 @@ import {
   type Edit,
   editsFor,
   expiresAt,
-  incrementEdit,
+  incrementEdits,
   isVisible,
   newSessionId,
   optionalDuration,
@@ -134,7 +136,7 @@ export class Replica implements SessionApi, AsyncDisposable {
         `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms: so long regions remember an ended id`,
         { option: 'maxLifetime' },
       )
-    const edits = editsFor(checkTop(data), { maxDepth: settings.limits.maxDepth })
+    const edits = editsFor(checkTop(data), this.#dataOptions(options))
     const writer = { stamps: store.actor, actorFor: () => this.#runtime.actors.mint() }
     return this.#commits.change(
       key,
@@ -177,19 +179,25 @@ export class Replica implements SessionApi, AsyncDisposable {
   ): Promise<Session<T>> {
     checkCall('update', options)
     return this.#change<T>(id, options, (data) => {
-      const { maxDepth } = this.#runtime.settings.limits
-      if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), { maxDepth })
-      return diff(data, runDraft(data, update), { maxDepth })
+      const dataOptions = this.#dataOptions(options)
+      if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), dataOptions)
+      const { next, isAssigned } = runDraft(data, update)
+      return diff(data, next, { ...dataOptions, isAssigned })
     })
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
     checkCall('replace', options)
-    const counters = new Set((options.counters ?? []).map(checkPointer))
     checkTop(next)
-    return this.#change<T>(id, options, (data) =>
-      diff(options.base ?? data, next, { maxDepth: this.#runtime.settings.limits.maxDepth, counters }),
-    )
+    const assigned = new Set(options.assigned)
+    const isAssigned = (_next: object, _base: object, path: string) => assigned.has(path)
+    const dataOptions = { ...this.#dataOptions(options), counters: new Set(options.counters), isAssigned }
+    return this.#change<T>(id, options, (data) => diff(options.base ?? data, next, dataOptions))
+  }
+
+  #dataOptions({ atomic }: DataOptions): DiffOptions {
+    const { limits, atomic: always } = this.#runtime.settings
+    return { maxDepth: limits.maxDepth, atomic: atomic ? new Set([...always, ...atomic]) : always }
   }
 
   async increment<T extends object = AnyData>(
@@ -201,7 +209,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     checkPointer(path)
     checkIncrement(by)
     checkCall('increment', options)
-    return this.#change<T>(id, options, (data) => [incrementEdit(data, path, by)])
+    return this.#change<T>(id, options, (data) => incrementEdits(data, path, by))
   }
 
   /** The common path of everything that changes data: read, edit, commit. */
@@ -286,10 +294,10 @@ export class Replica implements SessionApi, AsyncDisposable {
     const key = sessionKey(id)
     await this.#commits.sound(key)
     const newId = newSessionId(settings.ports.random)
-    const { maxDepth } = settings.limits
+    const dataOptions = this.#dataOptions({})
     return this.#commits.run(
       options,
-      () => this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, { maxDepth })),
+      () => this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, dataOptions)),
       this.#sessionOf<T>(newId),
     )
   }

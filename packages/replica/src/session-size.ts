@@ -1,5 +1,5 @@
 /** How much data a session holds, whatever is kept beside it to merge it. */
-import type { LiveRecord, Scalar } from '@sojourn/core'
+import { isMap, type LiveRecord, type Registers, type Scalar } from '@sojourn/core'
 
 /** What a value that is not a string or bytes counts, and what each field does beside its value. */
 const SCALAR_BYTES = 8
@@ -10,11 +10,13 @@ const sizeOf = (value: Scalar): number => {
 }
 
 /** Bytes of all fields' names and values, those that lost against concurrent ones included. */
-export const dataBytes = ({ document }: LiveRecord): number => {
+export const dataBytes = ({ document }: LiveRecord): number => bytesIn(document.registers)
+
+const bytesIn = (registers: Registers): number => {
   let bytes = 0
-  for (const [path, register] of document.registers) {
-    bytes += Buffer.byteLength(path) + SCALAR_BYTES
-    for (const { value } of register) bytes += sizeOf(value)
+  for (const [key, register] of registers) {
+    bytes += Buffer.byteLength(key) + SCALAR_BYTES
+    for (const live of register) bytes += isMap(live) ? bytesIn(live.value.registers) : sizeOf(live.value as Scalar)
   }
   return bytes
 }

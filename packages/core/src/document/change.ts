@@ -5,7 +5,7 @@ import { otherActors, readOps, writeOps } from './operations.js'
 
 /**
  * Automerge's change chunk (https://automerge.org/automerge-binary-format-spec/#change-chunks), uncompressed, for the
- * flat subset of op.ts. One change has one encoding, byte for byte what Automerge writes: Automerge derives a change's
+ * subset of op.ts. One change has one encoding, byte for byte what Automerge writes: Automerge derives a change's
  * hash again from the operations when it loads a document, so bytes that merely mean the same would name another change.
  */
 
@@ -77,7 +77,7 @@ const readActor = (reader: ByteReader): ActorId => {
  * The work is bounded by the length of the bytes and by `limits`, whatever the bytes announce.
  *
  * @throws SojournError CHANGE_INVALID if the bytes are not a whole, uncompressed change chunk with a right checksum, in
- *   Automerge's encoding, of the flat subset, and within `limits`
+ *   Automerge's encoding, of the subset of op.ts, and within `limits`
  */
 export const decodeChange = (
   bytes: Uint8Array,

@@ -1,19 +1,31 @@
-import type { Scalar } from './op.js'
+/** What leads from the data that a caller read to the data that it wants, as edits of fields. */
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { childOf } from './pointer.js'
-import { checkTop, dataKeys, isPlainObject, sameValue, toScalar, walkRegisters } from './value.js'
+import { type Content, checkTop, contentOf, dataKeys, isPlainObject, sameValue } from './value.js'
 
-/** One field operation, before it is known what it overwrites. */
-export type Edit =
-  | { readonly kind: 'set'; readonly path: Pointer; readonly value: Scalar }
-  | { readonly kind: 'delete'; readonly path: Pointer }
-  | { readonly kind: 'increment'; readonly path: Pointer; readonly by: number }
+/** One edit of a field, before it is known what it overwrites. */
+export type Edit = (
+  | { readonly kind: 'set'; readonly value: Content }
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'increment'; readonly by: number }
+) & {
+  readonly path: Pointer
+  /** The object, as it was read, in which the field is: where that was replaced or deleted meanwhile, the edit goes with it. */
+  readonly within?: object | undefined
+}
 
 export interface DiffOptions {
   readonly maxDepth: number
   /** Integer fields whose change is an addition, so that concurrent ones add up. */
-  readonly counters?: ReadonlySet<Pointer>
+  readonly counters?: ReadonlySet<Pointer> | undefined
+  /** Objects that are one register, whole. */
+  readonly atomic?: ReadonlySet<Pointer> | undefined
+  /**
+   * Whether an object was assigned in the place of another one, rather than changed: then it is a new object, whole. Default: that an
+   * object stands in both places is a change of it.
+   */
+  readonly isAssigned?: ((next: object, base: object, path: Pointer) => boolean) | undefined
 }
 
 /**
@@ -23,55 +35,72 @@ export interface DiffOptions {
  */
 export const diff = (base: unknown, next: unknown, options: DiffOptions): Edit[] => {
   const edits: Edit[] = []
-  diffAt(base, checkTop(next), '', options.maxDepth, options, edits)
+  diffObjects(isPlainObject(base) ? base : {}, checkTop(next), '', options.maxDepth, options, edits)
   return edits
 }
 
-const diffAt = (
-  base: unknown,
-  next: unknown,
+type Plain = Record<string, unknown>
+
+const diffObjects = (
+  base: Plain,
+  next: Plain,
   path: Pointer,
   maxDepth: number,
   options: DiffOptions,
   edits: Edit[],
 ): void => {
-  if (isPlainObject(base) && isPlainObject(next) && maxDepth > 0) {
-    for (const key of dataKeys(next, path)) {
-      const value = next[key]
-      if (!Object.hasOwn(base, key)) add(value, childOf(path, key), maxDepth - 1, options, edits)
-      // Most fields of most updates are as they were, and cost no more than this.
-      else if (isPlainObject(value) || !sameValue(base[key], value))
-        diffAt(base[key], value, childOf(path, key), maxDepth - 1, options, edits)
+  const { counters, atomic, isAssigned } = options
+  for (const key of dataKeys(next, path)) {
+    const [value, at] = [next[key], childOf(path, key)]
+    const old = Object.hasOwn(base, key) ? base[key] : undefined
+    const isChange =
+      isPlainObject(old) && isPlainObject(value) && maxDepth > 1 && !atomic?.has(at) && !isAssigned?.(value, old, at)
+    if (isChange) diffObjects(old, value, at, maxDepth - 1, options, edits)
+    // Most fields of most updates are as they were, and cost no more than this.
+    else if (old === undefined || !sameValue(old, value)) {
+      if (isInteger(value) && counters?.has(at) && (old === undefined || (isInteger(old) && isInteger(value - old))))
+        edits.push({ kind: 'increment', path: at, by: value - ((old as number | undefined) ?? 0), within: base })
+      else assign(value, at, maxDepth - 1, base, options, edits)
     }
-    for (const key of Object.keys(base)) {
-      if (!Object.hasOwn(next, key)) remove(base[key], childOf(path, key), edits)
-    }
-  } else if (isPlainObject(next)) {
-    add(next, path, maxDepth, options, edits)
-  } else {
-    const scalar = toScalar(next, path, maxDepth)
-    removeBelow(base, path, edits)
-    if (isInteger(base) && isInteger(next) && isInteger(next - base) && options.counters?.has(path))
-      edits.push({ kind: 'increment', path, by: next - base })
-    else edits.push({ kind: 'set', path, value: scalar })
+  }
+  for (const key of Object.keys(base)) {
+    if (!Object.hasOwn(next, key)) edits.push({ kind: 'delete', path: childOf(path, key), within: base })
   }
 }
 
-const add = (value: unknown, path: Pointer, maxDepth: number, options: DiffOptions, edits: Edit[]): void =>
-  walkRegisters(value, path, maxDepth, (at, scalar) => {
-    if (isInteger(scalar) && options.counters?.has(at)) edits.push({ kind: 'increment', path: at, by: scalar })
-    else edits.push({ kind: 'set', path: at, value: scalar })
-  })
-
-const remove = (base: unknown, path: Pointer, edits: Edit[]): void => {
-  edits.push({ kind: 'delete', path })
-  removeBelow(base, path, edits)
+/** The counters of a new object begin at nothing and are added to, so that those of two objects that show as one add up. */
+const assign = (
+  value: unknown,
+  path: Pointer,
+  maxDepth: number,
+  within: object,
+  { counters, atomic }: DiffOptions,
+  edits: Edit[],
+): void => {
+  const sums: Edit[] = []
+  const skips = (at: Pointer, item: unknown): boolean => {
+    if (!isInteger(item) || !counters?.has(at)) return false
+    sums.push({ kind: 'increment', path: at, by: item })
+    return true
+  }
+  edits.push({ kind: 'set', path, value: contentOf(value, path, { maxDepth, atomic, skips }), within }, ...sums)
 }
 
-/** Only what the caller has seen below is deleted: a field that somebody adds meanwhile stays, and keeps its object. */
-const removeBelow = (base: unknown, path: Pointer, edits: Edit[]): void => {
-  if (!isPlainObject(base)) return
-  for (const key of Object.keys(base)) remove(base[key], childOf(path, key), edits)
+/** The pointers of the objects that were assigned in the place of other ones, as `assigned` of `replace` has them. */
+export const assignedIn = (
+  base: unknown,
+  next: unknown,
+  isAssigned: (next: object, base: object) => boolean,
+  path: Pointer = '',
+): Pointer[] => {
+  if (!isPlainObject(base) || !isPlainObject(next)) return []
+  return Object.keys(next).flatMap((key) => {
+    const [was, is] = [Object.hasOwn(base, key) ? base[key] : undefined, next[key]]
+    if (!isPlainObject(was) || !isPlainObject(is)) return []
+    const at = childOf(path, key)
+    if (!isAssigned(is, was)) return assignedIn(was, is, isAssigned, at)
+    return sameValue(was, is) ? [] : [at]
+  })
 }
 
 /** Every edit that makes `data` from nothing. */

@@ -5,7 +5,7 @@ import type { Edit } from './diff.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { segmentsOf } from './pointer.js'
-import { type Data, isBytes, isDate, isPlainObject, type Value } from './value.js'
+import { type ContentMap, type Data, isBytes, isDate, isPlainObject, type Value } from './value.js'
 
 /**
  * What a counter shows at most, and minus this at least. Regions that add to one at the same time can take their sum further; it shows
@@ -28,14 +28,21 @@ export const checkIncrement = (by: number): number => {
 }
 
 /**
- * The edit that adds to a field, which is made where there is none, with the objects around it.
+ * The edits that add to a field, which is made where there is none, with the objects around it.
  * @throws INVALID_DATA where the field would be in what is no object: it would have to replace that
  */
-export const incrementEdit = (data: Data, path: Pointer, by: number): Edit => {
+export const incrementEdits = (data: Data, path: Pointer, by: number): Edit[] => {
   let around: Value | undefined = data
   let at: Pointer = ''
+  const edits: Edit[] = [{ kind: 'increment', path, by }]
   for (const { segment, pointer } of segmentsOf(path)) {
-    if (around === undefined) break
+    if (around === undefined) {
+      // Objects in objects, down to the one that the field is in.
+      const made = segmentsOf(path).slice(segmentsOf(at).length, -1)
+      const value = made.reduceRight<ContentMap>((inner, { segment: key }) => new Map([[key, inner]]), new Map())
+      edits.unshift({ kind: 'set', path: at, value })
+      break
+    }
     if (!isPlainObject(around))
       throw new SojournError(
         'INVALID_DATA',
@@ -45,7 +52,7 @@ export const incrementEdit = (data: Data, path: Pointer, by: number): Edit => {
     around = Object.hasOwn(around, segment) ? (around as Data)[segment] : undefined
     at = pointer
   }
-  return { kind: 'increment', path, by }
+  return edits
 }
 
 /** What stands somewhere, without saying what it holds: for errors, which reach logs. */

@@ -1,17 +1,21 @@
+/** Edits become changes: the operations that a document's author writes, with what each overwrites. */
 import { hash } from 'node:crypto'
 import { SojournError } from '../errors.js'
-import type { EncodedChange } from './change.js'
 import { encodeChange } from './change.js'
 import type { Edit } from './diff.js'
 import type { Context, Fold } from './fold.js'
-import { applyChange, counterSum, liveValue, winner } from './fold.js'
+import { advanced, applyChange } from './fold.js'
+import { FoldDraft } from './fold-draft.js'
 import { kindOfData, MAX_COUNT, shownCount } from './increment.js'
+import type { LiveMap, LiveOp, Register, Registers } from './live.js'
+import { nameOf } from './live.js'
 import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
-import { parentOf } from './pointer.js'
-import { fromScalar, isObjectMarker, OBJECT_MARKER } from './value.js'
-import { hasFieldsBelow } from './view.js'
+import { segmentsOf } from './pointer.js'
+import { identityOf, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
+import type { Content, Data, Value } from './value.js'
+import { contentToValue, fromScalar, isAtomicObject, isContentMap, toScalar } from './value.js'
 
 /** A change as it travels: its bytes, and the context by which a receiver without history can tell whether it is next. */
 export interface ChangeDelta {
@@ -33,36 +37,163 @@ export interface Mutation {
 export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Mutation | undefined => {
   let current = fold
   const changes: ChangeDelta[] = []
-  const commit = (change: Change) => {
+  const commit = (change: Change, registers?: Registers) => {
     const context = current.heads.filter((head) => change.deps.includes(head.hash))
-    const encoded: EncodedChange = encodeChange(change)
-    changes.push({ bytes: encoded.bytes, context: context.map(({ actor: by, seq }) => ({ actor: by, seq })) })
-    current = applyChange(current, change, encoded.hash)
+    const { bytes, hash: changeHash } = encodeChange(change)
+    changes.push({ bytes, context: context.map(({ actor: by, seq }) => ({ actor: by, seq })) })
+    current = registers ? advanced(current, change, changeHash, registers) : applyChange(current, change, changeHash)
   }
   for (const edit of edits) {
-    if (edit.kind !== 'increment' || !needsMaking(fold, edit)) continue
-    const making = makeCounter(current, edit.path)
+    if (edit.kind !== 'increment') continue
+    const making = makeCounter(current, edit)
     if (making) commit(making)
   }
-  const ops = withParents(current, edits).flatMap((edit) => toOp(current, actor, edit) ?? [])
-  if (ops.length > 0) {
-    let maxOp = 0
-    for (const seen of current.seen.values()) maxOp = Math.max(maxOp, seen.maxOp)
+  let maxOp = 0
+  for (const seen of current.seen.values()) maxOp = Math.max(maxOp, seen.maxOp)
+  const author = new Author(current.registers, actor, maxOp + 1)
+  for (const edit of edits) author.write(edit)
+  if (author.ops.length > 0) {
     const seq = (current.seen.get(actor)?.seq ?? 0) + 1
-    commit({ actor, seq, startOp: maxOp + 1, deps: current.heads.map((head) => head.hash), ops })
+    const { ops } = author
+    commit({ actor, seq, startOp: maxOp + 1, deps: current.heads.map((head) => head.hash), ops }, author.finish())
   }
   return changes.length === 0 ? undefined : { fold: current, changes }
 }
 
-/** Whether the field of an increment must be made first. @throws INVALID_DATA where it cannot be incremented so */
-const needsMaking = (fold: Fold, { path, by }: Edit & { kind: 'increment' }): boolean => {
-  const register = fold.registers.get(path)
-  const live = register === undefined ? undefined : winner(register)
-  const value = hasFieldsBelow(fold.registers, path) ? OBJECT_MARKER : live === undefined ? 0 : liveValue(live)
-  if (!isInteger(value))
+/** The maps that show as one object, the highest first; undefined stands for the root. */
+type Objects = readonly (LiveMap | undefined)[]
+const ROOT: Objects = [undefined]
+
+type ReadRegisters = (map: LiveMap | undefined) => Registers
+
+/** Where a field is: in which object, or inside of one that is one register. */
+interface Place {
+  readonly objects: Objects
+  readonly key: string
+  /** The rest of the way, inside of what the key holds. */
+  readonly rest: readonly string[]
+}
+
+/** Undefined: there is no such object, or it is another one than the edit was made on. */
+const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined => {
+  const segments = segmentsOf(path).map(({ segment }) => segment)
+  let objects = ROOT
+  for (const [index, segment] of segments.slice(0, -1).entries()) {
+    const shown = shownAt(objects.map(read), segment)
+    if (shown === undefined) return undefined
+    if (shown.maps) objects = shown.maps
+    else return isAtomic(shown) ? { objects, key: segment, rest: segments.slice(index + 1) } : undefined
+  }
+  const known = within && identityOf(within)
+  if (known && !objects.some((map) => map && known.includes(nameOf(map)))) return undefined
+  return { objects, key: segments.at(-1)!, rest: [] }
+}
+
+const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as never)
+
+/** Writes one change, operation by operation; each edit sees what those before it did. */
+class Author {
+  readonly ops: Op[] = []
+  readonly #actor: ActorId
+  readonly #draft: FoldDraft
+  readonly #read: ReadRegisters
+
+  constructor(registers: Registers, actor: ActorId, startOp: number) {
+    this.#actor = actor
+    this.#draft = new FoldDraft(registers, { actor, startOp })
+    this.#read = (map) => (map ? this.#draft.registersIn(map) : this.#draft.registersOf(undefined)!)
+  }
+
+  finish(): Registers {
+    return this.#draft.finish()
+  }
+
+  write(edit: Edit): void {
+    const place = placeOf(edit, this.#read)
+    if (place === undefined) return
+    const { objects, key, rest } = place
+    const shown = shownAt(objects.map(this.#read), key)
+    if (rest.length > 0) this.#set(objects, key, shown, withEdit(shown!, rest, edit))
+    else if (edit.kind === 'set') this.#set(objects, key, shown, edit.value)
+    else if (edit.kind === 'delete') this.#delete(objects, key)
+    else this.#increment(objects, key, shown, edit)
+  }
+
+  #emit(op: Op): OpId {
+    this.ops.push(op)
+    return this.#draft.apply(op)
+  }
+
+  #at(map: LiveMap | undefined, key: string): Register {
+    return this.#read(map).get(key) ?? []
+  }
+
+  /** Sets it in the map that holds the field, else in the highest; in the others it is deleted. */
+  #set(objects: Objects, key: string, shown: Shown | undefined, content: Content): void {
+    const holder = shown ? this.#holder(objects, key, shown.top) : objects[0]
+    const preds = this.#at(holder, key).map(idOf)
+    for (const map of objects) if (map !== holder) this.#deleteIn(map, key)
+    this.#put(holder && idOf(holder), key, content, preds)
+  }
+
+  #holder(objects: Objects, key: string, top: LiveOp): LiveMap | undefined {
+    return objects.find((map) => this.#at(map, key).includes(top))
+  }
+
+  #put(obj: OpId | undefined, key: string, content: Content, pred: readonly OpId[]): void {
+    if (!isContentMap(content)) {
+      this.#emit({ action: 'set', obj, key, value: content, pred })
+      return
+    }
+    const made = this.#emit({ action: 'make', obj, key, pred })
+    for (const [name, value] of content) this.#put(made, name, value, NO_PREDS)
+  }
+
+  #delete(objects: Objects, key: string): void {
+    for (const map of objects) this.#deleteIn(map, key)
+  }
+
+  #deleteIn(map: LiveMap | undefined, key: string): void {
+    const register = this.#at(map, key)
+    if (register.length > 0) this.#emit({ action: 'del', obj: map && idOf(map), key, pred: register.map(idOf) })
+  }
+
+  #increment(objects: Objects, key: string, shown: Shown | undefined, { path, by }: Increment): void {
+    const registers = objects.map(this.#read)
+    checkCount(registers, key, shown, path, by)
+    if (shown === undefined) {
+      const obj = objects[0] && idOf(objects[0])
+      // Nobody else has a map that is made with this change; elsewhere, a field that could not be made is a plain value.
+      const isOurs = obj !== undefined && this.#draft.isNew(obj)
+      const made = this.#emit({ action: 'set', obj, key, value: isOurs ? 0 : by, pred: NO_PREDS })
+      if (isOurs && by !== 0) this.#emit({ action: 'inc', obj, key, value: by, pred: [made] })
+      return
+    }
+    if (by === 0) return
+    const { top } = shown
+    const holder = this.#holder(objects, key, top)
+    // What one actor adds to one operation is stored as one number. Where that would pass 2^53, the counter begins anew.
+    if (Number.isSafeInteger((top.increments?.get(this.#actor) ?? 0) + by))
+      this.#emit({ action: 'inc', obj: holder && idOf(holder), key, value: by, pred: [idOf(top)] })
+    else this.#set(objects, key, shown, shownCount(sumAt(registers, key, top) + BigInt(by)))
+  }
+}
+
+type Increment = Edit & { readonly kind: 'increment' }
+
+/** @throws INVALID_DATA where what stands there cannot be incremented so */
+const checkCount = (
+  registers: readonly Registers[],
+  key: string,
+  shown: Shown | undefined,
+  path: Pointer,
+  by: number,
+): void => {
+  const value = shown === undefined ? 0 : shown.maps ? undefined : scalarAt(registers, key, shown.top)
+  if (value === undefined || !isInteger(value))
     throw new SojournError(
       'INVALID_DATA',
-      `${JSON.stringify(path)} holds ${kindOfData(fromScalar(value))}, so it cannot be incremented`,
+      `${JSON.stringify(path)} holds ${kindOfData(value === undefined ? undefined : fromScalar(value))}, so it cannot be incremented`,
       { path },
     )
   // Also of a counter whose sum is further out than it shows: what leads back from what it shows is within the bounds.
@@ -72,18 +203,54 @@ const needsMaking = (fold: Fold, { path, by }: Edit & { kind: 'increment' }): bo
       `${JSON.stringify(path)} would pass 2^53, which is as far as a counter goes; what leads back towards 0 is taken`,
       { path, limit: MAX_COUNT },
     )
-  return live === undefined
 }
 
+/** An object that is one register, with an edit inside of it: it is written whole. */
+const withEdit = (shown: Shown, rest: readonly string[], edit: Edit): Content => {
+  const whole = fromScalar(shown.top.value as never) as Data
+  return toScalar(edited(whole, rest, edit), '', Number.POSITIVE_INFINITY)
+}
+
+const edited = (data: Data, [segment, ...rest]: readonly string[], edit: Edit): Data => {
+  const copy: Record<string, Value> = { ...data }
+  const old = Object.hasOwn(copy, segment!) ? copy[segment!] : undefined
+  if (rest.length > 0) {
+    if (typeof old === 'object' && old !== null && !Array.isArray(old)) copy[segment!] = edited(old as Data, rest, edit)
+  } else if (edit.kind === 'set') copy[segment!] = contentToValue(edit.value)
+  else if (edit.kind === 'delete') delete copy[segment!]
+  else if (old === undefined || (isInteger(old) && isInteger(old + edit.by))) copy[segment!] = (old ?? 0) + edit.by
+  else
+    throw new SojournError(
+      'INVALID_DATA',
+      `${JSON.stringify(edit.path)} holds ${kindOfData(old)}, so it cannot be incremented`,
+      { path: edit.path },
+    )
+  return copy
+}
+
+const NO_PREDS: readonly OpId[] = []
+
+const idOf = ({ counter, actor }: OpId): OpId => ({ counter, actor })
+
 /**
- * The change that makes a counter of 0 where there is nothing. All of it follows from the pointer and from how often the
- * field was made before, so regions that do it at the same time write the very same change, and their increments add up.
- * The actor belongs to the pointer; each later making (after a deletion) is its next change, and builds on the last one.
+ * The change that makes a counter of 0 where there is nothing, in an object that others have, too. All of it follows from the object, the key
+ * and how often the field was made before, so regions that do it at the same time write the very same change, and their increments add up.
+ * The actor belongs to the field; each later making (after a deletion) is its next change, and builds on the last one.
  */
-const makeCounter = (fold: Fold, path: Pointer): Change | undefined => {
-  const actor = hash('sha256', `sojourn counter\0${path}`, 'hex').slice(0, 32)
+const makeCounter = (fold: Fold, edit: Increment): Change | undefined => {
+  const read: ReadRegisters = (map) => map?.value.registers ?? fold.registers
+  const place = placeOf(edit, read)
+  if (place === undefined || place.rest.length > 0) return undefined
+  const { objects, key } = place
+  const registers = objects.map(read)
+  if (shownAt(registers, key) !== undefined) return undefined
+  checkCount(registers, key, undefined, edit.path, edit.by)
+  const obj = objects[0] && idOf(objects[0])
+  const actor = hash('sha256', `sojourn counter\0${obj ? nameOf(obj) : ''}\0${key}`, 'hex').slice(0, 32)
   const seq = (fold.seen.get(actor)?.seq ?? 0) + 1
-  return seq <= MAX_MAKINGS ? counterChange(actor, path, seq, counterHash(actor, path, seq - 1)) : undefined
+  return seq <= MAX_MAKINGS
+    ? counterChange({ actor, obj, key }, seq, counterHash({ actor, obj, key }, seq - 1))
+    : undefined
 }
 
 /**
@@ -92,70 +259,35 @@ const makeCounter = (fold: Fold, path: Pointer): Change | undefined => {
  */
 const MAX_MAKINGS = 10_000
 
-const counterChange = (actor: ActorId, path: Pointer, seq: number, previous: ChangeHash): Change => ({
+interface CounterField {
+  readonly actor: ActorId
+  readonly obj: OpId | undefined
+  readonly key: string
+}
+
+const counterChange = ({ actor, obj, key }: CounterField, seq: number, previous: ChangeHash): Change => ({
   actor,
   seq,
-  startOp: seq,
+  // Above the operation that made the map, as Automerge has it.
+  startOp: (obj?.counter ?? 0) + seq,
   deps: seq === 1 ? [] : [previous],
-  ops: [{ action: 'set', key: path, value: 0, pred: [] }],
+  ops: [{ action: 'set', obj, key, value: 0, pred: [] }],
 })
 
-/** The last link computed of each pointer's chain of makings: a field made a thousand times costs as one made twice. */
-const chains = new Map<Pointer, { readonly seq: number; readonly hash: ChangeHash }>()
+/** The last link computed of each field's chain of makings: a field made a thousand times costs as one made twice. */
+const chains = new Map<ActorId, { readonly seq: number; readonly hash: ChangeHash }>()
 const MAX_CHAINS = 1_024
 
-const counterHash = (actor: ActorId, path: Pointer, through: number): ChangeHash => {
+const counterHash = (field: CounterField, through: number): ChangeHash => {
   if (through === 0) return ''
-  const known = chains.get(path)
+  const known = chains.get(field.actor)
   let seq = known && known.seq <= through ? known.seq : 0
   let last = seq > 0 ? known!.hash : ''
   while (seq < through) {
     seq++
-    last = encodeChange(counterChange(actor, path, seq, last)).hash
+    last = encodeChange(counterChange(field, seq, last)).hash
   }
   if (chains.size >= MAX_CHAINS) chains.clear()
-  chains.set(path, { seq, hash: last })
+  chains.set(field.actor, { seq, hash: last })
   return last
 }
-
-/**
- * Adds the markers of the objects that edits write into, where another region's deletion or scalar took them: what was
- * written below an object keeps it an object, also when the field goes again.
- */
-const withParents = (fold: Fold, edits: readonly Edit[]): readonly Edit[] => {
-  const byPath = new Map<Pointer, Edit>(edits.map((edit) => [edit.path, edit]))
-  const count = byPath.size
-  for (const edit of edits) {
-    for (let path = parentOf(edit.path); path !== ''; path = parentOf(path)) {
-      if (byPath.has(path)) continue
-      const register = fold.registers.get(path)
-      if (register !== undefined && isObjectMarker(liveValue(winner(register)))) continue
-      // A deletion keeps an object that shows; it makes none, neither of nothing nor of a scalar that came meanwhile.
-      if (edit.kind === 'delete' && !hasFieldsBelow(fold.registers, path)) continue
-      byPath.set(path, { kind: 'set', path, value: OBJECT_MARKER })
-    }
-  }
-  return byPath.size === count && count === edits.length ? edits : [...byPath.values()]
-}
-
-const toOp = (fold: Fold, actor: ActorId, edit: Edit): Op | undefined => {
-  const register = fold.registers.get(edit.path) ?? []
-  switch (edit.kind) {
-    case 'set':
-      return { action: 'set', key: edit.path, value: edit.value, pred: register.map(idOf) }
-    case 'delete':
-      return register.length === 0 ? undefined : { action: 'del', key: edit.path, pred: register.map(idOf) }
-    case 'increment': {
-      if (register.length === 0) return { action: 'set', key: edit.path, value: edit.by, pred: [] }
-      if (edit.by === 0) return undefined
-      const live = winner(register)
-      // What one actor adds to one operation is stored as one number. Where that would pass 2^53, the counter begins anew.
-      if (Number.isSafeInteger((live.increments?.get(actor) ?? 0) + edit.by))
-        return { action: 'inc', key: edit.path, value: edit.by, pred: [idOf(live)] }
-      const value = shownCount(counterSum(live) + BigInt(edit.by))
-      return { action: 'set', key: edit.path, value, pred: register.map(idOf) }
-    }
-  }
-}
-
-const idOf = ({ counter, actor }: OpId): OpId => ({ counter, actor })

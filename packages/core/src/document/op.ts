@@ -1,6 +1,6 @@
 /**
  * The words of a change, in the field's terms (Automerge's change format, https://automerge.org/automerge-binary-format-spec/),
- * restricted to the flat subset that a session uses: one root map, scalar values, no sequences, no nested objects.
+ * restricted to the subset that a session uses: maps in maps, and scalar values; no sequences, no tables.
  */
 
 /** 16 random bytes as 32 hex digits: one writer, from one opening of one store. */
@@ -22,10 +22,19 @@ export interface OpId {
  */
 export type Scalar = null | boolean | string | number | Date | Uint8Array
 
+/** What all operations have: where they stand, and what they overwrite. */
+interface Placed {
+  /** The map: the operation that made it; undefined: the root. */
+  readonly obj: OpId | undefined
+  readonly key: string
+  readonly pred: readonly OpId[]
+}
+
 export type Op =
-  | { readonly action: 'set'; readonly key: string; readonly value: Scalar; readonly pred: readonly OpId[] }
-  | { readonly action: 'del'; readonly key: string; readonly pred: readonly OpId[] }
-  | { readonly action: 'inc'; readonly key: string; readonly value: number; readonly pred: readonly OpId[] }
+  | ({ readonly action: 'make' } & Placed)
+  | ({ readonly action: 'set'; readonly value: Scalar } & Placed)
+  | ({ readonly action: 'del' } & Placed)
+  | ({ readonly action: 'inc'; readonly value: number } & Placed)
 
 /** One change: the operations `startOp@actor`, `startOp+1@actor`, … in order. */
 export interface Change {
@@ -54,6 +63,6 @@ export interface ChangeLimits {
   readonly maxPreds: number
   /** Changes that one change may build on. */
   readonly maxDeps: number
-  /** Bytes of one key (a JSON pointer). */
+  /** Bytes of one key. */
   readonly maxKeyBytes: number
 }

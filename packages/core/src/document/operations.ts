@@ -1,17 +1,28 @@
 import type { ByteReader } from '../bytes.js'
 import { ByteWriter } from '../bytes.js'
 import { SojournError } from '../errors.js'
-import { readDeltas, readTexts, readUints, writeDeltas, writeTexts, writeUints } from './columns.js'
+import {
+  readDeltas,
+  readNullableUints,
+  readTexts,
+  readUints,
+  writeDeltas,
+  writeNullableUints,
+  writeTexts,
+  writeUints,
+} from './columns.js'
 import type { ActorId, Change, ChangeLimits, Op, OpId, Scalar } from './op.js'
 import { compareOpIds, isInteger } from './op.js'
 
 /**
  * The operations of a change chunk, column by column
- * (https://automerge.org/automerge-binary-format-spec/#operation-columns), for the flat subset of op.ts.
+ * (https://automerge.org/automerge-binary-format-spec/#operation-columns), for the subset of op.ts.
  */
 
 // The columns in the order of their specifications (column id * 16 + type), as they must stand in the chunk. Those of
-// the object and of list positions are missing because the root map has neither.
+// list positions are missing because maps have none.
+const OBJECT_ACTOR = 0x01
+const OBJECT_COUNTER = 0x02
 const KEY = 0x15
 const INSERT = 0x34
 const ACTION = 0x42
@@ -20,9 +31,21 @@ const VALUE_RAW = 0x57
 const PRED_COUNT = 0x70
 const PRED_ACTOR = 0x71
 const PRED_COUNTER = 0x73
-const COLUMNS = [KEY, INSERT, ACTION, VALUE_META, VALUE_RAW, PRED_COUNT, PRED_ACTOR, PRED_COUNTER]
+const COLUMNS = [
+  OBJECT_ACTOR,
+  OBJECT_COUNTER,
+  KEY,
+  INSERT,
+  ACTION,
+  VALUE_META,
+  VALUE_RAW,
+  PRED_COUNT,
+  PRED_ACTOR,
+  PRED_COUNTER,
+]
 const COLUMN_DEFLATED = 0x08
 
+const MAKE_MAP = 0
 const SET = 1
 const DEL = 3
 const INC = 5
@@ -80,7 +103,7 @@ const writeScalar = (value: Scalar): number => {
 
 /** Writes the operation's value and returns its metadata. */
 const writeValue = (op: Op): number => {
-  if (op.action === 'del') return NULL
+  if (op.action === 'del' || op.action === 'make') return NULL
   const before = values.length
   let type = INT
   if (op.action === 'inc') writeInteger(op.value)
@@ -90,18 +113,22 @@ const writeValue = (op: Op): number => {
 
 const NO_ACTORS: readonly ActorId[] = Object.freeze([])
 
-/** The actors other than the author that the predecessors name, sorted: number 1 and up of the change, the author is 0. */
+/** The actors other than the author that operations name, sorted: number 1 and up of the change, the author is 0. */
 export const otherActors = (change: Change): readonly ActorId[] => {
   let others: Set<ActorId> | undefined
+  const name = ({ actor }: OpId) => {
+    if (actor === change.actor) return
+    others ??= new Set()
+    others.add(actor)
+  }
   for (const op of change.ops) {
-    for (const { actor } of op.pred) {
-      if (actor === change.actor) continue
-      others ??= new Set()
-      others.add(actor)
-    }
+    if (op.obj) name(op.obj)
+    for (const pred of op.pred) name(pred)
   }
   return others === undefined ? NO_ACTORS : [...others].sort()
 }
+
+const ACTIONS: { readonly [action in Op['action']]: number } = { make: MAKE_MAP, set: SET, del: DEL, inc: INC }
 
 /**
  * Writes how many columns there are, their specifications and lengths to `header`, and the columns to `columns`, which
@@ -119,6 +146,9 @@ export const writeOps = (
   }
   // An encoding that threw midway has left its beginning behind.
   if (values.length > 0) values.borrow()
+  const objectActors: (number | null)[] = []
+  const objectCounters: (number | null)[] = []
+  let hasObjects = false
   const keys: string[] = []
   const actions: number[] = []
   const metas: number[] = []
@@ -128,8 +158,11 @@ export const writeOps = (
   // Most changes name nobody but their author.
   const indexes = others.length === 0 ? undefined : new Map(others.map((other, index) => [other, index + 1]))
   for (const op of ops) {
+    objectActors.push(op.obj ? (indexes?.get(op.obj.actor) ?? 0) : null)
+    objectCounters.push(op.obj ? op.obj.counter : null)
+    hasObjects ||= op.obj !== undefined
     keys.push(op.key)
-    actions.push(op.action === 'set' ? SET : op.action === 'del' ? DEL : INC)
+    actions.push(ACTIONS[op.action])
     metas.push(writeValue(op))
     predCounts.push(op.pred.length)
     for (const pred of op.pred.length > 1 ? op.pred.toSorted(compareOpIds) : op.pred) {
@@ -139,12 +172,18 @@ export const writeOps = (
   }
   const hasValues = values.length > 0
   const hasPreds = predCounters.length > 0
-  header.uint(COLUMNS.length - (hasValues ? 0 : 1) - (hasPreds ? 0 : 2))
+  header.uint(COLUMNS.length - (hasObjects ? 0 : 2) - (hasValues ? 0 : 1) - (hasPreds ? 0 : 2))
 
   let start = 0
   const close = (column: number): void => {
     header.u8(column).uint(columns.length - start)
     start = columns.length
+  }
+  if (hasObjects) {
+    writeNullableUints(columns, objectActors)
+    close(OBJECT_ACTOR)
+    writeNullableUints(columns, objectCounters)
+    close(OBJECT_COUNTER)
   }
   writeTexts(columns, keys)
   close(KEY)
@@ -239,9 +278,21 @@ const takePreds = (
   return preds
 }
 
+/** The map of one operation, out of the columns; undefined: the root. */
+const takeObject = (
+  reader: ByteReader,
+  actors: readonly ActorId[],
+  actor: number | null,
+  counter: number | null,
+): OpId | undefined => {
+  if (actor === null && counter === null) return undefined
+  if (actor === null || counter === null || counter === 0) return reader.fail('an operation names half a map')
+  return { counter, actor: actors[actor]! }
+}
+
 /** The columns' lengths in bytes, 0 for those that are missing, in the order of {@link COLUMNS}. */
 const readColumnSizes = (reader: ByteReader): number[] => {
-  const sizes = [0, 0, 0, 0, 0, 0, 0, 0]
+  const sizes = COLUMNS.map(() => 0)
   let previous = -1
   for (let count = reader.uint(COLUMNS.length); count > 0; count--) {
     const column = reader.u8()
@@ -269,18 +320,24 @@ export const readOps = (
   limits: ChangeLimits,
 ): readonly Op[] => {
   const sizes = readColumnSizes(reader)
-  const keys = readTexts(reader, sizes[0]!, limits.maxOps, limits.maxKeyBytes)
+  const objectActors = readNullableUints(reader, sizes[0]!, limits.maxOps, actors.length - 1)
+  const objectCounters = readNullableUints(reader, sizes[1]!, limits.maxOps, MAX_COUNTER)
+  const keys = readTexts(reader, sizes[2]!, limits.maxOps, limits.maxKeyBytes)
   const count = keys.length
+  const hasObjects = objectActors.length > 0
+  if (objectActors.length !== (hasObjects ? count : 0) || objectCounters.length !== objectActors.length)
+    reader.fail('the columns differ in their number of values')
+  if (hasObjects && objectActors.every((actor) => actor === null)) reader.fail('a column has nothing but nulls')
   if (startOp + count - 1 > MAX_COUNTER) reader.fail(`operations are numbered beyond ${MAX_COUNTER}`)
 
-  const insertEnd = reader.offset + sizes[1]!
+  const insertEnd = reader.offset + sizes[3]!
   if ((count > 0 && reader.uint() !== count) || reader.offset !== insertEnd)
     reader.fail('an operation inserts, or has no key')
-  const actions = readUints(reader, sizes[2]!, count, INC)
-  const metas = readUints(reader, sizes[3]!, count)
+  const actions = readUints(reader, sizes[4]!, count, INC)
+  const metas = readUints(reader, sizes[5]!, count)
   if (actions.length !== count || metas.length !== count) reader.fail('the columns differ in their number of values')
 
-  const valuesEnd = reader.offset + sizes[4]!
+  const valuesEnd = reader.offset + sizes[6]!
   const operands: Scalar[] = []
   for (let index = 0; index < count; index++) {
     const meta = metas[index]!
@@ -291,26 +348,27 @@ export const readOps = (
     else if (action === INC) {
       if (type !== INT) reader.fail('an increment is not an integer')
       operands.push(readInteger(reader, size, Number.MAX_SAFE_INTEGER))
-    } else if (action === DEL) {
-      if (meta !== NULL) reader.fail('a deletion has a value')
+    } else if (action === DEL || action === MAKE_MAP) {
+      if (meta !== NULL) reader.fail('a deletion or a making has a value')
       operands.push(null)
     } else reader.fail(`action ${action} is not part of the subset`)
   }
   if (reader.offset !== valuesEnd) reader.fail('the values have another length than announced')
 
-  const predCounts = readUints(reader, sizes[5]!, count, limits.maxPreds)
+  const predCounts = readUints(reader, sizes[7]!, count, limits.maxPreds)
   if (predCounts.length !== count) reader.fail('the columns differ in their number of values')
   let predTotal = 0
   for (const predCount of predCounts) predTotal += predCount
   if (predTotal > limits.maxPreds) reader.fail(`there are more than ${limits.maxPreds} predecessors`)
-  const predActors = readUints(reader, sizes[6]!, predTotal, actors.length - 1)
-  const predCounters = readDeltas(reader, sizes[7]!, predTotal)
+  const predActors = readUints(reader, sizes[8]!, predTotal, actors.length - 1)
+  const predCounters = readDeltas(reader, sizes[9]!, predTotal)
   if (predActors.length !== predTotal || predCounters.length !== predTotal)
     reader.fail('the columns differ in their number of values')
   reader.end()
   if (actors.length > 1) {
-    const named = new Set(predActors).add(0)
-    if (named.size !== actors.length) reader.fail('an actor is listed that no predecessor names')
+    const named = new Set<number | null>(predActors).add(0)
+    for (const actor of objectActors) if (actor !== null) named.add(actor)
+    if (named.size !== actors.length) reader.fail('an actor is listed that no operation names')
   }
 
   const ops: Op[] = []
@@ -320,11 +378,17 @@ export const readOps = (
     pred += predCounts[index]!
     const preds = takePreds(reader, actors, predActors, predCounters, from, pred, startOp + index)
     const key = keys[index]!
+    const obj = hasObjects ? takeObject(reader, actors, objectActors[index]!, objectCounters[index]!) : undefined
+    // Automerge numbers an operation above all that its author has seen.
+    if (obj && obj.counter >= startOp + index) reader.fail('a map is later than an operation in it')
+    if (obj?.actor === actors[0] && obj!.counter >= startOp && ops[obj!.counter - startOp]!.action !== 'make')
+      reader.fail('an operation is in what is no map')
     const action = actions[index]
-    if (action === SET) ops.push({ action: 'set', key, value: operands[index]!, pred: preds })
+    if (action === SET) ops.push({ action: 'set', obj, key, value: operands[index]!, pred: preds })
+    else if (action === MAKE_MAP) ops.push({ action: 'make', obj, key, pred: preds })
     else if (preds.length === 0) reader.fail('a deletion or an increment has no predecessor')
-    else if (action === DEL) ops.push({ action: 'del', key, pred: preds })
-    else ops.push({ action: 'inc', key, value: operands[index] as number, pred: preds })
+    else if (action === DEL) ops.push({ action: 'del', obj, key, pred: preds })
+    else ops.push({ action: 'inc', obj, key, value: operands[index] as number, pred: preds })
   }
   return ops
 }

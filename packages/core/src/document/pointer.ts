@@ -22,11 +22,6 @@ const escapeSegment = (segment: string): string =>
 
 export const childOf = (parent: Pointer, segment: string): Pointer => `${parent}/${escapeSegment(segment)}`
 
-/** `/a/b` → `/a` → `''`. */
-export const parentOf = (pointer: Pointer): Pointer => pointer.slice(0, pointer.lastIndexOf('/'))
-
-export const lastSegment = (pointer: Pointer): string => unescapeSegment(pointer.slice(pointer.lastIndexOf('/') + 1))
-
 const unescapeSegment = (raw: string): string =>
   raw.includes('~') ? raw.replaceAll('~1', '/').replaceAll('~0', '~') : raw
 
@@ -53,16 +48,16 @@ export const pointerFault = (pointer: string): string | undefined => {
   return undefined
 }
 
-/** Pointers that were found sound, each once: sessions have the same fields, so one string can serve all records. */
-const sound = new Map<string, Pointer>()
+/** Keys that were found sound, each once: sessions have the same fields, so one string can serve all records. */
+const sound = new Map<string, string>()
 const MAX_SOUND = 4_096
 const MAX_SOUND_CHARS = 64
 
-/** The one string for a pointer that came from a disk or a socket; undefined where {@link pointerFault} finds fault with it. */
-export const internPointer = (text: string): Pointer | undefined => {
+/** The one string for a key that came from a disk or a socket; undefined where {@link segmentFault} finds fault with it. */
+export const internSegment = (text: string): string | undefined => {
   const known = sound.get(text)
   if (known !== undefined) return known
-  if (pointerFault(text) !== undefined) return undefined
+  if (segmentFault(text) !== undefined) return undefined
   if (text.length <= MAX_SOUND_CHARS) {
     if (sound.size >= MAX_SOUND) sound.clear()
     sound.set(text, text)

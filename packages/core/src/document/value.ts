@@ -12,17 +12,12 @@ export interface Data {
 }
 
 /**
- * The tags of a bytes register. Automerge has no scalar for an array or for "there is an object here", so both travel
- * as tagged bytes, and plain bytes carry a tag as well.
+ * The tags of a bytes register. Automerge has no scalar for an array or for an object that is one register, so both travel as tagged bytes,
+ * and plain bytes carry a tag as well.
  */
 const TAG_BYTES = 0
 const TAG_ARRAY = 1
 const TAG_OBJECT = 2
-
-/** Stands at an object's own pointer, so that an object that loses its last field stays an empty object. */
-export const OBJECT_MARKER: Scalar = Uint8Array.of(TAG_OBJECT)
-export const isObjectMarker = (scalar: Scalar): boolean =>
-  scalar instanceof Uint8Array && scalar.length === 1 && scalar[0] === TAG_OBJECT
 
 const refuse = (path: Pointer, what: string): never => {
   throw new SojournError('INVALID_DATA', `${what} at ${path === '' ? 'the top level' : JSON.stringify(path)}`, { path })
@@ -54,21 +49,40 @@ export const checkTop = (data: unknown): Record<string, unknown> => {
   return data
 }
 
-/** What `visit` is told of each register that a value needs, parents first. */
-export type RegisterVisitor = (path: Pointer, scalar: Scalar) => void
+/** A value as it is written: a scalar, or the map that an object becomes, key by key. */
+export type Content = Scalar | ContentMap
+export type ContentMap = ReadonlyMap<string, Content>
 
-/**
- * Walks a value as the registers that hold it.
- * @param maxDepth nesting of objects and arrays below `path`
- * @throws INVALID_DATA for anything that would not come back as it went in
- */
-export const walkRegisters = (value: unknown, path: Pointer, maxDepth: number, visit: RegisterVisitor): void => {
-  if (isPlainObject(value)) {
-    if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
-    if (path !== '') visit(path, OBJECT_MARKER)
-    for (const key of dataKeys(value, path)) walkRegisters(value[key], childOf(path, key), maxDepth - 1, visit)
-  } else visit(path, toScalar(value, path, maxDepth))
+export const isContentMap = (content: Content): content is ContentMap => content instanceof Map
+
+export interface ContentOptions {
+  /** Nesting of objects and arrays below the value. */
+  readonly maxDepth: number
+  /** What is one register, whole. */
+  readonly atomic?: ReadonlySet<Pointer> | undefined
+  /** Whether a field is left out, for it is written otherwise. */
+  readonly skips?: (path: Pointer, value: unknown) => boolean
 }
+
+/** A value as the maps and scalars that hold it. @throws INVALID_DATA for anything that would not come back as it went in */
+export const contentOf = (value: unknown, path: Pointer, options: ContentOptions): Content => {
+  const { maxDepth, atomic, skips } = options
+  if (!isPlainObject(value) || atomic?.has(path)) return toScalar(value, path, maxDepth)
+  if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
+  const content = new Map<string, Content>()
+  const below = { ...options, maxDepth: maxDepth - 1 }
+  for (const key of dataKeys(value, path)) {
+    const child = childOf(path, key)
+    if (!skips?.(child, value[key])) content.set(key, contentOf(value[key], child, below))
+  }
+  return content
+}
+
+/** The value that a content stands for. */
+export const contentToValue = (content: Content): Value =>
+  isContentMap(content)
+    ? Object.fromEntries([...content].map(([key, value]) => [key, contentToValue(value)]))
+    : fromScalar(content)
 
 /** The keys of an object, all of them fit for a session. @throws INVALID_DATA */
 export const dataKeys = (object: Record<string, unknown>, path: Pointer): string[] => {
@@ -81,7 +95,7 @@ export const dataKeys = (object: Record<string, unknown>, path: Pointer): string
   return keys
 }
 
-/** The scalar that holds anything but a plain object. @throws INVALID_DATA */
+/** The scalar that holds a value, whole. @throws INVALID_DATA */
 export const toScalar = (value: unknown, path: Pointer, maxDepth: number): Scalar => {
   if (isBytes(value)) {
     const tagged = new Uint8Array(value.length + 1)
@@ -89,14 +103,17 @@ export const toScalar = (value: unknown, path: Pointer, maxDepth: number): Scala
     tagged.set(value, 1)
     return tagged
   }
-  if (Array.isArray(value)) {
-    const text = Buffer.from(JSON.stringify(toJson(value, path, maxDepth)))
-    const tagged = new Uint8Array(text.length + 1)
-    tagged[0] = TAG_ARRAY
-    tagged.set(text, 1)
-    return tagged
-  }
+  if (Array.isArray(value)) return asText(TAG_ARRAY, toJson(value, path, maxDepth))
+  if (isPlainObject(value)) return asText(TAG_OBJECT, fieldsToJson(value, path, maxDepth))
   return checkLeaf(value, path)
+}
+
+const asText = (tag: number, json: unknown): Uint8Array => {
+  const text = Buffer.from(JSON.stringify(json))
+  const tagged = new Uint8Array(text.length + 1)
+  tagged[0] = tag
+  tagged.set(text, 1)
+  return tagged
 }
 
 const checkLeaf = (value: unknown, path: Pointer): null | boolean | string | number | Date => {
@@ -120,7 +137,7 @@ const checkLeaf = (value: unknown, path: Pointer): null | boolean | string | num
 }
 
 /**
- * Arrays are stored as JSON (RFC 8259). What JSON lacks is an object with one key that starts with `$`; a key of the
+ * Arrays and atomic objects are stored as JSON (RFC 8259). What JSON lacks is an object with one key that starts with `$`; a key of the
  * data that starts with `$` gets another `$`.
  */
 const toJson = (value: unknown, path: Pointer, maxDepth: number): unknown => {
@@ -134,33 +151,40 @@ const toJson = (value: unknown, path: Pointer, maxDepth: number): unknown => {
     return value.map((item, index) => toJson(item, `${path}/${index}`, maxDepth - 1))
   }
   if (isBytes(value)) return { $bytes: Buffer.from(value).toString('base64') }
-  if (isPlainObject(value)) {
-    const out: Record<string, unknown> = {}
-    for (const key of dataKeys(value, path))
-      out[key.startsWith('$') ? `$${key}` : key] = toJson(value[key], childOf(path, key), maxDepth - 1)
-    return out
-  }
+  if (isPlainObject(value)) return fieldsToJson(value, path, maxDepth)
   const leaf = checkLeaf(value, path)
   if (leaf instanceof Date) return { $date: leaf.getTime() }
   return Object.is(leaf, -0) ? { $number: '-0' } : leaf
 }
 
+const fieldsToJson = (value: Record<string, unknown>, path: Pointer, maxDepth: number): object => {
+  if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
+  const out: Record<string, unknown> = {}
+  for (const key of dataKeys(value, path))
+    out[key.startsWith('$') ? `$${key}` : key] = toJson(value[key], childOf(path, key), maxDepth - 1)
+  return out
+}
+
 /** Thrown inside this file only; {@link scalarFault} turns it into a sentence. */
-class NotAnArray extends Error {}
+class Malformed extends Error {}
 
 const fromJson = (json: unknown, depth: number): Value => {
-  if (depth > MAX_STORED_DEPTH) throw new NotAnArray('it is nested too deep')
+  if (depth > MAX_STORED_DEPTH) throw new Malformed('it is nested too deep')
   if (Array.isArray(json)) return Object.freeze(json.map((item) => fromJson(item, depth + 1)))
   if (typeof json !== 'object' || json === null) return json as Value
   const keys = Object.keys(json)
   const only = keys.length === 1 ? keys[0]! : ''
   if (/^\$[^$]/.test(only)) return fromSpecial(only, (json as Record<string, unknown>)[only])
+  return fieldsFromJson(json as Record<string, unknown>, depth)
+}
+
+const fieldsFromJson = (json: Record<string, unknown>, depth: number): Data => {
   const out: Record<string, Value> = {}
-  for (const key of keys) {
+  for (const key of Object.keys(json)) {
     const own = key.startsWith('$$') ? key.slice(1) : key
     const fault = key.startsWith('$') && own === key ? 'it has an unknown special' : segmentFault(own)
-    if (fault) throw new NotAnArray(fault)
-    out[own] = fromJson((json as Record<string, unknown>)[key], depth + 1)
+    if (fault) throw new Malformed(fault)
+    out[own] = fromJson(json[key], depth + 1)
   }
   return Object.freeze(out)
 }
@@ -169,38 +193,46 @@ const fromSpecial = (kind: string, body: unknown): Value => {
   if (kind === '$date' && typeof body === 'number' && Math.abs(body) <= 8.64e15) return new Date(body)
   if (kind === '$bytes' && typeof body === 'string') return new Uint8Array(Buffer.from(body, 'base64'))
   if (kind === '$number' && body === '-0') return -0
-  throw new NotAnArray('it has an unknown special')
+  throw new Malformed('it has an unknown special')
 }
 
 /** Deeper than any limits.maxDepth that makes sense; keeps hostile bytes from exhausting the stack. */
 const MAX_STORED_DEPTH = 256
 
-const storedArray = (scalar: Uint8Array): Value => {
+const storedText = (scalar: Uint8Array): Value => {
   const json: unknown = JSON.parse(Buffer.from(scalar.buffer, scalar.byteOffset + 1, scalar.length - 1).toString())
-  if (!Array.isArray(json)) throw new NotAnArray('it is no array')
-  return fromJson(json, 0)
+  if (scalar[0] === TAG_ARRAY) return Array.isArray(json) ? fromJson(json, 0) : malformed('it is no array')
+  if (!isPlainObject(json)) return malformed('it is no object')
+  return fieldsFromJson(json, 0)
+}
+
+const malformed = (what: string): never => {
+  throw new Malformed(what)
 }
 
 /** Why a scalar that came from a socket or a disk is none of ours, or undefined. */
 export const scalarFault = (scalar: Scalar): string | undefined => {
   if (!(scalar instanceof Uint8Array)) return undefined
-  if (scalar[0] === TAG_BYTES || isObjectMarker(scalar)) return undefined
-  if (scalar[0] !== TAG_ARRAY) return 'a bytes value has an unknown tag'
+  const [tag] = scalar
+  if (tag === TAG_BYTES) return undefined
+  if (tag !== TAG_ARRAY && tag !== TAG_OBJECT) return 'a bytes value has an unknown tag'
   try {
-    storedArray(scalar)
+    storedText(scalar)
     return undefined
   } catch (error) {
-    return `a stored array is malformed: ${(error as Error).message}`
+    return `a stored ${tag === TAG_ARRAY ? 'array' : 'object'} is malformed: ${(error as Error).message}`
   }
 }
 
-/** The value that a scalar holds, fresh where it is mutable; an object marker gives undefined. */
-export const fromScalar = (scalar: Scalar): Value | undefined => {
+/** The value that a scalar holds, fresh where it is mutable. */
+export const fromScalar = (scalar: Scalar): Value => {
   if (scalar instanceof Date) return new Date(scalar)
   if (!(scalar instanceof Uint8Array)) return scalar
-  if (scalar[0] === TAG_BYTES) return scalar.slice(1)
-  return isObjectMarker(scalar) ? undefined : storedArray(scalar)
+  return scalar[0] === TAG_BYTES ? scalar.slice(1) : storedText(scalar)
 }
+
+/** Whether a scalar is an object that is one register. */
+export const isAtomicObject = (scalar: Scalar): boolean => scalar instanceof Uint8Array && scalar[0] === TAG_OBJECT
 
 /** Whether a value can be frozen through and through, so that one copy may serve every reader: no `Date`, no bytes. */
 export const isShareable = (value: Value): boolean => {
@@ -224,13 +256,19 @@ export const sameValue = (a: unknown, b: unknown): boolean => {
   )
 }
 
-/** A copy that may be changed. Anything that is no data is kept as it is, to be refused when it is written. */
-export const thaw = <T>(value: T): T => {
-  if (Array.isArray(value)) return value.map(thaw) as T
+/**
+ * A copy that may be changed. Anything that is no data is kept as it is, to be refused when it is written.
+ * @param copied is given each object of the copy, and what it is a copy of
+ */
+export const thaw = <T>(value: T, copied?: Copied): T => {
+  if (Array.isArray(value)) return value.map((item) => thaw(item)) as T
   if (isDate(value)) return new Date(value) as T
   if (isBytes(value)) return new Uint8Array(value) as T
   if (!isPlainObject(value)) return value
   const out: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) out[key] = thaw(value[key])
+  for (const key of Object.keys(value)) out[key] = thaw(value[key], copied)
+  copied?.(out, value)
   return out as T
 }
+
+export type Copied = (copy: object, original: object) => void

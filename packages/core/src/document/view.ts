@@ -1,94 +1,92 @@
-import type { Fold, Register } from './fold.js'
-import { liveValue, winner } from './fold.js'
-import type { Pointer } from './pointer.js'
-import { lastSegment, parentOf, segmentsOf } from './pointer.js'
+/** The data that a document shows. */
+import type { Fold } from './fold.js'
+import type { LiveMap, Registers } from './live.js'
+import { isMap } from './live.js'
+import { identify, scalarAt, shownAt } from './shown.js'
 import type { Data, Value } from './value.js'
-import { fromScalar, isObjectMarker, isPlainObject, isShareable } from './value.js'
+import { fromScalar, isShareable } from './value.js'
 
-/** The data that a fold shows: frozen, keys in the order of their pointers, the same in every region. */
+/** The data that a fold shows: frozen, the keys of each object sorted, the same in every region. */
 export interface View {
   readonly data: Data
   /** No `Date` and no `Uint8Array` in it, which JavaScript cannot freeze: safe to hand to more than one caller. */
   readonly shareable: boolean
 }
 
-type Container = Record<string, Value>
-
-/**
- * Builds the data from the registers. An object is where its marker wins or where any field below it lives: a scalar
- * concurrent with a write below it gives way to the object.
- */
+/** Builds the data from the registers. */
 export const materialize = (fold: Fold): View => {
-  const root: Container = {}
-  const containers = new Map<Pointer, Container>([['', root]])
-  const containerAt = (path: Pointer): Container => {
-    const known = containers.get(path)
-    if (known) return known
-    const made: Container = {}
-    containers.set(path, made)
-    containerAt(parentOf(path))[lastSegment(path)] = made
-    return made
-  }
-  let shareable = true
-  // A pointer sorts before every pointer below it, so a scalar is there before the object that replaces it.
-  for (const path of [...fold.registers.keys()].sort()) {
-    const scalar = liveValue(winner(fold.registers.get(path)!))
-    if (isObjectMarker(scalar)) containerAt(path)
-    else {
-      const value = fromScalar(scalar)!
-      shareable &&= isShareable(value)
-      containerAt(parentOf(path))[lastSegment(path)] = value
-    }
-  }
-  for (const container of containers.values()) Object.freeze(container)
-  return { data: root, shareable }
+  const building = { shareable: true }
+  const data = build([fold.registers], building)
+  return { data, shareable: building.shareable }
 }
 
-/** Fields that a view is derived by; where more have changed, it is as well built anew. */
-const MAX_DERIVED = 8
+interface Building {
+  shareable: boolean
+}
+
+/** @param objects the registers of the maps that show as one, the highest first */
+const build = (objects: readonly Registers[], building: Building): Data => {
+  const out: Record<string, Value> = {}
+  for (const key of keysOf(objects)) {
+    const value = valueAt(objects, key, building)
+    if (value !== undefined) out[key] = value
+  }
+  return Object.freeze(out)
+}
+
+const keysOf = (objects: readonly Registers[]): string[] => {
+  const keys =
+    objects.length === 1 ? [...objects[0]!.keys()] : [...new Set(objects.flatMap((registers) => [...registers.keys()]))]
+  return keys.sort()
+}
+
+const valueAt = (objects: readonly Registers[], key: string, building: Building): Value | undefined => {
+  const shown = shownAt(objects, key)
+  if (shown === undefined) return undefined
+  if (shown.maps) return objectOf(shown.maps, building)
+  const value = fromScalar(scalarAt(objects, key, shown.top))
+  building.shareable &&= isShareable(value)
+  return value
+}
+
+const objectOf = (maps: readonly LiveMap[], building: Building): Data => {
+  const data = build(
+    maps.map((map) => map.value.registers),
+    building,
+  )
+  identify(data, maps)
+  return data
+}
 
 /**
- * What {@link materialize} makes of `after`, derived from the view of `before`: where a few fields have only got other values, everything else is
- * shared with it. Undefined where more has changed than that.
+ * What {@link materialize} makes of `after`, derived from the view of `before`: what has not changed is shared with it. Undefined where values
+ * are in it that cannot be shared.
  */
 export const deriveView = (view: View, before: Fold, after: Fold): View | undefined => {
-  if (before.registers === after.registers) return view
-  if (!view.shareable || before.registers.size !== after.registers.size) return undefined
-  let data: Data | undefined = view.data
-  let left = MAX_DERIVED
-  for (const [path, register] of after.registers) {
-    const old = before.registers.get(path)
+  if (!view.shareable) return undefined
+  const building = { shareable: true }
+  const data = derive(view.data, before.registers, after.registers, building)
+  return building.shareable ? { data, shareable: true } : undefined
+}
+
+/** @param data what `before`, which shows alone, shows */
+const derive = (data: Data, before: Registers, after: Registers, building: Building): Data => {
+  if (before === after) return data
+  let isSame = before.size === after.size
+  const changed = new Map<string, Value>()
+  for (const [key, register] of after) {
+    const old = before.get(key)
     if (old === register) continue
-    // A field that came, or an object that came or went, moves more than one value.
-    if (old === undefined || isObjectMarker(liveValue(winner(old))) || left-- === 0) return undefined
-    const scalar = liveValue(winner(register))
-    const value = isObjectMarker(scalar) ? undefined : fromScalar(scalar)!
-    data = value === undefined || !isShareable(value) ? undefined : withValue(data, segmentsOf(path), 0, value)
-    if (data === undefined) return undefined
+    isSame &&= old !== undefined
+    const [was, is] = [old?.length === 1 ? old[0]! : undefined, register.length === 1 ? register[0]! : undefined]
+    if (was && is && isMap(was) && isMap(is) && was.counter === is.counter && was.actor === is.actor) {
+      const inner = derive(data[key] as Data, was.value.registers, is.value.registers, building)
+      if (inner !== data[key]) identify(inner, [is])
+      changed.set(key, inner)
+    } else changed.set(key, valueAt([after], key, building)!)
   }
-  return { data, shareable: true }
-}
-
-/** A copy of the objects on the way to a field, with another value there; undefined where no value shows there now. */
-const withValue = (
-  container: Data,
-  path: ReturnType<typeof segmentsOf>,
-  depth: number,
-  value: Value,
-): Data | undefined => {
-  const key = path[depth]!.segment
-  const old = Object.hasOwn(container, key) ? container[key] : undefined
-  if (depth < path.length - 1) {
-    const next = isPlainObject(old) ? withValue(old as Data, path, depth + 1, value) : undefined
-    return next && Object.freeze({ ...container, [key]: next })
-  }
-  // An object shows where a scalar stands, too: fields below it live.
-  return old === undefined || isPlainObject(old) ? undefined : Object.freeze({ ...container, [key]: value })
-}
-
-/** Whether any field lives below a pointer. */
-export const hasFieldsBelow = (registers: ReadonlyMap<Pointer, Register>, path: Pointer): boolean => {
-  const prefix = `${path}/`
-  for (const key of registers.keys()) if (key.startsWith(prefix)) return true
-  return false
+  if (isSame) return changed.size === 0 ? data : Object.freeze({ ...data, ...Object.fromEntries(changed) })
+  const out: Record<string, Value> = {}
+  for (const key of [...after.keys()].sort()) out[key] = changed.has(key) ? changed.get(key)! : data[key]!
+  return Object.freeze(out)
 }
