@@ -74,7 +74,9 @@ const reordered = (log: ReadonlyMap<ChangeHash, ChangeDelta>, picks: readonly nu
         held(change.actor, change.seq - 1) &&
         delta.context.every((dep) => held(dep.actor, dep.seq)) &&
         // The making of a counter waits for the map that it is in.
-        change.ops.every(({ obj }) => !obj || obj.actor === change.actor || (maxOps.get(obj.actor) ?? 0) >= obj.counter),
+        change.ops.every(
+          ({ obj }) => !obj || obj.actor === change.actor || (maxOps.get(obj.actor) ?? 0) >= obj.counter,
+        ),
     )
     expect(ready).not.toHaveLength(0)
     const next = ready[(picks[order.length % picks.length] ?? 0) % ready.length]!

@@ -6,7 +6,12 @@ import { type Content, checkTop, contentOf, dataKeys, isPlainObject, sameValue }
 
 /** One edit of a field, before it is known what it overwrites. */
 export type Edit = (
-  | { readonly kind: 'set'; readonly value: Content }
+  | {
+      readonly kind: 'set'
+      readonly value: Content
+      /** Whether nothing was read there. */
+      readonly isNew?: boolean | undefined
+    }
   | { readonly kind: 'delete' }
   | { readonly kind: 'increment'; readonly by: number }
 ) & {
@@ -60,7 +65,7 @@ const diffObjects = (
     else if (old === undefined || !sameValue(old, value)) {
       if (isInteger(value) && counters?.has(at) && (old === undefined || (isInteger(old) && isInteger(value - old))))
         edits.push({ kind: 'increment', path: at, by: value - ((old as number | undefined) ?? 0), within: base })
-      else assign(value, at, maxDepth - 1, base, options, edits)
+      else assign(value, at, maxDepth - 1, base, old === undefined, options, edits)
     }
   }
   for (const key of Object.keys(base)) {
@@ -74,6 +79,7 @@ const assign = (
   path: Pointer,
   maxDepth: number,
   within: object,
+  isNew: boolean,
   { counters, atomic }: DiffOptions,
   edits: Edit[],
 ): void => {
@@ -83,7 +89,7 @@ const assign = (
     sums.push({ kind: 'increment', path: at, by: item })
     return true
   }
-  edits.push({ kind: 'set', path, value: contentOf(value, path, { maxDepth, atomic, skips }), within }, ...sums)
+  edits.push({ kind: 'set', path, value: contentOf(value, path, { maxDepth, atomic, skips }), within, isNew }, ...sums)
 }
 
 /** The pointers of the objects that were assigned in the place of other ones, as `assigned` of `replace` has them. */

@@ -89,6 +89,9 @@ const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined
   return { objects, key: segments.at(-1)!, rest: [] }
 }
 
+/** Whether maps show that were made where their writers saw nothing: another one that is made so shows as one with them. */
+const showsFresh = (shown: Shown | undefined): boolean => shown?.maps?.every(({ value }) => value.isFresh) === true
+
 const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as never)
 
 /** Writes one change, operation by operation; each edit sees what those before it did. */
@@ -114,6 +117,8 @@ class Author {
     const { objects, key, rest } = place
     const shown = shownAt(objects.map(this.#read), key)
     if (rest.length > 0) this.#set(objects, key, shown, withEdit(shown!, rest, edit))
+    else if (edit.kind === 'set' && edit.isNew && showsFresh(shown) && isContentMap(edit.value))
+      this.#put(objects[0] && idOf(objects[0]), key, edit.value, NO_PREDS)
     else if (edit.kind === 'set') this.#set(objects, key, shown, edit.value)
     else if (edit.kind === 'delete') this.#delete(objects, key)
     else this.#increment(objects, key, shown, edit)
