@@ -140,6 +140,7 @@ export {
   isVisible,
   joinRecords,
   type LiveRecord,
+  type OtherParts,
   recordVersion,
   type SessionRecord,
   sameHeads,
