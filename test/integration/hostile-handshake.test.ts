@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
 import type { LinkChange } from '@sojourn/replica'
-import { encodeMessage, LINK_MAGIC, type Message, prove } from '@sojourn/wire'
+import { encodeMessage, LINK_MAGIC, LINK_VERSION, type Message, prove } from '@sojourn/wire'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { attend, authenticate, connect, greeting, hex, linkAs, type Stranger } from '../support/hostile-peer.js'
@@ -54,7 +54,7 @@ describe('strangers', () => {
   ])
   say('a frame longer than a greeting', 'FRAME_TOO_LARGE', () => [randomBytes(2_000)])
   say('a frame beyond maxFrameBytes', 'FRAME_TOO_LARGE', () => [randomBytes(MAX_FRAME_BYTES + 1)])
-  say('another version', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), version: 2 })])
+  say('another version', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), version: LINK_VERSION + 1 })])
   say('another protocol', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), magic: LINK_MAGIC + 1 })])
   say('the region itself', 'LINK_REGION', () => [encodeMessage(greeting('a'))])
   say('no member', 'LINK_REGION', () => [encodeMessage(greeting('x'))])

@@ -4,11 +4,11 @@ import {
   type Answer,
   CLIENT_MAGIC,
   CLIENT_VERSION,
+  encodeFromClient,
   type FromClient,
   type FromServer,
   readFromServer,
   type Welcome,
-  writeFromClient,
 } from '@sojourn/wire'
 import type { Settings } from './options.js'
 
@@ -27,7 +27,7 @@ export interface ChannelHandler {
   closed(channel: Channel, why: string): void
 }
 
-/** What a request has beside its texts, at most. */
+/** What a request has beside its data, at most. */
 const HEADROOM_BYTES = 8 * 1024
 
 /** One connection to one server, from the first word to the last. */
@@ -89,8 +89,8 @@ export class Channel {
     return this.#clock.monotonic() + this.#ahead
   }
 
-  /** Bytes of the texts of one request that fit into a frame, whatever is in it already. */
-  get maxTextBytes(): number {
+  /** Bytes of the data of one request that fit into a frame, whatever is in it already. */
+  get maxDataBytes(): number {
     return Math.max(0, this.welcome.maxFrameBytes - this.#settings.limits.targetFrameBytes - HEADROOM_BYTES)
   }
 
@@ -100,7 +100,7 @@ export class Channel {
 
   send(message: FromClient): void {
     if (this.#isClosed) return
-    writeFromClient(this.#out, message)
+    this.#out.raw(encodeFromClient(message))
     if (this.#out.length >= this.#settings.limits.targetFrameBytes) {
       this.#flush()
       return
@@ -119,7 +119,7 @@ export class Channel {
     const settled = this.#handler.settled()
     if (this.#welcome && settled > this.#settled) {
       this.#settled = settled
-      writeFromClient(this.#out, { type: 'settled', below: settled })
+      this.#out.raw(encodeFromClient({ type: 'settled', below: settled }))
     }
     this.#connection.send(this.#out.borrow())
   }

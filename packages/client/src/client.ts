@@ -26,7 +26,14 @@ import {
   SojournError,
   sessionKey,
 } from '@sojourn/core'
-import { type ClientRequest, encodeData, type PageAnswer, type UpdateChoices, type WriteChoices } from '@sojourn/wire'
+import {
+  type ClientRequest,
+  encodeData,
+  MAX_COUNTERS,
+  type PageAnswer,
+  type UpdateChoices,
+  type WriteChoices,
+} from '@sojourn/wire'
 import { type Answered, Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
 import type { Channel } from './channel.js'
 import { checkData, difference } from './difference.js'
@@ -139,8 +146,8 @@ export class Client implements SessionApi, AsyncDisposable {
       idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
       maxLifetimeMs: optionalDuration(options.maxLifetime, 'maxLifetime'),
     }
-    const text = encodeData(checkData(data))
-    return this.#made<T>({ type: 'create', number: UNNUMBERED, data: text, choices }, choices.timeoutMs, id)
+    const packed = encodeData(checkData(data))
+    return this.#made<T>({ type: 'create', number: UNNUMBERED, data: packed, choices }, choices.timeoutMs, id)
   }
 
   get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
@@ -397,8 +404,6 @@ export class Client implements SessionApi, AsyncDisposable {
     return this.close()
   }
 }
-
-const MAX_COUNTERS = 1_024
 
 const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs }: Lifetimes): Lifetimes => ({ idleTimeoutMs, maxLifetimeMs })
 
