@@ -1,19 +1,19 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { SojournError } from '@sojourn/core'
+import { ByteWriter, type SojournError } from '@sojourn/core'
 import {
   CLIENT_MAGIC,
   CLIENT_VERSION,
   encodeData,
-  encodeFromServer,
   type FromClient,
   type FromServer,
   readFromClient,
+  writeFromServer,
 } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { direct, frame, join, joined, MAX_FRAME_BYTES, NOTHING, Stranger } from '../support/hostile-client.js'
-import { array, bin, HOSTILE_DATA, HOSTILE_VALUES, text } from '../support/hostile-values.js'
+import { array, bin, HOSTILE_DATA, HOSTILE_VALUES } from '../support/hostile-values.js'
 import { codeOf } from '../support/refusal.js'
 import { seeded } from '../support/seeded.js'
 import { Opened } from '../support/serve.js'
@@ -22,8 +22,11 @@ import { until } from '../support/until.js'
 const opened = new Opened()
 afterEach(() => opened.close())
 
-const serverFrame = (...said: FromServer[]): Uint8Array =>
-  Buffer.concat(said.map((message) => Buffer.from(encodeFromServer(message))))
+const serverFrame = (...said: FromServer[]): Uint8Array => {
+  const out = new ByteWriter()
+  for (const message of said) writeFromServer(out, message)
+  return out.finish()
+}
 
 const WELCOME: FromServer = {
   type: 'welcome',
@@ -66,7 +69,7 @@ describe('frames that are none', () => {
     ['half a greeting', frame(join()).subarray(0, 10), 'FRAME_INVALID'],
     ...HOSTILE_VALUES.filter(({ bytes }) => bytes.length < 2_000).map(({ what, bytes }): (typeof BEFORE)[number] => [
       `${what} for a version`,
-      array(1, CLIENT_MAGIC, bytes, bin(...Buffer.alloc(16)), text('')),
+      array(1, CLIENT_MAGIC, bytes, 0, bin(...Buffer.alloc(16))),
       'FRAME_INVALID',
     ]),
   ]
@@ -77,14 +80,20 @@ describe('frames that are none', () => {
     ['a second greeting', frame(join()), 'FRAME_UNEXPECTED'],
     ['half a request', whole.subarray(0, whole.length - 3), 'FRAME_INVALID'],
     ['a request and a rest', Buffer.concat([whole, Uint8Array.of(0)]), 'FRAME_INVALID'],
-    ['a message with a field more', array(4, 1, text('a'), false, array(), 0), 'FRAME_INVALID'],
-    ['a message with a field less', array(4, 1, text('a'), false), 'FRAME_INVALID'],
-    ['a choice that is none', array(4, 1, text('a'), false, array(0, 5, 1)), 'FRAME_INVALID'],
-    ['a choice that is left out and mentioned', array(4, 1, text('a'), false, array(0, null)), 'FRAME_INVALID'],
+    ['a message with a field more', array(4, 1, 1, false, array(), 0, bin(97)), 'FRAME_INVALID'],
+    ['a message with a field less', array(4, 1, 1, false, bin(97)), 'FRAME_INVALID'],
+    ['a choice that is none', array(4, 1, 1, false, array(0, 5, 1), bin(97)), 'FRAME_INVALID'],
+    ['a choice that is left out and mentioned', array(4, 1, 1, false, array(0, null), bin(97)), 'FRAME_INVALID'],
     ['a type that is none', array(99), 'FRAME_INVALID'],
+    ['bytes that no field has', array(2, 1, bin(97)), 'FRAME_INVALID'],
+    ['bytes that are empty', array(2, 1, bin()), 'FRAME_INVALID'],
+    ['fewer bytes than a field has', array(4, 1, 2, false, array(), bin(97)), 'FRAME_INVALID'],
+    ['more bytes than a field has', array(4, 1, 1, false, array(), bin(97, 97)), 'FRAME_INVALID'],
+    ['a text that is no UTF-8', array(4, 1, 2, false, array(), bin(0xc3, 0x28)), 'FRAME_INVALID'],
+    ['a text with half a surrogate pair', array(4, 1, 3, false, array(), bin(0xed, 0xa0, 0x80)), 'FRAME_INVALID'],
     [
       'a list that is longer than the frame',
-      array(7, 1, text('a'), null, bin(0x80), Buffer.of(0xdd, 255, 255, 255, 3)),
+      array(7, 1, 1, null, 1, Buffer.of(0xdd, 255, 255, 255, 3)),
       'FRAME_INVALID',
     ],
     [
@@ -112,7 +121,7 @@ describe('frames that are none', () => {
     ]),
     ...HOSTILE_VALUES.map(({ what, bytes }): (typeof BEFORE)[number] => [
       `${what} for an id`,
-      array(4, 1, bytes, false, array()),
+      array(4, 1, bytes, false, array(), bin(97)),
       'FRAME_INVALID',
     ]),
     ['an id longer than any', frame({ ...get, id: 'x'.repeat(3_000) } as FromClient), 'FRAME_INVALID'],

@@ -1,12 +1,5 @@
-import { isSojournError } from '@sojourn/core'
-import {
-  decodeData,
-  encodeData,
-  encodeFromClient,
-  encodeFromServer,
-  readFromClient,
-  readFromServer,
-} from '@sojourn/wire'
+import { ByteWriter, isSojournError } from '@sojourn/core'
+import { decodeData, encodeData, readFromClient, readFromServer, writeFromClient, writeFromServer } from '@sojourn/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { HOSTILE_DATA } from '../support/hostile-values.js'
@@ -100,13 +93,16 @@ const fromServer = fc.oneof(
 )
 
 const ways = [
-  ['a client', fromClient, encodeFromClient, readFromClient],
-  ['a server', fromServer, encodeFromServer, readFromServer],
+  ['a client', fromClient, writeFromClient, readFromClient],
+  ['a server', fromServer, writeFromServer, readFromServer],
 ] as const
 
 describe.each(ways)('messages of %s', (_who, arbitrary, write, read) => {
-  const encode = (messages: readonly never[]): Uint8Array =>
-    new Uint8Array(Buffer.concat(messages.map((each) => Buffer.from(write(each)))))
+  const encode = (messages: readonly never[]): Uint8Array => {
+    const out = new ByteWriter()
+    for (const each of messages) write(out, each)
+    return out.finish()
+  }
 
   it('[NET-1] are read as they were written, as many to a frame as there are', () => {
     fc.assert(

@@ -1,13 +1,14 @@
+import { ByteWriter } from '@sojourn/core'
 import {
   CLIENT_MAGIC,
   CLIENT_PROTOCOL,
   CLIENT_VERSION,
   encodeData,
-  encodeFromClient,
   type FromClient,
   type FromServer,
   type Join,
   readFromServer,
+  writeFromClient,
 } from '@sojourn/wire'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
@@ -17,8 +18,11 @@ import { until } from './until.js'
 
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024
 
-export const frame = (...said: FromClient[]): Uint8Array =>
-  Buffer.concat(said.map((message) => Buffer.from(encodeFromClient(message))))
+export const frame = (...said: FromClient[]): Uint8Array => {
+  const out = new ByteWriter()
+  for (const message of said) writeFromClient(out, message)
+  return out.finish()
+}
 
 /** The data of a session that holds nothing. */
 export const NOTHING = encodeData({})

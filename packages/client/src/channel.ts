@@ -4,11 +4,11 @@ import {
   type Answer,
   CLIENT_MAGIC,
   CLIENT_VERSION,
-  encodeFromClient,
   type FromClient,
   type FromServer,
   readFromServer,
   type Welcome,
+  writeFromClient,
 } from '@sojourn/wire'
 import type { Settings } from './options.js'
 
@@ -100,7 +100,7 @@ export class Channel {
 
   send(message: FromClient): void {
     if (this.#isClosed) return
-    this.#out.raw(encodeFromClient(message))
+    writeFromClient(this.#out, message)
     if (this.#out.length >= this.#settings.limits.targetFrameBytes) {
       this.#flush()
       return
@@ -119,7 +119,7 @@ export class Channel {
     const settled = this.#handler.settled()
     if (this.#welcome && settled > this.#settled) {
       this.#settled = settled
-      this.#out.raw(encodeFromClient({ type: 'settled', below: settled }))
+      writeFromClient(this.#out, { type: 'settled', below: settled })
     }
     this.#connection.send(this.#out.borrow())
   }

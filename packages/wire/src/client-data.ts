@@ -1,6 +1,6 @@
 /** A session's data as the bytes of one msgpackr value. */
 import { type Data, isBytes, isDate, isPlainObject, SojournError, type Value } from '@sojourn/core'
-import { packForNow, unpack } from './frame.js'
+import { pack, unpack } from './frame.js'
 import { DATA } from './plain.js'
 
 /**
@@ -20,7 +20,7 @@ export interface PackedData {
 /** @param data what a session can hold; anything else must have been refused before */
 export const packData = (data: object): PackedData => {
   const nature = natureOf(data)
-  const packed = packForNow(nature === ODD ? [escapeValue(data)] : data)
+  const packed = pack(nature === ODD ? [escapeValue(data)] : data)
   return { bytes: new Uint8Array(packed), isPlain: nature === PLAIN }
 }
 
@@ -65,7 +65,7 @@ const escapeValue = (value: unknown): unknown => {
  * @throws FRAME_INVALID
  */
 export const decodeData = (bytes: Uint8Array): Data => {
-  const unpacked = unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), DATA, true)
+  const unpacked = unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), DATA)
   const data = Array.isArray(unpacked) && unpacked.length === 1 ? unescapeValue(unpacked[0]) : unpacked
   if (!isPlainObject(data)) throw malformed('it is no object')
   return data as Data

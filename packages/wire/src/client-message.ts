@@ -1,6 +1,6 @@
 /** What clients and servers say to each other: each message once, as its shape, from which its type follows. */
-import { END_REASONS, ERROR_CODES, type ErrorCode, KEY_BYTES, type Level, SojournError } from '@sojourn/core'
-import { messagesIn, packForNow } from './frame.js'
+import { type ByteWriter, END_REASONS, ERROR_CODES, type ErrorCode, KEY_BYTES, type Level } from '@sojourn/core'
+import { messagesIn, writeMessage } from './frame.js'
 import { MAX_REGION_BYTES } from './region-name.js'
 import {
   bytes,
@@ -8,8 +8,11 @@ import {
   hex,
   int,
   list,
+  type MessageOf,
+  numbered,
   type Of,
   optional,
+  refuse,
   type Shape,
   sparse,
   struct,
@@ -51,21 +54,17 @@ export const MAX_ATOMIC = 64
 const LEVELS: readonly Level[] = ['local', 'majority', 'all']
 
 /** A level by name is its place, a number of regions is that and three. */
-const level: Shape<Level> = {
-  pack: (value) => (typeof value === 'number' ? value + LEVELS.length : LEVELS.indexOf(value)),
-  check: (unpacked) => {
-    const value = uint.check(unpacked)
-    return LEVELS[value] ?? value - LEVELS.length
-  },
-}
+const level = numbered<Level>(
+  (value) => (typeof value === 'number' ? value + LEVELS.length : LEVELS.indexOf(value)),
+  (number) => LEVELS[number] ?? number - LEVELS.length,
+)
 
 const name = text(64)
 const code: Shape<ErrorCode> = {
-  pack: (value) => value,
-  check: (unpacked) => {
-    const value = name.check(unpacked)
-    if (!Object.hasOwn(ERROR_CODES, value)) throw new SojournError('FRAME_INVALID', 'an unknown error code')
-    return value as ErrorCode
+  ...name,
+  check: (values, at, tail) => {
+    const value = name.check(values, at, tail)
+    return Object.hasOwn(ERROR_CODES, value) ? (value as ErrorCode) : refuse('an unknown error code')
   },
 }
 
@@ -223,8 +222,8 @@ const fromServer = union({
   farewell: [10, {}],
 })
 
-export type FromClient = Of<typeof fromClient>
-export type FromServer = Of<typeof fromServer>
+export type FromClient = MessageOf<typeof fromClient>
+export type FromServer = MessageOf<typeof fromServer>
 type Asked<T extends FromClient['type']> = Extract<FromClient, { type: T }>
 type Said<T extends FromServer['type']> = Extract<FromServer, { type: T }>
 export type Join = Asked<'join'>
@@ -262,9 +261,9 @@ const textBytes = (texts: readonly string[] = []): number => {
   return bytes
 }
 
-/** One message, to be put into a frame. Valid until something else is encoded. */
-export const encodeFromClient = (said: FromClient): Uint8Array => packForNow(fromClient.pack(said))
-export const encodeFromServer = (said: FromServer): Uint8Array => packForNow(fromServer.pack(said))
+/** Puts one more message into a frame that is being written. */
+export const writeFromClient = (out: ByteWriter, said: FromClient): void => writeMessage(out, fromClient, said)
+export const writeFromServer = (out: ByteWriter, said: FromServer): void => writeMessage(out, fromServer, said)
 
 /**
  * The messages of a frame, one after the other, each checked as it is taken.

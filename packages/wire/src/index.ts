@@ -7,8 +7,6 @@ export {
   type ClientRequest,
   type CreateChoices,
   dataBytes,
-  encodeFromClient,
-  encodeFromServer,
   type FailedAnswer,
   type Found,
   type FromClient,
@@ -29,6 +27,8 @@ export {
   type UpdateChoices,
   type Welcome,
   type WriteChoices,
+  writeFromClient,
+  writeFromServer,
 } from './client-message.js'
 export {
   type Acks,

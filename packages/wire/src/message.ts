@@ -1,9 +1,8 @@
 /** What replicas say to each other over links: each message once, as its shape, from which its type follows. */
-import { KEY_BYTES } from '@sojourn/core'
-import { checkSize, pack, unpack } from './frame.js'
-import { MESSAGE } from './plain.js'
+import { ByteWriter, KEY_BYTES } from '@sojourn/core'
+import { messageIn, writeMessage } from './frame.js'
 import { MAX_REGION_BYTES } from './region-name.js'
-import { bytes, flag, hex, list, type Of, optional, struct, text, uint, union, word } from './shape.js'
+import { bytes, flag, hex, list, type MessageOf, type Of, optional, struct, text, uint, union, word } from './shape.js'
 
 /** Of the link protocol. A peer that speaks another one is refused with LINK_VERSION. */
 export const LINK_VERSION = 2
@@ -37,7 +36,7 @@ export type Need = Of<typeof need>
 const holding = struct({ region, holder: feed, feed, through: uint })
 export type Holding = Of<typeof holding>
 
-const message = union({
+const messages = union({
   /** The dialler's first words. */
   greet: [1, { magic: uint, version: uint, region, nonce }],
 
@@ -155,7 +154,7 @@ const message = union({
   received: [15, { epoch: uint, through: uint }],
 })
 
-export type Message = Of<typeof message>
+export type Message = MessageOf<typeof messages>
 type Typed<T extends Message['type']> = Extract<Message, { type: T }>
 export type Hello = Typed<'hello'>
 export type Stretch = Typed<'stretch'>
@@ -169,12 +168,17 @@ export type Records = Typed<'records'>
 export type Digest = Typed<'digest'>
 export type Versions = Typed<'versions'>
 
+const writer = new ByteWriter(64 * 1024)
+
 /** One frame. */
-export const encodeMessage = (value: Message): Uint8Array => pack(message.pack(value))
+export const encodeMessage = (said: Message): Uint8Array => {
+  writeMessage(writer, messages, said)
+  return writer.borrow()
+}
 
 /**
  * Byte strings in the message are views of the frame.
  * @throws FRAME_TOO_LARGE, FRAME_INVALID, and nothing else
  */
 export const decodeMessage = (frame: Uint8Array, maxFrameBytes: number): Message =>
-  message.check(unpack(checkSize(frame, maxFrameBytes), MESSAGE))
+  messageIn(messages, frame, maxFrameBytes)

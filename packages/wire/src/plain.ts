@@ -30,142 +30,156 @@ const SHORT_TEXT = 64
 const double = new Float64Array(1)
 const doubleBytes = new Uint8Array(double.buffer)
 
-// Of the one value that is looked through at a time: an object for it would cost as much as a short message.
-let bytes: Uint8Array = doubleBytes
-let grammar = MESSAGE
-let at = 0
+const refuse = (what: string, at: number): never => {
+  throw new SojournError('FRAME_INVALID', `${what} (at byte ${at})`)
+}
+
+const need = (bytes: Uint8Array, at: number, count: number): void => {
+  if (count > bytes.length - at) refuse(`${count} bytes are announced, ${bytes.length - at} are left`, at)
+}
 
 /**
- * Where the value ends that begins at `start`.
+ * Where the value ends that begins at `at`.
  * @throws FRAME_INVALID where it is not plain
  */
-export const endOfPlain = (source: Uint8Array, start: number, allowed: Grammar): number => {
-  bytes = source
-  grammar = allowed
-  at = start
-  passValue(0)
-  return at
+export const endOfPlain = (bytes: Uint8Array, at: number, grammar: Grammar, depth = 0): number => {
+  if (at >= bytes.length) refuse('the bytes end too soon', at)
+  const token = bytes[at]!
+  const next = at + 1
+  if (token < 0x80 || token >= 0xe0) return next
+  if (token < 0x90) return endOfMap(bytes, next, token & 0x0f, grammar, depth)
+  if (token < 0xa0) return endOfArray(bytes, next, token & 0x0f, grammar, depth)
+  if (token < 0xc0) return endOfText(bytes, next, token & 0x1f)
+  switch (token) {
+    case 0xc0:
+    case 0xc2:
+    case 0xc3:
+      return next
+    case 0xc4:
+      return endOfBytes(bytes, next + 1, unsigned(bytes, next, 1, 0))
+    case 0xc5:
+      return endOfBytes(bytes, next + 2, unsigned(bytes, next, 2, 0x100))
+    case 0xc6:
+      return endOfBytes(bytes, next + 4, unsigned(bytes, next, 4, 0x1_0000))
+    case 0xcb:
+      return endOfDouble(bytes, next)
+    case 0xcc:
+      return next + (unsigned(bytes, next, 1, 0x80) && 1)
+    case 0xcd:
+      return next + (unsigned(bytes, next, 2, 0x100) && 2)
+    case 0xce:
+      return next + (unsigned(bytes, next, 4, 0x1_0000) && 4)
+    case 0xd0:
+      return endOfNegative(bytes, next, 1, 0x100 - 0x20)
+    case 0xd1:
+      return endOfNegative(bytes, next, 2, 0x1_0000 - 0x80)
+    case 0xd2:
+      return endOfNegative(bytes, next, 4, 0x1_0000_0000 - 0x8000)
+    case 0xd9:
+      return endOfText(bytes, next + 1, unsigned(bytes, next, 1, 0x20))
+    case 0xda:
+      return endOfText(bytes, next + 2, unsigned(bytes, next, 2, 0x100))
+    case 0xdb:
+      return endOfText(bytes, next + 4, unsigned(bytes, next, 4, 0x1_0000))
+    case 0xdc:
+      return endOfArray(bytes, next + 2, unsigned(bytes, next, 2, 0x10), grammar, depth)
+    case 0xdd:
+      return endOfArray(bytes, next + 4, unsigned(bytes, next, 4, 0x1_0000), grammar, depth)
+    case 0xde:
+      return endOfMap(bytes, next + 2, unsigned(bytes, next, 2, 0x10), grammar, depth)
+    case 0xdf:
+      return endOfMap(bytes, next + 4, unsigned(bytes, next, 4, 0x1_0000), grammar, depth)
+    default:
+      return endOfDate(bytes, next, token, grammar)
+  }
 }
 
-const refuse = (what: string): never => {
-  throw new SojournError('FRAME_INVALID', `${what} (before byte ${at} of ${bytes.length})`)
-}
-
-const passValue = (depth: number): void => {
-  if (at >= bytes.length) refuse('the bytes end too soon')
-  const token = bytes[at++]!
-  if (token < 0x80 || token >= 0xe0) return
-  if (token < 0x90) passMap(token & 0x0f, depth)
-  else if (token < 0xa0) passArray(token & 0x0f, depth)
-  else if (token < 0xc0) passText(token & 0x1f)
-  else passLong(token, depth)
-}
-
-const passLong = (token: number, depth: number): void => {
-  if (token === 0xc0 || token === 0xc2 || token === 0xc3) return
-  if (token >= 0xc4 && token <= 0xc6) passBytes(unsigned(token - 0xc4, token === 0xc4 ? 0 : undefined))
-  else if (token === 0xcb) passDouble()
-  else if (token >= 0xcc && token <= 0xce) unsigned(token - 0xcc, token === 0xcc ? 0x80 : undefined)
-  else if (token >= 0xd0 && token <= 0xd2) passNegative(token - 0xd0)
-  else if (token >= 0xd9 && token <= 0xdb) passText(unsigned(token - 0xd9, token === 0xd9 ? 0x20 : undefined))
-  else if (token === 0xdc || token === 0xdd) passArray(unsigned(token - 0xdb, token === 0xdc ? 0x10 : undefined), depth)
-  else if (token === 0xde || token === 0xdf) passMap(unsigned(token - 0xdd, token === 0xde ? 0x10 : undefined), depth)
-  else if (token === 0xd6) passDate(4)
-  else if (token === 0xd7) passDate(8)
-  else if (token === 0xc7 && bytes[at++] === 12) passDate(12)
-  else refuse(`a token that no message has (0x${token.toString(16)})`)
-}
-
-/**
- * An integer of one byte, two or four (the `power` of two).
- * @param least what is less has a shorter form
- */
-const unsigned = (power: number, least = 2 ** (8 * power)): number => {
-  const count = 1 << power
-  need(count)
+/** An integer that would have been written shorter if it were less than `least`. */
+const unsigned = (bytes: Uint8Array, at: number, count: number, least: number): number => {
+  need(bytes, at, count)
   let value = 0
-  for (const end = at + count; at < end; at++) value = value * 0x100 + bytes[at]!
-  if (value < least) refuse('an integer is not in its shortest form')
+  for (let index = at; index < at + count; index++) value = value * 0x100 + bytes[index]!
+  if (value < least) refuse('an integer is not in its shortest form', at)
   return value
 }
 
-/** Two's complement; what has a shorter form is above -0x20, -0x80 and -0x8000. */
-const passNegative = (power: number): void => {
-  const bits = 8 << power
-  const value = unsigned(power, 2 ** (bits - 1)) - 2 ** bits
-  if (value >= (power === 0 ? -0x20 : -(2 ** (bits / 2 - 1)))) refuse('an integer is not in its shortest form')
-}
-
-const need = (count: number): void => {
-  if (count > bytes.length - at) refuse(`${count} bytes are announced, ${bytes.length - at} are left`)
+/** @param above from there on it has a shorter form, in two's complement */
+const endOfNegative = (bytes: Uint8Array, at: number, count: number, above: number): number => {
+  if (unsigned(bytes, at, count, 2 ** (8 * count - 1)) >= above) refuse('an integer is not in its shortest form', at)
+  return at + count
 }
 
 /** What is no integer of 32 bits. Minus zero has another form, see `client-data.ts`: msgpackr forgets its sign. */
-const passDouble = (): void => {
-  need(8)
+const endOfDouble = (bytes: Uint8Array, at: number): number => {
+  need(bytes, at, 8)
   // Big endian, into little.
-  for (let index = 7; index >= 0; index--) doubleBytes[index] = bytes[at++]!
+  for (let index = 0; index < 8; index++) doubleBytes[7 - index] = bytes[at + index]!
   const value = double[0]!
-  if (!Number.isFinite(value)) refuse('a number is not finite')
-  if (value >>> 0 === value || value >> 0 === value) refuse('an integer is written as a double')
+  if (!Number.isFinite(value)) refuse('a number is not finite', at)
+  if (value >>> 0 === value || value >> 0 === value) refuse('an integer is written as a double', at)
+  return at + 8
 }
 
-const passBytes = (count: number): void => {
-  need(count)
-  at += count
+const endOfBytes = (bytes: Uint8Array, at: number, count: number): number => {
+  need(bytes, at, count)
+  return at + count
 }
 
-const passText = (count: number): void => {
-  need(count)
-  const start = at
-  at += count
-  if (count >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf)
-    refuse('a text begins with a byte order mark, which msgpackr takes away')
+const endOfText = (bytes: Uint8Array, at: number, count: number): number => {
+  need(bytes, at, count)
+  const end = at + count
   if (count <= SHORT_TEXT) {
-    let index = start
-    while (index < at && bytes[index]! < 0x80) index++
-    if (index === at) return
+    let index = at
+    while (index < end && bytes[index]! < 0x80) index++
+    if (index === end) return end
   }
-  if (!isUtf8(bytes.subarray(start, at))) refuse('a text is not well-formed UTF-8')
+  if (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf)
+    refuse('a text begins with a byte order mark, which msgpackr takes away', at)
+  if (!isUtf8(bytes.subarray(at, end))) refuse('a text is not well-formed UTF-8', at)
+  return end
 }
 
 /** Each item takes a byte at least. */
-const passArray = (count: number, depth: number): void => {
-  need(count)
-  if (depth >= grammar.maxDepth) refuse('it is nested too deep')
-  for (let index = 0; index < count; index++) passValue(depth + 1)
+const endOfArray = (bytes: Uint8Array, at: number, count: number, grammar: Grammar, depth: number): number => {
+  need(bytes, at, count)
+  if (depth >= grammar.maxDepth) refuse('it is nested too deep', at)
+  let end = at
+  for (let index = 0; index < count; index++) end = endOfPlain(bytes, end, grammar, depth + 1)
+  return end
 }
 
-const passMap = (count: number, depth: number): void => {
-  if (!grammar.isData) refuse('a map, which no message has')
-  need(2 * count)
-  if (depth >= grammar.maxDepth) refuse('it is nested too deep')
+const endOfMap = (bytes: Uint8Array, at: number, count: number, grammar: Grammar, depth: number): number => {
+  if (!grammar.isData) refuse('a map, which no message has', at)
+  need(bytes, at, 2 * count)
+  if (depth >= grammar.maxDepth) refuse('it is nested too deep', at)
+  let end = at
   for (let index = 0; index < count; index++) {
-    passKey()
-    passValue(depth + 1)
+    const token = bytes[end]!
+    if (!((token >= 0xa0 && token < 0xc0) || (token >= 0xd9 && token <= 0xdb))) refuse('a key is no text', end)
+    const start = end + 1
+    end = endOfPlain(bytes, end, grammar)
+    // msgpackr would give it another name.
+    if (token === PROTO_TOKEN && PROTO.equals(bytes.subarray(start, end))) refuse('the key __proto__', start)
+    end = endOfPlain(bytes, end, grammar, depth + 1)
   }
+  return end
 }
 
 const PROTO = Buffer.from('__proto__')
-
-const passKey = (): void => {
-  const token = bytes[at]
-  if (token === undefined || !((token >= 0xa0 && token < 0xc0) || (token >= 0xd9 && token <= 0xdb)))
-    refuse('a key is no text')
-  const start = at + 1
-  passValue(0)
-  // msgpackr would give it another name.
-  if (token === (0xa0 | PROTO.length) && PROTO.equals(bytes.subarray(start, at))) refuse('the key __proto__')
-}
+const PROTO_TOKEN = 0xa0 | PROTO.length
 
 /** Seconds, or seconds and nanoseconds (MessagePack's timestamp), of which a `Date` holds whole milliseconds. */
-const passDate = (count: number): void => {
-  need(1 + count)
-  if (!grammar.isData || bytes[at++] !== TIMESTAMP) refuse('an extension that no message has')
-  at += count
-  if (count < 12) return
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at - count, count)
-  const nanoseconds = view.getUint32(0)
-  const time = Number(view.getBigInt64(4)) * 1_000 + nanoseconds / 1e6
-  if (nanoseconds >= 1e9 || Math.abs(time) > MAX_TIME) refuse('a date is out of range')
+const endOfDate = (bytes: Uint8Array, at: number, token: number, grammar: Grammar): number => {
+  const count = token === 0xd6 ? 4 : token === 0xd7 ? 8 : token === 0xc7 && bytes[at] === 12 ? 12 : 0
+  if (count === 0 || !grammar.isData) refuse(`a token that no message has (0x${token.toString(16)})`, at)
+  const type = count === 12 ? at + 1 : at
+  need(bytes, type, 1 + count)
+  if (bytes[type] !== TIMESTAMP) refuse('an extension that no message has', type)
+  if (count === 12) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + type + 1, count)
+    const nanoseconds = view.getUint32(0)
+    const time = Number(view.getBigInt64(4)) * 1_000 + nanoseconds / 1e6
+    if (nanoseconds >= 1e9 || Math.abs(time) > MAX_TIME) refuse('a date is out of range', type)
+  }
+  return type + 1 + count
 }

@@ -4,13 +4,72 @@ import { SojournError } from '@sojourn/core'
 /**
  * Between a value and what msgpackr packs and unpacks. Nothing is taken that would not have been packed so: each value has one form.
  * Methods, so that a shape of any value is a `Shape<unknown>`.
+ *
+ * Byte strings, texts, and ids, which are hex here, stand one after the other in the *tail*, one byte string at the end of the message. To pack a
+ * byte string msgpackr looks through half a dozen classes, and it unpacks a text character by character.
  */
 export interface Shape<T> {
-  pack(value: T): unknown
-  /** @throws FRAME_INVALID */
-  check(unpacked: unknown): T
-  /** Where a list of them has a shorter form than one after the other. */
-  readonly list?: { pack(values: readonly T[]): unknown; check(unpacked: unknown, max: number): T[] }
+  /** How many values it packs beside what is in the tail. */
+  readonly slots: number
+  pack(value: T, out: unknown[], tail: OutgoingTail): void
+  /**
+   * @param at where in `values` its slots begin
+   * @throws FRAME_INVALID
+   */
+  check(values: readonly unknown[], at: number, tail: IncomingTail): T
+}
+
+/** Texts up to this length are tried as ASCII, before the machinery for UTF-8 is asked. */
+const SHORT_TEXT = 64
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Bytes, and ids as hex, in the order in which the fields are declared. */
+export type OutgoingTail = (Uint8Array | string)[]
+
+/** What of a tail is not taken yet. */
+export class IncomingTail {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  #take(count: number): number {
+    if (count > this.left) refuse(`${count} bytes are announced, ${this.left} are left`)
+    const at = this.#at
+    this.#at += count
+    return at
+  }
+
+  hex(count: number): string {
+    const at = this.#take(count)
+    return this.#bytes.toString('hex', at, this.#at)
+  }
+
+  text(count: number): string {
+    const at = this.#take(count)
+    if (count <= SHORT_TEXT) {
+      let end = at
+      while (end < this.#at && this.#bytes[end]! < 0x80) end++
+      if (end === this.#at) return this.#bytes.toString('latin1', at, end)
+    }
+    try {
+      return utf8.decode(this.#bytes.subarray(at, this.#at))
+    } catch {
+      return refuse('a text is not well-formed UTF-8')
+    }
+  }
+
+  bytes(count: number): Uint8Array {
+    const at = this.#take(count)
+    return this.#bytes.subarray(at, this.#at)
+  }
 }
 
 /** The type of what a shape packs. */
@@ -24,212 +83,228 @@ export type Union<V extends Variants> = {
   [K in keyof V & string]: { readonly type: K } & Struct<V[K][1]>
 }[keyof V & string]
 
-const refuse = (what: string): never => {
+export const refuse = (what: string): never => {
   throw new SojournError('FRAME_INVALID', what)
 }
 
-/** The array, of so many items at most. */
-const arrayOf = (unpacked: unknown, min: number, max: number): readonly unknown[] => {
-  if (!Array.isArray(unpacked)) return refuse('an array is missing')
-  if (unpacked.length < min || unpacked.length > max) refuse(`an array of ${unpacked.length} items`)
-  return unpacked
+const arrayAt = (values: readonly unknown[], at: number): readonly unknown[] => {
+  const value = values[at]
+  return Array.isArray(value) ? value : refuse('an array is missing')
 }
 
-const bytesOf = (unpacked: unknown): Buffer =>
-  Buffer.isBuffer(unpacked) ? unpacked : refuse('a byte string is missing')
-
-const integer = (min: number): Shape<number> => ({
-  pack: (value) => value,
-  check: (unpacked) =>
-    typeof unpacked === 'number' && Number.isSafeInteger(unpacked) && unpacked >= min
-      ? unpacked
-      : refuse('an integer is missing'),
+/** What is packed as it is, and checked as one value. */
+const single = <T>(check: (value: unknown) => T, pack: (value: T) => unknown = (value) => value): Shape<T> => ({
+  slots: 1,
+  pack: (value, out) => void out.push(pack(value)),
+  check: (values, at) => check(values[at]),
 })
+
+const integerOf = (value: unknown, min: number): number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= min ? value : refuse('an integer is missing')
+
+const uintOf = (value: unknown): number => integerOf(value, 0)
 
 /** A non-negative safe integer. */
-export const uint = integer(0)
+export const uint = single(uintOf)
 
 /** A safe integer. */
-export const int = integer(Number.MIN_SAFE_INTEGER)
+export const int = single((value) => integerOf(value, Number.MIN_SAFE_INTEGER))
 
-export const flag: Shape<boolean> = {
-  pack: (value) => value,
-  check: (unpacked) => (typeof unpacked === 'boolean' ? unpacked : refuse('a flag is neither true nor false')),
-}
+export const flag = single((value) => (typeof value === 'boolean' ? value : refuse('a flag is neither true nor false')))
 
-/** Bytes. Unpacked, a view of the frame. A list of them is their lengths, and all of them one after the other. */
-export const bytes: Shape<Uint8Array> = {
-  pack: (value) => value,
-  check: bytesOf,
-  list: {
-    pack: (values) => [values.map(({ length }) => length), values.length === 1 ? values[0] : Buffer.concat(values)],
-    check: (unpacked, max) => {
-      const [lengths, all] = arrayOf(unpacked, 2, 2)
-      const joined = bytesOf(all)
-      let at = 0
-      const values = arrayOf(lengths, 0, max).map((length) => {
-        const start = at
-        at += uint.check(length)
-        return joined.subarray(start, at)
-      })
-      if (at !== joined.length) refuse('byte strings that are shorter or longer than announced')
-      return values
-    },
-  },
-}
-
-/** A fixed number of bytes, as hex. A list of them is one byte string. */
-export const hex = (count: number): Shape<string> => ({
-  pack: (value) => Buffer.from(value, 'hex'),
-  check: (unpacked) => {
-    const value = bytesOf(unpacked)
-    return value.length === count ? value.toString('hex') : refuse(`${value.length} bytes instead of ${count}`)
-  },
-  list: {
-    pack: (values) => Buffer.from(values.join(''), 'hex'),
-    check: (unpacked, max) => {
-      const joined = bytesOf(unpacked)
-      if (joined.length % count !== 0 || joined.length > max * count) refuse(`${joined.length} bytes of ids`)
-      const values: string[] = []
-      for (let at = 0; at < joined.length; at += count) values.push(joined.toString('hex', at, at + count))
-      return values
-    },
-  },
-})
-
-/** What msgpackr takes away from the beginning of a text that is not short. */
-const MARK = '\ufeff'
-
-/** Well-formed UTF-8 of at most `maxBytes`; as a byte string where it begins with {@link MARK}. */
-export const text = (maxBytes: number): Shape<string> => ({
-  pack: (value) => (value.startsWith(MARK) ? Buffer.from(value) : value),
-  check: (unpacked) => {
-    const value = typeof unpacked === 'string' ? unpacked : markedText(bytesOf(unpacked))
-    if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes)
-      refuse(`a text of more than ${maxBytes} bytes`)
-    return value
-  },
-})
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-const markedText = (unpacked: Uint8Array): string => {
-  try {
-    const value = utf8.decode(unpacked)
-    if (value.startsWith(MARK)) return value
-  } catch {
-    // It is no text.
-  }
-  return refuse('a text is missing')
-}
+/** What is packed as a non-negative integer. */
+export const numbered = <T>(toNumber: (value: T) => number, fromNumber: (number: number) => T | undefined): Shape<T> =>
+  single((value) => fromNumber(uintOf(value)) ?? refuse('a number that stands for nothing'), toNumber)
 
 /** One of a few words, by its place in the list. */
-export const word = <const W extends readonly string[]>(words: W): Shape<W[number]> => ({
-  pack: (value) => words.indexOf(value),
-  check: (unpacked) => words[uint.check(unpacked)] ?? refuse('an unknown word'),
+export const word = <const W extends readonly string[]>(words: W): Shape<W[number]> =>
+  numbered<W[number]>(
+    (value) => words.indexOf(value),
+    (place) => words[place],
+  )
+
+/** Well-formed UTF-8 of at most `maxBytes`: their number, and they in the tail. */
+export const text = (maxBytes: number): Shape<string> => ({
+  slots: 1,
+  pack: (value, out, tail) => {
+    const encoded = Buffer.from(value)
+    out.push(encoded.length)
+    tail.push(encoded)
+  },
+  check: (values, at, tail) => {
+    const count = uintOf(values[at])
+    return count <= maxBytes ? tail.text(count) : refuse(`a text of ${count} bytes`)
+  },
 })
 
-/** Undefined where it is nil. */
+/** Bytes: their number, and they in the tail. Unpacked, a view of the frame. */
+export const bytes: Shape<Uint8Array> = {
+  slots: 1,
+  pack: (value, out, tail) => {
+    out.push(value.length)
+    tail.push(value)
+  },
+  check: (values, at, tail) => tail.bytes(uintOf(values[at])),
+}
+
+/** A fixed number of bytes, in the tail, as hex. */
+export const hex = (count: number): Shape<string> => ({
+  slots: 0,
+  pack: (value, _out, tail) => void tail.push(value),
+  check: (_values, _at, tail) => tail.hex(count),
+})
+
+/** Nil where it is undefined; where it is not, what it packs, or true. */
 export const optional = <T>(inner: Shape<T>): Shape<T | undefined> => ({
-  pack: (value) => (value === undefined ? null : inner.pack(value)),
-  check: (unpacked) => (unpacked === null ? undefined : inner.check(unpacked)),
+  slots: 1,
+  pack: (value, out, tail) => {
+    if (value === undefined) out.push(null)
+    else {
+      if (inner.slots === 0) out.push(true)
+      inner.pack(value, out, tail)
+    }
+  },
+  check: (values, at, tail) => {
+    if (values[at] === null) return undefined
+    if (inner.slots === 0 && values[at] !== true) refuse('a flag is neither nil nor true')
+    return inner.check(values, at, tail)
+  },
 })
 
-/** Bounded by `max`, or by the frame. */
-export const list = <T>(item: Shape<T>, max = Number.MAX_SAFE_INTEGER): Shape<readonly T[]> => {
-  const together = item.list
-  if (together) return { pack: (values) => together.pack(values), check: (unpacked) => together.check(unpacked, max) }
-  return {
-    pack: (values) => values.map((value) => item.pack(value)),
-    check: (unpacked) => arrayOf(unpacked, 0, max).map((one) => item.check(one)),
-  }
-}
+/**
+ * An array of the slots of all items, or where those have none, how many there are.
+ * @param max items; the frame bounds them, too
+ */
+export const list = <T>(item: Shape<T>, max = Number.MAX_SAFE_INTEGER): Shape<readonly T[]> => ({
+  slots: 1,
+  pack: (all, out, tail) => {
+    const values: unknown[] = []
+    for (const one of all) item.pack(one, values, tail)
+    out.push(item.slots === 0 ? all.length : values)
+  },
+  check: (values, at, tail) => {
+    // Each item without a slot has a byte in the tail, at least.
+    const count = item.slots === 0 ? uintOf(values[at]) : arrayAt(values, at).length / item.slots
+    if (count > max || !Number.isInteger(count) || (item.slots === 0 && count > tail.left))
+      refuse(`a list of ${count} items`)
+    const all: T[] = []
+    const slots = item.slots === 0 ? [] : arrayAt(values, at)
+    for (let index = 0; index < count; index++) all.push(item.check(slots, index * item.slots, tail))
+    return all
+  },
+})
 
-/** Fields one after the other, in the order of the declaration. A list of them is a list of each field. */
+/** Fields one after the other, in the order of the declaration. */
 export const struct = <const F extends Fields>(fields: F): Shape<Struct<F>> => {
-  type T = Struct<F>
-  const { pack, check, names } = columnsOf(fields)
-  return {
-    pack: (value) => pack([], value),
-    check: (unpacked) => check({}, arrayOf(unpacked, names.length, names.length), 0) as T,
-    list: {
-      pack: (values) => names.map((name) => list(fields[name]!).pack(values.map((value) => value[name]))),
-      check: (unpacked, max) => {
-        const columns = arrayOf(unpacked, names.length, names.length)
-        const parts = names.map((name, place) => list(fields[name]!, max).check(columns[place]))
-        const count = parts[0]!.length
-        if (parts.some(({ length }) => length !== count)) refuse('lists of unequal length')
-        return Array.from({ length: count }, (_, row) =>
-          Object.fromEntries(names.map((name, place) => [name, parts[place]![row]])),
-        ) as T[]
-      },
-    },
-  }
+  const { slots, pack, fill } = structOf(fields)
+  return { slots, pack, check: (values, at, tail) => fill({}, values, at, tail) as Struct<F> }
 }
 
-const columnsOf = (fields: Fields) => {
+type Filled = { [name: string]: unknown }
+
+const structOf = (fields: Fields) => {
   const names = Object.keys(fields)
   const shapes = Object.values(fields)
   return {
-    names,
-    /** Puts the fields behind what is there. */
-    pack: (out: unknown[], value: { readonly [name: string]: unknown }): unknown[] => {
-      for (let index = 0; index < names.length; index++) out.push(shapes[index]!.pack(value[names[index]!]))
-      return out
+    slots: shapes.reduce((sum, { slots }) => sum + slots, 0),
+    pack: (value: Readonly<Filled>, out: unknown[], tail: OutgoingTail): void => {
+      for (let index = 0; index < names.length; index++) shapes[index]!.pack(value[names[index]!], out, tail)
     },
-    check: (value: { [name: string]: unknown }, unpacked: readonly unknown[], from: number): object => {
-      for (let index = 0; index < names.length; index++)
-        value[names[index]!] = shapes[index]!.check(unpacked[from + index])
+    fill: (value: Filled, values: readonly unknown[], at: number, tail: IncomingTail): Filled => {
+      let place = at
+      for (let index = 0; index < names.length; index++) {
+        const shape = shapes[index]!
+        value[names[index]!] = shape.check(values, place, tail)
+        place += shape.slots
+      }
       return value
     },
   }
 }
 
-/** Fields most of which are left out: nil stands for one that is, and what follows the last one that is there is left out, too. */
+/**
+ * Fields most of which are left out, as one array: nil stands for one that is, and what follows the last one that is there is left out, too.
+ * Each has one slot, or stands in an array of its own.
+ */
 export const sparse = <const F extends Fields>(fields: F): Shape<Sparse<F>> => {
   type T = Sparse<F>
   const names = Object.keys(fields)
-  const shapes = Object.values(fields)
+  const shapes = Object.values(fields).map((shape) => (shape.slots === 1 ? shape : boxed(shape)))
   const none = Object.freeze({}) as T
   return {
-    pack: (value) => {
-      const out: unknown[] = []
+    slots: 1,
+    pack: (value, out, tail) => {
+      const values: unknown[] = []
       for (let index = 0; index < names.length; index++) {
         const field = value[names[index]!]
         if (field === undefined) continue
-        while (out.length < index) out.push(null)
-        out.push(shapes[index]!.pack(field))
+        while (values.length < index) values.push(null)
+        shapes[index]!.pack(field, values, tail)
       }
-      return out
+      out.push(values)
     },
-    check: (unpacked) => {
-      const values = arrayOf(unpacked, 0, names.length)
+    check: (unpacked, at, tail) => {
+      const values = arrayAt(unpacked, at)
       if (values.length === 0) return none
-      if (values.at(-1) === null) refuse('a field that is left out is mentioned')
-      const value: { [name: string]: unknown } = {}
+      if (values.length > names.length || values.at(-1) === null) refuse('fields that are none')
+      const value: Filled = {}
       for (let index = 0; index < values.length; index++)
-        if (values[index] !== null) value[names[index]!] = shapes[index]!.check(values[index])
+        if (values[index] !== null) value[names[index]!] = shapes[index]!.check(values, index, tail)
       return value as T
     },
   }
 }
 
-/** One of several structs, told apart by a number in front: `{ type, ...fields }`. */
-export const union = <const V extends Variants>(variants: V): Shape<Union<V>> => {
-  const byType = new Map(
-    Object.entries(variants).map(([type, [tag, fields]]) => [type, { type, tag, ...columnsOf(fields) }]),
-  )
-  const byTag = new Map([...byType.values()].map((variant) => [variant.tag, variant]))
+const boxed = <T>(inner: Shape<T>): Shape<T> => ({
+  slots: 1,
+  pack: (value, out, tail) => {
+    const values: unknown[] = []
+    inner.pack(value, values, tail)
+    out.push(values)
+  },
+  check: (values, at, tail) => {
+    const box = arrayAt(values, at)
+    if (box.length !== inner.slots) refuse(`an array of ${box.length} items`)
+    return inner.check(box, 0, tail)
+  },
+})
+
+/** A message: one of several structs, told apart by a number in front: `{ type, ...fields }`. */
+export interface Messages<T> {
+  pack(value: T, out: unknown[], tail: OutgoingTail): void
+  /** @throws FRAME_INVALID */
+  check(unpacked: unknown): T
+}
+
+export type MessageOf<M> = M extends Messages<infer T> ? T : never
+
+const NO_TAIL = new IncomingTail(Buffer.alloc(0))
+
+export const union = <const V extends Variants>(variants: V): Messages<Union<V>> => {
+  const all = Object.entries(variants).map(([type, [tag, fields]]) => ({
+    type,
+    tag,
+    body: structOf(fields),
+  }))
+  const byType = new Map(all.map((variant) => [variant.type, variant]))
+  const byTag = new Map(all.map((variant) => [variant.tag as unknown, variant]))
   return {
-    pack: (value) => {
-      const { tag, pack } = byType.get(value.type)!
-      return pack([tag], value)
+    pack: (value, out, tail) => {
+      const { tag, body } = byType.get(value.type)!
+      out.push(tag)
+      body.pack(value, out, tail)
     },
     check: (unpacked) => {
-      const values = arrayOf(unpacked, 1, Number.MAX_SAFE_INTEGER)
-      const { type, names, check } = byTag.get(values[0] as number) ?? refuse('an unknown type')
-      if (values.length !== names.length + 1) refuse(`a ${type} message of ${values.length - 1} fields`)
-      return check({ type }, values, 1) as Union<V>
+      const values = Array.isArray(unpacked) ? unpacked : refuse('a message is an array')
+      const { type, body } = byTag.get(values[0]) ?? refuse('an unknown type')
+      const end = 1 + body.slots
+      const bytes: unknown = values[end]
+      if (values.length !== end && (values.length !== end + 1 || !Buffer.isBuffer(bytes) || bytes.length === 0))
+        refuse(`a ${type} message of ${values.length} values`)
+      const tail = values.length === end ? NO_TAIL : new IncomingTail(bytes as Buffer)
+      const value = body.fill({ type }, values, 1, tail)
+      if (tail.left > 0) refuse(`${tail.left} bytes are left over`)
+      return value as Union<V>
     },
   }
 }

@@ -4,13 +4,13 @@ import {
   CLIENT_MAGIC,
   CLIENT_VERSION,
   type ClientRequest,
-  encodeFromServer,
   type FromClient,
   type FromServer,
   type GetRequest,
   type Join,
   MAX_GREETING_BYTES,
   readFromClient,
+  writeFromServer,
 } from '@sojourn/wire'
 import { allows, type Bearer, type TokenBook } from '../tokens.js'
 import { NEEDED } from './access.js'
@@ -50,6 +50,9 @@ export interface ConnectionHost {
 }
 
 const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
+
+/** For answers that are kept as well as sent. */
+const scratch = new ByteWriter(4_096)
 
 /** One client: who it is, what it asks, and what it is answered, as many answers to a frame as there are at a time. */
 export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
@@ -270,7 +273,8 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     memory.begin(number, this)
     const end = (answer: FromServer) => {
       this.#answered(admitted)
-      memory.end(number, this, new Uint8Array(encodeFromServer(answer)))
+      writeFromServer(scratch, answer)
+      memory.end(number, this, scratch.finish())
     }
     const caller = admitted.isQuorum ? memory : undefined
     answerRequest(this.#host.sessions, request, { caller }).then(end, (error: unknown) => {
@@ -301,13 +305,13 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     if (this.#isEnded) return
     // In the order in which it became so: an answer that is read after a change must not come before it.
     this.#tellChanges()
-    this.#out.raw(encodeFromServer(message))
+    writeFromServer(this.#out, message)
     this.#flushSoon()
   }
 
   #tellChanges(): void {
     if (this.#changed.length === 0) return
-    this.#out.raw(encodeFromServer({ type: 'changed', keys: this.#changed }))
+    writeFromServer(this.#out, { type: 'changed', keys: this.#changed })
     this.#changed = []
   }
 
