@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { ByteWriter, type SojournError } from '@sojourn/core'
 import {
+  CLIENT_DIALECT,
   CLIENT_MAGIC,
-  CLIENT_VERSION,
   encodeData,
   type FromClient,
   type FromServer,
@@ -30,7 +30,8 @@ const serverFrame = (...said: FromServer[]): Uint8Array => {
 
 const WELCOME: FromServer = {
   type: 'welcome',
-  version: CLIENT_VERSION,
+  version: CLIENT_DIALECT.newest,
+  capabilities: [],
   server: '0'.repeat(32),
   region: 'eu',
   resumes: undefined,
@@ -59,7 +60,9 @@ describe('frames that are none', () => {
     ['a request', frame(get), 'FRAME_UNEXPECTED'],
     ['a ping', frame({ type: 'ping', number: 1 }), 'FRAME_UNEXPECTED'],
     ['somebody else’s magic', frame(join({ magic: 7 })), 'FRAME_INVALID'],
-    ['another version', frame(join({ version: CLIENT_VERSION + 1 })), 'LINK_VERSION'],
+    ['a later version', frame(join({ min: 7, max: 9 })), 'LINK_VERSION'],
+    ['versions that are none', frame(join({ min: 9, max: 7 })), 'LINK_VERSION'],
+    ['many capabilities', frame(join({ capabilities: Array(17).fill('x') })), 'FRAME_INVALID'],
     ['a token that is too long', frame(join({ token: 'x'.repeat(1_025) })), 'FRAME_INVALID'],
     [
       'a greeting that is too long',
@@ -69,7 +72,7 @@ describe('frames that are none', () => {
     ['half a greeting', frame(join()).subarray(0, 10), 'FRAME_INVALID'],
     ...HOSTILE_VALUES.filter(({ bytes }) => bytes.length < 2_000).map(({ what, bytes }): (typeof BEFORE)[number] => [
       `${what} for a version`,
-      array(1, CLIENT_MAGIC, bytes, 0, bin(...Buffer.alloc(16))),
+      array(1, CLIENT_MAGIC, 1, bytes, array(), 0, bin(...Buffer.alloc(16))),
       'FRAME_INVALID',
     ]),
   ]

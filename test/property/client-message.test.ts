@@ -22,6 +22,7 @@ const choices = (more: object) =>
   fc
     .record({ write: maybe(level), timeoutMs: maybe(number), ...more })
     .map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
+const names = fc.array(fc.string({ maxLength: 32 }), { maxLength: 16 })
 const pointers = fc.array(text, { maxLength: 3 })
 const update = { touch: maybe(fc.boolean()), idleTimeoutMs: maybe(number) }
 const updates = choices(update)
@@ -31,7 +32,7 @@ const message = <T extends string>(type: T, fields: { [name: string]: fc.Arbitra
   fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<never>
 
 const fromClient = fc.oneof(
-  message('join', { magic: number, version: number, client: hex, token: text }),
+  message('join', { magic: number, min: number, max: number, capabilities: names, client: hex, token: text }),
   message('ping', { number }),
   message('settled', { below: number }),
   message('get', { number, id: text, watch: fc.boolean(), choices: fc.constant({}) }),
@@ -65,6 +66,7 @@ const told = { createdAt: number, expiresAt: number, data: bytes }
 const fromServer = fc.oneof(
   message('welcome', {
     version: number,
+    capabilities: names,
     server: hex,
     region: text.filter((name) => Buffer.byteLength(name) <= 64),
     resumes: maybe(number),

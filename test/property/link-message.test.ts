@@ -20,8 +20,21 @@ const message = <T extends Message['type']>(type: T, fields: { [name: string]: f
   fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<never>
 
 const MESSAGES: { readonly [T in Message['type']]: fc.Arbitrary<Message> } = {
-  greet: message('greet', { magic: number, version: number, region, nonce: proof }),
-  prove: message('prove', { region, nonce: proof, proof }),
+  greet: message('greet', {
+    magic: number,
+    min: number,
+    max: number,
+    capabilities: few(fc.string({ maxLength: 32 })),
+    region,
+    nonce: proof,
+  }),
+  prove: message('prove', {
+    version: number,
+    capabilities: few(fc.string({ maxLength: 32 })),
+    region,
+    nonce: proof,
+    proof,
+  }),
   accept: message('accept', { proof }),
   hello: message('hello', { feed: id, lineage: held, clock: number, vector: held, walked: held, linked: few(id) }),
   stretch: message('stretch', {
@@ -115,8 +128,10 @@ describe('messages of links', () => {
       array(15, 0, hostile),
       array(15, hostile, 0),
       array(hostile, 0, 0),
-      array(2, hostile, proofs),
-      array(2, 1, hostile),
+      array(2, 2, array(), hostile, proofs),
+      array(2, hostile, array(), 1, proofs),
+      array(2, 2, array(hostile), 1, proofs),
+      array(2, 2, array(), 1, hostile),
       array(8, 1, 1, hostile),
       array(9, 1, array(hostile), key),
       array(13, 0, 0, array(hostile), 0, false),

@@ -1,13 +1,14 @@
 import { ByteWriter } from '@sojourn/core'
 import {
+  CLIENT_DIALECT,
   CLIENT_MAGIC,
   CLIENT_PROTOCOL,
-  CLIENT_VERSION,
   encodeData,
   type FromClient,
   type FromServer,
   type Join,
   readFromServer,
+  speechOf,
   writeFromClient,
 } from '@sojourn/wire'
 import { expect } from 'vitest'
@@ -67,7 +68,7 @@ export class Stranger {
 export const join = (more: Partial<Join> = {}): Join => ({
   type: 'join',
   magic: CLIENT_MAGIC,
-  version: CLIENT_VERSION,
+  ...speechOf(CLIENT_DIALECT),
   client: hex(16),
   token: 'any',
   ...more,

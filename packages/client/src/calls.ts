@@ -1,6 +1,13 @@
 import type { Clock, SojournError as Failure, Timer } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
-import { type Answer, type ClientRequest, dataBytes, type FailedAnswer } from '@sojourn/wire'
+import {
+  type Answer,
+  type ClientRequest,
+  dataBytes,
+  type FailedAnswer,
+  speaksOfObjects,
+  withoutObjects,
+} from '@sojourn/wire'
 import { ByNumber } from './by-number.js'
 import type { Channel } from './channel.js'
 import { Told } from './told.js'
@@ -126,7 +133,8 @@ export class Calls {
     call.channel = channel
     call.server = channel.welcome.server
     channel.waiting++
-    channel.send(call.request)
+    const { request } = call
+    channel.send(speaksOfObjects(request) && !channel.can('objects') ? withoutObjects(request) : request)
   }
 
   answered(channel: Channel, answer: Answer): void {

@@ -3,7 +3,8 @@ import { ByteWriter, isSojournError, SojournError } from '@sojourn/core'
 import {
   type Answer,
   CLIENT_MAGIC,
-  CLIENT_VERSION,
+  type ClientCapability,
+  checkAgreement,
   type FromClient,
   type FromServer,
   readFromServer,
@@ -55,7 +56,7 @@ export class Channel {
   #ahead = Number.POSITIVE_INFINITY
 
   constructor(url: string, client: string, settings: Settings, handler: ChannelHandler) {
-    const { clock, dial, limits, silenceMs, token, tls } = settings
+    const { clock, dial, limits, silenceMs, speech, token, tls } = settings
     this.url = url
     this.#settings = settings
     this.#clock = clock
@@ -64,7 +65,7 @@ export class Channel {
     this.#connection = dial(
       url,
       {
-        opened: () => this.send({ type: 'join', magic: CLIENT_MAGIC, version: CLIENT_VERSION, client, token }),
+        opened: () => this.send({ type: 'join', magic: CLIENT_MAGIC, ...speech, client, token }),
         received: (frame) => this.#received(frame),
         drained: () => {},
         closed: (why) => this.#ended(why),
@@ -77,6 +78,11 @@ export class Channel {
   /** @throws never before `welcomed` */
   get welcome(): Welcome {
     return this.#welcome!
+  }
+
+  /** Whether both sides can do it: what the server does not know is not sent to it. */
+  can(capability: ClientCapability): boolean {
+    return this.welcome.capabilities.includes(capability)
   }
 
   /** When the last ping was sent that has been answered: whatever changed before it is known here. Monotonic. */
@@ -149,11 +155,7 @@ export class Channel {
 
   #welcomed(welcome: Welcome): void {
     if (this.#welcome) throw new SojournError('FRAME_UNEXPECTED', 'the server has let the client in before')
-    if (welcome.version !== CLIENT_VERSION)
-      throw new SojournError(
-        'LINK_VERSION',
-        `the server speaks version ${welcome.version}, this client ${CLIENT_VERSION}`,
-      )
+    checkAgreement(this.#settings.speech, welcome)
     this.#welcome = welcome
     this.#ping()
     this.#handler.welcomed(this)

@@ -29,8 +29,11 @@ import {
 import {
   type ClientRequest,
   encodeData,
+  MAX_ASSIGNED,
+  MAX_ATOMIC,
   MAX_COUNTERS,
   type PageAnswer,
+  type ReplaceChoices,
   type UpdateChoices,
   type WriteChoices,
 } from '@sojourn/wire'
@@ -46,6 +49,10 @@ export interface ClientStatus {
   /** The server that is asked now; undefined while there is none. */
   readonly url: string | undefined
   readonly region: string | undefined
+  /** Of the client protocol, as both sides agreed; undefined while there is no server. */
+  readonly version: number | undefined
+  /** What both sides can do beyond the oldest version. */
+  readonly capabilities: readonly string[]
   /** Calls that wait for an answer, or for a connection. */
   readonly inFlight: number
   /** Bytes that wait for the connection. */
@@ -142,6 +149,7 @@ export class Client implements SessionApi, AsyncDisposable {
     const id = options.id === undefined ? undefined : checkId(options.id)
     const choices = {
       ...writeChoices(options),
+      ...objectChoices(options),
       id,
       idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
       maxLifetimeMs: optionalDuration(options.maxLifetime, 'maxLifetime'),
@@ -215,22 +223,23 @@ export class Client implements SessionApi, AsyncDisposable {
     const deadline = this.#deadline(choices.timeoutMs)
     if (typeof update !== 'function') {
       const patch = encodeData(checkData(checkTop(update)))
-      return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices }, deadline)
+      const more = { ...choices, ...objectChoices(options) }
+      return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices: more }, deadline)
     }
     const read = await this.#read(id, 'local', undefined, deadline, (told) => told)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
-    return this.#replace<T>(id, read.data, runDraft(read.data, update), [], choices, deadline)
+    const more = { ...choices, ...objectChoices(options) }
+    return this.#replace<T>(id, read.data, runDraft(read.data, update), [], more, deadline)
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
     checkId(id)
     checkCall('replace', options)
-    const counters = (options.counters ?? []).map(checkPointer)
-    if (counters.length > MAX_COUNTERS)
-      throw new SojournError('INVALID_OPTION', `counters: at most ${MAX_COUNTERS}`, { option: 'counters' })
+    const counters = pointersIn('counters', options.counters ?? [], MAX_COUNTERS)
     const choices = updateChoices(options)
     const deadline = this.#deadline(choices.timeoutMs)
-    return this.#replace<T>(id, options.base, checkTop(next), counters, choices, deadline)
+    const more = { ...choices, ...objectChoices(options) }
+    return this.#replace<T>(id, options.base, checkTop(next), counters, more, deadline)
   }
 
   #replace<T extends object>(
@@ -238,7 +247,7 @@ export class Client implements SessionApi, AsyncDisposable {
     base: unknown,
     next: object,
     counters: readonly string[],
-    choices: UpdateChoices,
+    choices: ReplaceChoices,
     deadline: number,
   ): Promise<Session<T>> {
     const written = base === undefined || base === null ? { next: checkData(next) } : difference(base, next)
@@ -339,6 +348,8 @@ export class Client implements SessionApi, AsyncDisposable {
     return {
       url: current?.url,
       region: current?.welcome.region,
+      version: current?.welcome.version,
+      capabilities: current?.welcome.capabilities ?? [],
       inFlight: this.#calls.size,
       bufferedBytes: current?.bufferedBytes ?? 0,
       nearCache: this.#cache?.status,
@@ -417,6 +428,25 @@ const updateChoices = (options: UpdateOptions): UpdateChoices => ({
   touch: options.touch === false ? false : undefined,
   idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
 })
+
+/**
+ * What a write says of objects in its data. TO COMPLETE with the call options `atomic` and `assigned`, which `checkCall` does not let through yet.
+ * @throws INVALID_OPTION
+ */
+const objectChoices = (options: object): ObjectChoices => {
+  const { atomic, assigned } = options as ObjectChoices
+  return {
+    ...(atomic && { atomic: pointersIn('atomic', atomic, MAX_ATOMIC) }),
+    ...(assigned && { assigned: pointersIn('assigned', assigned, MAX_ASSIGNED) }),
+  }
+}
+
+type ObjectChoices = Pick<ReplaceChoices, 'atomic' | 'assigned'>
+
+const pointersIn = (option: string, pointers: readonly string[], max: number): string[] => {
+  if (pointers.length > max) throw new SojournError('INVALID_OPTION', `${option}: at most ${max}`, { option })
+  return pointers.map(checkPointer)
+}
 
 const unexpected = ({ type }: Answered): SojournError =>
   new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not fit the question`)

@@ -124,6 +124,7 @@ export class Runtime {
       region,
       peers,
       secret: settings.secret,
+      speech: settings.speech,
       random,
       transport,
       maxReconnectDelayMs: settings.maxReconnectDelayMs,

@@ -1,6 +1,7 @@
 /** What clients and servers say to each other: each message once, as its shape, from which its type follows. */
 import { type ByteWriter, END_REASONS, ERROR_CODES, type ErrorCode, KEY_BYTES, type Level } from '@sojourn/core'
 import { messagesIn, writeMessage } from './frame.js'
+import { agreement, type Dialect, speech } from './meeting.js'
 import { MAX_REGION_BYTES } from './region-name.js'
 import {
   bytes,
@@ -29,8 +30,16 @@ import {
  * same. So the server can tell a write that comes again from a new one: see `resumes`.
  */
 
-/** Of the client protocol. A client that speaks another one is refused with LINK_VERSION. */
-export const CLIENT_VERSION = 2
+/** The client protocol. Version 1 is what there was before versions met: the same without capabilities. */
+export const CLIENT_DIALECT = {
+  oldest: 1,
+  newest: 2,
+  capabilities: {
+    /** Writes say which subtrees are one register, and which objects are new (`atomic`, `assigned`). */
+    objects: 2,
+  },
+} as const satisfies Dialect<string>
+export type ClientCapability = keyof typeof CLIENT_DIALECT.capabilities
 
 /** The WebSocket subprotocol of clients. */
 export const CLIENT_PROTOCOL = 'sojourn-client'
@@ -97,12 +106,12 @@ export type ReplaceChoices = Of<typeof replacements>
 export type CreateChoices = Of<typeof creates>
 
 const fromClient = union({
-  /** A client's first words. */
+  /** A client's first words. They have this form in all versions. */
   join: [
     1,
     {
       magic: uint,
-      version: uint,
+      ...speech,
       /** Made anew with each client, of 128 random bits: who knows it, and the token, gets what this client was answered. */
       client: instance,
       token: text(MAX_TOKEN_BYTES),
@@ -177,7 +186,7 @@ const fromServer = union({
   welcome: [
     1,
     {
-      version: uint,
+      ...agreement,
       /** Made anew each time that a server begins to listen: only this one knows what it answered. */
       server: instance,
       region: text(MAX_REGION_BYTES),
@@ -235,6 +244,19 @@ export type MadeAnswer = Said<'made'>
 export type PageAnswer = Said<'page'>
 export type FailedAnswer = Said<'failed'>
 export type Answer = Exclude<FromServer, { type: 'welcome' | 'pong' | 'changed' | 'farewell' }>
+
+/** Whether a request takes the capability `objects`. */
+export const speaksOfObjects = (request: ClientRequest): boolean =>
+  (request.type === 'create' || request.type === 'patch' || request.type === 'replace') &&
+  (request.choices.atomic !== undefined || assignedIn(request) !== undefined)
+
+const assignedIn = (request: ClientRequest) => (request.type === 'replace' ? request.choices.assigned : undefined)
+
+/** The same without it, for a server that does not know it: there, objects are told apart as if nothing had been said of them. */
+export const withoutObjects = (request: ClientRequest): ClientRequest => {
+  const { atomic: _, assigned: __, ...choices } = (request as { choices: ReplaceChoices }).choices
+  return { ...request, choices } as ClientRequest
+}
 
 /** Bytes of what may be long in a request: its data, and pointers. */
 export const dataBytes = (request: ClientRequest): number => {

@@ -1,9 +1,10 @@
 export { decodeData, encodeData, type PackedData, packData } from './client-data.js'
 export {
   type Answer,
+  CLIENT_DIALECT,
   CLIENT_MAGIC,
   CLIENT_PROTOCOL,
-  CLIENT_VERSION,
+  type ClientCapability,
   type ClientRequest,
   type CreateChoices,
   dataBytes,
@@ -24,12 +25,15 @@ export {
   type ReplaceChoices,
   readFromClient,
   readFromServer,
+  speaksOfObjects,
   type UpdateChoices,
   type Welcome,
   type WriteChoices,
+  withoutObjects,
   writeFromClient,
   writeFromServer,
 } from './client-message.js'
+export { type Agreement, checkAgreement, meet, type Speech, speechOf } from './meeting.js'
 export {
   type Acks,
   type Ask,
@@ -39,9 +43,10 @@ export {
   type Heartbeat,
   type Hello,
   type Holding,
+  LINK_DIALECT,
   LINK_MAGIC,
   LINK_PROTOCOL,
-  LINK_VERSION,
+  type LinkCapability,
   type Message,
   type Need,
   NONCE_BYTES,

@@ -1,11 +1,20 @@
 /** What replicas say to each other over links: each message once, as its shape, from which its type follows. */
 import { ByteWriter, KEY_BYTES } from '@sojourn/core'
 import { messageIn, writeMessage } from './frame.js'
+import { agreement, type Dialect, speech } from './meeting.js'
 import { MAX_REGION_BYTES } from './region-name.js'
 import { bytes, flag, hex, list, type MessageOf, type Of, optional, struct, text, uint, union, word } from './shape.js'
 
-/** Of the link protocol. A peer that speaks another one is refused with LINK_VERSION. */
-export const LINK_VERSION = 2
+/** The link protocol. Version 1 is what there was before versions met: the same without capabilities. */
+export const LINK_DIALECT = {
+  oldest: 1,
+  newest: 2,
+  capabilities: {
+    /** Compares sums, and sends and takes `digest` and `versions`. */
+    digest: 2,
+  },
+} as const satisfies Dialect<string>
+export type LinkCapability = keyof typeof LINK_DIALECT.capabilities
 
 /** The WebSocket subprotocol of links. */
 export const LINK_PROTOCOL = 'sojourn-link'
@@ -37,11 +46,11 @@ const holding = struct({ region, holder: feed, feed, through: uint })
 export type Holding = Of<typeof holding>
 
 const messages = union({
-  /** The dialler's first words. */
-  greet: [1, { magic: uint, version: uint, region, nonce }],
+  /** The dialler's first words. They have this form in all versions. */
+  greet: [1, { magic: uint, ...speech, region, nonce }],
 
-  /** The listener proves that it knows the secret, and asks for the same. */
-  prove: [2, { region, nonce, proof }],
+  /** The listener chooses what is spoken, proves that it knows the secret, and asks for the same. */
+  prove: [2, { ...agreement, region, nonce, proof }],
 
   /** The dialler's proof. */
   accept: [3, { proof }],

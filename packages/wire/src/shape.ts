@@ -28,7 +28,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 export type OutgoingTail = (Uint8Array | string)[]
 
 /** What of a tail is not taken yet. */
-export class IncomingTail {
+class IncomingTail {
   readonly #bytes: Buffer
   #at = 0
 

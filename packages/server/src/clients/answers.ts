@@ -127,7 +127,7 @@ const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices, ca
         ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
       }
 
-/** What a write says of objects in its data, for the replica, where it says anything. */
+/** What a write says of objects in its data. TO COMPLETE with the call options `atomic` and `assigned`: the replica refuses them as yet. */
 const forObjects = ({ atomic, assigned }: CreateChoices & PatchChoices & ReplaceChoices): object => ({
   ...(atomic && { atomic }),
   ...(assigned && { assigned }),
