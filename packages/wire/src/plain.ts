@@ -16,7 +16,7 @@ export interface Grammar {
 export const MESSAGE: Grammar = { maxDepth: 6, isData: false }
 
 /** Deeper than any session: it may come from anybody. */
-export const DATA: Grammar = { maxDepth: 256, isData: true }
+export const DATA: Grammar = { maxDepth: 300, isData: true }
 
 /** The type of dates among extensions. */
 const TIMESTAMP = 0xff
