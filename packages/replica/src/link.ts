@@ -16,7 +16,7 @@ import {
   type Tell,
   type Versions,
 } from '@sojourn/wire'
-import type { Applied, Entry } from './exchange.js'
+import type { Applied } from './exchange.js'
 import type { Met } from './handshake.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
@@ -52,7 +52,7 @@ export interface LinkHost {
   /** What the peer sent is held here, as far as it came, and it sends. */
   delivered(link: Link): void
   /** See {@link InboundOptions.apply}. */
-  apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied
+  apply(items: readonly Uint8Array[], origin: Origin, isCatchUp: boolean, region: string): Applied
   asked(link: Link, ask: Ask): Promise<void>
   told(link: Link, tell: Tell): Promise<void>
   wanted(link: Link, keys: readonly SessionKey[]): Promise<void>
@@ -112,7 +112,7 @@ export class Link {
       knowledge,
       from,
       maxPending: limits.maxPendingFrames,
-      apply: (entries, origin, isCatchUp) => host.apply(entries, origin, isCatchUp, peer.region),
+      apply: (items, origin, isCatchUp) => host.apply(items, origin, isCatchUp, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
       resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
       received: (through, epoch) => this.send({ type: 'received', through, epoch }),

@@ -147,7 +147,7 @@ export class Runtime {
         maxClockSkewMs: settings.maxClockSkewMs,
         isAwaited: () => this.writes.pending > 0,
         awaits: (after, through) => this.writes.awaits(after, through),
-        apply: (entries, origin, isCatchUp, from) => exchange.apply(entries, origin, isCatchUp, from),
+        apply: (items, origin, isCatchUp, from) => exchange.apply(items, origin, isCatchUp, from),
         asked: (link, ask) => exchange.asked(link, ask),
         told: (link, tell) => this.inquiries.told(link, tell),
         wanted: (link, keys) => exchange.wanted(link, keys),
