@@ -96,7 +96,7 @@ const assign = (
 export const assignedIn = (
   base: unknown,
   next: unknown,
-  isAssigned: (next: object, base: object) => boolean,
+  isAssigned: NonNullable<DiffOptions['isAssigned']>,
   path: Pointer = '',
 ): Pointer[] => {
   if (!isPlainObject(base) || !isPlainObject(next)) return []
@@ -104,7 +104,7 @@ export const assignedIn = (
     const [was, is] = [Object.hasOwn(base, key) ? base[key] : undefined, next[key]]
     if (!isPlainObject(was) || !isPlainObject(is)) return []
     const at = childOf(path, key)
-    if (!isAssigned(is, was)) return assignedIn(was, is, isAssigned, at)
+    if (!isAssigned(is, was, at)) return assignedIn(was, is, isAssigned, at)
     return sameValue(was, is) ? [] : [at]
   })
 }
