@@ -39,6 +39,7 @@ const WELCOME: FromServer = {
   maxFrameBytes: 1_000_000,
   idleTimeoutMs: 1_800_000,
   maxLifetimeMs: 2_592_000_000,
+  atomic: [],
 }
 
 describe('frames that are none', () => {

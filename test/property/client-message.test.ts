@@ -74,6 +74,7 @@ const fromServer = fc.oneof(
     maxFrameBytes: number,
     idleTimeoutMs: number,
     maxLifetimeMs: number,
+    atomic: pointers,
   }),
   message('pong', { number, clock: number }),
   message('changed', { keys: fc.array(hex) }),
