@@ -8,7 +8,7 @@ import { RedisPeer } from './redis-server.js'
 import type { ServerMethods } from './server-process.js'
 import { IDLE_TIMEOUT_MS } from './session-data.js'
 import type { OperationName } from './subject.js'
-import { type QuietRound, speedOf } from './throughput.js'
+import { type QuietRound, speedOf } from './turns.js'
 
 const WARM_UP_CONCURRENCY = 64
 

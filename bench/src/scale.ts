@@ -4,7 +4,7 @@ import { CONCURRENCIES } from './plan.js'
 import type { Region } from './regions.js'
 import { numberedId, spread } from './session-ids.js'
 import type { OperationName } from './subject.js'
-import { type QuietRound, speedOf } from './throughput.js'
+import { type QuietRound, speedOf } from './turns.js'
 
 const WARM_UP_CONCURRENCY = 64
 
