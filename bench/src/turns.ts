@@ -2,7 +2,7 @@
 import type { Run, Speed } from './findings.js'
 import { median, type Round } from './load.js'
 
-export interface QuietRound extends Round {
+interface QuietRound extends Round {
   readonly busy: number | undefined
 }
 
