@@ -2,7 +2,15 @@
 import type { SessionIds } from './session-ids.js'
 
 export const OPERATIONS = [
-  ...(['get', 'touch', 'touchWritten', 'update', 'updateMajority', 'patch', 'increment', 'create', 'mix'] as const),
+  'get',
+  'touch',
+  'touchWritten',
+  'update',
+  'updateMajority',
+  'patch',
+  'increment',
+  'create',
+  'mix',
 ] as const
 export type OperationName = (typeof OPERATIONS)[number]
 
