@@ -10,6 +10,7 @@ import type { SessionKey } from './key.js'
 import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
 import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
 import { isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
+import { sharesDocument, withLease } from './resting-record.js'
 import { nextStamp } from './stamp.js'
 
 /** What became of a session, for listeners. */
@@ -113,7 +114,7 @@ export const changeSession = (
       event: { name: 'updated' },
     }
   if (renewed === undefined) return UNCHANGED
-  return { next: { ...current, lease }, item: { type: 'lease', key, lease }, event: undefined }
+  return { next: withLease(current, lease), item: { type: 'lease', key, lease }, event: undefined }
 }
 
 export const touchSession = (
@@ -124,7 +125,7 @@ export const touchSession = (
   if (current === undefined || !isVisible(current, now)) return notFound()
   const lease = renewLease(current.lease, now, request.stamps, request.renewal)
   if (lease === current.lease) return UNCHANGED
-  return { next: { ...current, lease }, item: { type: 'lease', key: request.key, lease }, event: undefined }
+  return { next: withLease(current, lease), item: { type: 'lease', key: request.key, lease }, event: undefined }
 }
 
 /** Ends a session, also one that is not known here and may live elsewhere: the end is final wherever it arrives. */
@@ -209,7 +210,5 @@ const taken = (
 const transition = (before: SessionRecord | undefined, after: SessionRecord): Transition | undefined => {
   if (after.kind === 'ended') return before?.kind === 'ended' ? undefined : { name: 'ended', reason: after.end.reason }
   if (before?.kind !== 'live') return { name: 'created' }
-  return after.document === before.document || sameHeads(before.document, after.document)
-    ? undefined
-    : { name: 'updated' }
+  return sharesDocument(before, after) || sameHeads(before.document, after.document) ? undefined : { name: 'updated' }
 }

@@ -160,7 +160,6 @@ export {
 export {
   decodeRecord,
   encodeRecord,
-  encodeRecordWith,
   isEndedRecord,
   type RecordLimits,
   readEnd,
@@ -168,6 +167,7 @@ export {
   writeEnd,
   writeLease,
 } from './record-codec.js'
+export { RestingRecord, resting, sharesDocument } from './resting-record.js'
 export type {
   AnyData,
   CreateOptions,

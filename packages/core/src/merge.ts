@@ -10,6 +10,7 @@ import { isFarAhead, joinLeases } from './lifetime.js'
 import type { Limits } from './limits.js'
 import { joinRecords, type LiveRecord, type SessionRecord, sameRecord } from './record.js'
 import { decodeRecord } from './record-codec.js'
+import { withLease } from './resting-record.js'
 
 /** What an item from a peer does to a record: nothing new, a new record, it builds on what is not here, or no sound peer sends it. */
 export type Merge =
@@ -55,7 +56,7 @@ export const mergeItem = (current: SessionRecord | undefined, item: Item, contex
   const record = item.type === 'changes' ? mergeChanges(current, item.changes, context.limits) : current
   if (record === undefined) return MISSING
   const lease = item.lease ? joinLeases(record.lease, item.lease) : record.lease
-  return record === current && lease === record.lease ? KNOWN : { kind: 'merged', record: { ...record, lease } }
+  return record === current && lease === record.lease ? KNOWN : { kind: 'merged', record: withLease(record, lease) }
 }
 
 /** Decides what a whole record means for the one at hand. */

@@ -27,41 +27,47 @@ export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
 
 const writer = new ByteWriter(4096)
 
-/** The bytes of a record, in memory of their own. */
-export const encodeRecord = (record: SessionRecord): Uint8Array => encodeRecordWith(record, undefined).encoded
-
-/** A record's bytes, and the part of them that its document is. */
-export interface EncodedRecord {
-  readonly encoded: Uint8Array
-  /** A view of `encoded`; undefined of a tombstone. */
-  readonly document: Uint8Array | undefined
-}
-
-/** @param document the bytes of the record's document, where they are known: most uses of a session change its lease only */
-export const encodeRecordWith = (record: SessionRecord, document: Uint8Array | undefined): EncodedRecord => {
+/**
+ * The bytes of a record, in memory of their own.
+ * @param document the bytes of its document, where they are known: most uses of a session change its lease only
+ */
+export const encodeRecord = (record: SessionRecord, document?: Uint8Array): Uint8Array => {
   // An encoding that threw midway has left its beginning behind.
   if (writer.length > 0) writer.borrow()
   if (part.length > 0) part.borrow()
   if (record.kind === 'ended') {
     writeEnd(part, record.end)
     writer.u8(KIND.ended).uint(PART.end).nested(part)
-    writeOthers(writer, record.others)
-    return { encoded: writer.finish(), document: undefined }
+  } else {
+    const { lease, limit } = record
+    writeLease(part, lease)
+    writer.u8(KIND.live).uint(PART.lease).nested(part)
+    part.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
+    writer.uint(PART.limit).nested(part).uint(PART.document)
+    if (document) writer.bytes(document)
+    else {
+      writeFold(part, record.document)
+      writer.nested(part)
+    }
   }
-  const { lease, limit } = record
-  writeLease(part, lease)
-  writer.u8(KIND.live).uint(PART.lease).nested(part)
-  part.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
-  writer.uint(PART.limit).nested(part).uint(PART.document)
-  if (document === undefined) writeFold(part, record.document)
-  const size = document?.length ?? part.length
-  if (document) writer.bytes(document)
-  else writer.nested(part)
-  const end = writer.length
   writeOthers(writer, record.others)
-  const encoded = writer.finish()
-  return { encoded, document: encoded.subarray(end - size, end) }
+  return writer.finish()
 }
+
+/** The bytes of the document in those of a live record: a view. */
+export const documentIn = (encoded: Uint8Array): Uint8Array => {
+  const reader = new ByteReader(encoded, 'RECORD_INVALID')
+  reader.u8()
+  for (;;) {
+    const tag = reader.uint()
+    const bytes = reader.bytes(reader.left)
+    if (tag === PART.document) return bytes
+  }
+}
+
+/** What {@link documentIn} gives, where the record was sound. */
+export const decodeDocument = (bytes: Uint8Array): Fold =>
+  readFold(new ByteReader(bytes, 'RECORD_INVALID'), { maxKeyBytes: Number.MAX_SAFE_INTEGER }, true)
 
 const part = new ByteWriter(1024)
 
@@ -177,7 +183,8 @@ const writeRegisters = (out: ByteWriter, registers: Registers, places: Places): 
 /** The place of each actor in the table. */
 type Places = ReadonlyMap<ActorId, number>
 
-const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
+/** @param isSound whether its values were looked into before */
+const readFold = (from: ByteReader, limits: Pick<RecordLimits, 'maxKeyBytes'>, isSound = false): Fold => {
   const actors: ActorId[] = []
   const seen = new Map<ActorId, Seen>()
   for (let count = from.uint(from.left); count > 0; count--) {
@@ -193,13 +200,14 @@ const readFold = (from: ByteReader, limits: RecordLimits): Fold => {
     if (heads.length > 0 && heads[heads.length - 1]!.hash >= head.hash) from.fail('the heads are not in order')
     heads.push(head)
   }
-  return { seen, heads, registers: readRegisters(from, { actors, seen, maxKeyBytes: limits.maxKeyBytes }, 0) }
+  return { seen, heads, registers: readRegisters(from, { actors, seen, maxKeyBytes: limits.maxKeyBytes, isSound }, 0) }
 }
 
 interface Reading {
   readonly actors: readonly ActorId[]
   readonly seen: ReadonlyMap<ActorId, Seen>
   readonly maxKeyBytes: number
+  readonly isSound: boolean
 }
 
 const readRegisters = (from: ByteReader, reading: Reading, depth: number): Registers => {
@@ -254,7 +262,7 @@ const readOp = (from: ByteReader, reading: Reading, depth: number): LiveOp => {
   const counter = from.uint()
   const type = from.u8()
   if (type === SCALAR.map) return liveOp(counter, actor, readMap(from, reading, counter, depth + 1))
-  const value = readScalar(from, type)
+  const value = readScalar(from, type, reading.isSound)
   if (!isInteger(value)) return liveOp(counter, actor, value)
   const count = from.uint(from.left)
   if (count === 0) return liveOp(counter, actor, value)
@@ -307,7 +315,7 @@ const writeScalar = (out: ByteWriter, value: Scalar): void => {
   else out.u8(SCALAR.float).f64(value)
 }
 
-const readScalar = (from: ByteReader, type: number): Scalar => {
+const readScalar = (from: ByteReader, type: number, isSound: boolean): Scalar => {
   switch (type) {
     case SCALAR.null:
       return null
@@ -329,7 +337,7 @@ const readScalar = (from: ByteReader, type: number): Scalar => {
     }
     case SCALAR.bytes: {
       const bytes = new Uint8Array(from.bytes(from.left))
-      const fault = scalarFault(bytes)
+      const fault = isSound ? undefined : scalarFault(bytes)
       return fault ? from.fail(fault) : bytes
     }
     default:

@@ -33,14 +33,18 @@ export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord =
     return { kind: 'ended', end: joinEnds(a.end, b.end), ...withOthers(joinOthers(a.others, b.others)) }
   if (a.kind === 'ended') return { ...a, end: outlive(a.end, b as LiveRecord) }
   if (b.kind === 'ended') return { ...b, end: outlive(b.end, a) }
-  const document = joinFolds(a.document, b.document)
+  const [ours, theirs] = [a.document, b.document]
+  const document = joinFolds(ours, theirs)
   const lease = joinLeases(a.lease, b.lease)
   const limit = joinLimits(a.limit, b.limit)
   const others = joinOthers(a.others, b.others)
   // The very record where one adds nothing to the other, so that nothing need be encoded again.
-  for (const part of [b, a])
+  for (const [part, itsDocument] of [
+    [b, theirs],
+    [a, ours],
+  ] as const)
     if (
-      part.document === document &&
+      itsDocument === document &&
       part.lease === lease &&
       sameLimit(part.limit, limit) &&
       sameOthers(part.others, others)

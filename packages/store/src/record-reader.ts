@@ -1,6 +1,14 @@
 /** Reads records from wherever the latest state is: what is on its way to the journal, the cache, what waits for a checkpoint, the rows. */
 import type { Limits, Rows, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, isSojournError, SojournError, type View } from '@sojourn/core'
+import {
+  decodeRecord,
+  encodeRecord,
+  isSojournError,
+  RestingRecord,
+  resting,
+  SojournError,
+  type View,
+} from '@sojourn/core'
 import { Cache } from './cache.js'
 import type { Checkpoint } from './checkpoint.js'
 import type { SessionIndex } from './index/session-index.js'
@@ -16,8 +24,6 @@ export interface Entry {
   readonly size: number
   /** Built when first asked for. */
   view: View | undefined
-  /** The bytes of the document, where they are known. */
-  readonly document: Uint8Array | undefined
 }
 
 /** What reading a key gives. `corrupt`: there is a record, and nobody here can read it. */
@@ -44,6 +50,10 @@ export interface RecordReaderOptions {
   /** A record was found that cannot be read. Called once for each, until it is healed. */
   readonly corrupt: (key: SessionKey) => void
 }
+
+/** The bytes of a record's document, where they are known. */
+export const documentOf = (record: SessionRecord): Uint8Array | undefined =>
+  record instanceof RestingRecord ? record.bytes : undefined
 
 export class RecordReader<P extends PendingRecord> {
   readonly #options: RecordReaderOptions
@@ -131,7 +141,8 @@ export class RecordReader<P extends PendingRecord> {
       if (isSojournError(error, 'STORE_CORRUPT')) return this.#foundCorrupt(key)
       throw error
     }
-    const entry: Entry = { state: 'held', record, sequence, size: encoded.length, view: undefined, document: undefined }
+    const held = resting(record, encoded)
+    const entry: Entry = { state: 'held', record: held, sequence, size: encoded.length, view: undefined }
     if (keep) this.#cache.set(key, entry)
     return entry
   }
@@ -143,7 +154,7 @@ export class RecordReader<P extends PendingRecord> {
     if (row && !index.isCorrupt(key)) return row.encoded
     const reading = this.journaled(key)
     if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
-    return reading.state === 'held' ? encodeRecord(reading.record) : undefined
+    return reading.state === 'held' ? encodeRecord(reading.record, documentOf(reading.record)) : undefined
   }
 
   /** The state of a key that is on its way to the journal. */

@@ -11,12 +11,22 @@ import type {
   Transition,
   View,
 } from '@sojourn/core'
-import { deriveView, dueAt, encodeItem, encodeRecordWith, expiresAt, materialize, SojournError } from '@sojourn/core'
+import {
+  deriveView,
+  dueAt,
+  encodeItem,
+  encodeRecord,
+  expiresAt,
+  materialize,
+  resting,
+  SojournError,
+  sharesDocument,
+} from '@sojourn/core'
 import type { Origin, SessionIndex } from './index/session-index.js'
 import { writeIndexCopy } from './index-copy.js'
 import type { JournalCommit } from './journal-entry.js'
 import { JournalTail } from './journal-tail.js'
-import { type Entry, type PendingRecord, type Reading, RecordReader } from './record-reader.js'
+import { documentOf, type Entry, type PendingRecord, type Reading, RecordReader } from './record-reader.js'
 import { rowOf, STATE_KEY } from './record-row.js'
 import type { Recovered } from './recovery.js'
 import { snapshotRows } from './snapshot.js'
@@ -258,18 +268,16 @@ export class RecordStore {
       const [sequence, bytes] = [entry?.sequence ?? 0, entry?.size ?? 0]
       return { decision, entry, sequence, bytes, done: this.written(key) }
     }
-    const known = documentOf(reading, next)
-    const { encoded, document } = decision.encoded
-      ? { encoded: new Uint8Array(decision.encoded), document: undefined }
-      : encodeRecordWith(next, known)
+    const encoded = decision.encoded ? new Uint8Array(decision.encoded) : encodeRecord(next, documentOf(next))
     options.checkSize?.(encoded.length, next, reading)
+    // Before the record is put to rest: what it is derived from was decoded last.
+    const view = nextView(reading, next)
     const entry: Entry = {
       state: 'held',
-      record: next,
+      record: resting(next, encoded),
       sequence: this.#head + 1,
       size: encoded.length,
-      view: nextView(reading, next),
-      document,
+      view,
     }
     const origin = decision.isRevived ? undefined : this.#inherit(key, reading, options.origin)
     this.#head++
@@ -448,19 +456,12 @@ const atOnce = (reading: Reading | Promise<Reading>): Reading => {
   return reading
 }
 
-/** The bytes of a record's document, where it is the one that was read. */
-const documentOf = (reading: Reading, next: SessionRecord): Uint8Array | undefined =>
-  reading.state === 'held' &&
-  next.kind === 'live' &&
-  reading.record.kind === 'live' &&
-  reading.record.document === next.document
-    ? reading.document
-    : undefined
-
 /** The view of the next state, where it is easily had from that of the last one. */
 const nextView = (reading: Reading, next: SessionRecord): View | undefined =>
   reading.state === 'held' && reading.view && reading.record.kind === 'live' && next.kind === 'live'
-    ? deriveView(reading.view, reading.record.document, next.document)
+    ? sharesDocument(reading.record, next)
+      ? reading.view
+      : deriveView(reading.view, reading.record.document, next.document)
     : undefined
 
 /** What travels: the item as it came, the delta, or the record where there is none or it is shorter. */

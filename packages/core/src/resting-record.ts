@@ -1,0 +1,46 @@
+/** Live records whose documents are bytes until somebody needs them: what a cache holds, an eighth of what maps and operations take. */
+import type { Fold } from './document/fold.js'
+import type { Lease, Limit } from './lifetime.js'
+import type { LiveRecord, OtherParts, SessionRecord } from './record.js'
+import { decodeDocument, documentIn } from './record-codec.js'
+
+/** The document that was needed last: a transaction asks for it several times. */
+let last: { readonly bytes: Uint8Array; readonly document: Fold } | undefined
+
+export class RestingRecord implements LiveRecord {
+  readonly kind = 'live'
+  readonly lease: Lease
+  readonly limit: Limit
+  declare readonly others?: OtherParts
+  /** Of the document, as the record format has them. Checked before. */
+  readonly bytes: Uint8Array
+
+  constructor(bytes: Uint8Array, { lease, limit, others }: Omit<LiveRecord, 'kind' | 'document'>) {
+    this.bytes = bytes
+    this.lease = lease
+    this.limit = limit
+    if (others) this.others = others
+  }
+
+  /** Decoded anew each time, but the last one. */
+  get document(): Fold {
+    if (last?.bytes !== this.bytes) last = { bytes: this.bytes, document: decodeDocument(this.bytes) }
+    return last.document
+  }
+}
+
+/** A record as a cache holds it. @param encoded its bytes, which it keeps */
+export const resting = (record: SessionRecord, encoded: Uint8Array): SessionRecord => {
+  if (record.kind === 'ended' || record instanceof RestingRecord) return record
+  const bytes = documentIn(encoded)
+  last = { bytes, document: record.document }
+  return new RestingRecord(bytes, record)
+}
+
+/** The same record with another lease. */
+export const withLease = (record: LiveRecord, lease: Lease): LiveRecord =>
+  record instanceof RestingRecord ? new RestingRecord(record.bytes, { ...record, lease }) : { ...record, lease }
+
+/** Whether two records are known, without a look into them, to have one document. */
+export const sharesDocument = (a: LiveRecord, b: LiveRecord): boolean =>
+  a instanceof RestingRecord && b instanceof RestingRecord ? a.bytes === b.bytes : a.document === b.document
