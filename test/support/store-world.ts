@@ -321,7 +321,7 @@ export class StoreWorld {
     const lease = renewLease(before.lease, this.#clock.wall, PEER_FEED, renewal)
     const mutation = mutate(before.document, PEER_FEED, [{ kind: 'set', path: '/peer', value }])
     const document = mutation?.fold ?? before.document
-    const record = kind === 'lease' ? { ...before, lease } : { ...before, document }
+    const record = { ...before, document, lease: kind === 'lease' ? lease : before.lease }
     this.#peer.set(key, record)
     if (kind === 'lease') return { type: 'lease', key, lease }
     if (kind === 'changes' && mutation) return { type: 'changes', key, changes: mutation.changes, lease: undefined }

@@ -13,6 +13,7 @@ export type OtherParts = ReadonlyMap<number, Uint8Array>
 export interface LiveRecord {
   readonly kind: 'live'
   readonly others?: OtherParts
+  /** Of a {@link RestingRecord} made when it is read, and left out by a spread: see `withLease`. */
   readonly document: Fold
   readonly lease: Lease
   readonly limit: Limit
