@@ -1,6 +1,7 @@
+import type * as A from '@automerge/automerge'
 import fc from 'fast-check'
 import type { Change, ChangeLimits, Op, OpId, Scalar } from '../../packages/core/src/document/op.js'
-import { isInteger } from '../../packages/core/src/document/op.js'
+import { compareOpIds, isInteger } from '../../packages/core/src/document/op.js'
 
 /** Random changes, of every kind that there is. */
 
@@ -129,3 +130,36 @@ const objectOf = (
 }
 
 export const ME = ACTORS[0]!
+
+// What Automerge's own codec takes and gives.
+
+export const idText = ({ counter, actor }: OpId): string => `${counter}@${actor}`
+
+const datatypeOf = (value: unknown): string | undefined =>
+  value instanceof Date ? 'timestamp' : isInteger(value) ? 'counter' : typeof value === 'number' ? 'float64' : undefined
+
+export const toAutomerge = (change: Change): A.DecodedChange => {
+  const { actor, seq, startOp, deps } = change
+  const ops = change.ops.map((op) => {
+    const action = op.action === 'make' ? 'makeMap' : op.action
+    const base = { action, obj: op.obj ? idText(op.obj) : '_root', key: op.key, pred: op.pred.map(idText) }
+    if (op.action === 'del' || op.action === 'make') return base
+    const datatype = op.action === 'inc' ? undefined : datatypeOf(op.value)
+    const value = op.value instanceof Date ? op.value.getTime() : op.value
+    return { ...base, value, ...(datatype === undefined ? {} : { datatype }) }
+  })
+  return { actor, seq, startOp, deps: [...deps], time: 0, message: null, ops } as unknown as A.DecodedChange
+}
+
+/** What the decoder gives: the same change with its predecessors in order. */
+export const sorted = (change: Change): Change => ({
+  ...change,
+  ops: change.ops.map((op): Op => ({ ...op, pred: op.pred.toSorted(compareOpIds) })),
+})
+
+/** What Automerge's decoder shows of a change: bytes as a list. */
+export const shownByAutomerge = (change: Change): Omit<A.DecodedChange, 'hash'> => {
+  const shown = toAutomerge(change)
+  for (const op of shown.ops as { value?: unknown }[]) if (op.value instanceof Uint8Array) op.value = [...op.value]
+  return shown
+}
