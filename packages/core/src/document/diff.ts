@@ -16,7 +16,10 @@ export type Edit = (
 }
 
 export interface DiffOptions {
+  /** Nesting of objects and arrays. */
   readonly maxDepth: number
+  /** Bytes of one key of an object. Default: no bound. */
+  readonly maxKeyBytes?: number | undefined
   /** Integer fields whose change is an addition, so that concurrent ones add up. */
   readonly counters?: ReadonlySet<Pointer> | undefined
   /** Objects that are one register, whole. */
@@ -49,8 +52,8 @@ const diffObjects = (
   options: DiffOptions,
   edits: Edit[],
 ): void => {
-  const { counters, atomic, isAssigned } = options
-  for (const key of dataKeys(next, path)) {
+  const { maxKeyBytes, counters, atomic, isAssigned } = options
+  for (const key of dataKeys(next, path, maxKeyBytes)) {
     const [value, at] = [next[key], childOf(path, key)]
     const old = Object.hasOwn(base, key) ? base[key] : undefined
     const isChange =
@@ -74,7 +77,7 @@ const assign = (
   path: Pointer,
   maxDepth: number,
   within: object,
-  { counters, atomic }: DiffOptions,
+  { maxKeyBytes, counters, atomic }: DiffOptions,
   edits: Edit[],
 ): void => {
   const sums: Edit[] = []
@@ -83,7 +86,10 @@ const assign = (
     sums.push({ kind: 'increment', path: at, by: item })
     return true
   }
-  edits.push({ kind: 'set', path, value: contentOf(value, path, { maxDepth, atomic, skips }), within }, ...sums)
+  edits.push(
+    { kind: 'set', path, value: contentOf(value, path, { maxDepth, maxKeyBytes, atomic, skips }), within },
+    ...sums,
+  )
 }
 
 /** The pointers of the objects that were assigned in the place of other ones, as `assigned` of `replace` has them. */
