@@ -3,6 +3,7 @@ import type { Fold, LiveOp, Register } from '@sojourn/core'
 import { ByteWriter, decodeRecord, encodeRecord, MapNode, openLease } from '@sojourn/core'
 import { describe, expect, test } from 'vitest'
 import type { Lost } from '../../packages/core/src/document/live.js'
+import { encodeRecordWith } from '../../packages/core/src/record-codec.js'
 import { RECORD_LIMITS } from '../support/worlds.js'
 
 const [A, B] = ['0a'.repeat(16), '0b'.repeat(16)] as const
@@ -88,14 +89,17 @@ const deep = (depth: number, innermost: Parts = {}): Buffer => {
 }
 /** A record of one actor and one field, which holds the bytes. */
 const around = (inner: Uint8Array): Buffer => {
-  const marked = encoded({
+  const document: Fold = {
     seen: new Map([[A, { seq: 1, maxOp: 2 ** 31 }]]),
     heads: [],
     registers: mapOf({ k: [op(A, 1, { value: null })] }),
-  })
+  }
+  const known = encodeRecordWith({ kind: 'live', ...LIFE, document }, undefined).document!
   // The place of the actor, the number, the type: of the one value, which is last.
-  return Buffer.concat([marked.subarray(0, -3), inner])
+  return withDocument(Buffer.concat([known.subarray(0, -3), inner]))
 }
+const withDocument = (bytes: Uint8Array): Buffer =>
+  Buffer.from(encodeRecordWith({ kind: 'live', ...LIFE, document: sound }, bytes).encoded)
 /** Too many for the encoder: written from the outside in. */
 const manyMaps = (count: number): Buffer => {
   const out = new ByteWriter()
@@ -221,6 +225,27 @@ describe('forged records are refused', () => {
     ['an overwritten map in the deepest map', 'deeper than 256', () => deep(256, { lost: { k: new Map() } })],
     ['eighty thousand overwritten maps', 'deeper than 256', () => manyLost(80_000)],
   ] as const)('[WIRE-2] %s', (_, reason, make) => expectRefused(make(), reason))
+
+  test('[WIRE-2] a document that announces more than it holds is refused before anything is made of it', () => {
+    const huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]
+    const [actor, field, aMap] = [
+      [1, ...Buffer.from(A, 'hex'), 1, 9],
+      [1, 1, 0x6b],
+      [0, 1, 8, 1, 0],
+    ]
+    for (const before of [
+      // Actors, heads, fields, values of a field, what was overwritten in a map, fields of a map, values of those.
+      [],
+      [0],
+      [0, 0],
+      [0, 0, ...field],
+      [...actor, 0, ...field, 1, ...aMap],
+      [...actor, 0, ...field, 1, ...aMap, 1, 1, 0x6b, 1],
+      [...actor, 0, ...field, 1, ...aMap, 0],
+      [...actor, 0, ...field, 1, ...aMap, 0, ...field],
+    ])
+      expectRefused(withDocument(Uint8Array.from([...before, ...huge])), 'an integer is above')
+  })
 
   test('[WIRE-2] as deep as may be is taken', () => {
     decode(deep(256, { registers: { k: [op(A, 300)] }, lost: { k: HASH } }))
