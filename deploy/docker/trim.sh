@@ -18,6 +18,8 @@ for other in bundler web workerd; do
   find "$automerge/mjs/wasm_bindgen_output/$other" -type f \( -name '*.wasm' -o -name '*_base64.js' \) -delete
 done
 rm -rf "$app/node_modules/zod/src"
+# The native part of msgpackr, which is not loaded.
+rm -rf "$app/node_modules/msgpackr-extract" "$app/node_modules/@msgpackr-extract"
 # What npm notes for itself, and links to workspaces that are not there.
 rm -rf "$app/node_modules/.package-lock.json"
 find "$app/node_modules" -type l ! -exec test -e {} \; -delete
@@ -27,6 +29,7 @@ cd "$app"
 node --input-type=module -e '
   import { ClassicLevel } from "classic-level"
   import { init } from "@automerge/automerge"
+  import "msgpackr/pack"
   import "zod"
   init()
   await new ClassicLevel("/tmp/trimmed").open()'

@@ -22,7 +22,7 @@ const JITTER = 0.3
 type Cargo = Buffer | 'end' | 'close'
 
 interface Held {
-  readonly dueAt: number
+  dueAt: number
   readonly cargo: Cargo
 }
 
@@ -72,6 +72,11 @@ export class Lane {
     if (this.#hasLost && !this.#swallows) {
       this.#from.destroy()
       this.#to.destroy()
+    }
+    // What was slowed down, or delayed, comes at once where nothing does that any more: else it would, for minutes after all was healed.
+    if (!this.#has('slow') && !this.#has('delay')) {
+      this.#lastDueAt = 0
+      for (const held of this.#held) held.dueAt = 0
     }
     this.#pump()
   }

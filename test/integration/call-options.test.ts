@@ -55,7 +55,7 @@ describe('options of calls', () => {
     const eu = await open()
     const { id } = await eu.create({})
     expect(await messageOf(() => eu.update(id, {}, { wirte: 'all' } as WriteOptions))).toBe(
-      'INVALID_OPTION: wirte is no option of update: it is "all". Did you mean write? There are write, timeout, touch, idleTimeout',
+      'INVALID_OPTION: wirte is no option of update: it is "all". Did you mean write? There are write, timeout, touch, idleTimeout, atomic',
     )
     expect(await messageOf(() => eu.update(id, {}, { write: 'majorty' as never }))).toBe(
       `INVALID_OPTION: write is "majorty" (did you mean "majority"?); give 'local', 'majority', 'all', or a number of regions, 1 or more`,

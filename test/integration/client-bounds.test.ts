@@ -1,6 +1,6 @@
-import type { FromClient } from '@sojourn/wire'
+import { encodeData, type FromClient } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
-import { direct, join, joined, Stranger } from '../support/hostile-client.js'
+import { direct, join, joined, NOTHING, Stranger } from '../support/hostile-client.js'
 import { hex } from '../support/hostile-peer.js'
 import { codeOf } from '../support/refusal.js'
 import { Gate, Opened } from '../support/serve.js'
@@ -29,7 +29,10 @@ describe('bounds', () => {
     }
     const stranger = await joined(direct(served))
     stranger.say(
-      ...Array.from({ length: 8 }, (_, n): FromClient => ({ type: 'create', number: n + 1, data: '{}', choices: {} })),
+      ...Array.from(
+        { length: 8 },
+        (_, n): FromClient => ({ type: 'create', number: n + 1, data: NOTHING, choices: {} }),
+      ),
     )
     await until(() => stranger.heard.length === 4, 'three refusals')
     for (const answer of stranger.heard.slice(1)) expect(answer).toMatchObject({ type: 'failed', code: 'OVERLOADED' })
@@ -71,7 +74,7 @@ describe('bounds', () => {
     const create = (number: number, text = ''): FromClient => ({
       type: 'create',
       number,
-      data: JSON.stringify({ text }),
+      data: encodeData({ text }),
       choices: {},
     })
     for (let number = 1; number <= 50; number++) stranger.say(create(number))
@@ -93,7 +96,7 @@ describe('bounds', () => {
     const served = await opened.serve({ limits: { maxAwayClients: 4 } })
     for (let n = 0; n < 12; n++) {
       const stranger = await joined(direct(served))
-      stranger.say({ type: 'create', number: 1, data: '{}', choices: {} })
+      stranger.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
       await stranger.hears('made')
       stranger.socket.terminate()
       await until(() => served.listener.status().connections === 0, 'the end')

@@ -5,7 +5,7 @@ import type { FromClient } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WEIGHTS } from '../../packages/server/src/clients/limits.js'
 import { heldBytes } from '../support/heap.js'
-import { direct, joined, type Stranger } from '../support/hostile-client.js'
+import { direct, joined, NOTHING, type Stranger } from '../support/hostile-client.js'
 import { hex } from '../support/hostile-peer.js'
 import { codeOf } from '../support/refusal.js'
 import { Gate, Opened, type Served } from '../support/serve.js'
@@ -170,7 +170,7 @@ describe('requests', () => {
     const served = await opened.serve({ tokens, around: gate.around })
     gate.shut()
     const stranger = await joined(direct(served))
-    stranger.say({ type: 'create', number: 1, data: '{}', choices: {} })
+    stranger.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
     await until(() => gate.held === 1, 'the call to be under way')
     stranger.socket.terminate()
     await until(() => status(served).connections === 0, 'the end of the connection')

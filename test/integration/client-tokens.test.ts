@@ -1,6 +1,7 @@
 import { type Client, connect } from '@sojourn/client'
 import type { SojournError } from '@sojourn/core'
 import type { Bearer, TokenBook } from '@sojourn/server'
+import { decodeData, encodeData } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { direct, joined } from '../support/hostile-client.js'
 import { hex } from '../support/hostile-peer.js'
@@ -81,11 +82,11 @@ describe('tokens', () => {
     const served = await opened.serve({ tokens: bearers, around: gate.around })
     const client = hex(16)
     const mine = await joined(direct(served), { client, token: 'one' })
-    mine.say({ type: 'create', number: 5, data: '{"mine":1}', choices: {} })
+    mine.say({ type: 'create', number: 5, data: encodeData({ mine: 1 }), choices: {} })
     await mine.hears('made')
     const thief = await joined(direct(served), { client, token: 'other' })
     expect((await thief.hears('welcome')).resumes).toBeUndefined()
-    thief.say({ type: 'create', number: 5, data: '{"other":1}', choices: {} })
-    expect((await thief.hears('made')).data).toBe('{"other":1}')
+    thief.say({ type: 'create', number: 5, data: encodeData({ other: 1 }), choices: {} })
+    expect(decodeData((await thief.hears('made')).data)).toEqual({ other: 1 })
   })
 })

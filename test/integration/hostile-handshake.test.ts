@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
 import type { LinkChange } from '@sojourn/replica'
-import { encodeMessage, LINK_MAGIC, type Message, prove } from '@sojourn/wire'
+import { encodeMessage, LINK_DIALECT, LINK_MAGIC, type Message, prove, type Transcript } from '@sojourn/wire'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { attend, authenticate, connect, greeting, hex, linkAs, type Stranger } from '../support/hostile-peer.js'
@@ -54,7 +54,13 @@ describe('strangers', () => {
   ])
   say('a frame longer than a greeting', 'FRAME_TOO_LARGE', () => [randomBytes(2_000)])
   say('a frame beyond maxFrameBytes', 'FRAME_TOO_LARGE', () => [randomBytes(MAX_FRAME_BYTES + 1)])
-  say('another version', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), version: 2 })])
+  say('another version', 'LINK_VERSION', () => [
+    encodeMessage({ ...greeting('b'), min: LINK_DIALECT.newest + 1, max: LINK_DIALECT.newest + 7 }),
+  ])
+  say('versions that are none', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), min: 2, max: 1 })])
+  say('many capabilities', 'LINK_VERSION', () => [
+    encodeMessage({ ...greeting('b'), capabilities: Array(17).fill('x') }),
+  ])
   say('another protocol', 'LINK_VERSION', () => [encodeMessage({ ...greeting('b'), magic: LINK_MAGIC + 1 })])
   say('the region itself', 'LINK_REGION', () => [encodeMessage(greeting('a'))])
   say('no member', 'LINK_REGION', () => [encodeMessage(greeting('x'))])
@@ -81,14 +87,49 @@ describe('strangers', () => {
       'LINK_SECRET',
       async () => {
         stranger.send(greet)
-        const { nonce } = await stranger.next('prove')
-        const transcript = { dialler: { region: 'b', nonce: greet.nonce }, listener: { region: 'a', nonce } }
+        const transcript = { dialler: greet, listener: await stranger.next('prove') }
         stranger.send({ type: 'accept', proof: prove('not the secret of the tests', 'dialler', transcript) })
         stranger.send(helloOf(hex(16)))
       },
       before,
     )
     expect(stranger.received.map(({ type }) => type)).toEqual(['prove'])
+  })
+
+  /** Both sides know the secret; what one of them says is changed on the way to the other. */
+  const changed: [string, (greet: Message & { type: 'greet' }) => Message & { type: 'greet' }][] = [
+    ['the version', (greet) => ({ ...greet, max: 1 })],
+    ['the oldest version', (greet) => ({ ...greet, min: 2 })],
+    ['the capabilities', (greet) => ({ ...greet, capabilities: [] })],
+  ]
+  test.each(changed)('[HOST-17] %s of a greeting, changed on the way', async (_what, change) => {
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_SECRET', async () => {
+      const said = greeting('b')
+      stranger.send(change(said))
+      const listener = await stranger.next('prove')
+      const proof = prove(SECRET, 'dialler', { dialler: said, listener })
+      stranger.send({ type: 'accept', proof })
+    })
+  })
+
+  test.each([
+    ['version', { version: 1 }],
+    ['capabilities', { capabilities: [] }],
+  ] as const)('[HOST-17] the %s of the answer to it, changed on the way', async (_what, change) => {
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_SECRET', async () => {
+      const said = greeting('b')
+      stranger.send(said)
+      const listener = { ...(await stranger.next('prove')), ...change }
+      stranger.send({ type: 'accept', proof: prove(SECRET, 'dialler', { dialler: said, listener }) })
+    })
+  })
+
+  test('[HOST-1] no version that both know, which the refusal says', async () => {
+    const stranger = await connect(a)
+    await expectRefusal(stranger, 'LINK_VERSION', () => stranger.send({ ...greeting('b'), min: 7, max: 9 }))
+    expect(stranger.ended?.reason).toContain('the other side speaks versions 7 to 9, this side versions 1 to 2')
   })
 
   test('[HOST-2] the own proof, reflected', async () => {
@@ -104,8 +145,7 @@ describe('strangers', () => {
     const greet = greeting('b')
     const honest = await connect(a)
     honest.send(greet)
-    const { nonce } = await honest.next('prove')
-    const transcript = { dialler: { region: 'b', nonce: greet.nonce }, listener: { region: 'a', nonce } }
+    const transcript = { dialler: greet, listener: await honest.next('prove') }
     const accept: Message = { type: 'accept', proof: prove(SECRET, 'dialler', transcript) }
     honest.send(accept)
     await honest.next('hello')
@@ -236,12 +276,16 @@ describe('strangers who take their time', () => {
 
 describe('who answers when a region dials', () => {
   /** Knows the secret, and proves it under this name, as this side. */
-  const proving = (region: string, side: 'listener' | 'dialler') => {
+  const proving = (region: string, side: 'listener' | 'dialler', more: Partial<Transcript['listener']> = {}) => {
     return (stranger: Stranger, greet: Message & { type: 'greet' }) => {
-      const nonce = hex(32)
-      const transcript = { dialler: { region: greet.region, nonce: greet.nonce }, listener: { region, nonce } }
-      stranger.send({ type: 'prove', region, nonce, proof: prove(SECRET, side, transcript) })
+      const listener = { version: 2, capabilities: [], region, nonce: hex(32), ...more }
+      stranger.send({ type: 'prove', ...listener, proof: prove(SECRET, side, { dialler: greet, listener }) })
     }
+  }
+  /** As an honest listener that heard another greeting than was said. */
+  const provingTo = (heard: Partial<Transcript['dialler']>, more: Partial<Transcript['listener']> = {}) => {
+    return (stranger: Stranger, greet: Message & { type: 'greet' }) =>
+      proving('b', 'listener', more)(stranger, { ...greet, ...heard })
   }
   const answers: [string, string, (stranger: Stranger, greet: Message & { type: 'greet' }) => void][] = [
     ['random bytes', 'FRAME_INVALID', (stranger) => stranger.sendBytes(randomBytes(40))],
@@ -251,8 +295,18 @@ describe('who answers when a region dials', () => {
     [
       'a made-up proof',
       'LINK_SECRET',
-      (stranger) => stranger.send({ type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) }),
+      (stranger) =>
+        stranger.send({ type: 'prove', version: 2, capabilities: [], region: 'b', nonce: hex(32), proof: hex(32) }),
     ],
+    [
+      'an older version, to a greeting that was changed on the way',
+      'LINK_SECRET',
+      provingTo({ max: 1, capabilities: [] }, { version: 1 }),
+    ],
+    ['no capabilities, to a greeting that was changed on the way', 'LINK_SECRET', provingTo({ capabilities: [] })],
+    ['a version that it does not speak', 'LINK_VERSION', proving('b', 'listener', { version: 3 })],
+    ['a capability that it did not name', 'LINK_VERSION', proving('b', 'listener', { capabilities: ['flight'] })],
+    ['a capability twice', 'LINK_VERSION', proving('b', 'listener', { capabilities: ['digest', 'digest'] })],
     ['the name of a third region', 'LINK_REGION', proving('c', 'listener')],
     [
       'a frame that is longer than a handshake, and never whole',

@@ -2,7 +2,7 @@
 import type { Client } from '@sojourn/client'
 import type { Bearer, TokenBook } from '@sojourn/server'
 import { afterEach, describe, expect, it } from 'vitest'
-import { direct, joined } from '../support/hostile-client.js'
+import { direct, joined, NOTHING } from '../support/hostile-client.js'
 import { codeOf } from '../support/refusal.js'
 import { openRegions, type Regions } from '../support/region.js'
 import { Opened, type Served } from '../support/serve.js'
@@ -98,7 +98,7 @@ describe('writes at `all` while a region is down', () => {
     regions.stall('eu', 'us')
     const choices = { timeoutMs: 60_000 }
     gone.say(
-      { type: 'create', number: 1, data: '{}', choices: { ...choices, write: 'all' } },
+      { type: 'create', number: 1, data: NOTHING, choices: { ...choices, write: 'all' } },
       { type: 'get', number: 2, id: 'x', watch: false, choices: { ...choices, read: 'majority' } },
       { type: 'end', number: 3, id: 'y', choices },
     )

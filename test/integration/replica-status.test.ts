@@ -59,6 +59,8 @@ describe('status', () => {
           lastError: status.links.us!.lastError,
           nextTryAt: undefined,
           failures: expect.any(Object),
+          version: 2,
+          capabilities: ['digest'],
         },
       },
       clock: { isTrusted: true, offBy: 0 },

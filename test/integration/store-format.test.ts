@@ -7,7 +7,7 @@ import { closeOpened, open, refuses, temporary } from '../support/replica.js'
 
 afterEach(closeOpened)
 
-const FIXTURE = join(import.meta.dirname, '../fixtures/store-format-2')
+const FIXTURE = join(import.meta.dirname, '../fixtures/store-format-3')
 const { now, sessions, gone } = JSON.parse(readFileSync(`${FIXTURE}.json`, 'utf8')) as {
   now: number
   sessions: Record<string, object>
@@ -17,7 +17,7 @@ const { now, sessions, gone } = JSON.parse(readFileSync(`${FIXTURE}.json`, 'utf8
 const OLD_FILES = ['CURRENT', 'MANIFEST-000002', '000003.log']
 
 describe('the format of a store', () => {
-  test('[STORE-1] a store of format 2 that an earlier build wrote, and that was killed, opens with all that it held', async () => {
+  test('[STORE-1] a store of format 3 that an earlier build wrote, and that was killed, opens with all that it held', async () => {
     const location = await temporary()
     await cp(FIXTURE, location, { recursive: true })
     // It goes by the time at which the store was written.

@@ -5,6 +5,7 @@ import {
   diff,
   EMPTY_FOLD,
   encodeRecord,
+  incrementEdits,
   isSojournError,
   joinFolds,
   mutate,
@@ -31,6 +32,9 @@ const OPTIONS = { maxDepth: MAX_DEPTH }
 
 const written = (fold: Fold, actor: string, edits: readonly Edit[]): Fold => mutate(fold, actor, edits)?.fold ?? fold
 
+const counted = (fold: Fold, actor: string, path: readonly string[], by: number): Fold =>
+  written(fold, actor, incrementEdits(dataOf(fold), pointerTo(path), by))
+
 const recordOf = (document: Fold): SessionRecord => ({
   kind: 'live',
   document,
@@ -41,7 +45,6 @@ const recordOf = (document: Fold): SessionRecord => ({
 describe('increments', () => {
   const field = fc.array(awkwardKey, { minLength: 1, maxLength: 3 })
   const amount = fc.integer({ min: -1_000, max: 1_000 })
-  const increment = (path: readonly string[], by: number): Edit[] => [{ kind: 'increment', path: pointerTo(path), by }]
 
   test('[DOC-3] add up, whoever is first to find the field absent', () => {
     const move = fc.record({ who: fc.nat(2), by: fc.option(amount, { nil: undefined }), from: fc.nat(2) })
@@ -58,7 +61,7 @@ describe('increments', () => {
           for (const { who, by, from } of moves) {
             if (by === undefined) folds[who] = joinFolds(folds[who]!, folds[from]!)
             else {
-              folds[who] = written(folds[who]!, actors[who]!, increment(path, by))
+              folds[who] = counted(folds[who]!, actors[who]!, path, by)
               sum = (sum ?? 0) + by
             }
           }
@@ -82,10 +85,10 @@ describe('increments', () => {
         (path, start, by, value, actors) => {
           const origin = start === undefined ? EMPTY_FOLD : createdFold(withField({}, path, start), actors[0]!)
           const base = dataOf(origin)
-          const counted = written(origin, actors[1]!, increment(path, by))
+          const increased = counted(origin, actors[1]!, path, by)
           const assigned = written(origin, actors[2]!, diff(base, withField(base, path, value), OPTIONS))
-          const outcome = dataOf(joinFolds(counted, assigned))
-          expect(dataOf(joinFolds(assigned, counted))).toEqual(outcome)
+          const outcome = dataOf(joinFolds(increased, assigned))
+          expect(dataOf(joinFolds(assigned, increased))).toEqual(outcome)
           expect([withField({}, path, value), withField({}, path, (start ?? 0) + by)]).toContainEqual(outcome)
         },
       ),
@@ -103,7 +106,7 @@ describe('increments', () => {
         for (const { who, by, from } of moves) {
           folds[who] = joinFolds(folds[who]!, folds[from]!)
           try {
-            folds[who] = written(folds[who]!, actors[who]!, increment(['n'], by))
+            folds[who] = counted(folds[who]!, actors[who]!, ['n'], by)
           } catch (error) {
             if (!isSojournError(error, 'INVALID_DATA')) throw error
           }
@@ -147,11 +150,11 @@ describe('increments', () => {
           const after = before + BigInt(added)
           const leaves = size(after) > BigInt(max) && size(after) > size(before)
           if (leaves)
-            expect(() => mutate(folds[who]!, actors[who]!, increment(['n'], added))).toThrow(
+            expect(() => counted(folds[who]!, actors[who]!, ['n'], added)).toThrow(
               expect.objectContaining({ code: 'INVALID_DATA', path: '/n', limit: max }),
             )
           else {
-            folds[who] = written(folds[who]!, actors[who]!, increment(['n'], added))
+            folds[who] = counted(folds[who]!, actors[who]!, ['n'], added)
             taken[who]!.push(BigInt(added))
             heard[who]![who] = taken[who]!.length
           }
@@ -176,12 +179,12 @@ describe('increments', () => {
         (sign, steps, actors) => {
           const origin = createdFold({ n: 0 }, actors[0]!)
           // Each takes it to the very end, unseen by the others; then one takes all of it back.
-          const ends = actors.map((actor) => written(origin, actor, increment(['n'], sign * max)))
+          const ends = actors.map((actor) => counted(origin, actor, ['n'], sign * max))
           let fold = ends.slice(1, 3).reduce(joinFolds, ends[0]!)
           let left = 3n * BigInt(max)
           for (const by of steps) {
             if (left < BigInt(by)) break
-            fold = written(fold, actors[1]!, increment(['n'], -sign * by))
+            fold = counted(fold, actors[1]!, ['n'], -sign * by)
             left -= BigInt(by)
             expect(dataOf(fold)).toEqual({ n: left === 0n ? 0 : sign * Number(left > BigInt(max) ? max : left) })
             expect(decodeRecord(encodeRecord(recordOf(fold)), RECORD_LIMITS)).toEqual(recordOf(fold))
@@ -223,9 +226,9 @@ describe('increments', () => {
 
   // A region remembers how often a field was made as its counter's sequence number, and a peer may claim any.
   test('[DOC-3] a claim of endless makings of a counter costs nothing', () => {
-    const { changes } = mutate(EMPTY_FOLD, ACTOR, increment(['n'], 1))!
+    const { changes } = mutate(EMPTY_FOLD, ACTOR, incrementEdits({}, '/n', 1))!
     const counter = decodeChange(changes[0]!.bytes, CHANGE_LIMITS).change.actor
     const claimed: Fold = { ...EMPTY_FOLD, seen: new Map([[counter, { seq: 2 ** 50, maxOp: 1 }]]) }
-    expect(dataOf(written(claimed, ACTOR, increment(['n'], 5)))).toEqual({ n: 5 })
+    expect(dataOf(counted(claimed, ACTOR, ['n'], 5))).toEqual({ n: 5 })
   })
 })

@@ -1,5 +1,5 @@
 import type { Data, Edit, Fold, Value } from '@sojourn/core'
-import { diff, isPlainObject, joinFolds, mutate } from '@sojourn/core'
+import { diff, isPlainObject, joinFolds, mutate, sameValue } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'
@@ -108,21 +108,30 @@ describe('objects and what stands in their place', () => {
   const fields = fc.dictionary(awkwardKey, leaf, { maxKeys: 4, noNullPrototype: true })
   const scalar = leaf.filter((value) => !isPlainObject(value))
 
-  test('[DOC-4] an object wins over a scalar that replaces it while another author writes below', () => {
+  test('[DOC-4] an edit goes with its object where a scalar, a new object or nothing takes its place', () => {
+    const instead = fc.oneof(scalar, tree)
     fc.assert(
       fc.property(
         fields,
-        scalar,
+        fc.option(instead, { nil: undefined }),
         fc.array(awkwardKey, { minLength: 1, maxLength: 3 }),
         leaf,
         actorIds,
-        (below, value, path, own, actors) => {
-          const base = { o: below }
+        (below, value, path, own, [creator, one, two]) => {
+          const origin = createdFold({ o: below }, creator!)
+          const base = dataOf(origin)
           // A write of what is there already is none.
-          fc.pre(!pathsOf(base).some((known) => known.join() === ['o', ...path].join()))
-          const deeper = withField(base, ['o', ...path], own)
-          for (const data of bothWays(base, [{ o: value }, deeper], actors))
-            expect(data).toEqual(withField({}, ['o', ...path], own))
+          fc.pre(!pathsOf(base).some((known) => known.join() === ['o', ...path].join()) && !sameValue(below, value))
+          const next: Data = value === undefined ? {} : { o: value }
+          const replaced = written(origin, one!, diff(base, next, { ...OPTIONS, isAssigned: () => true }))
+          const deeper = diff(base, withField(base, ['o', ...path], own), OPTIONS)
+          const edited = written(origin, two!, deeper)
+          for (const fold of [
+            joinFolds(replaced, edited),
+            joinFolds(edited, replaced),
+            written(replaced, two!, deeper),
+          ])
+            expect(dataOf(fold)).toEqual(next)
         },
       ),
       { numRuns: runs(400) },
@@ -178,17 +187,5 @@ describe('objects and what stands in their place', () => {
       }),
       { numRuns: runs(300) },
     )
-  })
-
-  test('[DOC-4] an object whose marker a concurrent deletion took stays when its last field goes', () => {
-    const actors = ['0a', '0b', '0c'].map((byte) => byte.repeat(16)) as [string, string, string]
-    const base: Data = { o: { old: 1 } }
-    const origin = createdFold(base, actors[0])
-    const merged = joinFolds(
-      saved(origin, actors[1], base, {}),
-      saved(origin, actors[2], base, { o: { old: 1, kept: 2 as Value } }),
-    )
-    expect(dataOf(merged)).toEqual({ o: { kept: 2 } })
-    expect(dataOf(saved(merged, actors[1], dataOf(merged), { o: {} }))).toEqual({ o: {} })
   })
 })

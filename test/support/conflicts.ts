@@ -9,6 +9,7 @@ export const OPS = [
   'set the same field',
   'delete a field',
   'replace an object',
+  'delete the object',
   'increment',
   'touch',
   'end',
@@ -71,6 +72,10 @@ export const ACT: { readonly [K in Op]: (replica: Replica, side: Side, stage: St
     replica.update(id, (draft) => {
       draft.profile = { name: `new in ${side}`, [`${side}Role`]: 'admin' }
     }),
+  'delete the object': (replica, _, { id }) =>
+    replica.update(id, (draft) => {
+      delete draft.profile
+    }),
   increment: (replica, side, { id }) => replica.increment(id, '/views', side === 'eu' ? 1 : 10),
   touch: (replica, _, { id }) => replica.touch(id),
   end: (replica, _, { id }) => replica.end(id),
@@ -84,6 +89,7 @@ const UNSEEN = 'us has not heard of the session, and an update never creates'
 const NO_MORE = 'The limit ends it in every region, whatever was done before.'
 const GONE_WITH_IT = 'An end is final: the session is ended everywhere'
 const OLD_ID = 'The rotation ends the old id everywhere, and an end is final'
+const { profile: _, ...WITHOUT } = SEED
 const CREATED = { eu: 'created', name: 'eu' }
 
 export const MATRIX: { readonly [K in Pair]: Outcome } = {
@@ -111,6 +117,12 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     us: 'SESSION_NOT_FOUND',
   },
   'create × replace an object': {
+    cell: 'not found; created',
+    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+    after: CREATED,
+    us: 'SESSION_NOT_FOUND',
+  },
+  'create × delete the object': {
     cell: 'not found; created',
     says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
     after: CREATED,
@@ -167,9 +179,14 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: profile({ city: 'London', eu: 'set' }),
   },
   'set a field × replace an object': {
-    cell: 'both stay',
-    says: 'The object is as it was replaced, plus the field that the other region added to it meanwhile: a replacement takes away only what its writer had seen.',
-    after: profile({ name: 'new in us', usRole: 'admin', eu: 'set' }),
+    cell: 'the new object',
+    says: 'The object is as it was replaced: the edit belongs to the old one, and goes with it.',
+    after: profile({ name: 'new in us', usRole: 'admin' }),
+  },
+  'set a field × delete the object': {
+    cell: 'deleted',
+    says: 'The object is gone: the edit belongs to it, and goes with it.',
+    after: WITHOUT,
   },
   'set a field × increment': {
     cell: 'both stay',
@@ -210,9 +227,14 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: profile({ name: 'eu', city: 'London' }),
   },
   'set the same field × replace an object': {
-    cell: 'one wins, rest replaced',
-    says: 'Of the field that both wrote one value wins, the same one in every region; the rest of the object is as it was replaced.',
-    after: profile({ name: oneOf('eu', 'new in us'), usRole: 'admin' }),
+    cell: 'the new object',
+    says: 'The object is as it was replaced: the edit belongs to the old one, and goes with it.',
+    after: profile({ name: 'new in us', usRole: 'admin' }),
+  },
+  'set the same field × delete the object': {
+    cell: 'deleted',
+    says: 'The object is gone: the edit belongs to it, and goes with it.',
+    after: WITHOUT,
   },
   'set the same field × increment': {
     cell: 'both stay',
@@ -252,6 +274,11 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: 'The object is as it was replaced. The field that both wrote has its new value, which the deletion had not seen.',
     after: profile({ name: 'new in us', usRole: 'admin' }),
   },
+  'delete a field × delete the object': {
+    cell: 'deleted',
+    says: 'The object is gone, and the field with it.',
+    after: WITHOUT,
+  },
   'delete a field × increment': {
     cell: 'both stay',
     says: 'The field is gone, and the counter counted.',
@@ -281,9 +308,14 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
   'delete a field × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
 
   'replace an object × replace an object': {
-    cell: 'merged',
-    says: 'What both had seen and left out is gone; the fields that only one of them wrote are all there; of a field that both wrote one value wins, the same one in every region.',
-    after: profile({ name: oneOf('new in eu', 'new in us'), euRole: 'admin', usRole: 'admin' }),
+    cell: 'one wins, whole',
+    says: 'One of the two objects wins, whole, the same one in every region: nothing is put together of both.',
+    after: profile(oneOf({ name: 'new in eu', euRole: 'admin' }, { name: 'new in us', usRole: 'admin' }) as object),
+  },
+  'replace an object × delete the object': {
+    cell: 'the new object',
+    says: 'A deletion takes away only what its writer had seen, and it had not seen the new object, which is everywhere.',
+    after: profile({ name: 'new in eu', euRole: 'admin' }),
   },
   'replace an object × increment': {
     cell: 'both stay',
@@ -312,6 +344,31 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: profile({ name: 'new in eu', euRole: 'admin' }),
   },
   'replace an object × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
+
+  'delete the object × delete the object': { cell: 'both stay', says: 'The object is gone.', after: WITHOUT },
+  'delete the object × increment': {
+    cell: 'both stay',
+    says: 'The object is gone, and the counter beside it counted.',
+    after: { ...WITHOUT, views: 11 },
+  },
+  'delete the object × touch': {
+    cell: 'both stay',
+    says: 'The object is gone, and the session renewed.',
+    after: WITHOUT,
+  },
+  'delete the object × end': { cell: 'ended', says: `${GONE_WITH_IT}.`, after: 'ended' },
+  'delete the object × rotate': {
+    cell: 'new id, without the edit',
+    says: `${OLD_ID}; the new id has the data as us knew it, with the object: the deletion went to the old id.`,
+    after: 'ended',
+    heirs: [SEED],
+  },
+  'delete the object × idle expiry': {
+    cell: 'alive',
+    says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, without the object.',
+    after: WITHOUT,
+  },
+  'delete the object × absolute expiry': { cell: 'gone', says: NO_MORE, after: 'expired' },
 
   'increment × increment': {
     cell: 'adds up',
@@ -425,6 +482,7 @@ export const DOES: { readonly [K in Op]: string } = {
   'set the same field': 'sets the same field',
   'delete a field': 'deletes a field',
   'replace an object': 'replaces an object',
+  'delete the object': 'deletes the object',
   increment: 'increments',
   touch: 'touches',
   end: 'ends',

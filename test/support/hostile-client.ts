@@ -1,12 +1,14 @@
 import { ByteWriter } from '@sojourn/core'
 import {
+  CLIENT_DIALECT,
   CLIENT_MAGIC,
   CLIENT_PROTOCOL,
-  CLIENT_VERSION,
+  encodeData,
   type FromClient,
   type FromServer,
   type Join,
   readFromServer,
+  speechOf,
   writeFromClient,
 } from '@sojourn/wire'
 import { expect } from 'vitest'
@@ -22,6 +24,9 @@ export const frame = (...said: FromClient[]): Uint8Array => {
   for (const message of said) writeFromClient(out, message)
   return out.finish()
 }
+
+/** The data of a session that holds nothing. */
+export const NOTHING = encodeData({})
 
 /** The other end of a client's connection, in the hands of a test. */
 export class Stranger {
@@ -63,7 +68,7 @@ export class Stranger {
 export const join = (more: Partial<Join> = {}): Join => ({
   type: 'join',
   magic: CLIENT_MAGIC,
-  version: CLIENT_VERSION,
+  ...speechOf(CLIENT_DIALECT),
   client: hex(16),
   token: 'any',
   ...more,

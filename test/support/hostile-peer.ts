@@ -4,11 +4,13 @@ import {
   decodeMessage,
   encodeMessage,
   type Hello,
+  LINK_DIALECT,
   LINK_MAGIC,
   LINK_PROTOCOL,
-  LINK_VERSION,
   type Message,
   prove,
+  type Speech,
+  speechOf,
 } from '@sojourn/wire'
 import { WebSocket } from 'ws'
 import { SECRET } from './region.js'
@@ -68,7 +70,7 @@ export const connect = async (replica: Replica): Promise<Stranger> => {
 export const greeting = (region: string, nonce = hex(32)): Message & { type: 'greet' } => ({
   type: 'greet',
   magic: LINK_MAGIC,
-  version: LINK_VERSION,
+  ...speechOf(LINK_DIALECT),
   region,
   nonce,
 })
@@ -82,19 +84,28 @@ export interface Peer extends Stranger {
 }
 
 /** Dials, and proves that it knows the secret. */
-export const authenticate = async (replica: Replica, region: string, secret = SECRET): Promise<Stranger> => {
+export const authenticate = async (
+  replica: Replica,
+  region: string,
+  secret = SECRET,
+  speech: Partial<Speech> = {},
+): Promise<Stranger> => {
   const stranger = await connect(replica)
-  const greet = greeting(region)
+  const greet = { ...greeting(region), ...speech }
   stranger.send(greet)
-  const { nonce } = await stranger.next('prove')
-  const transcript = { dialler: { region, nonce: greet.nonce }, listener: { region: replica.region, nonce } }
+  const transcript = { dialler: greet, listener: await stranger.next('prove') }
   stranger.send({ type: 'accept', proof: prove(secret, 'dialler', transcript) })
   return stranger
 }
 
 /** A peer with a link that stands. */
-export const linkAs = async (replica: Replica, region: string, more: Partial<Hello> = {}): Promise<Peer> => {
-  const stranger = await authenticate(replica, region)
+export const linkAs = async (
+  replica: Replica,
+  region: string,
+  more: Partial<Hello> = {},
+  speech: Partial<Speech> = {},
+): Promise<Peer> => {
+  const stranger = await authenticate(replica, region, SECRET, speech)
   const feed = more.feed ?? hex(16)
   stranger.send({
     type: 'hello',

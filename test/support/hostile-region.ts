@@ -111,7 +111,7 @@ export const stretchOf = (items: readonly Uint8Array[]): Stretch => {
 /** One of each kind. */
 export const MESSAGES: readonly Message[] = [
   greeting('b'),
-  { type: 'prove', region: 'b', nonce: hex(32), proof: hex(32) },
+  { type: 'prove', version: 2, capabilities: [], region: 'b', nonce: hex(32), proof: hex(32) },
   { type: 'accept', proof: hex(32) },
   helloOf(hex(16)),
   stretchOf([]),

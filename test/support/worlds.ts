@@ -5,6 +5,7 @@ import {
   decodeChange,
   diff,
   EMPTY_FOLD,
+  incrementEdits,
   isPlainObject,
   isSojournError,
   joinFolds,
@@ -135,6 +136,8 @@ type Step =
       readonly kind: 'assign'
       readonly by: number
       readonly late: boolean
+      /** Whether an object is put in the place of the one there, rather than changed to be like it. */
+      readonly whole: boolean
       readonly path: readonly string[]
       readonly value: Value
     }
@@ -149,7 +152,14 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('become' as const), by, late, data: smallTree }) },
   {
     weight: 4,
-    arbitrary: fc.record({ kind: fc.constant('assign' as const), by, late, path: fieldPath, value: smallValue }),
+    arbitrary: fc.record({
+      kind: fc.constant('assign' as const),
+      by,
+      late,
+      whole: fc.boolean(),
+      path: fieldPath,
+      value: smallValue,
+    }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('remove' as const), by, late, pick: fc.nat(99) }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('increment' as const), by, path: fieldPath, amount }) },
@@ -214,10 +224,12 @@ const wanted = (base: Data, step: Step): Data => {
 const edit = (author: Author, step: Step): Mutation | undefined => {
   if (step.kind === 'increment')
     return orRefused(() =>
-      mutate(author.fold, author.actor, [{ kind: 'increment', path: pointerTo(step.path), by: step.amount }]),
+      mutate(author.fold, author.actor, incrementEdits(dataOf(author.fold), pointerTo(step.path), step.amount)),
     )
   const base = 'late' in step && step.late ? author.read : dataOf(author.fold)
-  return mutate(author.fold, author.actor, diff(base, wanted(base, step), { maxDepth: MAX_DEPTH }))
+  const whole = step.kind === 'assign' && step.whole ? pointerTo(step.path) : undefined
+  const isAssigned = (_next: object, _base: object, path: string) => path === whole
+  return mutate(author.fold, author.actor, diff(base, wanted(base, step), { maxDepth: MAX_DEPTH, isAssigned }))
 }
 
 export const play = (actors: readonly ActorId[], steps: readonly Step[]): World => {

@@ -26,7 +26,7 @@ it('[EXPR-10] options that a store cannot use are refused: which, and what to do
     [
       [{ sessions, ttl: 60 }],
       'ttl',
-      /ttl is no option of SojournStore: .*cookie\.maxAge.*there are sessions, counters, timeout, clock/,
+      /ttl is no option of SojournStore: .*cookie\.maxAge.*there are sessions, counters, atomic, timeout, clock/,
     ],
     [
       [{ sessions, conters: ['/a'] }],

@@ -55,6 +55,7 @@ describe('pointers', () => {
     [{ '': { '': 1 } }, '//'],
     [{ a: { 'b/c': { '~': 1 } } }, '/a/b~1c/~0'],
   ])('[DATA-1] the field of %j is %j', (data, pointer) => {
-    expect(editsFor(data, { maxDepth: 8 }).at(-1)).toEqual({ kind: 'set', path: pointer, value: 1 })
+    const counters = new Set([pointer])
+    expect(editsFor(data, { maxDepth: 8, counters }).at(-1)).toMatchObject({ kind: 'increment', path: pointer, by: 1 })
   })
 })

@@ -10,6 +10,8 @@ const link = (state: LinkStatus['state'], toReceive?: number, held = 0): LinkSta
   behind: 0,
   lag: 0,
   rtt: undefined,
+  version: undefined,
+  capabilities: [],
   skew: 0,
   bufferedBytes: 0,
   bytes: { sent: 0, received: 0 },

@@ -192,6 +192,15 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
     expect(load({ yaml: 'region: eu\nsession: {maxLifetime: 10m}' }).settings.session).toEqual({
       idleTimeout: 600_000,
       maxLifetime: 600_000,
+      atomic: [],
+    })
+    // What else is set stays set.
+    const more = 'region: eu\nsession: {maxLifetime: 10m, touchGranularity: 1s, atomic: [/user]}'
+    expect(load({ yaml: more }).settings.session).toEqual({
+      idleTimeout: 600_000,
+      maxLifetime: 600_000,
+      touchGranularity: 1_000,
+      atomic: ['/user'],
     })
   })
 

@@ -1,6 +1,13 @@
 import type { Clock, SojournError as Failure, Timer } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
-import type { Answer, ClientRequest, FailedAnswer } from '@sojourn/wire'
+import {
+  type Answer,
+  type ClientRequest,
+  dataBytes,
+  type FailedAnswer,
+  speaksOfObjects,
+  withoutObjects,
+} from '@sojourn/wire'
 import { ByNumber } from './by-number.js'
 import type { Channel } from './channel.js'
 import { Told } from './told.js'
@@ -118,15 +125,16 @@ export class Calls {
   }
 
   #ask(call: Call, channel: Channel): void {
-    const bytes = textBytes(call.request)
-    if (bytes > channel.maxTextBytes) {
-      this.#fail(call, tooLarge(call, bytes, channel.maxTextBytes))
+    const bytes = dataBytes(call.request)
+    if (bytes > channel.maxDataBytes) {
+      this.#fail(call, tooLarge(call, bytes, channel.maxDataBytes))
       return
     }
     call.channel = channel
     call.server = channel.welcome.server
     channel.waiting++
-    channel.send(call.request)
+    const { request } = call
+    channel.send(speaksOfObjects(request) && !channel.can('objects') ? withoutObjects(request) : request)
   }
 
   answered(channel: Channel, answer: Answer): void {
@@ -255,26 +263,6 @@ const lostOf = (call: Call, why: string): Failure =>
     `${call.request.type}: the connection ended before the answer came, ${why}`,
     indeterminate(call),
   )
-
-/** Texts below this many characters fit into any frame. */
-const SHORT_CHARS = 1_024
-
-/** Bytes of the texts of a request that may be long. */
-const textBytes = (request: ClientRequest): number => {
-  const texts =
-    request.type === 'create'
-      ? [request.data]
-      : request.type === 'patch'
-        ? [request.patch]
-        : request.type === 'replace'
-          ? [request.base ?? '', request.next, ...request.counters]
-          : request.type === 'increment'
-            ? [request.path]
-            : []
-  let bytes = 0
-  for (const text of texts) bytes += text.length < SHORT_CHARS ? text.length * 3 : Buffer.byteLength(text)
-  return bytes
-}
 
 const tooLarge = ({ request }: Call, bytes: number, limit: number): Failure =>
   new SojournError('SESSION_TOO_LARGE', `${request.type}: the data has ${bytes} bytes, the server takes ${limit}`, {

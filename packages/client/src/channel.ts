@@ -3,7 +3,8 @@ import { ByteWriter, isSojournError, SojournError } from '@sojourn/core'
 import {
   type Answer,
   CLIENT_MAGIC,
-  CLIENT_VERSION,
+  type ClientCapability,
+  checkAgreement,
   type FromClient,
   type FromServer,
   readFromServer,
@@ -27,7 +28,7 @@ export interface ChannelHandler {
   closed(channel: Channel, why: string): void
 }
 
-/** What a request has beside its texts, at most. */
+/** What a request has beside its data, at most. */
 const HEADROOM_BYTES = 8 * 1024
 
 /** One connection to one server, from the first word to the last. */
@@ -55,7 +56,7 @@ export class Channel {
   #ahead = Number.POSITIVE_INFINITY
 
   constructor(url: string, client: string, settings: Settings, handler: ChannelHandler) {
-    const { clock, dial, limits, silenceMs, token, tls } = settings
+    const { clock, dial, limits, silenceMs, speech, token, tls } = settings
     this.url = url
     this.#settings = settings
     this.#clock = clock
@@ -64,7 +65,7 @@ export class Channel {
     this.#connection = dial(
       url,
       {
-        opened: () => this.send({ type: 'join', magic: CLIENT_MAGIC, version: CLIENT_VERSION, client, token }),
+        opened: () => this.send({ type: 'join', magic: CLIENT_MAGIC, ...speech, client, token }),
         received: (frame) => this.#received(frame),
         drained: () => {},
         closed: (why) => this.#ended(why),
@@ -79,6 +80,11 @@ export class Channel {
     return this.#welcome!
   }
 
+  /** Whether both sides can do it: what the server does not know is not sent to it. */
+  can(capability: ClientCapability): boolean {
+    return this.welcome.capabilities.includes(capability)
+  }
+
   /** When the last ping was sent that has been answered: whatever changed before it is known here. Monotonic. */
   get freshAt(): number {
     return this.#freshAt
@@ -89,8 +95,8 @@ export class Channel {
     return this.#clock.monotonic() + this.#ahead
   }
 
-  /** Bytes of the texts of one request that fit into a frame, whatever is in it already. */
-  get maxTextBytes(): number {
+  /** Bytes of the data of one request that fit into a frame, whatever is in it already. */
+  get maxDataBytes(): number {
     return Math.max(0, this.welcome.maxFrameBytes - this.#settings.limits.targetFrameBytes - HEADROOM_BYTES)
   }
 
@@ -149,11 +155,7 @@ export class Channel {
 
   #welcomed(welcome: Welcome): void {
     if (this.#welcome) throw new SojournError('FRAME_UNEXPECTED', 'the server has let the client in before')
-    if (welcome.version !== CLIENT_VERSION)
-      throw new SojournError(
-        'LINK_VERSION',
-        `the server speaks version ${welcome.version}, this client ${CLIENT_VERSION}`,
-      )
+    checkAgreement(this.#settings.speech, welcome)
     this.#welcome = welcome
     this.#ping()
     this.#handler.welcomed(this)

@@ -16,6 +16,7 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  assignedIn,
   checkCall,
   checkId,
   checkIncrement,
@@ -26,7 +27,17 @@ import {
   SojournError,
   sessionKey,
 } from '@sojourn/core'
-import { type ClientRequest, encodeData, type PageAnswer, type UpdateChoices, type WriteChoices } from '@sojourn/wire'
+import {
+  type ClientRequest,
+  encodeData,
+  MAX_ASSIGNED,
+  MAX_ATOMIC,
+  MAX_COUNTERS,
+  type PageAnswer,
+  type ReplaceChoices,
+  type UpdateChoices,
+  type WriteChoices,
+} from '@sojourn/wire'
 import { type Answered, Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
 import type { Channel } from './channel.js'
 import { checkData, difference } from './difference.js'
@@ -39,6 +50,10 @@ export interface ClientStatus {
   /** The server that is asked now; undefined while there is none. */
   readonly url: string | undefined
   readonly region: string | undefined
+  /** Of the client protocol, as both sides agreed; undefined while there is no server. */
+  readonly version: number | undefined
+  /** What both sides can do beyond the oldest version. */
+  readonly capabilities: readonly string[]
   /** Calls that wait for an answer, or for a connection. */
   readonly inFlight: number
   /** Bytes that wait for the connection. */
@@ -135,12 +150,13 @@ export class Client implements SessionApi, AsyncDisposable {
     const id = options.id === undefined ? undefined : checkId(options.id)
     const choices = {
       ...writeChoices(options),
+      ...objectChoices(options),
       id,
       idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
       maxLifetimeMs: optionalDuration(options.maxLifetime, 'maxLifetime'),
     }
-    const text = encodeData(checkData(data))
-    return this.#made<T>({ type: 'create', number: UNNUMBERED, data: text, choices }, choices.timeoutMs, id)
+    const packed = encodeData(checkData(data))
+    return this.#made<T>({ type: 'create', number: UNNUMBERED, data: packed, choices }, choices.timeoutMs, id)
   }
 
   get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
@@ -208,22 +224,24 @@ export class Client implements SessionApi, AsyncDisposable {
     const deadline = this.#deadline(choices.timeoutMs)
     if (typeof update !== 'function') {
       const patch = encodeData(checkData(checkTop(update)))
-      return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices }, deadline)
+      const more = { ...choices, ...objectChoices(options) }
+      return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices: more }, deadline)
     }
     const read = await this.#read(id, 'local', undefined, deadline, (told) => told)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
-    return this.#replace<T>(id, read.data, runDraft(read.data, update).next, [], choices, deadline)
+    const { next, isAssigned } = runDraft(read.data, update)
+    const more = { ...choices, ...objectChoices({ ...options, assigned: assignedIn(read.data, next, isAssigned) }) }
+    return this.#replace<T>(id, read.data, next, [], more, deadline)
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
     checkId(id)
     checkCall('replace', options)
-    const counters = (options.counters ?? []).map(checkPointer)
-    if (counters.length > MAX_COUNTERS)
-      throw new SojournError('INVALID_OPTION', `counters: at most ${MAX_COUNTERS}`, { option: 'counters' })
+    const counters = pointersIn('counters', options.counters ?? [], MAX_COUNTERS)
     const choices = updateChoices(options)
     const deadline = this.#deadline(choices.timeoutMs)
-    return this.#replace<T>(id, options.base, checkTop(next), counters, choices, deadline)
+    const more = { ...choices, ...objectChoices(options) }
+    return this.#replace<T>(id, options.base, checkTop(next), counters, more, deadline)
   }
 
   #replace<T extends object>(
@@ -231,10 +249,11 @@ export class Client implements SessionApi, AsyncDisposable {
     base: unknown,
     next: object,
     counters: readonly string[],
-    choices: UpdateChoices,
+    choices: ReplaceChoices,
     deadline: number,
   ): Promise<Session<T>> {
-    const written = base === undefined || base === null ? { next: checkData(next) } : difference(base, next)
+    const whole = new Set([...(choices.assigned ?? []), ...(choices.atomic ?? []), ...(this.#lifetimes.atomic ?? [])])
+    const written = base === undefined || base === null ? { next: checkData(next) } : difference(base, next, whole)
     return this.#found<T>(
       id,
       {
@@ -332,6 +351,8 @@ export class Client implements SessionApi, AsyncDisposable {
     return {
       url: current?.url,
       region: current?.welcome.region,
+      version: current?.welcome.version,
+      capabilities: current?.welcome.capabilities ?? [],
       inFlight: this.#calls.size,
       bufferedBytes: current?.bufferedBytes ?? 0,
       nearCache: this.#cache?.status,
@@ -398,9 +419,11 @@ export class Client implements SessionApi, AsyncDisposable {
   }
 }
 
-const MAX_COUNTERS = 1_024
-
-const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs }: Lifetimes): Lifetimes => ({ idleTimeoutMs, maxLifetimeMs })
+const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs, atomic }: Lifetimes): Lifetimes => ({
+  idleTimeoutMs,
+  maxLifetimeMs,
+  ...(atomic && atomic.length > 0 && { atomic }),
+})
 
 const writeChoices = ({ write, timeout }: WriteOptions): WriteChoices => ({
   write,
@@ -412,6 +435,21 @@ const updateChoices = (options: UpdateOptions): UpdateChoices => ({
   touch: options.touch === false ? false : undefined,
   idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
 })
+
+/** What a write says of objects in its data. @throws INVALID_OPTION */
+const objectChoices = ({ atomic, assigned }: Pick<ReplaceOptions, 'atomic' | 'assigned'>): ObjectChoices => {
+  return {
+    ...(atomic && { atomic: pointersIn('atomic', atomic, MAX_ATOMIC) }),
+    ...(assigned && assigned.length > 0 && { assigned: pointersIn('assigned', assigned, MAX_ASSIGNED) }),
+  }
+}
+
+type ObjectChoices = Pick<ReplaceChoices, 'atomic' | 'assigned'>
+
+const pointersIn = (option: string, pointers: readonly string[], max: number): string[] => {
+  if (pointers.length > max) throw new SojournError('INVALID_OPTION', `${option}: at most ${max}`, { option })
+  return pointers.map(checkPointer)
+}
 
 const unexpected = ({ type }: Answered): SojournError =>
   new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not fit the question`)

@@ -1,4 +1,4 @@
-import { checkTop, diff, editsFor, isPlainObject, isSojournError, sameValue } from '@sojourn/core'
+import { checkTop, childOf, diff, editsFor, isPlainObject, isSojournError, sameValue } from '@sojourn/core'
 
 /** Deeper than any `limits.maxDepth` that makes sense; it keeps a cycle from being followed for ever. The server has the real bound. */
 const MAX_DEPTH = 256
@@ -14,22 +14,34 @@ export const checkData = (data: unknown): Plain => {
 /**
  * What differs between two states of a session's data, as a pair of smaller ones with the same difference: what need be sent to have it
  * written.
+ * @param whole JSON pointers of objects that are sent as they are, where anything in them differs
  * @throws INVALID_DATA where what is new in `next` cannot be held
  */
-export const difference = (base: unknown, next: unknown): { readonly base: Plain; readonly next: Plain } => {
+export const difference = (
+  base: unknown,
+  next: unknown,
+  whole: ReadonlySet<string> = new Set(),
+): { readonly base: Plain; readonly next: Plain } => {
   const wanted = checkTop(next)
   diff(base, wanted, { maxDepth: MAX_DEPTH })
-  return (isPlainObject(base) && prune(base, wanted)) || { base: {}, next: isPlainObject(base) ? {} : wanted }
+  return (
+    (isPlainObject(base) && prune(base, wanted, whole, '')) || { base: {}, next: isPlainObject(base) ? {} : wanted }
+  )
 }
 
-const prune = (base: Plain, next: Plain): { base: Plain; next: Plain } | undefined => {
+const prune = (
+  base: Plain,
+  next: Plain,
+  whole: ReadonlySet<string>,
+  path: string,
+): { base: Plain; next: Plain } | undefined => {
   const out: { base: Plain; next: Plain } = { base: {}, next: {} }
   let differs = false
   for (const key of Object.keys(next)) {
     const [was, is] = [base[key], next[key]]
     if (!Object.hasOwn(base, key)) out.next[key] = is
-    else if (isPlainObject(was) && isPlainObject(is)) {
-      const inner = prune(was, is)
+    else if (isPlainObject(was) && isPlainObject(is) && !whole.has(childOf(path, key))) {
+      const inner = prune(was, is, whole, childOf(path, key))
       if (inner === undefined) continue
       out.base[key] = inner.base
       out.next[key] = inner.next

@@ -53,7 +53,7 @@ export class NearCache {
   set(key: SessionKey, told: Told, byDefault: boolean): void {
     this.delete(key)
     this.#entries.set(key, { told, expiresAt: told.expiresAt, byDefault })
-    this.#bytes += told.text.length
+    this.#bytes += told.bytes.length
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) return
       this.delete(oldest)
@@ -61,7 +61,7 @@ export class NearCache {
   }
 
   delete(key: SessionKey): void {
-    this.#bytes -= this.#entries.get(key)?.told.text.length ?? 0
+    this.#bytes -= this.#entries.get(key)?.told.bytes.length ?? 0
     this.#entries.delete(key)
   }
 

@@ -18,6 +18,7 @@ import {
   textRule,
   wholeRule,
 } from '@sojourn/core'
+import { CLIENT_DIALECT, type Speech, speechOf } from '@sojourn/wire'
 import { type Dial, dialWebSocket, type TlsOptions } from './websocket.js'
 
 /** What is bounded of a client, and by how much. */
@@ -92,6 +93,10 @@ export interface ClientOptions {
     readonly maxReconnectDelay?: Duration
     /** How often a nearer server than the present one is tried. Default 5s. */
     readonly failback?: Duration
+    /**
+     * The latest version of the client protocol to speak. Both sides speak the latest that both know. Default: the latest of this build.
+     */
+    readonly maxVersion?: number
   }
   /** Of `wss://`: which authorities are trusted, and what the client shows for itself. */
   readonly tls?: TlsOptions
@@ -114,6 +119,7 @@ export interface Settings {
   readonly silenceMs: number
   readonly maxReconnectDelayMs: number
   readonly failbackMs: number
+  readonly speech: Speech
   readonly tls: TlsOptions
   readonly limits: ClientLimits
   readonly linkChanged: (change: LinkChange) => void
@@ -161,6 +167,7 @@ const TABLE = optionTable<ClientOptions>({
     timeout: DURATION_RULE,
     maxReconnectDelay: DURATION_RULE,
     failback: DURATION_RULE,
+    maxVersion: wholeRule(CLIENT_DIALECT.oldest, CLIENT_DIALECT.newest),
   }),
   tls: groupRule<TlsOptions>({
     ca: { ...PEM, allowed: 'a text or bytes in PEM, or an array of them', takes: (value) => isPem(value) },
@@ -212,6 +219,7 @@ export const resolveOptions = (options: ClientOptions): Settings => {
     silenceMs,
     maxReconnectDelayMs: parseDuration(connection.maxReconnectDelay ?? '5s', 'connection.maxReconnectDelay'),
     failbackMs: parseDuration(connection.failback ?? '5s', 'connection.failback'),
+    speech: speechOf(CLIENT_DIALECT, connection.maxVersion),
     tls: options.tls ?? {},
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     linkChanged: options.linkChanged ?? (() => {}),

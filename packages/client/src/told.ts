@@ -4,13 +4,14 @@ import { decodeData } from '@sojourn/wire'
 
 /** A session's data as a server told it: decoded when it is read, which many callers of a write never do. */
 export class Told {
-  readonly text: string
+  /** A copy, since what it came in is a frame of many. */
+  readonly bytes: Uint8Array
   readonly createdAt: number
   readonly expiresAt: number
   #data: Data | undefined
 
-  constructor({ data, createdAt, expiresAt }: { data: string; createdAt: number; expiresAt: number }) {
-    this.text = data
+  constructor({ data, createdAt, expiresAt }: { data: Uint8Array; createdAt: number; expiresAt: number }) {
+    this.bytes = new Uint8Array(data)
     this.createdAt = createdAt
     this.expiresAt = expiresAt
   }
@@ -18,8 +19,8 @@ export class Told {
   /** Deep-frozen. What holds a Date or bytes, which cannot be frozen, is made anew each time. */
   get data(): Data {
     if (this.#data) return this.#data
-    const data = freeze(decodeData(this.text))
-    if (this.text.startsWith('{')) this.#data = data
+    const data = decodeData(this.bytes)
+    if (freeze(data)) this.#data = data
     return data
   }
 
@@ -28,12 +29,15 @@ export class Told {
   }
 }
 
-const freeze = <V>(value: V): V => {
-  if (typeof value !== 'object' || value === null) return value
-  if (!Array.isArray(value) && !isPlainObject(value)) return value
+/** @returns whether all of it can be frozen, and is */
+const freeze = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return true
+  if (!Array.isArray(value) && !isPlainObject(value)) return false
+  let isWhole = true
   for (const key in value) {
     const part: unknown = (value as Record<string, unknown>)[key]
-    if (typeof part === 'object') freeze(part)
+    if (typeof part === 'object' && !freeze(part)) isWhole = false
   }
-  return Object.freeze(value)
+  Object.freeze(value)
+  return isWhole
 }

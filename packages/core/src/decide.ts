@@ -164,6 +164,7 @@ export const rotateSession = (
     document: mutate(EMPTY_FOLD, writer.actorFor(EMPTY_FOLD), edits())?.fold ?? EMPTY_FOLD,
     lease: openLease(current.lease.idleTimeoutMs, now, writer.stamps),
     limit: current.limit,
+    ...(current.others && { others: current.others }),
   }
   return { next, item: undefined, event: { name: 'created' } }
 }

@@ -45,7 +45,7 @@ export {
 export { type ChangeDelta, type Mutation, mutate } from './document/mutate.js'
 export type { ActorId, Change, ChangeHash, ChangeLimits, Op, OpId, Scalar } from './document/op.js'
 export { compareOpIds, isInteger } from './document/op.js'
-export { checkPointer, type Pointer, pointerFault } from './document/pointer.js'
+export { checkPointer, childOf, type Pointer, pointerFault } from './document/pointer.js'
 export {
   type Copied,
   checkTop,
@@ -141,6 +141,7 @@ export {
   isVisible,
   joinRecords,
   type LiveRecord,
+  type OtherParts,
   recordVersion,
   type SessionRecord,
   sameHeads,

@@ -10,7 +10,7 @@ import type { ErrorCode } from './errors.js'
 import type { End, Lease, Limit } from './lifetime.js'
 import { END_REASONS } from './lifetime.js'
 import type { Limits } from './limits.js'
-import type { SessionRecord } from './record.js'
+import type { OtherParts, SessionRecord } from './record.js'
 import type { Stamp } from './stamp.js'
 
 /**
@@ -18,6 +18,9 @@ import type { Stamp } from './stamp.js'
  * and are named by their place in it.
  */
 const KIND = { ended: 0, live: 1 } as const
+/** A record is parts, each with its tag and its length, in the order of the tags: what a newer version adds is kept by an older one. */
+const PART = { lease: 1, limit: 2, document: 3, end: 4 } as const
+const LAST_KNOWN = PART.end
 const SCALAR = { null: 0, false: 1, true: 2, text: 3, integer: 4, float: 5, date: 6, bytes: 7, map: 8 } as const
 
 export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
@@ -36,17 +39,36 @@ export interface EncodedRecord {
 
 /** @param document the bytes of the record's document, where they are known: most uses of a session change its lease only */
 export const encodeRecordWith = (record: SessionRecord, document: Uint8Array | undefined): EncodedRecord => {
-  if (record.kind === 'ended')
-    return { encoded: writeEnd(writer.u8(KIND.ended), record.end).finish(), document: undefined }
+  // An encoding that threw midway has left its beginning behind.
+  if (writer.length > 0) writer.borrow()
+  if (part.length > 0) part.borrow()
+  if (record.kind === 'ended') {
+    writeEnd(part, record.end)
+    writePart(writer.u8(KIND.ended), PART.end, part.borrow())
+    writeOthers(writer, record.others)
+    return { encoded: writer.finish(), document: undefined }
+  }
   const { lease, limit } = record
   writer.u8(KIND.live)
-  writeLease(writer, lease)
-  writer.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
-  const start = writer.length
-  if (document) writer.raw(document)
-  else writeFold(writer, record.document)
+  writeLease(part, lease)
+  writePart(writer, PART.lease, part.borrow())
+  part.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
+  writePart(writer, PART.limit, part.borrow())
+  if (document === undefined) writeFold(part, record.document)
+  const fold = document ?? part.borrow()
+  writePart(writer, PART.document, fold)
+  const end = writer.length
+  writeOthers(writer, record.others)
   const encoded = writer.finish()
-  return { encoded, document: encoded.subarray(start) }
+  return { encoded, document: encoded.subarray(end - fold.length, end) }
+}
+
+const part = new ByteWriter(1024)
+
+const writePart = (out: ByteWriter, tag: number, bytes: Uint8Array): void => void out.uint(tag).bytes(bytes)
+
+const writeOthers = (out: ByteWriter, others: OtherParts | undefined): void => {
+  for (const [tag, bytes] of others ?? []) writePart(out, tag, bytes)
 }
 
 /** Whether the bytes of a record are those of a tombstone. */
@@ -62,15 +84,46 @@ export const decodeRecord = (
   if (bytes.length > limits.maxRecordBytes) reader.fail(`a record exceeds ${limits.maxRecordBytes} bytes`)
   const kind = reader.u8()
   let record: SessionRecord
-  if (kind === KIND.ended) record = { kind: 'ended', end: readEnd(reader) }
+  if (kind === KIND.ended)
+    record = { kind: 'ended', end: readPart(reader, PART.end, code, readEnd), ...readOthers(reader) }
   else if (kind === KIND.live) {
-    const lease = readLease(reader)
-    const limit: Limit = { createdAt: reader.uint(), deadline: reader.uint(), horizon: reader.uint() }
-    record = { kind: 'live', lease, limit, document: readFold(reader, limits) }
+    const lease = readPart(reader, PART.lease, code, readLease)
+    const limit = readPart(reader, PART.limit, code, readLimit)
+    const document = readPart(reader, PART.document, code, (from) => readFold(from, limits))
+    record = { kind: 'live', lease, limit, document, ...readOthers(reader) }
   } else return reader.fail('a record has an unknown kind')
-  reader.end()
   return record
 }
+
+const readLimit = (from: ByteReader): Limit => ({
+  createdAt: from.uint(),
+  deadline: from.uint(),
+  horizon: from.uint(),
+})
+
+const readPart = <T>(from: ByteReader, tag: number, code: ErrorCode, read: (from: ByteReader) => T): T => {
+  if (from.uint() !== tag) from.fail('a part is missing, or out of order')
+  const inner = new ByteReader(from.bytes(from.left), code)
+  const value = read(inner)
+  inner.end()
+  return value
+}
+
+/** What a newer version has written behind the parts that this one knows. */
+const readOthers = (from: ByteReader): { others?: OtherParts } => {
+  if (from.left === 0) return {}
+  const others = new Map<number, Uint8Array>()
+  for (let last: number = LAST_KNOWN; from.left > 0; ) {
+    const tag = from.uint(MAX_TAG)
+    if (tag <= last) from.fail('a part is out of order')
+    last = tag
+    // A copy, so that a part does not keep the frame that it came in.
+    others.set(tag, new Uint8Array(from.bytes(from.left)))
+  }
+  return { others }
+}
+
+const MAX_TAG = 255
 
 /** Every time that a `Date` can tell. Sums of two of them are exact. */
 const MAX_TIME = 8.64e15 / 2

@@ -6,9 +6,13 @@ import type { End, Lease, Limit } from './lifetime.js'
 import { END_REASONS, joinEnds, joinLeases, joinLimits } from './lifetime.js'
 import { compareStamps } from './stamp.js'
 
+/** The parts of a record that a newer version wrote and this one does not know, by their tags, in order: kept, and joined by the larger bytes. */
+export type OtherParts = ReadonlyMap<number, Uint8Array>
+
 /** A session that nobody has ended; it may have expired. */
 export interface LiveRecord {
   readonly kind: 'live'
+  readonly others?: OtherParts
   readonly document: Fold
   readonly lease: Lease
   readonly limit: Limit
@@ -17,6 +21,7 @@ export interface LiveRecord {
 /** A tombstone: the data is gone, and whatever arrives later is dropped. */
 export interface EndedRecord {
   readonly kind: 'ended'
+  readonly others?: OtherParts
   readonly end: End
 }
 
@@ -24,16 +29,46 @@ export type SessionRecord = LiveRecord | EndedRecord
 
 /** The join: associative, commutative, idempotent. An end wins over everything, and remembers the longest horizon. */
 export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord => {
-  if (a.kind === 'ended') return { kind: 'ended', end: b.kind === 'ended' ? joinEnds(a.end, b.end) : outlive(a.end, b) }
-  if (b.kind === 'ended') return { kind: 'ended', end: outlive(b.end, a) }
+  if (a.kind === 'ended' && b.kind === 'ended')
+    return { kind: 'ended', end: joinEnds(a.end, b.end), ...withOthers(joinOthers(a.others, b.others)) }
+  if (a.kind === 'ended') return { ...a, end: outlive(a.end, b as LiveRecord) }
+  if (b.kind === 'ended') return { ...b, end: outlive(b.end, a) }
   const document = joinFolds(a.document, b.document)
   const lease = joinLeases(a.lease, b.lease)
   const limit = joinLimits(a.limit, b.limit)
+  const others = joinOthers(a.others, b.others)
   // The very record where one adds nothing to the other, so that nothing need be encoded again.
   for (const part of [b, a])
-    if (part.document === document && part.lease === lease && sameLimit(part.limit, limit)) return part
-  return { kind: 'live', document, lease, limit }
+    if (
+      part.document === document &&
+      part.lease === lease &&
+      sameLimit(part.limit, limit) &&
+      sameOthers(part.others, others)
+    )
+      return part
+  return { kind: 'live', document, lease, limit, ...withOthers(others) }
 }
+
+const withOthers = (others: OtherParts | undefined): { others?: OtherParts } => (others ? { others } : {})
+
+const joinOthers = (a: OtherParts | undefined, b: OtherParts | undefined): OtherParts | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  const joined = new Map(a)
+  for (const [tag, bytes] of b) {
+    const ours = joined.get(tag)
+    if (ours === undefined || Buffer.compare(ours, bytes) < 0) joined.set(tag, bytes)
+  }
+  return new Map([...joined].sort(([x], [y]) => x - y))
+}
+
+const sameOthers = (a: OtherParts | undefined, b: OtherParts | undefined): boolean =>
+  a === b || (a?.size === b?.size && [...(a ?? [])].every(([tag, bytes]) => equals(bytes, b?.get(tag))))
+
+const equals = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && Buffer.compare(a, b) === 0
+
+/** For naming a state: empty where there are none. */
+const othersText = (others: OtherParts | undefined): string =>
+  [...(others ?? [])].map(([tag, bytes]) => ` ${tag}:${Buffer.from(bytes).toString('hex')}`).join('')
 
 const sameLimit = (a: Limit, b: Limit): boolean =>
   a.createdAt === b.createdAt && a.deadline === b.deadline && a.horizon === b.horizon
@@ -76,7 +111,7 @@ export const recordVersion = (record: SessionRecord): string => {
           record.limit.deadline,
           record.limit.horizon,
         ].join(' ')
-  return hash('sha256', text, 'hex').slice(0, 32)
+  return hash('sha256', text + othersText(record.others), 'hex').slice(0, 32)
 }
 
 /**
@@ -109,6 +144,7 @@ export const versionHash = (
     mixNumber(limit.deadline)
     mixNumber(limit.horizon)
   }
+  if (record.others) mix(wordOf(hash('sha256', othersText(record.others), 'hex'), 0))
   return { high: finished(high), low: finished(low) }
 }
 
@@ -151,6 +187,7 @@ const finished = (state: number): number => {
 
 /** Whether two records are the same state: as {@link recordVersion} tells, without the hashing. */
 export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
+  if (!sameOthers(a.others, b.others)) return false
   if (a.kind === 'ended')
     return (
       b.kind === 'ended' && a.end.horizon === b.end.horizon && a.end.reason === b.end.reason && sameStamp(a.end, b.end)

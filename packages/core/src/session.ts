@@ -43,8 +43,10 @@ export interface WriteOptions {
   readonly timeout?: Duration
 }
 
-/** What bounds the life of a session for which a call says nothing. */
+/** What holds for a session of which a call says nothing. */
 export interface Lifetimes {
+  /** `session.atomic`: JSON pointers of objects that are one value. Default: none. */
+  readonly atomic?: readonly string[]
   /** `session.idleTimeout`, in milliseconds. */
   readonly idleTimeoutMs: number
   /** `session.maxLifetime`, in milliseconds: nothing extends any session past it. */

@@ -105,7 +105,7 @@ export class Digests {
   /** A peer told its sum. Of the two sides that one begins whose region sorts first. */
   heard(link: Link, sum: string): void {
     const { region, clock, intervalMs } = this.#options
-    if (!link.isLive || sum === this.sum || link.peer.region < region) return
+    if (!link.isLive || !link.can('digest') || sum === this.sum || link.peer.region < region) return
     const comparison = this.#comparison(link)
     const now = clock.monotonic()
     if (now - comparison.sentAt < intervalMs) return
@@ -116,7 +116,8 @@ export class Digests {
   /** Compares all records with every peer in step, at once, and reads all of them. */
   async compareAll(): Promise<void> {
     for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.#scrub(slice)
-    for (const link of this.#options.links()) if (link.isLive && link.hasRoom) this.#sendAll(link, true)
+    for (const link of this.#options.links())
+      if (link.isLive && link.hasRoom && link.can('digest')) this.#sendAll(link, true)
   }
 
   #sendAll(link: Link, isSure: boolean): void {

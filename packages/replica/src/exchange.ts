@@ -1,6 +1,6 @@
 /** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
-import type { Decision, Item, Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, recordVersion, takeItem, takeRecord } from '@sojourn/core'
+import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core'
+import { decodeItem, decodeRecord, encodeRecord, recordVersion, takeItem, takeRecord } from '@sojourn/core'
 import type { Origin, Reading, RecordStore } from '@sojourn/store'
 import type { Ask, Records, Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'
@@ -19,14 +19,8 @@ export interface ExchangeOptions {
 
 export type RepairCause = 'read' | 'digest' | 'rot'
 
-/** An entry of a feed: the item, and the bytes that it came as. */
-export interface Entry {
-  readonly item: Item
-  readonly bytes: Uint8Array
-}
-
 export interface Applied {
-  /** What must be in the journal before the entries are held. */
+  /** What must be in the journal before the items are held. */
   readonly writes: readonly Promise<void>[]
   /** Keys of deltas whose base is not here. */
   readonly wants: readonly SessionKey[]
@@ -36,7 +30,7 @@ export interface Applied {
 interface Taken {
   readonly key: SessionKey
   readonly decision: Decision
-  /** What the store holds, where no entry before this one is of the same key. */
+  /** What the store holds, where no item before this one is of the same key. */
   readonly reading: Reading | undefined
   readonly before: SessionRecord | undefined
   readonly bytes?: Uint8Array
@@ -68,11 +62,11 @@ export class Exchange {
   }
 
   /**
-   * The entries of a segment of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing. One that is
+   * The items of a segment of a peer's feed. All are checked before the first is committed, so a malformed one changes nothing. One that is
    * refused is left out, and counts as received: digests show that it is missing here, and bring it when it can be taken.
    * @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID, STORE_FAILED
    */
-  apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied {
+  apply(items: readonly Uint8Array[], origin: Origin, isCatchUp: boolean, region: string): Applied {
     const { store } = this.#options
     const context = this.#context
     const latest = new Map<SessionKey, SessionRecord | undefined>()
@@ -80,7 +74,8 @@ export class Exchange {
     const writes = new Set<Promise<void>>()
     const taken: Taken[] = []
     let refused = 0
-    for (const { item, bytes } of entries) {
+    for (const bytes of items) {
+      const item = decodeItem(bytes)
       const { key } = item
       const reading = latest.has(key) ? undefined : store.readNow(key, isCatchUp)
       const before = reading ? recordOf(reading) : latest.get(key)

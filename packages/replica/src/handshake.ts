@@ -1,14 +1,17 @@
 import type { Connection, ErrorCode, Random } from '@sojourn/core'
 import { ERROR_CODES, isSojournError, quoted, SojournError } from '@sojourn/core'
 import {
+  type Agreement,
+  checkAgreement,
   decodeMessage,
   encodeMessage,
   type Hello,
   LINK_MAGIC,
-  LINK_VERSION,
   type Message,
+  meet,
   NONCE_BYTES,
   prove,
+  type Speech,
   sameProof,
   type Transcript,
 } from '@sojourn/wire'
@@ -23,13 +26,23 @@ export interface HandshakeOptions {
   readonly random: Random
   /** Who a dialler expects to find; undefined for a listener. */
   readonly dials: string | undefined
+  /** What this side speaks. */
+  readonly speech: Speech
   readonly isMember: (region: string) => boolean
   /** What to say of ourselves once both sides are known. */
   readonly hello: () => Hello
   readonly maxFrameBytes: number
   /** The other side has proven that it knows the secret. */
   readonly authenticated: () => void
-  readonly ready: (peer: { region: string; hello: Hello; dialled: boolean }) => void
+  readonly ready: (peer: Met) => void
+}
+
+/** A peer that has proven who it is. */
+export interface Met {
+  readonly region: string
+  readonly hello: Hello
+  readonly dialled: boolean
+  readonly agreement: Agreement
 }
 
 type Step = 'greet' | 'prove' | 'accept' | 'hello' | 'done'
@@ -38,8 +51,8 @@ type Step = 'greet' | 'prove' | 'accept' | 'hello' | 'done'
  * Both sides prove that they know the secret (an HMAC challenge and response each way), then say what they hold.
  *
  *     dialler                       listener
- *     greet   version, nonce  ──▶
- *                             ◀──   prove   nonce, proof
+ *     greet   versions, nonce ──▶
+ *                             ◀──   prove   version, nonce, proof
  *     accept  proof           ──▶
  *     hello                   ◀─▶   hello
  */
@@ -62,9 +75,8 @@ export class Handshake {
   }
 
   opened(): void {
-    const { region, dials } = this.#options
-    if (dials !== undefined)
-      this.#send({ type: 'greet', magic: LINK_MAGIC, version: LINK_VERSION, region, nonce: this.#nonce })
+    const { region, dials, speech } = this.#options
+    if (dials !== undefined) this.#send({ type: 'greet', magic: LINK_MAGIC, ...speech, region, nonce: this.#nonce })
   }
 
   /** @throws a LINK_ or FRAME_ error for which the connection must be closed */
@@ -77,7 +89,13 @@ export class Handshake {
     else if (message.type === 'accept') this.#accepted(message)
     else if (message.type === 'hello') {
       this.#expects = 'done'
-      this.#options.ready({ region: this.#peer, hello: message, dialled: this.#options.dials !== undefined })
+      const { version, capabilities } = this.#transcript!.listener
+      this.#options.ready({
+        region: this.#peer,
+        hello: message,
+        dialled: this.#options.dials !== undefined,
+        agreement: { version, capabilities },
+      })
     }
   }
 
@@ -94,31 +112,27 @@ export class Handshake {
   }
 
   #greeted(message: Message & { type: 'greet' }): void {
-    const { region, secret } = this.#options
-    if (message.magic !== LINK_MAGIC || message.version !== LINK_VERSION)
-      throw new SojournError('LINK_VERSION', `version ${message.version} was offered; this side speaks ${LINK_VERSION}`)
+    const { region, secret, speech } = this.#options
+    if (message.magic !== LINK_MAGIC)
+      throw new SojournError('LINK_VERSION', 'the first frame is no greeting of this protocol')
+    const agreement = meet(speech, message)
     this.#admit(message.region)
-    this.#transcript = {
-      dialler: { region: message.region, nonce: message.nonce },
-      listener: { region, nonce: this.#nonce },
-    }
+    this.#transcript = { dialler: message, listener: { ...agreement, region, nonce: this.#nonce } }
     const proof = prove(secret, 'listener', this.#transcript)
-    this.#send({ type: 'prove', region, nonce: this.#nonce, proof })
+    this.#send({ type: 'prove', ...this.#transcript.listener, proof })
     this.#expects = 'accept'
   }
 
   #proven(message: Message & { type: 'prove' }): void {
-    const { region, secret, dials, hello } = this.#options
+    const { region, secret, dials, hello, speech } = this.#options
     this.#admit(message.region)
     if (message.region !== dials)
       throw new SojournError(
         'LINK_REGION',
         `the address given for ${quoted(dials!)} is that of ${quoted(message.region)}`,
       )
-    this.#transcript = {
-      dialler: { region, nonce: this.#nonce },
-      listener: { region: message.region, nonce: message.nonce },
-    }
+    checkAgreement(speech, message)
+    this.#transcript = { dialler: { ...speech, region, nonce: this.#nonce }, listener: message }
     this.#check(message.proof, 'listener')
     this.#send({ type: 'accept', proof: prove(secret, 'dialler', this.#transcript) })
     this.#send(hello())

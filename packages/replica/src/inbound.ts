@@ -1,8 +1,8 @@
 import type { FeedId, Held, SessionKey } from '@sojourn/core'
-import { decodeItem, SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core'
 import type { Origin } from '@sojourn/store'
 import type { Stretch } from '@sojourn/wire'
-import type { Applied, Entry } from './exchange.js'
+import type { Applied } from './exchange.js'
 import type { Knowledge } from './knowledge.js'
 import type { Peer } from './outbound.js'
 
@@ -32,8 +32,8 @@ export interface InboundOptions {
   /** The peer's feed is held through here. */
   readonly from: number
   readonly maxPending: number
-  /** Commits the entries of a stretch; all or none. */
-  readonly apply: (entries: readonly Entry[], origin: Origin, isCatchUp: boolean) => Applied
+  /** Commits the items of a stretch; all or none. */
+  readonly apply: (items: readonly Uint8Array[], origin: Origin, isCatchUp: boolean) => Applied
   readonly want: (keys: readonly SessionKey[]) => void
   readonly resume: (from: number, epoch: number) => void
   /** A stretch is on the disk, and is not claimed. */
@@ -64,10 +64,9 @@ export class Inbound {
   received(stretch: Stretch): void {
     const { peer, failed, settle } = this.#options
     if (stretch.through < stretch.from) throw new SojournError('FRAME_INVALID', 'a stretch ends before it begins')
-    const entries = stretch.items.map((bytes) => ({ bytes, item: decodeItem(bytes) }))
     const origin = { feed: peer.feed, sequence: stretch.through }
     const isCatchUp = stretch.mode === 'catchup' || stretch.mode === 'caughtup'
-    const { writes, wants } = this.#options.apply(entries, origin, isCatchUp)
+    const { writes, wants } = this.#options.apply(stretch.items, origin, isCatchUp)
     if (wants.length > 0) this.#options.want(wants)
     if (stretch.epoch !== this.#epoch) return
     if (stretch.from > this.#through) {

@@ -4,18 +4,20 @@ import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
   type Acks,
+  type Agreement,
   type Ask,
   type Digest,
   decodeMessage,
   encodeMessage,
   type Heartbeat,
-  type Hello,
+  type LinkCapability,
   type Message,
   type Records,
   type Tell,
   type Versions,
 } from '@sojourn/wire'
-import type { Applied, Entry } from './exchange.js'
+import type { Applied } from './exchange.js'
+import type { Met } from './handshake.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
 import { Outbound, type Peer } from './outbound.js'
@@ -50,7 +52,7 @@ export interface LinkHost {
   /** What the peer sent is held here, as far as it came, and it sends. */
   delivered(link: Link): void
   /** See {@link InboundOptions.apply}. */
-  apply(entries: readonly Entry[], origin: Origin, isCatchUp: boolean, region: string): Applied
+  apply(items: readonly Uint8Array[], origin: Origin, isCatchUp: boolean, region: string): Applied
   asked(link: Link, ask: Ask): Promise<void>
   told(link: Link, tell: Tell): Promise<void>
   wanted(link: Link, keys: readonly SessionKey[]): Promise<void>
@@ -70,6 +72,8 @@ export class Link {
   readonly peer: Peer
   /** Whether this side opened the connection. */
   readonly dialled: boolean
+  /** What is spoken on the link. */
+  readonly #agreement: Agreement
   readonly #host: LinkHost
   readonly #connection: Connection
   readonly #outbound: Outbound
@@ -89,16 +93,12 @@ export class Link {
   #closedFor: SojournError | undefined
 
   /** @param greetedMs how long ago the hello can have been written at most */
-  constructor(
-    host: LinkHost,
-    connection: Connection,
-    peer: { region: string; hello: Hello; dialled: boolean },
-    greetedMs: number,
-  ) {
+  constructor(host: LinkHost, connection: Connection, peer: Met, greetedMs: number) {
     const { hello } = peer
     this.#host = host
     this.#connection = connection
     this.dialled = peer.dialled
+    this.#agreement = peer.agreement
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
     this.#pulse = new Pulse({ ...host, region: peer.region, greetedMs })
     this.#pulse.checkSkew(hello, greetedMs)
@@ -112,7 +112,7 @@ export class Link {
       knowledge,
       from,
       maxPending: limits.maxPendingFrames,
-      apply: (entries, origin, isCatchUp) => host.apply(entries, origin, isCatchUp, peer.region),
+      apply: (items, origin, isCatchUp) => host.apply(items, origin, isCatchUp, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
       resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
       received: (through, epoch) => this.send({ type: 'received', through, epoch }),
@@ -155,7 +155,13 @@ export class Link {
       toReceive:
         this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
       held: knowledge.through(this.peer.feed),
+      ...this.#agreement,
     }
+  }
+
+  /** Whether both sides can do it: what the peer does not know is not sent to it. */
+  can(capability: LinkCapability): boolean {
+    return this.#agreement.capabilities.includes(capability)
   }
 
   /** Asks the peer for a sign of life; {@link answeredSince} says whether it came. */
@@ -263,14 +269,21 @@ export class Link {
         this.#supplied(message)
         break
       case 'digest':
+        this.#expect('digest', message)
         host.digested(this, message)
         break
       case 'versions':
+        this.#expect('digest', message)
         this.#follow(host.versioned(this, message))
         break
       default:
         throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on a link that stands`)
     }
+  }
+
+  #expect(capability: LinkCapability, { type }: Message): void {
+    if (!this.can(capability))
+      throw new SojournError('FRAME_UNEXPECTED', `a ${type} frame, but the capability ${capability} was not agreed on`)
   }
 
   #acked(holdings: Acks['holdings']): void {

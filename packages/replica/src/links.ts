@@ -10,7 +10,7 @@ import type {
   Transport,
 } from '@sojourn/core'
 import { isSojournError, quoted, SojournError } from '@sojourn/core'
-import type { Hello } from '@sojourn/wire'
+import type { Hello, Speech } from '@sojourn/wire'
 import { Dialers } from './dialers.js'
 import { codeOfReason, Handshake } from './handshake.js'
 import { settleClaims } from './inbound.js'
@@ -23,6 +23,8 @@ export interface LinksOptions {
   readonly region: string
   readonly peers: ReadonlyMap<string, string | null>
   readonly secret: string
+  /** What this side speaks. */
+  readonly speech: Speech
   readonly random: Random
   readonly transport: Transport
   readonly maxReconnectDelayMs: number
@@ -215,7 +217,7 @@ export class Links {
 
   /** Follows a connection from its first frame to its end. */
   #attend(connection: Connection, dials: string | undefined): ConnectionHandler {
-    const { region, secret, random, peers, hello } = this.#options
+    const { region, secret, speech, random, peers, hello } = this.#options
     const { clock, limits, linkTimeoutMs } = this.#host
     let link: Link | undefined
     let refusal: SojournError | undefined
@@ -224,6 +226,7 @@ export class Links {
       connection,
       region,
       secret,
+      speech,
       random,
       dials,
       isMember: (name) => peers.has(name),

@@ -27,7 +27,7 @@ import {
   wholeRule,
 } from '@sojourn/core'
 import { type Fsync, levelEngine } from '@sojourn/store'
-import { isRegionName, REGION_NAMES } from '@sojourn/wire'
+import { isRegionName, LINK_DIALECT, REGION_NAMES, type Speech, speechOf } from '@sojourn/wire'
 import { checkPatience } from './patience.js'
 import { TrustedClock } from './trusted-clock.js'
 import { webSocketTransport } from './websocket.js'
@@ -97,6 +97,11 @@ export interface ReplicaOptions {
     readonly maxReconnectDelay?: Duration
     /** How often sums over ranges of keys are compared with a peer whose records differ. Default 1s. */
     readonly digestInterval?: Duration
+    /**
+     * The latest version of the link protocol to speak. Two sides speak the latest that both know, so it is for trying an upgrade out, and for going
+     * back from one: set it before the upgrade, and leave it out when all regions are upgraded. Default: the latest of this build.
+     */
+    readonly maxVersion?: number
   }
   readonly limits?: Partial<Limits>
   readonly ports?: Partial<Ports>
@@ -126,6 +131,7 @@ export interface Settings {
   readonly linkTimeoutMs: number
   readonly maxReconnectDelayMs: number
   readonly digestIntervalMs: number
+  readonly speech: Speech
   readonly limits: Limits
   readonly ports: Ports & { readonly clock: TrustedClock }
 }
@@ -182,6 +188,7 @@ const TABLE = optionTable<ReplicaOptions>({
     timeout: DURATION_RULE,
     maxReconnectDelay: DURATION_RULE,
     digestInterval: DURATION_RULE,
+    maxVersion: wholeRule(LINK_DIALECT.oldest, LINK_DIALECT.newest),
   }),
   limits: limitsRule(DEFAULT_LIMITS),
   ports: groupRule<Ports>({
@@ -265,6 +272,7 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     linkTimeoutMs: parseDuration(links.timeout ?? '5s', 'links.timeout'),
     maxReconnectDelayMs: parseDuration(links.maxReconnectDelay ?? '5s', 'links.maxReconnectDelay'),
     digestIntervalMs: parseDuration(links.digestInterval ?? '1s', 'links.digestInterval'),
+    speech: speechOf(LINK_DIALECT, links.maxVersion),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     ports: {
       clock: new TrustedClock({

@@ -95,8 +95,8 @@ export class Replica implements SessionApi, AsyncDisposable {
 
   /** How long sessions live where a call says nothing. */
   lifetimes(): Lifetimes {
-    const { idleTimeoutMs, maxLifetimeMs } = this.#runtime.settings
-    return { idleTimeoutMs, maxLifetimeMs }
+    const { idleTimeoutMs, maxLifetimeMs, atomic } = this.#runtime.settings
+    return { idleTimeoutMs, maxLifetimeMs, ...(atomic.size > 0 && { atomic: [...atomic] }) }
   }
 
   /** The levels of calls that name none. */

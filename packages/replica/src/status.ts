@@ -19,6 +19,10 @@ export interface LinkStatus {
   readonly toReceive: number | undefined
   /** How far the peer's feed is held here; undefined where it is not linked. */
   readonly held: number | undefined
+  /** Of the link protocol, as both sides agreed; undefined where it is not linked. */
+  readonly version: number | undefined
+  /** What both sides can do beyond the oldest version. */
+  readonly capabilities: readonly string[]
   /** Bytes of frames, since the replica was opened. */
   readonly bytes: { readonly sent: number; readonly received: number }
   /** The last connection with the peer that failed or was lost; undefined where none was since the replica was opened. */
@@ -87,6 +91,8 @@ const DOWN = {
   bufferedBytes: 0,
   toReceive: undefined,
   held: undefined,
+  version: undefined,
+  capabilities: [],
 } as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
@@ -95,8 +101,8 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     const link = links.get(region)
     const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
     if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), ...more }
-    const { state, behind, lagMs, rttMs, skewMs, bufferedBytes, toReceive, held } = link.status
-    return { state, behind, lag: lagMs, rtt: rttMs, skew: skewMs, bufferedBytes, toReceive, held, ...more }
+    const { lagMs: lag, rttMs: rtt, skewMs: skew, ...rest } = link.status
+    return { ...rest, lag, rtt, skew, ...more }
   }
   return {
     region: settings.region,

@@ -211,6 +211,7 @@ export const serve = async ({
         createServer: tls.clients.createServer,
         allowedOrigins: clients.allowedOrigins,
         limits: clients.limits,
+        maxVersion: clients.maxVersion,
         clock,
         failed: bug,
       })
@@ -297,7 +298,7 @@ const placeOf = (error: unknown): string =>
 
 const replicaOptions = ({ settings, secret }: Config) => {
   const { region, links, session, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
-  const { heartbeat, timeout, maxReconnectDelay, digestInterval } = links
+  const { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion } = links
   return {
     region,
     ...(links.port !== undefined && { listen: { host: links.host, port: links.port } }),
@@ -307,7 +308,7 @@ const replicaOptions = ({ settings, secret }: Config) => {
     fsync,
     maxClockSkew,
     purgeGrace,
-    links: { heartbeat, timeout, maxReconnectDelay, digestInterval },
+    links: { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion },
     limits,
   }
 }

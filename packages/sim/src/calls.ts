@@ -1,4 +1,4 @@
-import type { Level, Session, SessionApi } from '@sojourn/core'
+import type { Level, ReplaceOptions, Session, SessionApi } from '@sojourn/core'
 import { isSojournError } from '@sojourn/core'
 import type { Operation, Outcome, SessionData } from './history.js'
 import type { OperationStep } from './plan.js'
@@ -17,6 +17,8 @@ export interface Door {
   /** The region's clock is off by more than regions allow each other. */
   readonly hasWrongClock?: boolean
   readonly api: SessionApi
+  /** Whether it tells the object that was read from another one in its place, as a replica does. */
+  readonly knowsObjects?: boolean
   /** Whether an answer that comes now is known to come from the process that `op` was begun at. */
   vouches(op: Operation): boolean
 }
@@ -24,7 +26,11 @@ export interface Door {
 /** How long a call waits for other regions where its step does not say, milliseconds. */
 const TIMEOUT_MS = 1_000
 
-type Mutable = { cart?: Record<string, number>; [register: string]: unknown }
+type Mutable = {
+  cart?: Record<string, number>
+  user?: Record<string, string>
+  [register: string]: unknown
+}
 
 const writeOptions = (step: OperationStep) => ({ write: step.write ?? 'local', timeout: timeoutOf(step) })
 
@@ -59,7 +65,7 @@ export const rotate = (api: SessionApi, id: string, step: OperationStep): Promis
  * @param base what the same user read last of the session
  */
 export const use = (
-  api: SessionApi,
+  { api, knowsObjects = false }: Pick<Door, 'api' | 'knowsObjects'>,
   op: Operation,
   step: OperationStep,
   id: string,
@@ -77,6 +83,7 @@ export const use = (
         (draft) => {
           op.found = draft[op.field!]
           draft[op.field!] = op.value
+          changeUser(draft, op, knowsObjects)
         },
         options,
       )
@@ -100,10 +107,25 @@ export const use = (
         options,
       )
     case 'save':
-      return api.replace(id, { ...base, [op.field!]: op.value }, { ...options, base: base! })
+      return save(api, id, op, { ...options, base: base! }, knowsObjects)
     default:
       return api.get<SessionData>(id, { read: step.read ?? 'local', timeout: timeoutOf(step) })
   }
+}
+
+/** What goes with the write of a register: the second one logs a user in, the third one notes who was seen, and the first one logs out at times. */
+const changeUser = (draft: Mutable, { field, value, n }: Operation, knowsObjects: boolean): void => {
+  if (field === 'f1') draft.user = { name: value!, [n % 2 === 0 ? 'badge' : 'role']: value! }
+  else if (field === 'f2' && draft.user && knowsObjects) draft.user.seen = draft.user.name!
+  else if (field === 'f0' && n % 3 === 0) delete draft.user
+}
+
+/** Saves what was read, changed: as middleware does, whose request may have read long ago. */
+const save = (api: SessionApi, id: string, op: Operation, options: ReplaceOptions, knowsObjects: boolean) => {
+  const next = structuredClone(options.base) as Mutable
+  next[op.field!] = op.value
+  changeUser(next, op, knowsObjects)
+  return api.replace<SessionData>(id, next, { ...options, ...(op.field === 'f1' && { assigned: ['/user'] }) })
 }
 
 /** What a call came to that was refused; undefined: it failed with what no call may fail with. */

@@ -12,8 +12,12 @@ export interface SessionName {
   base: SessionData | undefined
 }
 
-/** What worlds put into sessions: registers, a cart of items, a counter. */
+/**
+ * What worlds put into sessions: registers, a cart of items, a counter, and a user, who is assigned whole: each of its fields says the name of the
+ * user for whom it was set.
+ */
 export interface SessionData {
+  readonly user?: { readonly [field: string]: string }
   readonly cart?: { readonly [item: string]: number }
   readonly n?: number
   readonly [register: string]: unknown

@@ -1,80 +1,93 @@
+/** A session's data as the bytes of one msgpackr value. */
 import { type Data, isBytes, isDate, isPlainObject, SojournError, type Value } from '@sojourn/core'
+import { pack, unpack } from './frame.js'
+import { DATA } from './plain.js'
 
 /**
- * Data as a text: its JSON (RFC 8259) where it holds nothing else, which most sessions do not. Where it does, `$` and JSON in which
- * `{"$date": ms}`, `{"$bytes": base64}` and `{"$number": "-0"}` stand for what JSON lacks, and other keys that begin with `$` get one more.
- * JSON, because no codec written in JavaScript comes near the one that is built in.
+ * Nearly all data is packed as it stands. What msgpackr would not give back as it was (minus zero, texts that begin with a byte order mark, what another
+ * realm made) is packed escaped: the one item of an array, in which every text and every key has a `.` in front, and `-` is minus zero.
  */
-const ESCAPED = '$'
+const ESCAPE = '.'
+const MINUS_ZERO = '-'
+const MARK = '\ufeff'
 
-/** Deeper than any session: a text may come from anybody. */
-const MAX_DEPTH = 256
+export interface PackedData {
+  readonly bytes: Uint8Array
+  /** Whether it holds neither dates nor bytes, which change also where all around them is frozen. */
+  readonly isPlain: boolean
+}
 
 /** @param data what a session can hold; anything else must have been refused before */
-export const encodeData = (data: object): string =>
-  isJson(data) ? JSON.stringify(data) : ESCAPED + JSON.stringify(escapeValue(data))
+export const packData = (data: object): PackedData => {
+  const nature = natureOf(data)
+  const packed = pack(nature === ODD ? [escapeValue(data)] : data)
+  return { bytes: new Uint8Array(packed), isPlain: nature === PLAIN }
+}
 
-const isJson = (value: unknown): boolean => {
-  if (typeof value === 'string') return true
-  if (typeof value === 'number') return value !== 0 || 1 / value > 0
-  if (typeof value !== 'object' || value === null) return true
-  if (Array.isArray(value)) return value.every(isJson)
-  if (isDate(value) || isBytes(value)) return false
-  for (const key in value) if (!isJson((value as Record<string, unknown>)[key])) return false
-  return true
+/** As {@link packData}, where only the bytes matter. */
+export const encodeData = (data: object): Uint8Array => packData(data).bytes
+
+/** What JSON could hold, as well. */
+const PLAIN = 0
+const WITH_DATES_OR_BYTES = 1
+const ODD = 2
+
+const natureOf = (value: unknown): number => {
+  if (typeof value === 'string') return value.startsWith(MARK) ? ODD : PLAIN
+  if (typeof value === 'number') return Object.is(value, -0) ? ODD : PLAIN
+  if (typeof value !== 'object' || value === null) return PLAIN
+  let nature = PLAIN
+  if (Array.isArray(value)) {
+    for (const item of value) nature = Math.max(nature, natureOf(item))
+    return nature
+  }
+  if (isDate(value)) return value instanceof Date ? WITH_DATES_OR_BYTES : ODD
+  if (isBytes(value)) return value instanceof Uint8Array ? WITH_DATES_OR_BYTES : ODD
+  for (const key in value) {
+    if (key.startsWith(MARK)) return ODD
+    nature = Math.max(nature, natureOf((value as Record<string, unknown>)[key]))
+  }
+  return nature
 }
 
 const escapeValue = (value: unknown): unknown => {
-  if (Object.is(value, -0)) return { $number: '-0' }
-  if (isDate(value)) return { $date: value.getTime() }
-  if (isBytes(value)) return { $bytes: Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64') }
+  if (typeof value === 'string') return ESCAPE + value
+  if (Object.is(value, -0)) return MINUS_ZERO
+  if (isDate(value)) return new Date(value.getTime())
+  if (isBytes(value)) return Buffer.from(value.buffer, value.byteOffset, value.length)
   if (Array.isArray(value)) return value.map(escapeValue)
   if (!isPlainObject(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key.startsWith('$') ? `$${key}` : key, escapeValue(item)]),
-  )
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [ESCAPE + key, escapeValue(item)]))
 }
 
 /**
- * What {@link encodeData} was given, made anew. Whether a session can hold it is for who takes it to say: reserved keys are kept, as own ones.
+ * What {@link packData} was given, made anew. Whether a session can hold it is for who takes it to say.
  * @throws FRAME_INVALID
  */
-export const decodeData = (text: string): Data => {
-  const escaped = text.startsWith(ESCAPED)
-  const json = parse(escaped ? text.slice(1) : text)
-  if (!isPlainObject(json)) throw malformed('it is no object')
-  return (escaped ? revive(json, 0) : json) as Data
-}
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // What the engine says quotes the text.
-    throw malformed('it is no JSON')
-  }
+export const decodeData = (bytes: Uint8Array): Data => {
+  const unpacked = unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), DATA)
+  const data = Array.isArray(unpacked) && unpacked.length === 1 ? unescapeValue(unpacked[0]) : unpacked
+  if (!isPlainObject(data)) throw malformed('it is no object')
+  return data as Data
 }
 
 const malformed = (what: string) => new SojournError('FRAME_INVALID', `the data of a session is malformed: ${what}`)
 
-const revive = (json: unknown, depth: number): Value => {
-  if (depth > MAX_DEPTH) throw malformed('it is nested too deep')
-  if (Array.isArray(json)) return json.map((item) => revive(item, depth + 1))
-  if (typeof json !== 'object' || json === null) return json as Value
-  const entries = Object.entries(json)
-  const [[only, body] = ['', undefined]] = entries
-  if (entries.length === 1 && /^\$[^$]/.test(only)) return special(only, body)
+const unescapeValue = (value: unknown): Value => {
+  if (value === MINUS_ZERO) return -0
+  if (typeof value === 'string') return unescapeText(value)
+  if (Array.isArray(value)) return value.map(unescapeValue)
+  if (!isPlainObject(value)) return value as Value
   return Object.fromEntries(
-    entries.map(([key, item]) => {
-      if (/^\$(?!\$)/.test(key)) throw malformed('it has an unknown special')
-      return [key.startsWith('$') ? key.slice(1) : key, revive(item, depth + 1)]
+    Object.entries(value).map(([key, item]) => {
+      const name = unescapeText(key)
+      if (name === '__proto__') throw malformed('the key __proto__')
+      return [name, unescapeValue(item)]
     }),
   )
 }
 
-const special = (kind: string, body: unknown): Value => {
-  if (kind === '$date' && typeof body === 'number' && Math.abs(body) <= 8.64e15) return new Date(body)
-  if (kind === '$bytes' && typeof body === 'string') return new Uint8Array(Buffer.from(body, 'base64'))
-  if (kind === '$number' && body === '-0') return -0
-  throw malformed('it has an unknown special')
+const unescapeText = (text: string): string => {
+  if (!text.startsWith(ESCAPE)) throw malformed('a text is not escaped as it must be')
+  return text.slice(ESCAPE.length)
 }

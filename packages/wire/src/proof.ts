@@ -1,27 +1,33 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ByteWriter } from '@sojourn/core'
-import { LINK_VERSION } from './message.js'
+import type { Agreement, Speech } from './meeting.js'
 
 /** What both sides of a handshake have said, from the dialler's point of view. */
 export interface Transcript {
-  readonly dialler: { readonly region: string; readonly nonce: string }
-  readonly listener: { readonly region: string; readonly nonce: string }
+  readonly dialler: Speech & { readonly region: string; readonly nonce: string }
+  readonly listener: Agreement & { readonly region: string; readonly nonce: string }
 }
 
 /**
- * The proof that somebody knows the secret: HMAC-SHA-256 (RFC 2104) over who proves, the version, and both names and
- * nonces, as 64 hex digits. The role keeps a proof from being reflected, the nonces keep it from being replayed.
+ * The proof that somebody knows the secret: HMAC-SHA-256 (RFC 2104) over who proves, and all that both sides have said, as 64 hex digits. The role
+ * keeps a proof from being reflected, the nonces keep it from being replayed; and nobody between the two can have them speak an older version.
  */
 export const prove = (secret: string, role: keyof Transcript, { dialler, listener }: Transcript): string => {
   const said = new ByteWriter()
     .text(`sojourn link ${role}`)
-    .uint(LINK_VERSION)
     .text(dialler.region)
     .hex(dialler.nonce)
-    .text(listener.region)
-    .hex(listener.nonce)
-    .finish()
-  return createHmac('sha256', secret).update(said).digest('hex')
+    .uint(dialler.min)
+    .uint(dialler.max)
+  writeAll(said, dialler.capabilities)
+  said.text(listener.region).hex(listener.nonce).uint(listener.version)
+  writeAll(said, listener.capabilities)
+  return createHmac('sha256', secret).update(said.finish()).digest('hex')
+}
+
+const writeAll = (out: ByteWriter, names: readonly string[]): void => {
+  out.uint(names.length)
+  for (const name of names) out.text(name)
 }
 
 /** In constant time. */

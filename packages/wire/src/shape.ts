@@ -1,141 +1,310 @@
-import type { ByteReader, ByteWriter } from '@sojourn/core'
+/** What a message may be made of: each shape says, once, how a value is packed, what is taken for it when it was unpacked, and its type. */
+import { SojournError } from '@sojourn/core'
 
 /**
- * A shape is both halves of a codec, declared once: what it writes is exactly what it reads, and reading checks. Lists and
- * byte strings are bounded by what is left of the frame, which has a limit itself; bounds that a rule states are given.
+ * Between a value and what msgpackr packs and unpacks. Nothing is taken that would not have been packed so: each value has one form.
+ * Methods, so that a shape of any value is a `Shape<unknown>`.
+ *
+ * Byte strings, texts, and ids, which are hex here, stand one after the other in the *tail*, one byte string at the end of the message. To pack a
+ * byte string msgpackr looks through half a dozen classes, and it unpacks a text character by character.
  */
 export interface Shape<T> {
-  write(out: ByteWriter, value: T): void
-  read(from: ByteReader): T
+  /** How many values it packs beside what is in the tail. */
+  readonly slots: number
+  pack(value: T, out: unknown[], tail: OutgoingTail): void
+  /**
+   * @param at where in `values` its slots begin
+   * @throws FRAME_INVALID
+   */
+  check(values: readonly unknown[], at: number, tail: IncomingTail): T
 }
+
+/** Texts up to this length are tried as ASCII, before the machinery for UTF-8 is asked. */
+const SHORT_TEXT = 64
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Bytes, and ids as hex, in the order in which the fields are declared. */
+export type OutgoingTail = (Uint8Array | string)[]
+
+/** What of a tail is not taken yet. */
+class IncomingTail {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get left(): number {
+    return this.#bytes.length - this.#at
+  }
+
+  #take(count: number): number {
+    if (count > this.left) refuse(`${count} bytes are announced, ${this.left} are left`)
+    const at = this.#at
+    this.#at += count
+    return at
+  }
+
+  hex(count: number): string {
+    const at = this.#take(count)
+    return this.#bytes.toString('hex', at, this.#at)
+  }
+
+  text(count: number): string {
+    const at = this.#take(count)
+    if (count <= SHORT_TEXT) {
+      let end = at
+      while (end < this.#at && this.#bytes[end]! < 0x80) end++
+      if (end === this.#at) return this.#bytes.toString('latin1', at, end)
+    }
+    try {
+      return utf8.decode(this.#bytes.subarray(at, this.#at))
+    } catch {
+      return refuse('a text is not well-formed UTF-8')
+    }
+  }
+
+  bytes(count: number): Uint8Array {
+    const at = this.#take(count)
+    return this.#bytes.subarray(at, this.#at)
+  }
+}
+
+/** The type of what a shape packs. */
+export type Of<S> = S extends Shape<infer T> ? T : never
+
+type Fields = { readonly [name: string]: Shape<unknown> }
+export type Struct<F extends Fields> = { readonly [K in keyof F]: Of<F[K]> }
+export type Sparse<F extends Fields> = { readonly [K in keyof F]?: Of<F[K]> | undefined }
+type Variants = { readonly [type: string]: readonly [tag: number, fields: Fields] }
+export type Union<V extends Variants> = {
+  [K in keyof V & string]: { readonly type: K } & Struct<V[K][1]>
+}[keyof V & string]
+
+export const refuse = (what: string): never => {
+  throw new SojournError('FRAME_INVALID', what)
+}
+
+const arrayAt = (values: readonly unknown[], at: number): readonly unknown[] => {
+  const value = values[at]
+  return Array.isArray(value) ? value : refuse('an array is missing')
+}
+
+/** What is packed as it is, and checked as one value. */
+const single = <T>(check: (value: unknown) => T, pack: (value: T) => unknown = (value) => value): Shape<T> => ({
+  slots: 1,
+  pack: (value, out) => void out.push(pack(value)),
+  check: (values, at) => check(values[at]),
+})
+
+const integerOf = (value: unknown, min: number): number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= min ? value : refuse('an integer is missing')
+
+const uintOf = (value: unknown): number => integerOf(value, 0)
 
 /** A non-negative safe integer. */
-export const uint: Shape<number> = { write: (out, value) => void out.uint(value), read: (from) => from.uint() }
+export const uint = single(uintOf)
 
-/** Bytes with their length. Read as a view of the frame. */
-export const bytes: Shape<Uint8Array> = {
-  write: (out, value) => void out.bytes(value),
-  read: (from) => from.bytes(from.left),
-}
+/** A safe integer. */
+export const int = single((value) => integerOf(value, Number.MIN_SAFE_INTEGER))
 
-/** A fixed number of bytes, as hex. */
-export const hex = (count: number): Shape<string> => ({
-  write: (out, value) => void out.hex(value),
-  read: (from) => from.hex(count),
-})
+export const flag = single((value) => (typeof value === 'boolean' ? value : refuse('a flag is neither true nor false')))
 
-/** Well-formed UTF-8 of at most `maxBytes`. */
-export const text = (maxBytes: number): Shape<string> => ({
-  write: (out, value) => void out.text(value),
-  read: (from) => from.text(maxBytes),
-})
+/** What is packed as a non-negative integer. */
+export const numbered = <T>(toNumber: (value: T) => number, fromNumber: (number: number) => T | undefined): Shape<T> =>
+  single((value) => fromNumber(uintOf(value)) ?? refuse('a number that stands for nothing'), toNumber)
 
 /** One of a few words, by its place in the list. */
-export const word = <const W extends readonly string[]>(words: W): Shape<W[number]> => ({
-  write: (out, value) => void out.u8(words.indexOf(value)),
-  read: (from) => words[from.u8()] ?? from.fail('an unknown word'),
+export const word = <const W extends readonly string[]>(words: W): Shape<W[number]> =>
+  numbered<W[number]>(
+    (value) => words.indexOf(value),
+    (place) => words[place],
+  )
+
+/** Well-formed UTF-8 of at most `maxBytes`: their number, and they in the tail. */
+export const text = (maxBytes: number): Shape<string> => ({
+  slots: 1,
+  pack: (value, out, tail) => {
+    const encoded = Buffer.from(value)
+    out.push(encoded.length)
+    tail.push(encoded)
+  },
+  check: (values, at, tail) => {
+    const count = uintOf(values[at])
+    return count <= maxBytes ? tail.text(count) : refuse(`a text of ${count} bytes`)
+  },
 })
 
-export const list = <T>(item: Shape<T>, max = Number.MAX_SAFE_INTEGER): Shape<readonly T[]> => ({
-  write(out, value) {
-    out.uint(value.length)
-    for (const each of value) item.write(out, each)
+/** Bytes: their number, and they in the tail. Unpacked, a view of the frame. */
+export const bytes: Shape<Uint8Array> = {
+  slots: 1,
+  pack: (value, out, tail) => {
+    out.push(value.length)
+    tail.push(value)
   },
-  read(from) {
-    // Every item takes a byte at least, so a list can never be longer than what is left of the frame.
-    const count = from.uint(Math.min(max, from.left))
-    const value: T[] = []
-    for (let index = 0; index < count; index++) value.push(item.read(from))
-    return value
-  },
-})
-
-/** One byte. */
-export const flag: Shape<boolean> = {
-  write: (out, value) => void out.u8(value ? 1 : 0),
-  read(from) {
-    const value = from.u8()
-    if (value > 1) from.fail('a flag is neither 0 nor 1')
-    return value === 1
-  },
+  check: (values, at, tail) => tail.bytes(uintOf(values[at])),
 }
 
+/** A fixed number of bytes, in the tail, as hex. */
+export const hex = (count: number): Shape<string> => ({
+  slots: 0,
+  pack: (value, _out, tail) => void tail.push(value),
+  check: (_values, _at, tail) => tail.hex(count),
+})
+
+/** Nil where it is undefined; where it is not, what it packs, or true. */
 export const optional = <T>(inner: Shape<T>): Shape<T | undefined> => ({
-  write(out, value) {
-    out.u8(value === undefined ? 0 : 1)
-    if (value !== undefined) inner.write(out, value)
+  slots: 1,
+  pack: (value, out, tail) => {
+    if (value === undefined) out.push(null)
+    else {
+      if (inner.slots === 0) out.push(true)
+      inner.pack(value, out, tail)
+    }
   },
-  read(from) {
-    const there = from.u8()
-    if (there > 1) from.fail('a flag is neither 0 nor 1')
-    return there === 1 ? inner.read(from) : undefined
+  check: (values, at, tail) => {
+    if (values[at] === null) return undefined
+    if (inner.slots === 0 && values[at] !== true) refuse('a flag is neither nil nor true')
+    return inner.check(values, at, tail)
   },
 })
 
-type Fields<T> = { readonly [K in keyof T]: Shape<T[K]> }
+/**
+ * An array of the slots of all items, or where those have none, how many there are.
+ * @param max items; the frame bounds them, too
+ */
+export const list = <T>(item: Shape<T>, max = Number.MAX_SAFE_INTEGER): Shape<readonly T[]> => ({
+  slots: 1,
+  pack: (all, out, tail) => {
+    const values: unknown[] = []
+    for (const one of all) item.pack(one, values, tail)
+    out.push(item.slots === 0 ? all.length : values)
+  },
+  check: (values, at, tail) => {
+    // Each item without a slot has a byte in the tail, at least.
+    const count = item.slots === 0 ? uintOf(values[at]) : arrayAt(values, at).length / item.slots
+    if (count > max || !Number.isInteger(count) || (item.slots === 0 && count > tail.left))
+      refuse(`a list of ${count} items`)
+    const all: T[] = []
+    const slots = item.slots === 0 ? [] : arrayAt(values, at)
+    for (let index = 0; index < count; index++) all.push(item.check(slots, index * item.slots, tail))
+    return all
+  },
+})
 
 /** Fields one after the other, in the order of the declaration. */
-export const struct = <T extends object>(fields: Fields<T>): Shape<Readonly<T>> => {
-  const names = Object.keys(fields) as (keyof T)[]
-  return {
-    write(out, value) {
-      for (const name of names) fields[name].write(out, value[name])
-    },
-    read(from) {
-      const value = {} as T
-      for (const name of names) value[name] = fields[name].read(from)
-      return value
-    },
-  }
+export const struct = <const F extends Fields>(fields: F): Shape<Struct<F>> => {
+  const { slots, pack, fill } = structOf(fields)
+  return { slots, pack, check: (values, at, tail) => fill({}, values, at, tail) as Struct<F> }
 }
 
-/** Fields most of which are left out: a mask of those that are there, and then they, in the order of the declaration. */
-export const sparse = <T extends object>(
-  fields: {
-    readonly [K in keyof T]-?: Shape<Exclude<T[K], undefined>>
-  },
-): Shape<Readonly<T>> => {
-  const names = Object.keys(fields) as (keyof T)[]
-  const all = 2 ** names.length - 1
-  const none = Object.freeze({}) as Readonly<T>
+type Filled = { [name: string]: unknown }
+
+const structOf = (fields: Fields) => {
+  const names = Object.keys(fields)
+  const shapes = Object.values(fields)
   return {
-    write(out, value) {
-      let mask = 0
-      for (let index = 0; index < names.length; index++) if (value[names[index]!] !== undefined) mask |= 1 << index
-      out.uint(mask)
-      if (mask === 0) return
-      for (const name of names) {
-        const field = value[name]
-        if (field !== undefined) fields[name].write(out, field as Exclude<T[keyof T], undefined>)
+    slots: shapes.reduce((sum, { slots }) => sum + slots, 0),
+    pack: (value: Readonly<Filled>, out: unknown[], tail: OutgoingTail): void => {
+      for (let index = 0; index < names.length; index++) shapes[index]!.pack(value[names[index]!], out, tail)
+    },
+    fill: (value: Filled, values: readonly unknown[], at: number, tail: IncomingTail): Filled => {
+      let place = at
+      for (let index = 0; index < names.length; index++) {
+        const shape = shapes[index]!
+        value[names[index]!] = shape.check(values, place, tail)
+        place += shape.slots
       }
-    },
-    read(from) {
-      const mask = from.uint(all)
-      if (mask === 0) return none
-      const value = {} as T
-      for (const [index, name] of names.entries()) if (mask & (1 << index)) value[name] = fields[name].read(from)
       return value
     },
   }
 }
 
-/** One of several structs, told apart by a first byte: `{ type, ...fields }`. */
-export const union = <T extends { readonly type: string }>(
-  variants: {
-    readonly [K in T['type']]: readonly [tag: number, shape: Shape<Omit<Extract<T, { type: K }>, 'type'>>]
-  },
-): Shape<T> => {
-  const entries = Object.entries(variants) as [string, readonly [number, Shape<object>]][]
-  const byTag = new Map(entries.map(([type, [tag, shape]]) => [tag, { type, shape }]))
+/**
+ * Fields most of which are left out, as one array: nil stands for one that is, and what follows the last one that is there is left out, too.
+ * Each has one slot, or stands in an array of its own.
+ */
+export const sparse = <const F extends Fields>(fields: F): Shape<Sparse<F>> => {
+  type T = Sparse<F>
+  const names = Object.keys(fields)
+  const shapes = Object.values(fields).map((shape) => (shape.slots === 1 ? shape : boxed(shape)))
+  const none = Object.freeze({}) as T
   return {
-    write(out, value) {
-      const [tag, shape] = variants[value.type as T['type']]
-      out.u8(tag)
-      ;(shape as Shape<object>).write(out, value)
+    slots: 1,
+    pack: (value, out, tail) => {
+      const values: unknown[] = []
+      for (let index = 0; index < names.length; index++) {
+        const field = value[names[index]!]
+        if (field === undefined) continue
+        while (values.length < index) values.push(null)
+        shapes[index]!.pack(field, values, tail)
+      }
+      out.push(values)
     },
-    read(from) {
-      const variant = byTag.get(from.u8()) ?? from.fail('an unknown type')
-      return { type: variant.type, ...variant.shape.read(from) } as T
+    check: (unpacked, at, tail) => {
+      const values = arrayAt(unpacked, at)
+      if (values.length === 0) return none
+      if (values.length > names.length || values.at(-1) === null) refuse('fields that are none')
+      const value: Filled = {}
+      for (let index = 0; index < values.length; index++)
+        if (values[index] !== null) value[names[index]!] = shapes[index]!.check(values, index, tail)
+      return value as T
+    },
+  }
+}
+
+const boxed = <T>(inner: Shape<T>): Shape<T> => ({
+  slots: 1,
+  pack: (value, out, tail) => {
+    const values: unknown[] = []
+    inner.pack(value, values, tail)
+    out.push(values)
+  },
+  check: (values, at, tail) => {
+    const box = arrayAt(values, at)
+    if (box.length !== inner.slots) refuse(`an array of ${box.length} items`)
+    return inner.check(box, 0, tail)
+  },
+})
+
+/** A message: one of several structs, told apart by a number in front: `{ type, ...fields }`. */
+export interface Messages<T> {
+  pack(value: T, out: unknown[], tail: OutgoingTail): void
+  /** @throws FRAME_INVALID */
+  check(unpacked: unknown): T
+}
+
+export type MessageOf<M> = M extends Messages<infer T> ? T : never
+
+const NO_TAIL = new IncomingTail(Buffer.alloc(0))
+
+export const union = <const V extends Variants>(variants: V): Messages<Union<V>> => {
+  const all = Object.entries(variants).map(([type, [tag, fields]]) => ({
+    type,
+    tag,
+    body: structOf(fields),
+  }))
+  const byType = new Map(all.map((variant) => [variant.type, variant]))
+  const byTag = new Map(all.map((variant) => [variant.tag as unknown, variant]))
+  return {
+    pack: (value, out, tail) => {
+      const { tag, body } = byType.get(value.type)!
+      out.push(tag)
+      body.pack(value, out, tail)
+    },
+    check: (unpacked) => {
+      const values = Array.isArray(unpacked) ? unpacked : refuse('a message is an array')
+      const { type, body } = byTag.get(values[0]) ?? refuse('an unknown type')
+      const end = 1 + body.slots
+      const bytes: unknown = values[end]
+      if (values.length !== end && (values.length !== end + 1 || !Buffer.isBuffer(bytes) || bytes.length === 0))
+        refuse(`a ${type} message of ${values.length} values`)
+      const tail = values.length === end ? NO_TAIL : new IncomingTail(bytes as Buffer)
+      const value = body.fill({ type }, values, 1, tail)
+      if (tail.left > 0) refuse(`${tail.left} bytes are left over`)
+      return value as Union<V>
     },
   }
 }

@@ -6,7 +6,12 @@ import { type Content, checkTop, contentOf, dataKeys, isPlainObject, sameValue }
 
 /** One edit of a field, before it is known what it overwrites. */
 export type Edit = (
-  | { readonly kind: 'set'; readonly value: Content }
+  | {
+      readonly kind: 'set'
+      readonly value: Content
+      /** Whether nothing was read there. */
+      readonly isNew?: boolean | undefined
+    }
   | { readonly kind: 'delete' }
   | { readonly kind: 'increment'; readonly by: number }
 ) & {
@@ -63,7 +68,7 @@ const diffObjects = (
     else if (old === undefined || !sameValue(old, value)) {
       if (isInteger(value) && counters?.has(at) && (old === undefined || (isInteger(old) && isInteger(value - old))))
         edits.push({ kind: 'increment', path: at, by: value - ((old as number | undefined) ?? 0), within: base })
-      else assign(value, at, maxDepth - 1, base, options, edits)
+      else assign(value, at, maxDepth - 1, base, old === undefined, options, edits)
     }
   }
   for (const key of Object.keys(base)) {
@@ -77,6 +82,7 @@ const assign = (
   path: Pointer,
   maxDepth: number,
   within: object,
+  isNew: boolean,
   { maxKeyBytes, counters, atomic }: DiffOptions,
   edits: Edit[],
 ): void => {
@@ -87,7 +93,7 @@ const assign = (
     return true
   }
   edits.push(
-    { kind: 'set', path, value: contentOf(value, path, { maxDepth, maxKeyBytes, atomic, skips }), within },
+    { kind: 'set', path, value: contentOf(value, path, { maxDepth, maxKeyBytes, atomic, skips }), within, isNew },
     ...sums,
   )
 }
@@ -96,7 +102,7 @@ const assign = (
 export const assignedIn = (
   base: unknown,
   next: unknown,
-  isAssigned: (next: object, base: object) => boolean,
+  isAssigned: NonNullable<DiffOptions['isAssigned']>,
   path: Pointer = '',
 ): Pointer[] => {
   if (!isPlainObject(base) || !isPlainObject(next)) return []
@@ -104,7 +110,7 @@ export const assignedIn = (
     const [was, is] = [Object.hasOwn(base, key) ? base[key] : undefined, next[key]]
     if (!isPlainObject(was) || !isPlainObject(is)) return []
     const at = childOf(path, key)
-    if (!isAssigned(is, was)) return assignedIn(was, is, isAssigned, at)
+    if (!isAssigned(is, was, at)) return assignedIn(was, is, isAssigned, at)
     return sameValue(was, is) ? [] : [at]
   })
 }

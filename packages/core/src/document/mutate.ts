@@ -90,6 +90,9 @@ const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined
   return { objects, key: segments.at(-1)!, rest: [] }
 }
 
+/** Whether maps show that were made where their writers saw nothing: another one that is made so shows as one with them. */
+const showsFresh = (shown: Shown | undefined): boolean => shown?.maps?.every(({ value }) => value.isFresh) === true
+
 const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as never)
 
 /** An object that is one register, and what is to become of it. */
@@ -126,6 +129,8 @@ class Author {
     const { objects, key, rest } = place
     const shown = shownAt(objects.map(this.#read), key)
     if (rest.length > 0) this.#editWhole({ objects, key, shown: shown!, data: undefined }, rest, edit)
+    else if (edit.kind === 'set' && edit.isNew && showsFresh(shown) && isContentMap(edit.value))
+      this.#put(objects[0] && idOf(objects[0]), key, edit.value, NO_PREDS)
     else if (edit.kind === 'set') this.#set(objects, key, shown, edit.value)
     else if (edit.kind === 'delete') this.#delete(objects, key)
     else this.#increment(objects, key, shown, edit)

@@ -35,7 +35,7 @@ const stateOf = ({ state, lastError, nextTryAt }: Link): string => {
 
 const linkTable = (asked: readonly Asked[]): string =>
   table(
-    ['LINK', 'STATE', 'BEHIND', 'LAG', 'TO RECEIVE', 'ROUND TRIP', 'SKEW'],
+    ['LINK', 'STATE', 'BEHIND', 'LAG', 'TO RECEIVE', 'ROUND TRIP', 'SKEW', 'VERSION'],
     asked.flatMap(({ region, status }) =>
       Object.entries(status?.replica.links ?? {}).map(([peer, link]) => [
         `${region} → ${peer}`,
@@ -45,6 +45,7 @@ const linkTable = (asked: readonly Asked[]): string =>
         link.toReceive,
         time(link.rtt),
         link.state === 'down' ? undefined : time(link.skew),
+        link.version,
       ]),
     ),
   )

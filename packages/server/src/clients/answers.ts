@@ -3,10 +3,13 @@ import { CALLER, isSojournError } from '@sojourn/core'
 import {
   type Answer,
   type ClientRequest,
+  type CreateChoices,
   decodeData,
-  encodeData,
   type FailedAnswer,
+  type PatchChoices,
+  packData,
   type ReadChoices,
+  type ReplaceChoices,
   type UpdateChoices,
   type WriteChoices,
 } from '@sojourn/wire'
@@ -42,11 +45,17 @@ export const answerRequest = async (
     }
     case 'patch': {
       const patch = decodeData(request.patch)
-      return found(number, await sessions.update<object>(request.id, patch, forUpdate(request.choices, caller)), false)
+      const options = { ...forUpdate(request.choices, caller), ...forObjects(request.choices) }
+      return found(number, await sessions.update<object>(request.id, patch, options), false)
     }
     case 'replace': {
       const { id, base, next, counters, choices } = request
-      const options = { ...forUpdate(choices, caller), counters, ...(base !== undefined && { base: decodeData(base) }) }
+      const options = {
+        ...forUpdate(choices, caller),
+        ...forObjects(choices),
+        counters,
+        ...(base !== undefined && { base: decodeData(base) }),
+      }
       return found(number, await sessions.replace<object>(id, decodeData(next), options), false)
     }
     case 'increment': {
@@ -57,6 +66,7 @@ export const answerRequest = async (
       const { id, idleTimeoutMs, maxLifetimeMs } = request.choices
       const session = await sessions.create<object>(decodeData(request.data), {
         ...forWrite(request.choices, caller),
+        ...forObjects(request.choices),
         ...(id !== undefined && { id }),
         ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
         ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
@@ -117,23 +127,29 @@ const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices, ca
         ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
       }
 
-/** The texts of data that has been told, for as long as the data is kept: what is read often is encoded once. */
-const texts = new WeakMap<object, string>()
+/** What a write says of objects in its data. */
+const forObjects = ({ atomic, assigned }: CreateChoices & PatchChoices & ReplaceChoices): object => ({
+  ...(atomic && { atomic }),
+  ...(assigned && { assigned }),
+})
 
-/** As {@link encodeData}. Data that is frozen stays as it is: a session's is to its depth, where its text is plain JSON. */
-const textOf = (data: object): string => {
-  const known = texts.get(data)
+/** The bytes of data that was sent, for as long as the data is kept: what is read often is packed once. */
+const packed = new WeakMap<object, Uint8Array>()
+
+/** As {@link packData}. Data that is frozen stays as it is: a session's is to its depth, where it is plain. */
+const bytesOf = (data: object): Uint8Array => {
+  const known = packed.get(data)
   if (known !== undefined) return known
-  const text = encodeData(data)
-  if (Object.isFrozen(data) && text.startsWith('{')) texts.set(data, text)
-  return text
+  const { bytes, isPlain } = packData(data)
+  if (isPlain && Object.isFrozen(data)) packed.set(data, bytes)
+  return bytes
 }
 
 const told = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
   id,
   createdAt,
   expiresAt,
-  data: textOf(data),
+  data: bytesOf(data),
 })
 
 const found = (number: number, { data, createdAt, expiresAt }: Session<object>, watched: boolean): Answer => ({
@@ -141,7 +157,7 @@ const found = (number: number, { data, createdAt, expiresAt }: Session<object>, 
   number,
   createdAt,
   expiresAt,
-  data: textOf(data),
+  data: bytesOf(data),
   watched,
 })
 

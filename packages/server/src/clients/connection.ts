@@ -1,15 +1,19 @@
 import type { Clock, ErrorCode, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core'
 import {
+  type Agreement,
   CLIENT_MAGIC,
-  CLIENT_VERSION,
+  type ClientCapability,
   type ClientRequest,
   type FromClient,
   type FromServer,
   type GetRequest,
   type Join,
   MAX_GREETING_BYTES,
+  meet,
   readFromClient,
+  type Speech,
+  speaksOfObjects,
   writeFromServer,
 } from '@sojourn/wire'
 import { allows, type Bearer, type TokenBook } from '../tokens.js'
@@ -38,6 +42,8 @@ export interface ConnectionHost {
   /** Made anew with each listener. */
   readonly server: string
   readonly region: string
+  /** What this side speaks. */
+  readonly speech: Speech
   readonly levels: DefaultLevels
   readonly isFarewell: () => boolean
   /** A client was recognised. @throws OVERLOADED where there are too many */
@@ -66,6 +72,8 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   readonly #incoming: Incoming
   readonly #walks: Walks
   #bearer: Bearer | undefined
+  /** What is spoken on the connection. */
+  #agreement: Agreement | undefined
   #token = ''
   #name = ''
   #memory: ClientMemory | undefined
@@ -139,11 +147,10 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   }
 
   /** @throws FRAME_INVALID, LINK_VERSION, TOKEN_REFUSED, OVERLOADED */
-  #join({ magic, version, client, token }: Join): void {
-    const { server, region, limits, tokens, memories, totals, sessions } = this.#host
+  #join({ magic, client, token, ...theirs }: Join): void {
+    const { server, speech, region, limits, tokens, memories, totals, sessions } = this.#host
     if (magic !== CLIENT_MAGIC) throw new SojournError('FRAME_INVALID', 'this is no client of Sojourn')
-    if (version !== CLIENT_VERSION)
-      throw new SojournError('LINK_VERSION', `the client speaks version ${version}, this server ${CLIENT_VERSION}`)
+    const agreement = meet(speech, theirs)
     const bearer = tokens.check(token)
     if (bearer === undefined)
       throw new SojournError('TOKEN_REFUSED', token === '' ? NO_TOKEN : 'the server does not know the token')
@@ -151,6 +158,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#socket.authenticated()
     this.#patience.cancel()
     this.#bearer = bearer
+    this.#agreement = agreement
     this.#token = token
     this.#name = `${client} ${bearer.name}`
     this.#holdings.join(bearer.name)
@@ -161,20 +169,28 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     const resumes = isKnown ? memory.seen : undefined
     this.#say({
       type: 'welcome',
-      version: CLIENT_VERSION,
+      ...agreement,
       server,
       region,
       resumes,
       maxInFlight,
       maxFrameBytes,
+      atomic: [],
       ...sessions.lifetimes(),
     })
     if (this.#host.isFarewell()) this.farewell()
   }
 
+  /** @throws FRAME_UNEXPECTED for what a client can say that was not agreed on */
+  #expect(capability: ClientCapability): void {
+    if (!this.#agreement?.capabilities.includes(capability))
+      throw new SojournError('FRAME_UNEXPECTED', `the capability ${capability} was not agreed on`)
+  }
+
   #ask(request: ClientRequest, memory: ClientMemory, bearer: Bearer): void {
     const { totals } = this.#host
     const { number, type } = request
+    if (speaksOfObjects(request)) this.#expect('objects')
     totals.requests++
     const isRepeatable = REPEATABLE.has(type)
     const isNew = number > memory.seen

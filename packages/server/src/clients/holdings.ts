@@ -1,7 +1,7 @@
 /** What one connection holds of the budgets, from its first byte to the answer of its last request. */
 import type { Level } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
-import type { ClientRequest } from '@sojourn/wire'
+import { type ClientRequest, dataBytes } from '@sojourn/wire'
 import type { Budget } from './budget.js'
 import type { Budgets, Kept } from './budgets.js'
 import { WEIGHTS } from './limits.js'
@@ -77,7 +77,7 @@ export class Holdings {
 
   /** @throws OVERLOADED */
   admit(request: ClientRequest, levels: DefaultLevels): Admitted {
-    const admitted = { bytes: WEIGHTS.request + 2 * charsOf(request), isQuorum: waitsForOthers(request, levels) }
+    const admitted = { bytes: WEIGHTS.request + 2 * dataBytes(request), isQuorum: waitsForOthers(request, levels) }
     if (admitted.isQuorum) this.#take('quorums', this.#quorums!, 1, 'requests wait for other regions')
     try {
       this.#take('requests', this.#requests!, admitted.bytes, 'bytes of requests are unanswered')
@@ -144,25 +144,6 @@ export class Holdings {
     if (this.#underWay > 0) return
     this.#requests?.close()
     this.#quorums?.close()
-  }
-}
-
-/** Of what a request holds that may be long. */
-const charsOf = (request: ClientRequest): number => {
-  switch (request.type) {
-    case 'create':
-      return request.data.length
-    case 'patch':
-      return request.patch.length
-    case 'replace': {
-      let chars = request.next.length + (request.base?.length ?? 0)
-      for (const counter of request.counters) chars += counter.length
-      return chars
-    }
-    case 'increment':
-      return request.path.length
-    default:
-      return 0
   }
 }
 

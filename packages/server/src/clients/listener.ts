@@ -1,6 +1,7 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
 import type { CreateServer, Replica, UnauthenticatedStatus } from '@sojourn/replica'
+import { CLIENT_DIALECT, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
 import { Budgets, type Kept } from './budgets.js'
 import { ClientConnection, type ConnectionHost } from './connection.js'
@@ -23,6 +24,8 @@ export interface ListenForClientsOptions {
   /** Web pages that may connect, by their origin (`https://app.example.net`). Default: none. */
   readonly allowedOrigins?: readonly string[]
   readonly limits?: Partial<ClientLimits>
+  /** The latest version of the client protocol to speak. Default: the latest of this build. */
+  readonly maxVersion?: number
   readonly clock?: Clock
   readonly random?: Random
   /** Something was thrown that ought not to be: a bug. Says nothing of a session. */
@@ -67,6 +70,7 @@ export const listenForClients = async ({
   createServer,
   allowedOrigins = [],
   limits: given = {},
+  maxVersion,
   clock = systemClock,
   random = systemRandom,
   failed = () => {},
@@ -93,6 +97,7 @@ export const listenForClients = async ({
     totals,
     server: Buffer.from(random.bytes(16)).toString('hex'),
     region: replica.region,
+    speech: speechOf(CLIENT_DIALECT, maxVersion),
     levels: replica.levels,
     abandon,
     isFarewell: () => isFarewell,

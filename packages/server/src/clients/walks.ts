@@ -4,7 +4,7 @@ import { encodeData, type PageAnswer } from '@sojourn/wire'
 import type { Holdings } from './holdings.js'
 
 const MAX_PAGE_SESSIONS = 256
-const TARGET_PAGE_CHARS = 64 * 1024
+const TARGET_PAGE_BYTES = 64 * 1024
 
 interface Walk {
   readonly iterator: AsyncIterator<StoredSession>
@@ -44,8 +44,8 @@ export class Walks {
     walk.isBusy = true
     const page: PageAnswer['sessions'][number][] = []
     try {
-      let chars = 0
-      while (page.length < MAX_PAGE_SESSIONS && chars < TARGET_PAGE_CHARS && !walk.isLeft) {
+      let bytes = 0
+      while (page.length < MAX_PAGE_SESSIONS && bytes < TARGET_PAGE_BYTES && !walk.isLeft) {
         const next = await walk.iterator.next()
         if (next.done) {
           walk.isLeft = true
@@ -53,7 +53,7 @@ export class Walks {
         }
         const { key, createdAt, expiresAt } = next.value
         const data = encodeData(next.value.data)
-        chars += data.length
+        bytes += data.length
         page.push({ key, createdAt, expiresAt, data })
       }
       return { type: 'page', number: asked, sessions: page, isLast: walk.isLeft }

@@ -116,7 +116,7 @@ const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)
 const withinLifetime = (settings: Settings, given: Source): Settings => {
   const { idleTimeout, maxLifetime } = settings.session
   if (given.has('session.idleTimeout') || idleTimeout <= maxLifetime) return settings
-  return { ...settings, session: { idleTimeout: maxLifetime, maxLifetime } }
+  return { ...settings, session: { ...settings.session, idleTimeout: maxLifetime } }
 }
 
 /** What each setting allows and the others do not. */

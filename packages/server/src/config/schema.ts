@@ -1,5 +1,5 @@
-import { DEFAULT_LIMITS, type Limits } from '@sojourn/core'
-import { isRegionName, REGION_NAMES } from '@sojourn/wire'
+import { DEFAULT_LIMITS, type Limits, pointerFault } from '@sojourn/core'
+import { CLIENT_DIALECT, isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
 import { namesThisMachine } from '../admin/hosts.js'
 import { type AdminLimits, DEFAULT_ADMIN_LIMITS } from '../admin/limits.js'
@@ -21,6 +21,7 @@ import {
   secretText,
   text,
   textOr,
+  versionOf,
 } from './setting.js'
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -37,6 +38,9 @@ const origins = (who: string) =>
     about: `Web pages that may connect as ${who}; default: none. Browsers say which page it is, and who says none is no browser`,
     allowed: 'origins, such as https://app.example.net, separated by commas',
   })
+
+const OLDER =
+  'Two sides speak the latest that both know; an older one holds back what an upgrade brings until all are upgraded'
 
 const group = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape).prefault({} as never)
 
@@ -101,6 +105,11 @@ export const schema = z.strictObject({
     touchGranularity: durationOrNone(
       'A use that would move the deadline by less is not written, and each renewal that is written reaches so much further: a session may live that much longer than its idle timeout. 0: exact, and every use is written. Default: a twentieth of the idle timeout',
     ),
+    atomic: list((pointer) => pointerFault(pointer) === undefined, {
+      about:
+        'Objects that are one value: of concurrent edits anywhere inside of one, one wins; the same in all regions',
+      allowed: 'JSON pointers, such as /user, separated by commas',
+    }),
   }),
   consistency: group({
     read: level('How many regions a read asks, unless it says'),
@@ -119,6 +128,7 @@ export const schema = z.strictObject({
     timeout: duration('5s', 'Silence after which a link is given up; longer than the heartbeat'),
     maxReconnectDelay: duration('5s', 'The longest pause between attempts to dial'),
     digestInterval: duration('1s', 'How often sums over ranges of keys are compared with a peer whose records differ'),
+    maxVersion: versionOf(LINK_DIALECT, `The latest version of the link protocol to speak. ${OLDER}`),
   }),
   clients: group({
     host: textOr('127.0.0.1', { about: 'Where clients connect to', allowed: HOST }),
@@ -128,6 +138,7 @@ export const schema = z.strictObject({
     dangerouslyAllowAnyone: flag(
       'Whoever reaches the client listener may read and write every session whose id it knows, without a token',
     ),
+    maxVersion: versionOf(CLIENT_DIALECT, `The latest version of the client protocol to speak. ${OLDER}`),
     limits: limitsOf<ClientLimits>(DEFAULT_CLIENT_LIMITS, CLIENT_LIMIT_NOTES),
   }),
   admin: group({

@@ -63,6 +63,15 @@ export const count = (fallback: number, about: string) =>
     default: String(fallback),
   })
 
+/** A version of a protocol that this build speaks. */
+export const versionOf = ({ oldest, newest }: { readonly oldest: number; readonly newest: number }, about: string) =>
+  noted(z.int().min(oldest).max(newest).default(newest), {
+    kind: 'integer',
+    about,
+    allowed: `a whole number from ${oldest} to ${newest}`,
+    default: String(newest),
+  })
+
 export const flag = (about: string) =>
   noted(z.boolean().default(false), { kind: 'boolean', about, allowed: 'true or false', default: 'false' })
 

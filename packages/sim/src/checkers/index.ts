@@ -7,6 +7,7 @@ import { expiry } from './expiry.js'
 import { majorityReads } from './majority-reads.js'
 import { merges } from './merges.js'
 import { nothingLeft } from './nothing-left.js'
+import { objects } from './objects.js'
 import { resurrection } from './resurrection.js'
 import { sessionGuarantees } from './session-guarantees.js'
 import { uniqueness } from './uniqueness.js'
@@ -20,6 +21,7 @@ export const CHECKERS: readonly Checker[] = [
   majorityReads,
   availability,
   merges,
+  objects,
   sessionGuarantees,
   uniqueness,
   boundedness,

@@ -1,0 +1,96 @@
+/** What a newer version adds to a record is kept by this one, and comes out the same everywhere. */
+import type { OtherParts, SessionRecord } from '@sojourn/core'
+import {
+  decodeRecord,
+  encodeRecord,
+  isSojournError,
+  joinRecords,
+  nextStamp,
+  openLease,
+  recordVersion,
+  rotateSession,
+  sameRecord,
+  touchSession,
+  versionHash,
+} from '@sojourn/core'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { runs } from '../support/runs.js'
+import { createdFold, RECORD_LIMITS } from '../support/worlds.js'
+
+const ACTOR = '0a'.repeat(16)
+const KEY = '0b'.repeat(16)
+const parts: fc.Arbitrary<OtherParts> = fc
+  .uniqueArray(fc.tuple(fc.integer({ min: 5, max: 255 }), fc.uint8Array({ maxLength: 8 })), {
+    selector: ([tag]) => tag,
+    minLength: 1,
+    maxLength: 3,
+  })
+  .map((list) => new Map(list.sort(([a], [b]) => a - b)))
+
+const live = (others?: OtherParts): SessionRecord => ({
+  kind: 'live',
+  document: createdFold({ user: { id: 1 } }, ACTOR),
+  lease: openLease(60_000, 1_000, ACTOR),
+  limit: { createdAt: 1_000, deadline: 90_000, horizon: 90_000 },
+  ...(others && { others }),
+})
+const ended = (others?: OtherParts): SessionRecord => ({
+  kind: 'ended',
+  end: { reason: 'logout', stamp: nextStamp(undefined, 1_000, ACTOR), horizon: 90_000 },
+  ...(others && { others }),
+})
+const record = fc.oneof(fc.option(parts, { nil: undefined }).map(live), fc.option(parts, { nil: undefined }).map(ended))
+
+describe('parts that this version does not know', () => {
+  test('[REC-1] are kept when the record is written again, used or rotated', () => {
+    fc.assert(
+      fc.property(parts, (others) => {
+        for (const made of [live(others), ended(others)])
+          expect(decodeRecord(encodeRecord(made), RECORD_LIMITS)).toEqual(made)
+        const touched = touchSession(live(others), 30_000, { key: KEY, renewal: {}, stamps: ACTOR })
+        expect('next' in touched && touched.next).toMatchObject({ others })
+        const writer = { stamps: ACTOR, actorFor: () => ACTOR }
+        const rotated = rotateSession(live(others), 30_000, { edits: () => [], writer })
+        expect('next' in rotated && rotated.next).toMatchObject({ others })
+      }),
+      { numRuns: runs(200) },
+    )
+  })
+
+  test('[REC-1] are joined: in any order and grouping, and however often, the same comes out', () => {
+    fc.assert(
+      fc.property(record, record, record, (a, b, c) => {
+        expect(joinRecords(a, b)).toEqual(joinRecords(b, a))
+        expect(joinRecords(joinRecords(a, b), c)).toEqual(joinRecords(a, joinRecords(b, c)))
+        expect(joinRecords(a, a)).toEqual(a)
+      }),
+      { numRuns: runs(400) },
+    )
+  })
+
+  test('[REC-1] tell one state from another', () => {
+    fc.assert(
+      fc.property(record, record, (a, b) => {
+        const isSame = Buffer.compare(encodeRecord(a), encodeRecord(b)) === 0
+        expect(sameRecord(a, b)).toBe(isSame)
+        expect(recordVersion(a) === recordVersion(b)).toBe(isSame)
+        expect(versionHash(KEY, a).low === versionHash(KEY, b).low).toBe(isSame)
+      }),
+      { numRuns: runs(300) },
+    )
+  })
+
+  test.each<[string, number[]]>([
+    ['out of order', [6, 0, 5, 0]],
+    ['twice', [5, 0, 5, 0]],
+    ['of a kind that is known', [4, 0]],
+    ['longer than what is left', [5, 2, 0]],
+    ['with a tag beyond what is allowed', [0x80, 2, 0]],
+  ])('[REC-1] a part %s is refused', (_, bytes) => {
+    const bad = Buffer.concat([encodeRecord(live()), Uint8Array.from(bytes)])
+    expect(() => decodeRecord(bad, RECORD_LIMITS)).toThrow(
+      expect.toSatisfy((error) => isSojournError(error, 'RECORD_INVALID')),
+    )
+  })
+})
