@@ -168,7 +168,9 @@ describe('hostile bytes', () => {
         const bytes = encodeRecord(written)
         const refused = expect.objectContaining({ code: 'RECORD_INVALID' })
         expect(() => decode(bytes.subarray(0, at % bytes.length))).toThrow(refused)
-        expect(() => decode(Buffer.concat([bytes, tail]))).toThrow(refused)
+        // Behind it there can be what a newer version adds, never a part that this one knows.
+        expect(() => decode(Buffer.concat([bytes, Uint8Array.of(tail[0]! % 5), tail]))).toThrow(refused)
+        swallow(Buffer.concat([bytes, tail]), written)
       }),
       { numRuns: runs(500) },
     )
