@@ -1,5 +1,4 @@
 import { connect } from '@sojourn/client'
-import type { SessionApi } from '@sojourn/core'
 import { answerCalls } from './calls.js'
 import { CpuProfile, type SelfTime } from './cpu-profile.js'
 import { drive, type Round } from './load.js'
@@ -12,22 +11,7 @@ const profile = new CpuProfile()
 
 const methods = {
   async connect(url: string, nearCache: boolean): Promise<void> {
-    const client = await connect({ url, nearCache })
-    // Data is decoded when it is read; whoever gets a session reads it, as the user of Redis parses it.
-    const get: SessionApi['get'] = async (id, options) => {
-      const session = await client.get(id, options)
-      void session?.data
-      return session as never
-    }
-    subject = new ReplicaSubject(
-      new Proxy(client, {
-        get: (target, name) => {
-          if (name === 'get') return get
-          const value: unknown = Reflect.get(target, name, target)
-          return typeof value === 'function' ? value.bind(target) : value
-        },
-      }),
-    )
+    subject = new ReplicaSubject(await connect({ url, nearCache }))
   },
   seed: (count: number): Promise<string[]> => subject.seed(count),
   adopt: (ids: readonly string[]): void => subject.adopt(ids),

@@ -16,7 +16,10 @@ const nameOf = ({ functionName, url, lineNumber }: Profiler.ProfileNode['callFra
   const name = functionName || '(anonymous)'
   if (!url.startsWith('file:')) return `${name} ${url}`.trimEnd()
   const path = fileURLToPath(url)
-  const owner = /(?:packages|node_modules)\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? basename(dirname(path))
+  const foreign = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1]
+  // One of ours is called as one of theirs: express.
+  const own = /packages\/([^/]+)/.exec(path)?.[1]
+  const owner = foreign ?? (own === undefined ? basename(dirname(path)) : `@sojourn/${own}`)
   return `${name} ${owner}/${basename(path)}:${lineNumber + 1}`
 }
 

@@ -16,7 +16,7 @@ export interface Run {
   readonly say: (text: string) => void
 }
 
-export type RowName = Exclude<OperationName, 'get' | 'patch'> | 'getHot' | 'getCold'
+export type RowName = Exclude<OperationName, 'get' | 'patch' | 'updateMajority'> | 'getHot' | 'getCold'
 
 /** Operations a second of one store: the median, and what it is the median of. */
 export interface Speed {
@@ -49,6 +49,33 @@ export interface RemoteRow {
   readonly remote: Speed
 }
 
+/** Operations a second of a store that others hold copies of, and the same where the time counts until they all do. */
+export interface HeldSpeed extends Speed {
+  readonly perSecondUntilHeld: number
+}
+
+/** One operation at one concurrency, in three regions and in what else keeps copies. */
+export interface ReplicatedRow {
+  readonly name: OperationName
+  readonly concurrency: number
+  readonly linked: HeldSpeed
+  readonly redis: HeldSpeed | undefined
+  readonly keydb: HeldSpeed | undefined
+}
+
+/** Requests a second to an Express app behind express-session, by the store that keeps its sessions. */
+export interface AppRow {
+  readonly name: 'read' | 'write'
+  /** Connections, each of which sends its next request when its last was answered. */
+  readonly concurrency: number
+  /** express-session's MemoryStore. */
+  readonly memory: Speed
+  readonly alone: Speed
+  readonly linked: Speed
+  /** connect-redis. */
+  readonly redis: Speed | undefined
+}
+
 export type ScaleRowName = 'getHot' | 'getCold' | 'updateHot' | 'update' | 'create'
 
 /** One operation at one concurrency, in a store of few sessions and in one of many. */
@@ -79,6 +106,21 @@ export interface Measure {
 export interface Findings {
   readonly rows: readonly Row[]
   readonly remoteRows?: readonly RemoteRow[]
+  readonly replicatedRows?: readonly ReplicatedRow[]
+  readonly appRows?: readonly AppRow[]
   readonly scale?: Scale | undefined
   readonly measures: readonly Measure[]
+  /** What could not be measured on this machine, and why. */
+  readonly skipped?: readonly string[]
 }
+
+/** What two suites found. */
+export const combined = (a: Findings, b: Findings): Findings => ({
+  rows: [...a.rows, ...b.rows],
+  replicatedRows: [...(a.replicatedRows ?? []), ...(b.replicatedRows ?? [])],
+  remoteRows: [...(a.remoteRows ?? []), ...(b.remoteRows ?? [])],
+  appRows: [...(a.appRows ?? []), ...(b.appRows ?? [])],
+  scale: b.scale ?? a.scale,
+  measures: [...a.measures, ...b.measures],
+  skipped: [...(a.skipped ?? []), ...(b.skipped ?? [])],
+})

@@ -7,21 +7,37 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { bytes } from './bytes.js'
 import { catchUp } from './catch-up.js'
-import type { Findings, Run } from './findings.js'
+import { cpu } from './cpu.js'
+import { express } from './express.js'
+import { type Figures, headline } from './figures.js'
+import { combined, type Findings, type Run } from './findings.js'
 import { lag } from './lag.js'
 import { memory } from './memory.js'
 import { million } from './million.js'
 import { FULL, QUICK } from './plan.js'
 import { Quiet } from './quiet.js'
-import { redisVersion } from './redis-server.js'
+import { keydbVersion, redisVersion } from './redis-server.js'
 import { remote } from './remote.js'
+import { replicated } from './replicated.js'
 import { SESSION_BYTES } from './session-data.js'
 import { render } from './table.js'
 import { judge } from './targets.js'
 import { throughput } from './throughput.js'
 import { tombstones } from './tombstones.js'
 
-const SUITES = { throughput, remote, lag, 'catch-up': catchUp, bytes, memory, tombstones, million } as const
+const SUITES = {
+  throughput,
+  replicated,
+  remote,
+  express,
+  cpu,
+  lag,
+  'catch-up': catchUp,
+  bytes,
+  memory,
+  tombstones,
+  million,
+} as const
 type SuiteName = keyof typeof SUITES
 
 const HELP = `Measures Sojourn, and Redis beside it where redis-server is on the PATH.
@@ -60,6 +76,7 @@ const machine = () => ({
   system: `${process.platform} ${release()}`,
   node: process.version,
   redis: redisVersion(),
+  keydb: keydbVersion(),
 })
 
 const main = async (): Promise<void> => {
@@ -84,40 +101,29 @@ const main = async (): Promise<void> => {
   const loadBefore = loadavg()
   let findings: Findings = { rows: [], measures: [] }
   try {
-    for (const name of suites) {
-      const { rows, remoteRows = [], scale, measures } = await SUITES[name](run)
-      findings = {
-        rows: [...findings.rows, ...rows],
-        remoteRows: [...(findings.remoteRows ?? []), ...remoteRows],
-        scale: scale ?? findings.scale,
-        measures: [...findings.measures, ...measures],
-      }
-    }
+    for (const name of suites) findings = combined(findings, await SUITES[name](run))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
   const verdicts = judge(findings, plan)
   const load = { before: loadBefore, after: loadavg() }
   const seconds = Math.round((performance.now() - start) / 1_000)
-  const noise = quiet.report
-  const about = {
+  const figures: Figures = {
     date: new Date().toISOString(),
     commit: commit(),
     arguments: process.argv.slice(2),
     machine: machine(),
     load,
-    noise,
+    noise: quiet.report,
     seconds,
     plan,
     sessionBytes: SESSION_BYTES,
+    targets: verdicts,
+    ...findings,
   }
   mkdirSync(dirname(values.json), { recursive: true })
-  writeFileSync(values.json, `${JSON.stringify({ ...about, targets: verdicts, ...findings }, undefined, 2)}\n`)
-  const { cores, cpu, node, redis } = about.machine
-  process.stdout.write(
-    `${cores} cores, ${cpu}; Node ${node}, Redis ${redis ?? 'not found'}; ${plan.sessions} sessions of ${SESSION_BYTES} bytes; ` +
-      `load ${loadBefore[0]!.toFixed(1)} before, ${noise.noisyStarts} of ${noise.starts} starts with something else at work; ${seconds} s\n\n${render(findings, verdicts)}\n\nFigures: ${values.json}\n`,
-  )
+  writeFileSync(values.json, `${JSON.stringify(figures, undefined, 2)}\n`)
+  process.stdout.write(`${headline(figures)}\n\n${render(findings, verdicts)}\n\nFigures: ${values.json}\n`)
 }
 
 main().catch((error: unknown) => {

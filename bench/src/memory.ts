@@ -1,17 +1,29 @@
+/** How much memory sessions take, in the index and in the cache. */
 import { join } from 'node:path'
 import type { Findings, Measure, Run } from './findings.js'
+import { namesOf } from './names.js'
 import type { Memory } from './process-figures.js'
 import { RedisPeer } from './redis-server.js'
 import { endAll, lonelyRegion, type Region } from './regions.js'
 
-/** What a process of its own needs with the store open, and what it then needs with every session read. */
-const footprint = async (region: Region, ids: readonly string[]): Promise<{ open: Memory; read: Memory }> => {
+interface Footprint {
+  readonly open: Memory
+  /** With every session fetched, and so cached. */
+  readonly fetched: Memory
+  /** With the data of each looked at, too: what it holds was made of its record, and is kept beside it. */
+  readonly read: Memory
+}
+
+/** What a process of its own needs. */
+const footprint = async (region: Region, ids: readonly string[]): Promise<Footprint> => {
   try {
     await region.open()
     await region.process.call('adopt', ids)
     const open = await region.process.call('memory')
+    await region.process.call('readAll', false)
+    const fetched = await region.process.call('memory')
     await region.process.call('readAll')
-    return { open, read: await region.process.call('memory') }
+    return { open, fetched, read: await region.process.call('memory') }
   } finally {
     await endAll([region])
   }
@@ -30,10 +42,11 @@ const ofRedis = async ({ plan, hasRedis, directory }: Run): Promise<Measure[]> =
   }
 }
 
-/** What 20,000 sessions add to a process: when none was read yet, and when all are in the cache. */
+/** What 20,000 sessions add to a process: when none was read yet, when all are in the cache, and when somebody looked at each. */
 export const memory = async (run: Run): Promise<Findings> => {
   run.say('memory')
   const { sessions } = run.plan
+  const names = namesOf(run.plan)
   const seeding = lonelyRegion(join(run.directory, 'memory'))
   let ids: readonly string[]
   try {
@@ -58,7 +71,8 @@ export const memory = async (run: Run): Promise<Findings> => {
     rows: [],
     measures: [
       each('memory per session, none cached', full.open),
-      each('memory per session, all cached', full.read),
+      each(names.withoutView, full.fetched),
+      each(names.withView, full.read),
       ...(await ofRedis(run)),
     ],
   }

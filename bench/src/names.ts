@@ -8,6 +8,11 @@ export const namesOf = ({ sessions, many, differing }: Sizes) => {
   const reconciling = `reconciling ${many} sessions, ${differing} differ`
   return {
     idleLag: 'lag, idle, p50',
+    halfLag: 'lag, at half speed, p99',
+    writerCpu: 'CPU of one update, writer',
+    receiverCpu: 'CPU of one update, receiver',
+    withoutView: 'memory per session, all cached, data not read',
+    withView: 'memory per session, all cached, data read',
     catchUp: `catch-up of ${sessions} changed sessions`,
     disk: 'disk, bytes written per update',
     index: 'index in memory, bytes per session',

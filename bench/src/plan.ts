@@ -6,6 +6,14 @@ export interface Plan {
   readonly rounds: number
   readonly roundMs: number
   readonly warmUpMs: number
+  /** The same of an app behind HTTP, where a round must be longer: at one at a time there are few requests. */
+  readonly appRounds: number
+  readonly appRoundMs: number
+  readonly appWarmUpMs: number
+  /** Sessions that are logged in to an app. */
+  readonly appSessions: number
+  /** Of each round in which the CPU time of updates is counted. */
+  readonly cpuMs: number
   readonly probes: number
   readonly probeEveryMs: number
   readonly catchUps: number
@@ -32,6 +40,11 @@ export const FULL: Plan = {
   rounds: 3,
   roundMs: 400,
   warmUpMs: 400,
+  appRounds: 5,
+  appRoundMs: 1_000,
+  appWarmUpMs: 1_500,
+  appSessions: 4_096,
+  cpuMs: 1_500,
   probes: 250,
   probeEveryMs: 20,
   catchUps: 3,
@@ -52,6 +65,11 @@ export const QUICK: Plan = {
   rounds: 1,
   roundMs: 60,
   warmUpMs: 20,
+  appRounds: 1,
+  appRoundMs: 150,
+  appWarmUpMs: 100,
+  appSessions: 128,
+  cpuMs: 200,
   probes: 40,
   probeEveryMs: 10,
   catchUps: 1,

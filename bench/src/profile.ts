@@ -1,70 +1,31 @@
 /** Says where the time of an operation goes, by a CPU profile of the processes that take part in it. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Callee } from './calls.js'
 import type { ClientMethods } from './client-process.js'
-import type { SelfTime } from './cpu-profile.js'
 import { FULL } from './plan.js'
+import { profileApp } from './profile-app.js'
+import { report, type Wish } from './profile-report.js'
 import { endAll, linkedRegions, lonelyRegion, openAll, Region, THREE } from './regions.js'
 import type { ServerMethods } from './server-process.js'
 import { IDLE_TIMEOUT_MS } from './session-data.js'
 import { OPERATIONS, type OperationName } from './subject.js'
 
 const HELP = `Where the time of an operation goes: the functions with the most self time, in the region that writes
-and in one that receives. With --remote: in a client and in its server of one region.
+and in one that receives. With --remote: in a client and in its server of one region. With --app: in an Express app that
+embeds the region that writes, behind express-session and HTTP.
 
   node bench/dist/profile.js [--operation update|…|catch-up] [--concurrency 64] [--regions 3 | --remote]
                              [--seconds 4] [--top 25] [--out DIR]
+  node bench/dist/profile.js --app --operation read|write [--concurrency 64] [--regions 3] […]
 
-With --regions 1 there is only the one that writes.
+With --regions 1 there is only the one that writes; with --app --regions 0 the app uses MemoryStore.
 `
-
-/** Whose code it is: a package, Node's own, or the engine. */
-const ownerOf = (where: string): string => {
-  // Native work counts for who called it.
-  const code = where.split(' < ').at(-1)!
-  return /^\(.*\)$/.test(code)
-    ? code
-    : code.includes(' node:')
-      ? 'node'
-      : (/ ([^ ]+)\/[^/]+$/.exec(code)?.[1] ?? 'engine')
-}
-
-const byOwner = (times: readonly SelfTime[]): string => {
-  const sums = new Map<string, number>()
-  for (const { where, share } of times) sums.set(ownerOf(where), (sums.get(ownerOf(where)) ?? 0) + share)
-  const sorted = [...sums].filter(([, share]) => share >= 0.005).sort(([, a], [, b]) => b - a)
-  return sorted.map(([owner, share]) => `${owner} ${(share * 100).toFixed(0)} %`).join(', ')
-}
 
 /** At 64 at a time, so that the engine has compiled what there is to compile. */
 const WARM_UP_MS = 3_000
-
-const show = (title: string, times: readonly SelfTime[], top: number): void => {
-  const busy = times.filter(({ where }) => where !== '(idle)').reduce((sum, { ms }) => sum + ms, 0)
-  process.stdout.write(`\n${title}: busy for ${busy.toFixed(0)} ms\n${byOwner(times)}\n`)
-  for (const { where, ms, share } of times.slice(0, top))
-    process.stdout.write(`${(share * 100).toFixed(1).padStart(6)} %  ${ms.toFixed(0).padStart(6)} ms  ${where}\n`)
-}
-
-interface Wish {
-  readonly operation: string
-  readonly concurrency: number
-  readonly seconds: number
-  readonly top: number
-  readonly out: string
-}
-
-const report = async (
-  process: { call(method: 'stopProfile', path: string): Promise<SelfTime[]> },
-  role: string,
-  { operation, concurrency, top, out }: Wish,
-): Promise<void> => {
-  const path = resolve(out, `${operation}-c${concurrency}-${role}.cpuprofile`)
-  show(`${role} (${path})`, await process.call('stopProfile', path), top)
-}
 
 const operationOf = ({ operation }: Wish): OperationName => {
   if ((OPERATIONS as readonly string[]).includes(operation)) return operation as OperationName
@@ -139,6 +100,7 @@ const main = async (): Promise<void> => {
       concurrency: { type: 'string', default: '64' },
       regions: { type: 'string', default: '3' },
       remote: { type: 'boolean', default: false },
+      app: { type: 'boolean', default: false },
       seconds: { type: 'string', default: '4' },
       top: { type: 'string', default: '25' },
       out: { type: 'string', default: '.' },
@@ -148,11 +110,15 @@ const main = async (): Promise<void> => {
   if (values.help) return void process.stdout.write(HELP)
   const { operation, out, concurrency, seconds, top } = values
   const regionCount = Number(values.regions)
-  if (!(regionCount >= 1 && regionCount <= THREE.length)) throw new Error(`--regions: 1 to ${THREE.length}`)
+  const leastRegions = values.app ? 0 : 1
+  if (!(regionCount >= leastRegions && regionCount <= THREE.length))
+    throw new Error(`--regions: ${leastRegions} to ${THREE.length}`)
   const wish = { operation, out, concurrency: Number(concurrency), seconds: Number(seconds), top: Number(top) }
   if (operation === 'catch-up' && regionCount < 2) throw new Error('--operation catch-up: takes at least two regions')
   mkdirSync(out, { recursive: true })
   const directory = mkdtempSync(join(tmpdir(), 'sojourn-profile-'))
+  if (values.app)
+    return profileApp(directory, wish, regionCount).finally(() => rmSync(directory, { recursive: true, force: true }))
   if (values.remote)
     return profileRemote(directory, wish).finally(() => rmSync(directory, { recursive: true, force: true }))
   const names = THREE.slice(0, regionCount)

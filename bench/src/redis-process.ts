@@ -13,6 +13,7 @@ const methods = {
   seed: async (count: number): Promise<void> => void (await subject.seed(count)),
   renewAll: (): Promise<void> => subject.renewAll(),
   updateAll: (): Promise<void> => subject.updateAll(),
+  settled: (replicas: number): Promise<number> => subject.settled(replicas),
   run: (operation: OperationName, concurrency: number, durationMs: number): Promise<Round> =>
     drive(subject.operations[operation], concurrency, (_count, ms) => ms >= durationMs),
   info: (section: string, name: string): Promise<number> => subject.info(section, name),

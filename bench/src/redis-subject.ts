@@ -6,6 +6,8 @@ import type { SessionIds } from './session-ids.js'
 import { forEachOf, mixOf, type Subject } from './subject.js'
 
 const SEED_CONCURRENCY = 256
+/** For replicas to acknowledge. */
+const WAIT_MS = 30_000
 
 /**
  * A session in Redis as express-session and its kin keep it: one JSON blob with a time to live. Changing one field, and
@@ -45,6 +47,15 @@ export class RedisSubject implements Subject {
     return Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1])
   }
 
+  /** Waits until so many replicas have acknowledged all writes, and returns how long that took, in milliseconds. */
+  async settled(replicas: number): Promise<number> {
+    const start = performance.now()
+    const acknowledged = await this.#redis.wait(replicas, WAIT_MS)
+    if (acknowledged < replicas)
+      throw new Error(`${acknowledged} of ${replicas} replicas acknowledged within ${WAIT_MS} ms`)
+    return performance.now() - start
+  }
+
   #pick(): string {
     return this.#ids.at(Math.floor(Math.random() * this.#ids.length))!
   }
@@ -65,6 +76,12 @@ export class RedisSubject implements Subject {
     await this.#write(id, { ...(await this.#get(id)), lastPath: lastPath(this.#number++) })
   }
 
+  /** As safe as a majority of three: answered when a replica has it, too. */
+  async #updateMajority(id: string): Promise<void> {
+    await this.#update(id)
+    if ((await this.#redis.wait(1, WAIT_MS)) < 1) throw new Error(`no replica acknowledged within ${WAIT_MS} ms`)
+  }
+
   async #increment(id: string): Promise<void> {
     const data = await this.#get(id)
     await this.#write(id, { ...data, views: data.views + 1 })
@@ -76,6 +93,7 @@ export class RedisSubject implements Subject {
       touch: () => this.#touch(this.#pick()),
       touchWritten: () => this.#touch(this.#pick()),
       update: () => this.#update(this.#pick()),
+      updateMajority: () => this.#updateMajority(this.#pick()),
       patch: () => this.#update(this.#pick()),
       increment: () => this.#increment(this.#pick()),
       create: () => this.#write(newId(), sessionData(this.#number++)),

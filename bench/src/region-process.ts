@@ -5,7 +5,7 @@ import { CpuProfile, type SelfTime } from './cpu-profile.js'
 import { type DiskUse, diskUse } from './disk-use.js'
 import { type Expiry, expire } from './expiring.js'
 import { CountingTransport, type FrameCounts } from './frames.js'
-import { BackgroundLoad, drive, type Round } from './load.js'
+import { BackgroundLoad, cpuMs, drive, type Round } from './load.js'
 import { type Memory, memoryNow } from './process-figures.js'
 import { ReplicaSubject } from './replica-subject.js'
 import { numberedIds, type SessionIds } from './session-ids.js'
@@ -64,7 +64,8 @@ const methods = {
   },
   renewAll: (): Promise<void> => subject.renewAll(),
   updateAll: (): Promise<void> => subject.updateAll(),
-  readAll: (): Promise<void> => subject.readAll(),
+  readAll: (withData?: boolean): Promise<void> => subject.readAll(withData),
+  cpuMs: (): number => cpuMs(),
   run: (operation: OperationName, concurrency: number, durationMs: number): Promise<Round> =>
     drive(subject.operations[operation], concurrency, (_count, ms) => ms >= durationMs),
   runCount: (operation: OperationName, concurrency: number, wanted: number): Promise<Round> =>

@@ -8,7 +8,7 @@ import { RedisPeer } from './redis-server.js'
 import type { ServerMethods } from './server-process.js'
 import { IDLE_TIMEOUT_MS } from './session-data.js'
 import type { OperationName } from './subject.js'
-import { type QuietRound, speedOf } from './throughput.js'
+import { type Player, speedOf, takeTurns } from './turns.js'
 
 const WARM_UP_CONCURRENCY = 64
 
@@ -28,7 +28,7 @@ const ORDER: readonly { name: RemoteRow['name']; operation: OperationName; who: 
 
 /** Reads and writes through `@sojourn/client` and a server of one region, beside ioredis and Redis. */
 export const remote = async (run: Run): Promise<Findings> => {
-  const { plan, quiet } = run
+  const { plan } = run
   const directory = join(run.directory, 'remote')
   const redis = run.hasRedis ? await RedisPeer.start(join(directory, 'redis')) : undefined
   const server = new Callee<ServerMethods>('the server', './server-process.js')
@@ -54,22 +54,19 @@ export const remote = async (run: Run): Promise<Findings> => {
         await users.near.call('readAll')
       }
       if (operation === 'touch') await Promise.all([users.plain.call('renewAll'), redis?.user.call('renewAll')])
-      const runners: { readonly redis: Runner | undefined; readonly remote: Runner } = {
-        redis: redis && ((...args) => redis.user.call('run', ...args)),
-        remote: (...args) => users[who].call('run', ...args),
-      }
+      const playerOf = (runner: Runner, concurrency: number): Player => ({
+        warmUp: () => runner(operation, WARM_UP_CONCURRENCY, plan.warmUpMs),
+        run: () => runner(operation, concurrency, plan.roundMs),
+        settle: async () => 0,
+      })
+      const runners: Runner[] = [
+        (...args) => users[who].call('run', ...args),
+        ...(redis ? [(...args: Parameters<Runner>) => redis.user.call('run', ...args)] : []),
+      ]
       for (const concurrency of CONCURRENCIES) {
-        const rounds: { redis: QuietRound[]; remote: QuietRound[] } = { redis: [], remote: [] }
-        for (const each of ['redis', 'remote'] as const)
-          await runners[each]?.(operation, WARM_UP_CONCURRENCY, plan.warmUpMs)
-        for (let round = 0; round < plan.rounds; round++)
-          for (const each of ['redis', 'remote'] as const) {
-            const runner = runners[each]
-            if (!runner) continue
-            const busy = await quiet.wait()
-            rounds[each].push({ ...(await runner(operation, concurrency, plan.roundMs)), busy })
-          }
-        rows.push({ name, concurrency, redis: redis && speedOf(rounds.redis), remote: speedOf(rounds.remote) })
+        const players = runners.map((runner) => playerOf(runner, concurrency))
+        const [ofRemote, ofRedis] = await takeTurns(run, players, plan.rounds)
+        rows.push({ name, concurrency, redis: ofRedis && speedOf(ofRedis.rounds), remote: speedOf(ofRemote!.rounds) })
       }
       // Its server must not go on telling it of changes while others are measured.
       if (who === 'near') await users.near.end()

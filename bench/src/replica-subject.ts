@@ -1,4 +1,4 @@
-import type { SessionApi } from '@sojourn/core'
+import type { SessionApi, UpdateOptions } from '@sojourn/core'
 import { IDLE_TIMEOUT_MS, lastPath, type SessionData, sessionData } from './session-data.js'
 import { numberedId, type SessionIds } from './session-ids.js'
 import { forEachOf, mixOf, type Subject } from './subject.js'
@@ -43,21 +43,31 @@ export class ReplicaSubject implements Subject {
     await forEachOf(this.#ids.length, SEED_CONCURRENCY, (index) => this.#update(this.#ids.at(index)!))
   }
 
-  async readAll(): Promise<void> {
-    for (let index = 0; index < this.#ids.length; index++)
-      if (!(await this.#replica.get(this.#ids.at(index)!))) throw new Error('a session is missing')
+  /** @param withData false: the sessions are fetched, so that a replica caches them, but nobody looks at what they hold */
+  async readAll(withData = true): Promise<void> {
+    for (let index = 0; index < this.#ids.length; index++) {
+      const session = await this.#replica.get(this.#ids.at(index)!)
+      if (!session) throw new Error('a session is missing')
+      if (withData) void session.data
+    }
   }
 
   #pick(): string {
     return this.#ids.at(Math.floor(Math.random() * this.#ids.length))!
   }
 
-  #update(id: string): Promise<unknown> {
-    return this.#replica.update<{ -readonly [K in keyof SessionData]: SessionData[K] }>(id, (draft) => {
+  /** Data is made of the record when it is first read: whoever gets a session reads it, as the user of Redis parses it. */
+  async #get(id: string): Promise<unknown> {
+    return (await this.#replica.get(id))?.data
+  }
+
+  #update(id: string, options?: UpdateOptions): Promise<unknown> {
+    const change = (draft: { -readonly [K in keyof SessionData]: SessionData[K] }) => {
       // Another value than before, whatever it was: an update that changes nothing would not be written.
       const next = lastPath(this.#number++)
       draft.lastPath = next === draft.lastPath ? lastPath(this.#number++) : next
-    })
+    }
+    return this.#replica.update(id, change, options)
   }
 
   /** The same by a merge patch, which needs no look at the session first. */
@@ -67,12 +77,13 @@ export class ReplicaSubject implements Subject {
 
   readonly operations = (() => {
     const base = {
-      get: () => this.#replica.get(this.#pick()),
+      get: () => this.#get(this.#pick()),
       touch: () => this.#replica.touch(this.#pick()),
       // A lease of another length is always written; the same length only when the deadline would move far enough.
       touchWritten: () =>
         this.#replica.touch(this.#pick(), { idleTimeout: IDLE_TIMEOUT_MS + (this.#number++ % 60_000) }),
       update: () => this.#update(this.#pick()),
+      updateMajority: () => this.#update(this.#pick(), { write: 'majority' }),
       patch: () => this.#patch(this.#pick()),
       increment: () => this.#replica.increment(this.#pick(), '/views'),
       create: () => this.#replica.create(sessionData(this.#number++)),

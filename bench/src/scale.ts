@@ -4,7 +4,7 @@ import { CONCURRENCIES } from './plan.js'
 import type { Region } from './regions.js'
 import { numberedId, spread } from './session-ids.js'
 import type { OperationName } from './subject.js'
-import { type QuietRound, speedOf } from './throughput.js'
+import { type Player, speedOf, takeTurns } from './turns.js'
 
 const WARM_UP_CONCURRENCY = 64
 
@@ -45,22 +45,21 @@ export const compare = async (
   many: Sized,
   measured: readonly Measured[],
 ): Promise<ScaleRow[]> => {
-  const { plan, quiet } = run
+  const { plan } = run
   const rows: ScaleRow[] = []
   for (const { name, operation, among } of measured) {
     run.say(`${many.sessions} sessions: ${name}`)
     for (const each of [few, many]) await choose(each, few.sessions, among)
     for (const concurrency of CONCURRENCIES) {
-      const rounds = new Map<Sized, QuietRound[]>([few, many].map((each) => [each, []]))
-      for (const { region } of [few, many])
-        await region.process.call('run', operation, WARM_UP_CONCURRENCY, plan.warmUpMs)
-      for (let round = 0; round < plan.rounds; round++)
-        for (const each of [few, many]) {
-          const busy = await quiet.wait()
-          const took = await each.region.process.call('run', operation, concurrency, plan.roundMs)
-          rounds.get(each)!.push({ ...took, busy })
-        }
-      rows.push({ name, concurrency, few: speedOf(rounds.get(few)!), many: speedOf(rounds.get(many)!) })
+      const players = [few, many].map(
+        ({ region }): Player => ({
+          warmUp: () => region.process.call('run', operation, WARM_UP_CONCURRENCY, plan.warmUpMs),
+          run: () => region.process.call('run', operation, concurrency, plan.roundMs),
+          settle: async () => 0,
+        }),
+      )
+      const [ofFew, ofMany] = await takeTurns(run, players, plan.rounds)
+      rows.push({ name, concurrency, few: speedOf(ofFew!.rounds), many: speedOf(ofMany!.rounds) })
     }
   }
   return rows

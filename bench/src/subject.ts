@@ -1,7 +1,17 @@
 /** What is measured, in each store alike. */
 import type { SessionIds } from './session-ids.js'
 
-export const OPERATIONS = ['get', 'touch', 'touchWritten', 'update', 'patch', 'increment', 'create', 'mix'] as const
+export const OPERATIONS = [
+  'get',
+  'touch',
+  'touchWritten',
+  'update',
+  'updateMajority',
+  'patch',
+  'increment',
+  'create',
+  'mix',
+] as const
 export type OperationName = (typeof OPERATIONS)[number]
 
 /** A session store under load, as seen from the process that uses it. */

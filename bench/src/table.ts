@@ -1,6 +1,6 @@
 /** What the terminal shows: tables of rows, measures and verdicts. */
-import type { Findings, RemoteRow, Row, RowName, Scale, ScaleRow, Speed } from './findings.js'
-import { ratio, type Verdict } from './targets.js'
+import type { AppRow, Findings, RemoteRow, ReplicatedRow, Row, RowName, Scale, ScaleRow, Speed } from './findings.js'
+import { ratio, toMemory, type Verdict } from './targets.js'
 
 const LABELS: { readonly [name in RowName]: string } = {
   getHot: 'get, hot',
@@ -77,6 +77,48 @@ const remoteLine = (row: RemoteRow): string[] => [
   row.remote.cpuUsPerOperation.toFixed(1),
 ]
 
+const REPLICATED_LABELS: { readonly [name in ReplicatedRow['name']]?: string } = {
+  ...LABELS,
+  updateMajority: 'update, held by a majority',
+}
+
+/** What keeps copies, in the columns' order. */
+const REPLICATED = ['linked', 'redis', 'keydb'] as const
+
+const replicatedHead = (keydb: boolean): string[] => [
+  ...['with copies, operations/s', 'c', 'three regions', 'until all hold it'],
+  ...['Redis + 2 replicas', 'until all hold it', 'ratio', 'ratio, all hold it'],
+  ...(keydb ? ['KeyDB, 2 masters', 'until both hold it', 'ratio', 'ratio, both hold it'] : []),
+]
+
+const replicatedLine = (row: ReplicatedRow, keydb: boolean): string[] => [
+  REPLICATED_LABELS[row.name] ?? row.name,
+  String(row.concurrency),
+  ...REPLICATED.filter((who) => who !== 'keydb' || keydb).flatMap((who) => {
+    const one = row[who]
+    const held = one ? thousands(one.perSecondUntilHeld) : '–'
+    if (who === 'linked') return [speed(one), held]
+    const ratios = [
+      one && row.linked.perSecond / one.perSecond,
+      one && row.linked.perSecondUntilHeld / one.perSecondUntilHeld,
+    ]
+    return [speed(one), held, ...ratios.map(times)]
+  }),
+]
+
+const APP_HEAD = [
+  ...['an Express app, requests/s', 'c', 'MemoryStore', 'one region', 'ratio', 'three regions', 'ratio'],
+  ...['connect-redis', 'ratio', 'CPU, µs: Memory', 'one', 'three', 'redis'],
+]
+
+const appLine = (row: AppRow): string[] => [
+  row.name === 'read' ? 'reads the session' : 'changes a field',
+  String(row.concurrency),
+  speed(row.memory),
+  ...[row.alone, row.linked, row.redis].flatMap((one) => [speed(one), times(one && toMemory(row, one))]),
+  ...[row.memory, row.alone, row.linked, row.redis].map((one) => one?.cpuUsPerOperation.toFixed(0) ?? '–'),
+]
+
 const scaleHead = ({ few, many }: Scale): string[] => [
   ...[`operations/s`, 'c', `of ${thousands(few)}`, `of ${thousands(many)}`, 'cost'],
   ...['CPU, µs: few', 'many', 'peak, ms: few', 'many'],
@@ -99,17 +141,23 @@ const amount = (value: number, unit: Verdict['unit']): string =>
   unit === '×' ? times(value) : `${number(value)} ${unit}`
 
 const verdictLine = ({ target, measured, wanted, unit, reached }: Verdict): string[] => {
-  const bound = unit === '×' ? `≥ ${wanted}×` : `≤ ${thousands(wanted)} ${unit}`
+  const bound = unit === '×' ? `≥ ${wanted}×` : `≤ ${wanted < 10 ? wanted : thousands(wanted)} ${unit}`
   const by = unit === '×' ? `${((1 - measured / wanted) * 100).toFixed(0)} %` : amount(measured - wanted, unit)
   return [target, bound, amount(measured, unit), reached ? 'reached' : `missed by ${by}`]
 }
 
-export const render = ({ rows, remoteRows = [], scale, measures }: Findings, verdicts: readonly Verdict[]): string => {
+export const render = (findings: Findings, verdicts: readonly Verdict[]): string => {
+  const { rows, replicatedRows = [], remoteRows = [], appRows = [], scale, measures, skipped = [] } = findings
   const order = Object.keys(LABELS)
   const sorted = [...rows].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   const blocks: string[][] = []
   if (sorted.length > 0) blocks.push(align([HEAD, ...sorted.map(rowLine)], 1))
+  if (replicatedRows.length > 0) {
+    const keydb = replicatedRows.some((row) => row.keydb)
+    blocks.push(align([replicatedHead(keydb), ...replicatedRows.map((row) => replicatedLine(row, keydb))], 1))
+  }
   if (remoteRows.length > 0) blocks.push(align([REMOTE_HEAD, ...remoteRows.map(remoteLine)], 1))
+  if (appRows.length > 0) blocks.push(align([APP_HEAD, ...appRows.map(appLine)], 1))
   if (scale) blocks.push(align([scaleHead(scale), ...scale.rows.map(scaleLine)], 1))
   if (measures.length > 0)
     blocks.push(
@@ -118,6 +166,7 @@ export const render = ({ rows, remoteRows = [], scale, measures }: Findings, ver
         3,
       ),
     )
+  if (skipped.length > 0) blocks.push(skipped.map((what) => `not measured: ${what}`))
   if (verdicts.length > 0) blocks.push(align([['target', '', 'measured', ''], ...verdicts.map(verdictLine)], 1))
   return blocks.map((lines) => lines.join('\n')).join('\n\n')
 }

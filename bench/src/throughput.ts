@@ -1,44 +1,17 @@
+/** Operations a second of an embedded replica, of one region and of three, beside ioredis. */
 import { join } from 'node:path'
-import type { Findings, Row, RowName, Run, Speed } from './findings.js'
-import { median, type Round } from './load.js'
+import { type Contestant, playerOf, redisContestant, regionContestant } from './contestants.js'
+import type { Findings, Row, RowName, Run } from './findings.js'
 import { CONCURRENCIES } from './plan.js'
 import { RedisPeer } from './redis-server.js'
-import { endAll, linkedRegions, lonelyRegion, openAll, type Region, THREE } from './regions.js'
+import { endAll, linkedRegions, lonelyRegion, openAll, THREE } from './regions.js'
 import type { OperationName } from './subject.js'
-
-/** One of the stores compared: the process in which its user runs. */
-interface Contestant {
-  run(operation: OperationName, concurrency: number, durationMs: number): Promise<Round>
-  /** Waits until others hold what was written; the next round must not pay for this one. */
-  settle(): Promise<number>
-  renewAll(): Promise<void>
-  /** Starts the store again, with the cache given. */
-  reopen(maxCacheEntries?: number): Promise<void>
-}
-
-const contestantOf = ({ process, open }: Pick<Region, 'process' | 'open'>): Contestant => ({
-  run: (...args) => process.call('run', ...args),
-  settle: () => process.call('settled'),
-  renewAll: () => process.call('renewAll'),
-  async reopen(maxCacheEntries) {
-    await process.call('close')
-    await open(maxCacheEntries === undefined ? {} : { limits: { maxCacheEntries } })
-    await process.call('settled')
-    if (maxCacheEntries === undefined) await process.call('readAll')
-  },
-})
-
-const redisContestant = ({ user }: RedisPeer): Contestant => ({
-  run: (...args) => user.call('run', ...args),
-  settle: async () => 0,
-  renewAll: () => user.call('renewAll'),
-  reopen: async () => {},
-})
+import { speedOf, takeTurns, untilHeld } from './turns.js'
 
 interface Contestants {
-  readonly redis: Contestant | undefined
   readonly alone: Contestant
   readonly linked: Contestant
+  readonly redis: Contestant | undefined
 }
 
 /** In an order in which none disturbs the next: creating makes more sessions, so it is last. */
@@ -53,50 +26,21 @@ const ORDER: readonly { name: RowName; operation: OperationName; prepare?: (each
   { name: 'create', operation: 'create', prepare: (each) => each.reopen() },
 ]
 
-export interface QuietRound extends Round {
-  readonly busy: number | undefined
-}
-
-const WARM_UP_CONCURRENCY = 64
-
-const perSecond = ({ count, ms }: Round, moreMs = 0): number => (count / (ms + moreMs)) * 1_000
-
-export const speedOf = (rounds: readonly QuietRound[]): Speed => ({
-  perSecond: median(rounds.map((round) => perSecond(round))),
-  rounds: rounds.map((round) => perSecond(round)),
-  busyBefore: rounds.flatMap(({ busy }) => busy ?? []),
-  cpuUsPerOperation: median(rounds.map(({ cpuMs, count }) => (cpuMs / count) * 1_000)),
-  peakMs: Math.max(...rounds.map(({ peakMs }) => peakMs)),
-})
-
-/** The stores take turns, round by round, so that what else the machine does falls on all alike. */
 const measure = async (
-  { plan, quiet }: Run,
+  run: Run,
   { redis, alone, linked }: Contestants,
   { name, operation, concurrency }: { name: RowName; operation: OperationName; concurrency: number },
 ): Promise<Row> => {
-  const present = [redis, alone, linked].filter((each) => each !== undefined)
-  for (const each of present) {
-    // Many at a time, so that the engine has compiled what there is to compile, also where one at a time comes first.
-    await each.run(operation, WARM_UP_CONCURRENCY, plan.warmUpMs)
-    await each.settle()
-  }
-  const rounds = new Map<Contestant, QuietRound[]>(present.map((each) => [each, []]))
-  const settleMs: number[] = []
-  for (let round = 0; round < plan.rounds; round++)
-    for (const each of present) {
-      const busy = await quiet.wait()
-      rounds.get(each)!.push({ ...(await each.run(operation, concurrency, plan.roundMs)), busy })
-      const ms = await each.settle()
-      if (each === linked) settleMs.push(ms)
-    }
+  const present = redis ? [alone, linked, redis] : [alone, linked]
+  const players = present.map((each) => playerOf(each, operation, concurrency, run.plan))
+  const [ofAlone, ofLinked, ofRedis] = await takeTurns(run, players, run.plan.rounds)
   return {
     name,
     concurrency,
-    redis: redis && speedOf(rounds.get(redis)!),
-    alone: speedOf(rounds.get(alone)!),
-    linked: speedOf(rounds.get(linked)!),
-    linkedUntilHeld: median(rounds.get(linked)!.map((round, index) => perSecond(round, settleMs[index]))),
+    redis: ofRedis && speedOf(ofRedis.rounds),
+    alone: speedOf(ofAlone!.rounds),
+    linked: speedOf(ofLinked!.rounds),
+    linkedUntilHeld: untilHeld(ofLinked!),
   }
 }
 
@@ -116,9 +60,9 @@ export const throughput = async (run: Run): Promise<Findings> => {
       await process.call('readAll')
     }
     const contestants: Contestants = {
+      alone: regionContestant(lonely),
+      linked: regionContestant(three[0]!),
       redis: redis && redisContestant(redis),
-      alone: contestantOf({ process: lonely.process, open: (settings) => lonely.open(settings) }),
-      linked: contestantOf({ process: three[0]!.process, open: (settings) => three[0]!.open(settings) }),
     }
     const rows: Row[] = []
     for (const { name, operation, prepare } of ORDER) {

@@ -224,7 +224,7 @@ describe('frames that are none', () => {
       Uint8Array.of(255),
       serverFrame(
         { type: 'none', number: 1 },
-        { type: 'found', number: 1, watched: false, createdAt: 1, expiresAt: 2, data: new Uint8Array(0) },
+        { type: 'found', number: 1, watched: false, createdAt: 1, expiresAt: 2, data: new Uint8Array(0), objects: [] },
       ),
       serverFrame({ type: 'pong', number: 99, clock: 1 }),
       serverFrame(WELCOME),

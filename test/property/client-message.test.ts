@@ -27,7 +27,13 @@ const pointers = fc.array(text, { maxLength: 3 })
 const update = { touch: maybe(fc.boolean()), idleTimeoutMs: maybe(number) }
 const updates = choices(update)
 const patches = choices({ ...update, atomic: maybe(pointers) })
-const replacements = choices({ ...update, atomic: maybe(pointers), assigned: maybe(pointers) })
+const object = fc.uint8Array({ minLength: 6, maxLength: 6 }).map((bytes) => Buffer.from(bytes).toString('hex'))
+const replacements = choices({
+  ...update,
+  atomic: maybe(pointers),
+  assigned: maybe(pointers),
+  within: maybe(fc.array(fc.record({ path: text, object }), { maxLength: 3 })),
+})
 const message = <T extends string>(type: T, fields: { [name: string]: fc.Arbitrary<unknown> }) =>
   fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<never>
 
@@ -63,6 +69,7 @@ const fromClient = fc.oneof(
   message('leave', { walk: number }),
 )
 const told = { createdAt: number, expiresAt: number, data: bytes }
+const shown = { ...told, objects: fc.array(object, { maxLength: 3 }) }
 const fromServer = fc.oneof(
   message('welcome', {
     version: number,
@@ -78,8 +85,8 @@ const fromServer = fc.oneof(
   }),
   message('pong', { number, clock: number }),
   message('changed', { keys: fc.array(hex) }),
-  message('found', { number, watched: fc.boolean(), ...told }),
-  message('made', { number, id: text, ...told }),
+  message('found', { number, watched: fc.boolean(), ...shown }),
+  message('made', { number, id: text, ...shown }),
   message('counted', { number, count: number }),
   message('page', { number, sessions: fc.array(fc.record({ key: hex, ...told })), isLast: fc.boolean() }),
   message('failed', {

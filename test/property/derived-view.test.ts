@@ -1,7 +1,7 @@
 import { type Data, deriveView, type Fold, isPlainObject, materialize, mutate, type View } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { identityOf } from '../../packages/core/src/document/shown.js'
+import { tokensOf } from '../../packages/core/src/document/identity.js'
 import { mapWorlds } from '../support/map-worlds.js'
 import { runs } from '../support/runs.js'
 import { createdFold, type World, worlds } from '../support/worlds.js'
@@ -10,19 +10,14 @@ import { createdFold, type World, worlds } from '../support/worlds.js'
 const entriesOf = (data: Data): unknown =>
   Object.entries(data).map(([key, value]) => [key, isPlainObject(value) ? entriesOf(value as Data) : value])
 
-/** Which maps each object shows: what is edited in a view belongs to them. */
-const identitiesOf = (data: Data): unknown => [
-  identityOf(data),
-  ...Object.values(data).map((value) => (isPlainObject(value) ? identitiesOf(value as Data) : undefined)),
-]
-
 const isFrozenThrough = (data: Data): boolean =>
   Object.isFrozen(data) && Object.values(data).every((value) => !isPlainObject(value) || isFrozenThrough(value as Data))
 
 const expectSame = (derived: View, whole: View): void => {
   expect(entriesOf(derived.data)).toEqual(entriesOf(whole.data))
   expect(derived.shareable).toBe(whole.shareable)
-  expect(identitiesOf(derived.data)).toEqual(identitiesOf(whole.data))
+  // What is edited in an object of a view belongs to the map that it shows.
+  expect(tokensOf(derived.data)).toEqual(tokensOf(whole.data))
   expect(isFrozenThrough(derived.data)).toBe(true)
 }
 

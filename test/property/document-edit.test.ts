@@ -1,4 +1,4 @@
-import type { Data, Edit, Fold, Value } from '@sojourn/core'
+import type { Data, Edit, Fold } from '@sojourn/core'
 import { diff, isPlainObject, joinFolds, mutate, sameValue } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

@@ -26,6 +26,7 @@ import {
   runDraft,
   SojournError,
   sessionKey,
+  tokensIn,
 } from '@sojourn/core'
 import {
   type ClientRequest,
@@ -44,7 +45,7 @@ import { checkData, difference } from './difference.js'
 import { type CacheStatus, NearCache } from './near-cache.js'
 import type { Settings } from './options.js'
 import { Route } from './route.js'
-import { Told } from './told.js'
+import { Told, tokenFor } from './told.js'
 
 export interface ClientStatus {
   /** The server that is asked now; undefined while there is none. */
@@ -254,6 +255,7 @@ export class Client implements SessionApi, AsyncDisposable {
   ): Promise<Session<T>> {
     const whole = new Set([...(choices.assigned ?? []), ...(choices.atomic ?? []), ...(this.#lifetimes.atomic ?? [])])
     const written = base === undefined || base === null ? { next: checkData(next) } : difference(base, next, whole)
+    const within = 'base' in written ? tokensIn(base as object, written.base, tokenFor).slice(0, MAX_ASSIGNED) : []
     return this.#found<T>(
       id,
       {
@@ -263,7 +265,10 @@ export class Client implements SessionApi, AsyncDisposable {
         base: 'base' in written ? encodeData(written.base) : undefined,
         next: encodeData(written.next),
         counters,
-        choices,
+        choices: {
+          ...choices,
+          ...(within.length > 0 && { within: within.map(([path, object]) => ({ path, object })) }),
+        },
       },
       deadline,
     )
@@ -323,7 +328,7 @@ export class Client implements SessionApi, AsyncDisposable {
     try {
       for (;;) {
         for (const { key, createdAt, expiresAt, data } of page.sessions)
-          yield { key, data: new Told({ data, createdAt, expiresAt }).data, createdAt, expiresAt }
+          yield { key, data: new Told({ data, objects: [], createdAt, expiresAt }).data, createdAt, expiresAt }
         if (page.isLast) return
         if (this.#route.current !== on)
           throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this walk has ended; begin again')

@@ -1,6 +1,19 @@
 import type { Data, Session } from '@sojourn/core'
-import { isPlainObject, LazySession } from '@sojourn/core'
+import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core'
 import { decodeData } from '@sojourn/wire'
+
+interface ToldSession {
+  readonly data: Uint8Array
+  /** Which objects are in it. */
+  readonly objects: readonly string[]
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+const tokens = new WeakMap<object, string>()
+
+/** Which object of a session an object in its data is a copy of, where a server said so. */
+export const tokenFor = (object: object): string | undefined => tokens.get(object)
 
 /** A session's data as a server told it: decoded when it is read, which many callers of a write never do. */
 export class Told {
@@ -8,10 +21,12 @@ export class Told {
   readonly bytes: Uint8Array
   readonly createdAt: number
   readonly expiresAt: number
+  readonly #objects: readonly string[]
   #data: Data | undefined
 
-  constructor({ data, createdAt, expiresAt }: { data: Uint8Array; createdAt: number; expiresAt: number }) {
+  constructor({ data, objects, createdAt, expiresAt }: ToldSession) {
     this.bytes = new Uint8Array(data)
+    this.#objects = objects
     this.createdAt = createdAt
     this.expiresAt = expiresAt
   }
@@ -21,6 +36,8 @@ export class Told {
     if (this.#data) return this.#data
     const data = decodeData(this.bytes)
     if (freeze(data)) this.#data = data
+    if (this.#objects.length > 0)
+      for (const [index, object] of objectsIn(data).entries()) tokens.set(object, this.#objects[index] ?? NO_TOKEN)
     return data
   }
 

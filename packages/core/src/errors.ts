@@ -28,7 +28,7 @@ export const ERROR_CODES = {
     'The wall clock jumped, or most regions disagree with it: nothing is purged, and time is held to theirs, until they agree.',
   ITEM_REFUSED:
     'A peer sent an item that no sound peer sends, such as a lease stamped far ahead; it was left out, alone.',
-  CHANGE_INVALID: 'The bytes are no well-formed change of the flat subset, or break one of its bounds.',
+  CHANGE_INVALID: 'The bytes are no well-formed change of the subset, or break one of its bounds.',
   RECORD_INVALID: 'The bytes are no well-formed session record, or break one of its bounds.',
   FRAME_INVALID: 'A frame from a peer is truncated, malformed, or of an unknown type.',
   FRAME_TOO_LARGE: 'A frame from a peer exceeds limits.maxFrameBytes.',

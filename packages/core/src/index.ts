@@ -31,6 +31,16 @@ export {
   readiness,
   type Seen,
 } from './document/fold.js'
+export {
+  NO_TOKEN,
+  objectsIn,
+  READ_OBJECTS,
+  type ReadObjects,
+  readObjectsOf,
+  TOKEN_BYTES,
+  tokensIn,
+  tokensOf,
+} from './document/identity.js'
 export { checkIncrement, incrementEdits } from './document/increment.js'
 export {
   isMap,

@@ -43,6 +43,7 @@ import {
   optionalDuration,
   quorumUnmet,
   quoted,
+  readObjectsOf,
   regionsNeeded,
   runDraft,
   SojournError,
@@ -191,7 +192,12 @@ export class Replica implements SessionApi, AsyncDisposable {
     checkTop(next)
     const assigned = new Set(options.assigned)
     const isAssigned = (_next: object, _base: object, path: string) => assigned.has(path)
-    const dataOptions = { ...this.#dataOptions(options), counters: new Set(options.counters), isAssigned }
+    const dataOptions = {
+      ...this.#dataOptions(options),
+      counters: new Set(options.counters),
+      isAssigned,
+      objects: readObjectsOf(options),
+    }
     return this.#change<T>(id, options, (data) => diff(options.base ?? data, next, dataOptions))
   }
 

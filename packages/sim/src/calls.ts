@@ -17,8 +17,6 @@ export interface Door {
   /** The region's clock is off by more than regions allow each other. */
   readonly hasWrongClock?: boolean
   readonly api: SessionApi
-  /** Whether it tells the object that was read from another one in its place, as a replica does. */
-  readonly knowsObjects?: boolean
   /** Whether an answer that comes now is known to come from the process that `op` was begun at. */
   vouches(op: Operation): boolean
 }
@@ -65,7 +63,7 @@ export const rotate = (api: SessionApi, id: string, step: OperationStep): Promis
  * @param base what the same user read last of the session
  */
 export const use = (
-  { api, knowsObjects = false }: Pick<Door, 'api' | 'knowsObjects'>,
+  api: SessionApi,
   op: Operation,
   step: OperationStep,
   id: string,
@@ -83,7 +81,7 @@ export const use = (
         (draft) => {
           op.found = draft[op.field!]
           draft[op.field!] = op.value
-          changeUser(draft, op, knowsObjects)
+          changeUser(draft, op)
         },
         options,
       )
@@ -107,24 +105,24 @@ export const use = (
         options,
       )
     case 'save':
-      return save(api, id, op, { ...options, base: base! }, knowsObjects)
+      return save(api, id, op, { ...options, base: base! })
     default:
       return api.get<SessionData>(id, { read: step.read ?? 'local', timeout: timeoutOf(step) })
   }
 }
 
 /** What goes with the write of a register: the second one logs a user in, the third one notes who was seen, and the first one logs out at times. */
-const changeUser = (draft: Mutable, { field, value, n }: Operation, knowsObjects: boolean): void => {
+const changeUser = (draft: Mutable, { field, value, n }: Operation): void => {
   if (field === 'f1') draft.user = { name: value!, [n % 2 === 0 ? 'badge' : 'role']: value! }
-  else if (field === 'f2' && draft.user && knowsObjects) draft.user.seen = draft.user.name!
+  else if (field === 'f2' && draft.user) draft.user.seen = draft.user.name!
   else if (field === 'f0' && n % 3 === 0) delete draft.user
 }
 
 /** Saves what was read, changed: as middleware does, whose request may have read long ago. */
-const save = (api: SessionApi, id: string, op: Operation, options: ReplaceOptions, knowsObjects: boolean) => {
+const save = (api: SessionApi, id: string, op: Operation, options: ReplaceOptions) => {
   const next = structuredClone(options.base) as Mutable
   next[op.field!] = op.value
-  changeUser(next, op, knowsObjects)
+  changeUser(next, op)
   return api.replace<SessionData>(id, next, { ...options, ...(op.field === 'f1' && { assigned: ['/user'] }) })
 }
 

@@ -64,14 +64,14 @@ export class Users {
         if (this.#slots.get(step.slot)?.session === session)
           this.#slots.set(step.slot, { session: successor, madeAt: this.#options.now() })
       })
-    return this.#follow(op, door, use(door, op, step, id, this.#read.get(`${op.client} ${session.name}`)), () => {})
+    return this.#follow(op, door, use(door.api, op, step, id, this.#read.get(`${op.client} ${session.name}`)), () => {})
   }
 
   /** Reads a session that users of this world made, whoever goes on with it. */
   look(session: SessionName, step: OperationStep, door: Door): Promise<void> | undefined {
     if (session.id === undefined) return undefined
     const op = this.#begin(step, door, session)
-    return this.#follow(op, door, use(door, op, step, session.id, undefined), () => {})
+    return this.#follow(op, door, use(door.api, op, step, session.id, undefined), () => {})
   }
 
   #name(id: string | undefined): SessionName {

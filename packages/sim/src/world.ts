@@ -297,7 +297,6 @@ const doorOf = (region: Region, api: Replica): Door => {
       return [wall, wall] as const
     },
     api,
-    knowsObjects: true,
     // A dead process tells its clients nothing.
     vouches: () => process?.isAlive() ?? false,
   }

@@ -1,5 +1,13 @@
 /** What clients and servers say to each other: each message once, as its shape, from which its type follows. */
-import { type ByteWriter, END_REASONS, ERROR_CODES, type ErrorCode, KEY_BYTES, type Level } from '@sojourn/core'
+import {
+  type ByteWriter,
+  END_REASONS,
+  ERROR_CODES,
+  type ErrorCode,
+  KEY_BYTES,
+  type Level,
+  TOKEN_BYTES,
+} from '@sojourn/core'
 import { messagesIn, writeMessage } from './frame.js'
 import { agreement, type Dialect, speech } from './meeting.js'
 import { MAX_REGION_BYTES } from './region-name.js'
@@ -94,8 +102,15 @@ const reads = sparse({ read: level, timeoutMs: uint })
 const writes = sparse(write)
 const updates = sparse(update)
 const patches = sparse({ ...update, atomic })
-/** `assigned`: objects that are new, rather than changed. */
-const replacements = sparse({ ...update, atomic, assigned: list(path, MAX_ASSIGNED) })
+/** Which object it is: see `tokensOf` of @sojourn/core. */
+const object = hex(TOKEN_BYTES)
+/** `assigned`: objects that are new, rather than changed. `within`: the objects of the base, as the client had read them. */
+const replacements = sparse({
+  ...update,
+  atomic,
+  assigned: list(path, MAX_ASSIGNED),
+  within: list(struct({ path, object }), MAX_ASSIGNED),
+})
 const ends = sparse({ ...write, reason: word(END_REASONS) })
 const creates = sparse({ ...write, id, idleTimeoutMs: uint, maxLifetimeMs: uint, atomic })
 export type ReadChoices = Of<typeof reads>
@@ -168,6 +183,8 @@ const fromClient = union({
 })
 
 const told = { createdAt: uint, expiresAt: uint, data }
+/** `objects`: which objects are in the data, in the order of `objectsIn` of @sojourn/core. */
+const shown = { ...told, objects: list(object) }
 
 const details = sparse({
   option: message,
@@ -178,7 +195,7 @@ const details = sparse({
   mayHaveApplied: flag,
   limit: uint,
   state: word(['live', 'ended', 'expired']),
-  session: struct({ id, ...told }),
+  session: struct({ id, ...shown }),
 })
 
 const fromServer = union({
@@ -213,10 +230,10 @@ const fromServer = union({
   changed: [3, { keys: list(key) }],
 
   /** A session under the id that was asked for. `watched`: whether the server will say when it is no longer so. */
-  found: [4, { number, watched: flag, ...told }],
+  found: [4, { number, watched: flag, ...shown }],
 
   /** A session under a new id. */
-  made: [5, { number, id, ...told }],
+  made: [5, { number, id, ...shown }],
 
   /** There is no such session. */
   none: [6, { number }],
@@ -250,13 +267,13 @@ export type Answer = Exclude<FromServer, { type: 'welcome' | 'pong' | 'changed' 
 /** Whether a request takes the capability `objects`. */
 export const speaksOfObjects = (request: ClientRequest): boolean =>
   (request.type === 'create' || request.type === 'patch' || request.type === 'replace') &&
-  (request.choices.atomic !== undefined || assignedIn(request) !== undefined)
+  (request.choices.atomic !== undefined || (request.type === 'replace' && saysOfObjects(request.choices)))
 
-const assignedIn = (request: ClientRequest) => (request.type === 'replace' ? request.choices.assigned : undefined)
+const saysOfObjects = ({ assigned, within }: ReplaceChoices) => assigned !== undefined || within !== undefined
 
 /** The same without it, for a server that does not know it: there, objects are told apart as if nothing had been said of them. */
 export const withoutObjects = (request: ClientRequest): ClientRequest => {
-  const { atomic: _, assigned: __, ...choices } = (request as { choices: ReplaceChoices }).choices
+  const { atomic: _, assigned: __, within: ___, ...choices } = (request as { choices: ReplaceChoices }).choices
   return { ...request, choices } as ClientRequest
 }
 

@@ -1,4 +1,5 @@
 /** What leads from the data that a caller read to the data that it wants, as edits of fields. */
+import { type Identity, identityAt } from './identity.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { childOf } from './pointer.js'
@@ -17,7 +18,7 @@ export type Edit = (
 ) & {
   readonly path: Pointer
   /** The object, as it was read, in which the field is: where that was replaced or deleted meanwhile, the edit goes with it. */
-  readonly within?: object | undefined
+  readonly within?: Identity | undefined
 }
 
 export interface DiffOptions {
@@ -25,6 +26,8 @@ export interface DiffOptions {
   readonly maxDepth: number
   /** Bytes of one key of an object. Default: no bound. */
   readonly maxKeyBytes?: number | undefined
+  /** Which objects were read, by pointer, where the base is a copy: see `tokensOf`. */
+  readonly objects?: ReadonlyMap<Pointer, string> | undefined
   /** Integer fields whose change is an addition, so that concurrent ones add up. */
   readonly counters?: ReadonlySet<Pointer> | undefined
   /** Objects that are one register, whole. */
@@ -57,7 +60,8 @@ const diffObjects = (
   options: DiffOptions,
   edits: Edit[],
 ): void => {
-  const { maxKeyBytes, counters, atomic, isAssigned } = options
+  const { maxKeyBytes, counters, atomic, isAssigned, objects } = options
+  const within = identityAt(base, path, objects)
   for (const key of dataKeys(next, path, maxKeyBytes)) {
     const [value, at] = [next[key], childOf(path, key)]
     const old = Object.hasOwn(base, key) ? base[key] : undefined
@@ -67,12 +71,12 @@ const diffObjects = (
     // Most fields of most updates are as they were, and cost no more than this.
     else if (old === undefined || !sameValue(old, value)) {
       if (isInteger(value) && counters?.has(at) && (old === undefined || (isInteger(old) && isInteger(value - old))))
-        edits.push({ kind: 'increment', path: at, by: value - ((old as number | undefined) ?? 0), within: base })
-      else assign(value, at, maxDepth - 1, base, old === undefined, options, edits)
+        edits.push({ kind: 'increment', path: at, by: value - ((old as number | undefined) ?? 0), within })
+      else assign(value, at, maxDepth - 1, within, old === undefined, options, edits)
     }
   }
   for (const key of Object.keys(base)) {
-    if (!Object.hasOwn(next, key)) edits.push({ kind: 'delete', path: childOf(path, key), within: base })
+    if (!Object.hasOwn(next, key)) edits.push({ kind: 'delete', path: childOf(path, key), within })
   }
 }
 
@@ -81,7 +85,7 @@ const assign = (
   value: unknown,
   path: Pointer,
   maxDepth: number,
-  within: object,
+  within: Identity | undefined,
   isNew: boolean,
   { maxKeyBytes, counters, atomic }: DiffOptions,
   edits: Edit[],

@@ -13,7 +13,7 @@ import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { segmentsOf } from './pointer.js'
-import { identityOf, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
+import { type Shown, scalarAt, shownAt, sumAt } from './shown.js'
 import type { Content, Data, Value } from './value.js'
 import { contentToValue, fromScalar, isAtomicObject, isContentMap, toScalar } from './value.js'
 
@@ -85,8 +85,7 @@ const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined
     if (shown.maps) objects = shown.maps
     else return isAtomic(shown) ? { objects, key: segment, rest: segments.slice(index + 1) } : undefined
   }
-  const known = within && identityOf(within)
-  if (known && !objects.some((map) => map && known.includes(nameOf(map)))) return undefined
+  if (within && !objects.some((map) => map && within(map))) return undefined
   return { objects, key: segments.at(-1)!, rest: [] }
 }
 

@@ -2,7 +2,7 @@
 
 import { shownCount } from './increment.js'
 import type { LiveMap, LiveOp, Register, Registers } from './live.js'
-import { addedTo, counterSum, isCounter, isMap, liveValue, makingOf, makingsAgree, nameOf } from './live.js'
+import { addedTo, counterSum, isCounter, isMap, liveValue, makingOf, makingsAgree } from './live.js'
 import { compareOpIds, type Scalar } from './op.js'
 
 /** What stands under one key, in all the maps that show as one. */
@@ -68,13 +68,3 @@ export const sumAt = (objects: readonly Registers[], key: string, top: LiveOp): 
   }
   return sum
 }
-
-// Which maps an object of a view shows is known for as long as the object lives: an edit belongs to the object on which it was made.
-const identities = new WeakMap<object, readonly string[]>()
-
-/** @param object of a view */
-export const identify = (object: object, maps: readonly LiveMap[]): void =>
-  void identities.set(object, maps.map(nameOf))
-
-/** The names of the maps that an object of a view shows; undefined of a copy, and of the whole data. */
-export const identityOf = (object: object): readonly string[] | undefined => identities.get(object)

@@ -1,8 +1,9 @@
 /** The data that a document shows. */
 import type { Fold } from './fold.js'
+import { identify } from './identity.js'
 import type { LiveMap, Registers } from './live.js'
 import { isMap } from './live.js'
-import { identify, scalarAt, shownAt } from './shown.js'
+import { scalarAt, shownAt } from './shown.js'
 import type { Data, Value } from './value.js'
 import { fromScalar, isShareable } from './value.js'
 

@@ -1,5 +1,5 @@
-import type { ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core'
-import { CALLER, isSojournError } from '@sojourn/core'
+import type { Data, ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core'
+import { CALLER, isSojournError, READ_OBJECTS, tokensOf } from '@sojourn/core'
 import {
   type Answer,
   type ClientRequest,
@@ -128,28 +128,35 @@ const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices, ca
       }
 
 /** What a write says of objects in its data. */
-const forObjects = ({ atomic, assigned }: CreateChoices & PatchChoices & ReplaceChoices): object => ({
+const forObjects = ({ atomic, assigned, within }: CreateChoices & PatchChoices & ReplaceChoices): object => ({
   ...(atomic && { atomic }),
   ...(assigned && { assigned }),
+  ...(within && { [READ_OBJECTS]: new Map(within.map(({ path, object }) => [path, object])) }),
 })
 
-/** The bytes of data that was sent, for as long as the data is kept: what is read often is packed once. */
-const packed = new WeakMap<object, Uint8Array>()
+interface Shown {
+  readonly data: Uint8Array
+  readonly objects: readonly string[]
+}
+
+/** What was sent of data, for as long as the data is kept: what is read often is packed once. */
+const packed = new WeakMap<object, Shown>()
 
 /** As {@link packData}. Data that is frozen stays as it is: a session's is to its depth, where it is plain. */
-const bytesOf = (data: object): Uint8Array => {
+const shownOf = (data: object): Shown => {
   const known = packed.get(data)
   if (known !== undefined) return known
   const { bytes, isPlain } = packData(data)
-  if (isPlain && Object.isFrozen(data)) packed.set(data, bytes)
-  return bytes
+  const shown = { data: bytes, objects: tokensOf(data as Data) }
+  if (isPlain && Object.isFrozen(data)) packed.set(data, shown)
+  return shown
 }
 
 const told = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
   id,
   createdAt,
   expiresAt,
-  data: bytesOf(data),
+  ...shownOf(data),
 })
 
 const found = (number: number, { data, createdAt, expiresAt }: Session<object>, watched: boolean): Answer => ({
@@ -157,7 +164,7 @@ const found = (number: number, { data, createdAt, expiresAt }: Session<object>, 
   number,
   createdAt,
   expiresAt,
-  data: bytesOf(data),
+  ...shownOf(data),
   watched,
 })
 
