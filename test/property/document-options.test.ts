@@ -199,4 +199,21 @@ describe('authors whose options differ', () => {
     expect(taken(diff(dataOf(fold), next, { maxDepth: MAX_DEPTH }))).toEqual(next)
     expect(dataOf(createdFold({ user }, a))).toEqual(dataOf(fold))
   })
+
+  // Found: each such save left one more map, and the record grew until it was refused.
+  test('[CONV-2] who saves again and again without having read leaves no more maps than can show as one', () => {
+    const [a, b] = ['0a', '0b'].map((byte) => byte.repeat(16)) as [ActorId, ActorId]
+    for (const cartOf of [
+      () => ({ tea: 1 }),
+      (at: number) => ({ tea: at }),
+      (at: number) => ({ [`item ${at}`]: at }),
+    ]) {
+      let fold = EMPTY_FOLD
+      for (let at = 0; at < 500; at++) {
+        fold = mutate(fold, at % 2 ? a : b, diff({}, { cart: cartOf(at) }, { maxDepth: MAX_DEPTH }))?.fold ?? fold
+        expect(fold.registers.get('cart')!.length).toBeLessThanOrEqual(64)
+        expect(dataOf(fold)).toMatchObject({ cart: cartOf(at) })
+      }
+    }
+  })
 })

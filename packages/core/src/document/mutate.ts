@@ -13,7 +13,7 @@ import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { segmentsOf } from './pointer.js'
-import { type Shown, scalarAt, shownAt, sumAt } from './shown.js'
+import { MAX_AS_ONE, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
 import type { Content, Data, Value } from './value.js'
 import { contentToValue, fromScalar, isAtomicObject, isContentMap, toScalar } from './value.js'
 
@@ -89,8 +89,12 @@ const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined
   return { objects, key: segments.at(-1)!, rest: [] }
 }
 
-/** Whether maps show that were made where their writers saw nothing: another one that is made so shows as one with them. */
-const showsFresh = (shown: Shown | undefined): boolean => shown?.maps?.every(({ value }) => value.isFresh) === true
+/**
+ * Whether maps show that were made where their writers saw nothing: another one that is made so shows as one with them. Not beyond as many as can
+ * show: who saves again and again without having read would leave a map each time, and the session would grow without end.
+ */
+const showsFresh = (shown: Shown | undefined): boolean =>
+  shown?.maps?.every(({ value }) => value.isFresh) === true && shown.live.length < MAX_AS_ONE
 
 const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as never)
 
