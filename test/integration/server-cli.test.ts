@@ -160,6 +160,10 @@ describe('[CLI-1] the command line', () => {
     expect(await json(eu, ['touch', '-', '--level', 'majority'], 0, id)).toMatchObject({ found: true })
     expect(await json(eu, ['end', '-', '--reason', 'logout'], 0, id)).toEqual({ found: true })
     const gone = await Promise.all(['get', 'touch', 'end'].map((command) => run(eu, [command, '-'], id)))
+    // One id in 64 begins as an option does.
+    const { id: dashed } = await client.create({ user: 'bob' }, { id: `-${'a1_-bZ'.repeat(7)}` })
+    expect(await json(eu, ['get', dashed])).toMatchObject({ found: true, data: { user: 'bob' } })
+    expect(await json(eu, ['end', dashed, '--reason', 'revoked'])).toEqual({ found: true })
     for (const each of gone) expect(each).toMatchObject({ code: 1, stdout: 'no live session has this id\n' })
     const wrong = [
       ['get', '-', '--level', '9'],

@@ -82,6 +82,15 @@ export class ByteWriter {
     return this.uint(bytes.length).raw(bytes)
   }
 
+  /** A length and what another writer has written, which starts anew. */
+  nested(inner: ByteWriter): this {
+    this.uint(inner.#length)
+    const at = this.#reserve(inner.#length)
+    this.#bytes.set(inner.#bytes.subarray(0, inner.#length), at)
+    inner.#length = 0
+    return this
+  }
+
   /** A length and the UTF-8 of a string. */
   text(value: string): this {
     if (value.length <= SHORT_TEXT && this.#ascii(value)) return this

@@ -44,31 +44,29 @@ export const encodeRecordWith = (record: SessionRecord, document: Uint8Array | u
   if (part.length > 0) part.borrow()
   if (record.kind === 'ended') {
     writeEnd(part, record.end)
-    writePart(writer.u8(KIND.ended), PART.end, part.borrow())
+    writer.u8(KIND.ended).uint(PART.end).nested(part)
     writeOthers(writer, record.others)
     return { encoded: writer.finish(), document: undefined }
   }
   const { lease, limit } = record
-  writer.u8(KIND.live)
   writeLease(part, lease)
-  writePart(writer, PART.lease, part.borrow())
+  writer.u8(KIND.live).uint(PART.lease).nested(part)
   part.uint(limit.createdAt).uint(limit.deadline).uint(limit.horizon)
-  writePart(writer, PART.limit, part.borrow())
+  writer.uint(PART.limit).nested(part).uint(PART.document)
   if (document === undefined) writeFold(part, record.document)
-  const fold = document ?? part.borrow()
-  writePart(writer, PART.document, fold)
+  const size = document?.length ?? part.length
+  if (document) writer.bytes(document)
+  else writer.nested(part)
   const end = writer.length
   writeOthers(writer, record.others)
   const encoded = writer.finish()
-  return { encoded, document: encoded.subarray(end - fold.length, end) }
+  return { encoded, document: encoded.subarray(end - size, end) }
 }
 
 const part = new ByteWriter(1024)
 
-const writePart = (out: ByteWriter, tag: number, bytes: Uint8Array): void => void out.uint(tag).bytes(bytes)
-
 const writeOthers = (out: ByteWriter, others: OtherParts | undefined): void => {
-  for (const [tag, bytes] of others ?? []) writePart(out, tag, bytes)
+  for (const [tag, bytes] of others ?? []) out.uint(tag).bytes(bytes)
 }
 
 /** Whether the bytes of a record are those of a tombstone. */

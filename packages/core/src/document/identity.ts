@@ -21,7 +21,7 @@ export const identify = (object: object, shown: readonly LiveMap[]): void =>
   )
 
 /** Undefined of a copy, of the whole data, and of an object that is one value. */
-export const identityOf = (object: object): Identity | undefined => {
+const identityOf = (object: object): Identity | undefined => {
   const shown = maps.get(object)
   return shown && ((map) => shown.some(({ counter, actor }) => counter === map.counter && actor === map.actor))
 }
@@ -35,7 +35,7 @@ export const NO_TOKEN = '0'.repeat(TOKEN_DIGITS)
 const tokenOf = (map: OpId): string => hash('sha256', nameOf(map), 'hex').slice(0, TOKEN_DIGITS)
 
 /** The identity that a token stands for. */
-export const identityOfToken =
+const identityOfToken =
   (token: string): Identity =>
   (map) =>
     tokenOf(map) === token

@@ -167,6 +167,15 @@ const throwInstead = (command: Command): void => {
   command.commands.forEach(throwInstead)
 }
 
+/** As the store makes ids; one in 64 of these begins with what an option begins with. */
+const DASHED_ID = /^-[\w-]{42}$/
+
+/** An id that would be taken for an option stands behind `--`, where none are. */
+const withIdLast = (argv: readonly string[]): readonly string[] => {
+  const at = argv.findIndex((arg, index) => index > 2 && DASHED_ID.test(arg))
+  return at < 0 || argv.includes('--') ? argv : [...argv.toSpliced(at, 1), '--', argv[at]!]
+}
+
 /** The command line. Ends with a code of `exit-codes.ts`. @param argv as `process.argv` */
 export const main = async (argv: readonly string[]): Promise<void> => {
   const root = program(process.env, (code) => {
@@ -185,7 +194,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     process.exit()
   })
   try {
-    await root.parseAsync(argv)
+    await root.parseAsync(withIdLast(argv))
   } catch (error) {
     // Commander has said what is wrong, or has shown the help that was asked for.
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage
