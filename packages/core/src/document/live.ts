@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { shownCount } from './increment.js'
 import type { ActorId, OpId, Scalar } from './op.js'
-import { isInteger } from './op.js'
+import { compareOpIds, isInteger } from './op.js'
 
 /** An operation whose value shows, or would if no later one stood beside it. */
 export interface LiveOp extends OpId {
@@ -89,6 +89,19 @@ export const addedTo = (live: LiveOp): bigint => {
 
 /** Whether a live operation is a counter, which others can add to. */
 export const isCounter = (live: LiveOp): boolean => isInteger(live.value)
+
+/** Where an operation is in a register, which is in order; -1: nowhere. */
+export const indexIn = (register: Register, id: OpId): number => {
+  let [low, high] = [0, register.length - 1]
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const order = compareOpIds(register[middle]!, id)
+    if (order === 0) return middle
+    if (order < 0) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
 
 /** The operation that shows in a map of its own: the highest id, as in Automerge. */
 export const winner = (register: Register): LiveOp => register[register.length - 1]!
