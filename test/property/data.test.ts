@@ -4,6 +4,7 @@ import {
   diff,
   EMPTY_FOLD,
   editsFor,
+  incrementEdits,
   isSojournError,
   materialize,
   mutate,
@@ -135,6 +136,49 @@ describe('what a session cannot hold is refused', () => {
       expect(refusal({ top: nested(MAX_DEPTH - 1, wrap) })).toBeUndefined()
       expect(refusal({ top: nested(MAX_DEPTH, wrap) })).toMatchObject({ code: 'INVALID_DATA' })
     }
+  })
+
+  // Found: a key beyond limits.maxKeyBytes was acknowledged, and neither the disk nor a peer gave the session back.
+  test('[DATA-1] a key longer than the limit, by one byte, wherever an object stands', () => {
+    const options = { ...OPTIONS, maxKeyBytes: 1_024 }
+    const wraps: ((key: string) => object)[] = [
+      (key) => ({ [key]: 1 }),
+      (key) => ({ a: { [key]: 1 } }),
+      (key) => ({ a: { b: { [key]: {} } } }),
+    ]
+    for (const wrap of wraps)
+      for (const [fits, tooLong] of [
+        ['k'.repeat(1_024), 'k'.repeat(1_025)],
+        ['🛒'.repeat(256), `🛒${'k'.repeat(1_021)}`],
+        ['é'.repeat(512), `${'é'.repeat(512)}k`],
+      ] as const) {
+        expect(editsFor(wrap(fits), options)).toHaveLength(1)
+        for (const base of [{}, { a: 0 }, { a: {} }, { a: { b: {} } }, { a: { b: { c: 1 } } }])
+          expect(() => diff(base, wrap(tooLong), options)).toThrow(
+            expect.objectContaining({ code: 'INVALID_DATA', message: expect.stringContaining('limits.maxKeyBytes') }),
+          )
+      }
+    // In an array, and in an object that is one register, keys are part of the value.
+    expect(editsFor({ list: [{ ['k'.repeat(2_000)]: 1 }] }, options)).toHaveLength(1)
+  })
+
+  // Found: an increment deeper than any record may nest was acknowledged, and neither the disk nor a peer gave the session back.
+  test('[DATA-1] an increment of a field that is nested too deep, or has too long a key', () => {
+    const bounds = { maxDepth: MAX_DEPTH, maxKeyBytes: 8 }
+    const refused = (limit: string) =>
+      expect.objectContaining({ code: 'INVALID_DATA', message: expect.stringContaining(limit) })
+    for (const data of [{}, { a: {} }, { a: { a: { a: 1 } } }]) {
+      const increment = (path: string) => () => incrementEdits(data, path, 1, bounds)
+      expect(increment('/a'.repeat(MAX_DEPTH + 1))).toThrow(refused('limits.maxDepth'))
+      expect(increment('/a'.repeat(100_000))).toThrow(refused('limits.maxDepth'))
+      expect(increment(`/a/${'k'.repeat(9)}`)).toThrow(refused('limits.maxKeyBytes'))
+      // A segment counts as the key that it stands for: "~1" is one byte.
+      expect(increment(`/a/${'~1'.repeat(9)}`)).toThrow(refused('limits.maxKeyBytes'))
+      expect(increment(`/a/${'~1'.repeat(8)}`)()).not.toEqual([])
+    }
+    const deepest = incrementEdits({}, '/a'.repeat(MAX_DEPTH), 1, bounds)
+    const data = dataOf(mutate(EMPTY_FOLD, ACTOR, deepest)!.fold)
+    expect(refusal(data)).toBeUndefined()
   })
 
   test.each([

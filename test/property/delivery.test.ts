@@ -1,4 +1,4 @@
-import type { ActorId, ChangeDelta, Data, End, Fold, Lease, SessionRecord } from '@sojourn/core'
+import type { ActorId, ChangeDelta, Data, End, Fold, Lease, Op, SessionRecord } from '@sojourn/core'
 import {
   applyChange,
   changeFault,
@@ -6,6 +6,8 @@ import {
   decodeRecord,
   diff,
   encodeRecord,
+  incrementEdits,
+  isSojournError,
   joinLeases,
   joinRecords,
   mutate,
@@ -41,7 +43,14 @@ type Delta =
   | { readonly kind: 'end'; readonly end: End }
 
 type Step =
-  | { readonly kind: 'set'; readonly at: number; readonly path: readonly string[]; readonly value: Data[string] }
+  /** `whole`: an object is put in the place of the one there, rather than changed to be like it. */
+  | {
+      readonly kind: 'set'
+      readonly at: number
+      readonly whole: boolean
+      readonly path: readonly string[]
+      readonly value: Data[string]
+    }
   | { readonly kind: 'remove'; readonly at: number; readonly pick: number }
   | { readonly kind: 'increment'; readonly at: number; readonly path: readonly string[]; readonly by: number }
   | { readonly kind: 'touch' | 'end'; readonly at: number }
@@ -53,9 +62,18 @@ type Step =
 const at = fc.nat(2)
 // Few, so that a counter is deleted and made again now and then.
 const counterPath = fc.constantFrom(['n'], ['a', 'n'])
+// Mostly in one object, where they meet.
+const setPath = fc.oneof(fieldPath, fc.constantFrom(['a'], ['a', 'b'], ['a', 'n'], ['a', 'b', 'b']))
+const value: fc.Arbitrary<Data[string]> = fc.oneof(
+  { weight: 2, arbitrary: leaf },
+  { weight: 1, arbitrary: fc.constantFrom<Data[]>({}, { n: 1 }, { b: { b: 'x' } }, { b: 2, n: 3 }) },
+)
 const pick = fc.nat(9_999)
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('set' as const), at, path: fieldPath, value: leaf }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('set' as const), at, whole: fc.boolean(), path: setPath, value }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), at, pick }) },
   {
     weight: 3,
@@ -108,15 +126,18 @@ class Replica {
 
 const edited = (fold: Fold, actor: ActorId, step: Step) => {
   const base = dataOf(fold)
-  const to = (next: Data) => mutate(fold, actor, diff(base, next, { maxDepth: MAX_DEPTH }))
+  const whole = step.kind === 'set' && step.whole ? pointerTo(step.path) : undefined
+  const isAssigned = (_next: object, _base: object, path: string) => path === whole
+  const to = (next: Data) => mutate(fold, actor, diff(base, next, { maxDepth: MAX_DEPTH, isAssigned }))
   if (step.kind === 'set') return to(withField(base, step.path, step.value))
   const paths = pathsOf(base)
   if (step.kind === 'remove')
     return paths.length === 0 ? undefined : to(withoutField(base, paths[step.pick % paths.length]!))
   if (step.kind !== 'increment') return undefined
   try {
-    return mutate(fold, actor, [{ kind: 'increment', path: pointerTo(step.path), by: step.by }])
-  } catch {
+    return mutate(fold, actor, incrementEdits(base, pointerTo(step.path), step.by))
+  } catch (error) {
+    if (!isSojournError(error, 'INVALID_DATA')) throw error
     return undefined
   }
 }
@@ -217,7 +238,20 @@ describe('whether a change is next', () => {
     ],
     [c, 2, [], 'missing'],
   ] as const)('[CONV-2] %s as number %d, building on %j, is %s', (actor, seq, context, state) => {
-    expect(readiness(fold, { actor, seq }, context)).toBe(state)
+    expect(readiness(fold, { actor, seq, ops: [] }, context)).toBe(state)
+  })
+
+  // The making of a counter names the map that it is in, and no change.
+  test.each([
+    ['what its author makes with it', { actor: c, counter: 1 }, 'ready'],
+    ['a map that was seen', { actor: a, counter: 9 }, 'ready'],
+    ['a map that was not', { actor: a, counter: 10 }, 'missing'],
+    ['a map of whom nobody has seen anything', { actor: 'ee'.repeat(16), counter: 1 }, 'missing'],
+  ] as const)('[CONV-2] one with an operation in %s is %s', (_, obj, state) => {
+    const inRoot: Op = { action: 'set', obj: undefined, key: 'k', value: 1, pred: [] }
+    expect(readiness(fold, { actor: c, seq: 1, ops: [inRoot, { ...inRoot, obj }] }, [])).toBe(state)
+    // A change that is known stays known, whatever it names.
+    expect(readiness(fold, { actor: b, seq: 1, ops: [{ ...inRoot, obj }] }, [])).toBe('known')
   })
 })
 

@@ -1,46 +1,20 @@
-import type { Change, ChangeDelta, ChangeHash, Fold, Head, LiveOp, Op, OpId } from '@sojourn/core'
-import { compareOpIds, decodeChange, isInteger, joinFolds } from '@sojourn/core'
+import type { ChangeDelta, Fold } from '@sojourn/core'
+import { decodeChange, EMPTY_FOLD, joinFolds, MapNode, readiness } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { foldByDefinition } from '../support/fold-definition.js'
+import { mapWorlds } from '../support/map-worlds.js'
 import { runs } from '../support/runs.js'
-import { CHANGE_LIMITS, receive, worlds } from '../support/worlds.js'
+import { worlds as anyWorlds, CHANGE_LIMITS, receive, type World } from '../support/worlds.js'
 
-// The reference: a document that forgets nothing, and works its fold out from the whole history by definition.
+/** Some with any data in many fields, others of writers who meet in few maps. */
+const worlds = (maxSteps: number): fc.Arbitrary<World> => fc.oneof(anyWorlds(maxSteps), mapWorlds(maxSteps / 5))
 
-type History = ReadonlyMap<ChangeHash, ChangeDelta>
-
-const idText = ({ counter, actor }: OpId): string => `${counter}@${actor}`
-
-const foldByDefinition = (history: History): Fold => {
-  const changes = [...history].map(([hash, { bytes }]) => ({ hash, ...decodeChange(bytes, CHANGE_LIMITS).change }))
-  const deps = new Set(changes.flatMap((change) => change.deps))
-  const heads: Head[] = changes
-    .filter(({ hash }) => !deps.has(hash))
-    .map(({ hash, actor, seq }) => ({ hash, actor, seq }))
-    .sort((a, b) => (a.hash < b.hash ? -1 : 1))
-  const seen = new Map<string, { seq: number; maxOp: number }>()
-  for (const { actor, seq, startOp, ops } of changes)
-    if (seq > (seen.get(actor)?.seq ?? 0)) seen.set(actor, { seq, maxOp: startOp + ops.length - 1 })
-  return { seen, heads, registers: registersByDefinition(changes) }
-}
-
-const registersByDefinition = (changes: readonly Change[]): Map<string, LiveOp[]> => {
-  const ops = changes.flatMap(({ actor, startOp, ops: list }) =>
-    list.map((op: Op, index) => ({ ...op, id: { actor, counter: startOp + index } })),
-  )
-  const overwritten = new Set(ops.flatMap((op) => (op.action === 'inc' ? [] : op.pred.map(idText))))
-  const registers = new Map<string, LiveOp[]>()
-  for (const op of ops) {
-    if (op.action !== 'set' || overwritten.has(idText(op.id))) continue
-    const increments = new Map<string, number>()
-    for (const inc of ops)
-      if (inc.action === 'inc' && isInteger(op.value) && inc.pred.some((pred) => compareOpIds(pred, op.id) === 0))
-        increments.set(inc.id.actor, (increments.get(inc.id.actor) ?? 0) + inc.value)
-    const live: LiveOp = { ...op.id, value: op.value, increments: increments.size > 0 ? increments : undefined }
-    registers.set(op.key, [...(registers.get(op.key) ?? []), live].sort(compareOpIds))
-  }
-  return registers
-}
+/** All maps of a fold, however deep. */
+const nodesOf = (registers: Fold['registers']): MapNode[] =>
+  [...registers.values()]
+    .flat()
+    .flatMap(({ value }) => (value instanceof MapNode ? [value, ...nodesOf(value.registers)] : []))
 
 describe('a fold is its history, whichever way it came about', () => {
   test('[CONV-2] a fold made of edits, deltas and joins is the fold of its whole history', () => {
@@ -73,4 +47,67 @@ describe('a fold is its history, whichever way it came about', () => {
       { numRuns: runs(800) },
     )
   })
+
+  test('[CONV-2] changes that are applied in any order that has causes first make one fold', () => {
+    const ranks = fc.array(fc.nat(9_999), { minLength: 1, maxLength: 40 })
+    fc.assert(
+      fc.property(worlds(40), ranks, ({ log, states }, order) => {
+        const waiting = [...log.values()]
+        let fold = EMPTY_FOLD
+        for (let turn = 0; waiting.length > 0; turn++) {
+          const from = order[turn % order.length]! % waiting.length
+          const round = [...waiting.slice(from), ...waiting.slice(0, from)]
+          const next = round.find((delta) => isReady(fold, delta))
+          expect(next, 'no change that is left can be taken').toBeDefined()
+          fold = receive(fold, next!)
+          waiting.splice(waiting.indexOf(next!), 1)
+        }
+        expect(fold).toEqual(foldByDefinition(log))
+        expect(states.reduce((joined, state) => joinFolds(joined, state.fold), EMPTY_FOLD)).toEqual(fold)
+      }),
+      { numRuns: runs(500) },
+    )
+  })
+
+  test('[CONV-1] the join of folds is associative, commutative and idempotent, to the last that a map has lost', () => {
+    const three = fc.tuple(fc.nat(999), fc.nat(999), fc.nat(999))
+    fc.assert(
+      fc.property(worlds(40), three, ({ states }, picks) => {
+        const [a, b, c] = picks.map((pick) => states[pick % states.length]!.fold) as [Fold, Fold, Fold]
+        const ab = joinFolds(a, b)
+        expect(joinFolds(b, a)).toEqual(ab)
+        expect(joinFolds(a, { ...a })).toEqual(a)
+        expect(joinFolds(ab, b)).toEqual(ab)
+        expect(joinFolds(a, ab)).toEqual(ab)
+        expect(joinFolds(ab, c)).toEqual(joinFolds(a, joinFolds(b, c)))
+      }),
+      { numRuns: runs(800) },
+    )
+  })
+
+  test('[CONV-1] the random worlds have maps of every kind: replaced, in conflict, with scalars and with maps overwritten in them', () => {
+    const met = { replaced: 0, beside: 0, besideScalar: 0, lost: 0, lostMap: 0, twoOfOneKey: 0, deep: 0 }
+    for (const { states } of fc.sample(worlds(40), { numRuns: 300, seed: 5 })) {
+      const nodes = states.flatMap(({ fold }) => nodesOf(fold.registers))
+      const lost = nodes.flatMap((node) => [...node.lost.values()])
+      const registers = states.flatMap(({ fold }) => [
+        fold.registers,
+        ...nodesOf(fold.registers).map((n) => n.registers),
+      ])
+      const kinds = registers.flatMap((one) =>
+        [...one.values()].map((list) => list.map(({ value }) => value instanceof MapNode)),
+      )
+      if (nodes.some((node) => !node.isFresh)) met.replaced++
+      if (kinds.some((list) => list.filter(Boolean).length > 1)) met.beside++
+      if (kinds.some((list) => list.includes(true) && list.includes(false))) met.besideScalar++
+      if (lost.some((one) => typeof one === 'string')) met.lost++
+      if (lost.some((one) => typeof one !== 'string' && one.size > 0)) met.lostMap++
+      if (nodes.some((node) => [...node.registers.values()].some((list) => list.length > 1))) met.twoOfOneKey++
+      if (nodes.some((node) => nodesOf(node.registers).some((inner) => nodesOf(inner.registers).length > 0))) met.deep++
+    }
+    for (const [kind, times] of Object.entries(met)) expect(times, kind).toBeGreaterThan(12)
+  })
 })
+
+const isReady = (fold: Fold, { bytes, context }: ChangeDelta): boolean =>
+  readiness(fold, decodeChange(bytes, CHANGE_LIMITS).change, context) === 'ready'

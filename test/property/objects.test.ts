@@ -219,7 +219,7 @@ const play = (count: number, steps: readonly Step[]): Writer[] => {
       const base = step.late ? writer.read : before
       const paths = pathsOf(base)
       if (paths.length > 0) write(writer, base, withoutField(base, paths[step.pick % paths.length]!), {})
-    } else {
+    } else if (step.kind === 'increment') {
       const now = numberAt(before, step.path)
       if (now === undefined || !isReachable(before, step.path)) continue
       const counters = new Set([pointerTo(step.path)])

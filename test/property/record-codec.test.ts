@@ -1,10 +1,20 @@
-import type { Fold, LiveOp, LiveRecord, SessionRecord } from '@sojourn/core'
-import { ByteWriter, decodeRecord, encodeRecord, isSojournError, joinRecords, openLease } from '@sojourn/core'
+import type { Fold, LiveRecord, Registers, SessionRecord } from '@sojourn/core'
+import { decodeRecord, encodeRecord, isSojournError, joinRecords, MapNode, mutate, openLease } from '@sojourn/core'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, leases, limits, records } from '../support/records.js'
 import { runs } from '../support/runs.js'
-import { actorIds, awkwardKey, createdFold, dataOf, dataTrees, RECORD_LIMITS } from '../support/worlds.js'
+import {
+  actorIds,
+  awkwardKey,
+  createdFold,
+  dataOf,
+  dataTrees,
+  pathsOf,
+  pointerTo,
+  RECORD_LIMITS,
+  receive,
+} from '../support/worlds.js'
 
 const liveOf = (document: Fold): fc.Arbitrary<SessionRecord> =>
   fc.record({ kind: fc.constant('live' as const), document: fc.constant(document), lease: leases, limit: limits })
@@ -22,12 +32,32 @@ const record = fc.oneof(
   { weight: 1, arbitrary: ended },
 )
 
+/** The keys of all maps, and of what was overwritten in them. */
+const keysIn = (registers: Registers): string[] =>
+  [...registers].flatMap(([key, register]) => [
+    key,
+    ...register.flatMap(({ value }) =>
+      value instanceof MapNode ? [...keysIn(value.registers), ...lostKeys(value.lost)] : [],
+    ),
+  ])
+const lostKeys = (lost: MapNode['lost']): string[] =>
+  [...lost].flatMap(([key, one]) => (typeof one === 'string' ? [key] : [key, ...lostKeys(one)]))
+
 const LIFE = {
   lease: openLease(1_000, 0, '0a'.repeat(16)),
   limit: { createdAt: 0, deadline: 1_000, horizon: 1_000 },
 }
 
 const decode = (bytes: Uint8Array): SessionRecord => decodeRecord(bytes, RECORD_LIMITS)
+
+/** What it shows can be edited, and peers take the change. */
+const expectUsable = ({ document }: LiveRecord): void => {
+  const data = dataOf(document)
+  const [path] = pathsOf(data).toSorted((a, b) => b.length - a.length)
+  if (path === undefined) return
+  const edited = mutate(document, 'ab'.repeat(16), [{ kind: 'set', path: pointerTo(path), value: 'edited' }])!
+  expect(edited.changes.reduce(receive, document)).toEqual(edited.fold)
+}
 
 /**
  * Takes hostile bytes: refused with the one code, or else a record that can be used like any other. A record has one
@@ -43,7 +73,7 @@ const swallow = (bytes: Uint8Array, known: SessionRecord): void => {
   }
   expect(Buffer.from(encodeRecord(forged)).equals(bytes)).toBe(true)
   expect(decode(encodeRecord(forged))).toEqual(forged)
-  if (forged.kind === 'live') dataOf(forged.document)
+  if (forged.kind === 'live') expectUsable(forged)
   joinRecords(known, forged)
   joinRecords(forged, known)
 }
@@ -96,7 +126,7 @@ describe('records travel and rest as bytes', () => {
         const over = () => decodeRecord(bytes, { ...within, maxRecordBytes: bytes.length - 1 })
         expect(over).toThrow(expect.objectContaining({ code: 'RECORD_INVALID' }))
         if (written.kind === 'ended') return
-        const longest = Math.max(0, ...[...written.document.registers.keys()].map((key) => Buffer.byteLength(key)))
+        const longest = Math.max(0, ...keysIn(written.document.registers).map((key) => Buffer.byteLength(key)))
         if (longest > 0)
           expect(() => decodeRecord(bytes, { ...within, maxKeyBytes: longest - 1 })).toThrow(
             expect.objectContaining({ code: 'RECORD_INVALID' }),
@@ -138,7 +168,9 @@ describe('hostile bytes', () => {
         const bytes = encodeRecord(written)
         const refused = expect.objectContaining({ code: 'RECORD_INVALID' })
         expect(() => decode(bytes.subarray(0, at % bytes.length))).toThrow(refused)
-        expect(() => decode(Buffer.concat([bytes, tail]))).toThrow(refused)
+        // Behind it there can be what a newer version adds, never a part that this one knows.
+        expect(() => decode(Buffer.concat([bytes, Uint8Array.of(tail[0]! % 5), tail]))).toThrow(refused)
+        swallow(Buffer.concat([bytes, tail]), written)
       }),
       { numRuns: runs(500) },
     )
@@ -152,113 +184,5 @@ describe('hostile bytes', () => {
       }),
       { numRuns: runs(1_500) },
     )
-  })
-
-  test('[WIRE-2] a record that announces more than it holds is refused before anything is made of it', () => {
-    const head = [1, ...new Array(2 + 16 + 2 + 3).fill(0)]
-    const huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f]
-    for (const counts of [[], [0], [0, 0], [0, 0, 1]])
-      expect(() => decode(Uint8Array.from([...head, ...counts, ...huge]))).toThrow(
-        expect.objectContaining({ code: 'RECORD_INVALID' }),
-      )
-  })
-
-  const [A, B] = ['0a'.repeat(16), '0b'.repeat(16)] as const
-  const op = (actor: string, counter: number, more: Partial<LiveOp> = {}): LiveOp => ({
-    actor,
-    counter,
-    value: 'x',
-    increments: undefined,
-    ...more,
-  })
-  const sound: Fold = {
-    seen: new Map([
-      [A, { seq: 1, maxOp: 5 }],
-      [B, { seq: 1, maxOp: 5 }],
-    ]),
-    heads: [
-      { hash: '0c'.repeat(32), actor: A, seq: 1 },
-      { hash: '0d'.repeat(32), actor: B, seq: 1 },
-    ],
-    registers: new Map([
-      ['/a', [op(A, 1), op(B, 1)]],
-      [
-        '/b',
-        [
-          op(A, 2, {
-            value: 1,
-            increments: new Map([
-              [A, 77],
-              [B, 78],
-            ]),
-          }),
-        ],
-      ],
-    ]),
-  }
-  const encoded = (document: Fold): Buffer => Buffer.from(encodeRecord({ kind: 'live', ...LIFE, document }))
-  const withRegister = (path: string, register: readonly LiveOp[]): Buffer =>
-    encoded({ ...sound, registers: new Map([...sound.registers, [path, register]]) })
-  const swapped = (bytes: Buffer, from: string, to: string): Buffer => {
-    const hex = bytes.toString('hex')
-    expect(hex.split(from)).toHaveLength(2)
-    return Buffer.from(hex.replace(from, to), 'hex')
-  }
-  const replaced = (from: string, to: string): Buffer => swapped(encoded(sound), from, to)
-  const LAST_DATE = new Date(8.64e15)
-  const intHex = (value: number): string => Buffer.from(new ByteWriter().int(value).finish()).toString('hex')
-
-  test.each([
-    // 77 and 78 take two bytes each, behind the place of their actor in the table.
-    ['an increment of one actor twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
-    ['an actor twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
-    ['a field twice', () => replaced('022f62', '022f61')],
-    ['heads out of order', () => encoded({ ...sound, heads: sound.heads.toReversed() })],
-    ['a head twice', () => encoded({ ...sound, heads: [sound.heads[0]!, sound.heads[0]!] })],
-    ['a field without a value', () => withRegister('/c', [])],
-    ['operations out of order', () => withRegister('/c', [op(B, 3), op(A, 3)])],
-    ['an operation twice', () => withRegister('/c', [op(A, 3), op(A, 3)])],
-    ['an operation that its actor has not come to', () => withRegister('/c', [op(A, 6)])],
-    ['a pointer without a slash', () => withRegister('c', [op(A, 3)])],
-    ['a reserved key', () => withRegister('/__proto__', [op(A, 3)])],
-    ['bytes with an unknown tag', () => withRegister('/c', [op(A, 3, { value: Uint8Array.of(9) })])],
-    ['bytes without a tag', () => withRegister('/c', [op(A, 3, { value: new Uint8Array() })])],
-    ['a stored array that is none', () => withRegister('/c', [op(A, 3, { value: Uint8Array.of(1, 0x7b, 0x7d) })])],
-    ['a float that is infinite', () => withRegister('/c', [op(A, 3, { value: Number.POSITIVE_INFINITY })])],
-    ['a float that is not a number', () => withRegister('/c', [op(A, 3, { value: Number.NaN })])],
-    [
-      'a date out of range',
-      () => swapped(withRegister('/c', [op(A, 3, { value: LAST_DATE })]), intHex(8.64e15), intHex(8.64e15 + 1)),
-    ],
-  ])('[WIRE-2] forged: %s', (_, make) => {
-    expect(decode(encoded(sound))).toMatchObject({ kind: 'live', document: sound })
-    expect(() => decode(make())).toThrow(expect.objectContaining({ code: 'RECORD_INVALID' }))
-  })
-
-  test('[WIRE-2] a stored array nested deeper than any session is refused', () => {
-    const depth = 100_000
-    const array = Buffer.from('['.repeat(depth) + ']'.repeat(depth))
-    const value: SessionRecord = {
-      kind: 'live',
-      ...LIFE,
-      document: {
-        seen: new Map([['0a'.repeat(16), { seq: 1, maxOp: 1 }]]),
-        heads: [],
-        registers: new Map([
-          [
-            '/a',
-            [
-              {
-                counter: 1,
-                actor: '0a'.repeat(16),
-                value: Buffer.concat([Uint8Array.of(1), array]),
-                increments: undefined,
-              },
-            ],
-          ],
-        ]),
-      },
-    }
-    expect(() => decode(encodeRecord(value))).toThrow(expect.objectContaining({ code: 'RECORD_INVALID' }))
   })
 })

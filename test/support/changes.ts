@@ -1,6 +1,7 @@
+import type * as A from '@automerge/automerge'
 import fc from 'fast-check'
 import type { Change, ChangeLimits, Op, OpId, Scalar } from '../../packages/core/src/document/op.js'
-import { isInteger } from '../../packages/core/src/document/op.js'
+import { compareOpIds, isInteger } from '../../packages/core/src/document/op.js'
 
 /** Random changes, of every kind that there is. */
 
@@ -20,7 +21,7 @@ const actor = fc.oneof(
 const hash = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('hex'))
 const text = fc.string({ unit: 'grapheme', maxLength: 24 })
 const key = fc.oneof(
-  fc.constantFrom('', '/a', '/b', '/cart/0', '/a/\u0000', '\ufeff/bom', '/ключ/🛒', '/~0~1'),
+  fc.constantFrom('', 'a', 'b', 'cart', 'a/b', 'a\u0000', '\ufeffbom', 'ключ 🛒', '~0~1'),
   text,
   fc.string({ unit: 'binary', maxLength: 8 }),
 )
@@ -48,6 +49,24 @@ export const scalar: fc.Arbitrary<Scalar> = fc.oneof(
   { weight: 2, arbitrary: fc.uint8Array({ maxLength: 40 }) },
 )
 
+/** Where an operation stands: in the root, in a map that the change itself made, or in one that others (or its author) made before. */
+type Where =
+  | { readonly kind: 'root' }
+  | { readonly kind: 'made' | 'other'; readonly counter: number; readonly actor: string }
+const where: fc.Arbitrary<Where> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({ kind: 'root' as const }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('made' as const), counter: fc.nat(2 ** 32), actor }) },
+  // One of few, so that neighbours are alike.
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('other' as const),
+      counter: fc.oneof(fc.nat(1), fc.nat(2 ** 32)),
+      actor: fc.oneof(fc.constantFrom(...ACTORS.slice(0, 2)), actor),
+    }),
+  },
+)
+
 /** A change whose operations come in runs, so that every kind of column run occurs. */
 export const changeOf = (scalar: fc.Arbitrary<Scalar>, opsMax = 12): fc.Arbitrary<Change> =>
   fc
@@ -58,7 +77,10 @@ export const changeOf = (scalar: fc.Arbitrary<Scalar>, opsMax = 12): fc.Arbitrar
       deps: fc.uniqueArray(hash, { maxLength: 4 }).map((deps) => deps.sort()),
       ops: fc.array(
         fc.record({
-          action: fc.constantFrom('set', 'set', 'set', 'del', 'inc'),
+          action: fc.constantFrom('set', 'set', 'set', 'make', 'make', 'del', 'inc'),
+          where,
+          /** Whether all of a run is made in one map, or each in the one before. */
+          chained: fc.boolean(),
           key,
           value: scalar,
           by: integer,
@@ -70,21 +92,74 @@ export const changeOf = (scalar: fc.Arbitrary<Scalar>, opsMax = 12): fc.Arbitrar
     })
     .map(({ ops: drafts, ...change }) => {
       const ops: Op[] = []
-      for (const { action, key, value, by, pred: wanted, times } of drafts) {
+      const made: number[] = []
+      for (const { action, where, chained, key, value, by, pred: wanted, times } of drafts) {
+        let obj = objectOf(where, change, ops.length, made)
         for (let time = 0; time < times; time++) {
-          const below = change.startOp + ops.length - 1
+          const counter = change.startOp + ops.length
           const preds = new Map<string, OpId>()
-          for (const { actor, counter } of wanted) {
-            const id = { actor, counter: 1 + (counter % below) }
+          for (const { actor, counter: drawn } of wanted) {
+            const id = { actor, counter: 1 + (drawn % (counter - 1)) }
             preds.set(`${id.counter}@${id.actor}`, id)
           }
           const pred = [...preds.values()]
-          if (action === 'set' || pred.length === 0) ops.push({ action: 'set', key, value, pred })
-          else if (action === 'del') ops.push({ action: 'del', key, pred })
-          else ops.push({ action: 'inc', key, value: by, pred })
+          if (action === 'make') {
+            ops.push({ action, obj, key, pred })
+            made.push(counter)
+            if (chained) obj = { counter, actor: change.actor }
+          } else if (action === 'set' || pred.length === 0) ops.push({ action: 'set', obj, key, value, pred })
+          else if (action === 'del') ops.push({ action, obj, key, pred })
+          else ops.push({ action: 'inc', obj, key, value: by, pred })
         }
       }
       return { ...change, ops }
     })
 
+const objectOf = (
+  where: Where,
+  { actor, startOp }: Pick<Change, 'actor' | 'startOp'>,
+  written: number,
+  made: readonly number[],
+): OpId | undefined => {
+  if (where.kind === 'root') return undefined
+  if (where.kind === 'made')
+    return made.length === 0 ? undefined : { counter: made[where.counter % made.length]!, actor }
+  // What the author itself made, it made before; others' maps have any number below that of the operation.
+  const below = where.actor === actor ? startOp - 1 : startOp + written - 1
+  return { counter: 1 + (where.counter % below), actor: where.actor }
+}
+
 export const ME = ACTORS[0]!
+
+// What Automerge's own codec takes and gives.
+
+export const idText = ({ counter, actor }: OpId): string => `${counter}@${actor}`
+
+const datatypeOf = (value: unknown): string | undefined =>
+  value instanceof Date ? 'timestamp' : isInteger(value) ? 'counter' : typeof value === 'number' ? 'float64' : undefined
+
+export const toAutomerge = (change: Change): A.DecodedChange => {
+  const { actor, seq, startOp, deps } = change
+  const ops = change.ops.map((op) => {
+    const action = op.action === 'make' ? 'makeMap' : op.action
+    const base = { action, obj: op.obj ? idText(op.obj) : '_root', key: op.key, pred: op.pred.map(idText) }
+    if (op.action === 'del' || op.action === 'make') return base
+    const datatype = op.action === 'inc' ? undefined : datatypeOf(op.value)
+    const value = op.value instanceof Date ? op.value.getTime() : op.value
+    return { ...base, value, ...(datatype === undefined ? {} : { datatype }) }
+  })
+  return { actor, seq, startOp, deps: [...deps], time: 0, message: null, ops } as unknown as A.DecodedChange
+}
+
+/** What the decoder gives: the same change with its predecessors in order. */
+export const sorted = (change: Change): Change => ({
+  ...change,
+  ops: change.ops.map((op): Op => ({ ...op, pred: op.pred.toSorted(compareOpIds) })),
+})
+
+/** What Automerge's decoder shows of a change: bytes as a list. */
+export const shownByAutomerge = (change: Change): Omit<A.DecodedChange, 'hash'> => {
+  const shown = toAutomerge(change)
+  for (const op of shown.ops as { value?: unknown }[]) if (op.value instanceof Uint8Array) op.value = [...op.value]
+  return shown
+}

@@ -51,7 +51,7 @@ export const END_AT = 36 * MINUTE
 export const SEED = { user: 'ada', views: 1, profile: { name: 'Ada', city: 'London' } }
 const seedWith = (changes: { views?: number; profile?: object }) => ({ ...SEED, ...changes })
 const profile = (profile: object) => seedWith({ profile })
-const oneOf = (...values: string[]): unknown => expect.toBeOneOf(values)
+const oneOf = (...values: (string | object)[]): unknown => expect.toBeOneOf(values)
 
 export interface Stage {
   readonly id: string

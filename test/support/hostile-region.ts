@@ -170,7 +170,7 @@ export const change = (more: Partial<Change> = {}, bytes?: (encoded: Uint8Array)
     seq: 1,
     startOp: 1,
     deps: [],
-    ops: [{ action: 'set', key: '/by', value: 'b', pred: [] }],
+    ops: [{ action: 'set', obj: undefined, key: 'by', value: 'b', pred: [] }],
     ...more,
   }).bytes
   return { bytes: bytes ? bytes(encoded) : encoded, context: [] }

@@ -1,6 +1,7 @@
 import type { End, Lease, Limit, SessionRecord, Stamp } from '@sojourn/core'
 import { END_REASONS } from '@sojourn/core'
 import fc from 'fast-check'
+import { mapWorlds } from './map-worlds.js'
 import { type World, worlds } from './worlds.js'
 
 /** Random records of one session: documents that know of each other, under every lease, limit and end. */
@@ -41,7 +42,7 @@ export interface Records {
 /** The documents of a world's history, mostly live. */
 export const records: fc.Arbitrary<Records> = fc
   .tuple(
-    worlds(20),
+    fc.oneof(worlds(20), mapWorlds(5)),
     fc.array(fc.tuple(leases, limits, fc.option(ends, { freq: 8, nil: undefined })), { minLength: 1, maxLength: 8 }),
     fc.integer({ min: 0, max: 9 }),
   )

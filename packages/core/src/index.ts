@@ -26,6 +26,7 @@ export {
   type Fold,
   type Head,
   joinFolds,
+  MAX_MAP_DEPTH,
   type Readiness,
   readiness,
   type Seen,

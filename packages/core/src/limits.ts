@@ -4,9 +4,9 @@ export interface Limits {
   readonly maxSessionBytes: number
   /** Encoded bytes of one session that may come from a peer: the union of concurrent edits can be larger than each. */
   readonly maxRecordBytes: number
-  /** Bytes of one field's JSON pointer. */
+  /** Bytes of one key of an object. */
   readonly maxKeyBytes: number
-  /** Nesting of objects and arrays in a session. */
+  /** Nesting of objects and arrays in a session, 256 at most. */
   readonly maxDepth: number
   /** Bytes of one frame on a link. */
   readonly maxFrameBytes: number

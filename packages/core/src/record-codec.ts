@@ -1,7 +1,7 @@
 import { ByteReader, ByteWriter } from './bytes.js'
 import { type Fold, type Head, MAX_MAP_DEPTH, type Seen } from './document/fold.js'
 import type { LiveOp, Lost, LostMap, Register, Registers } from './document/live.js'
-import { isMap, LOST_DIGITS, liveOp, MapNode } from './document/live.js'
+import { isMap, LOST_DIGITS, liveOp, MapNode, nameOf } from './document/live.js'
 import type { ActorId, Scalar } from './document/op.js'
 import { compareOpIds, isInteger } from './document/op.js'
 import { internSegment, segmentFault } from './document/pointer.js'
@@ -190,7 +190,9 @@ const readFold = (from: ByteReader, limits: Pick<RecordLimits, 'maxKeyBytes'>, i
   for (let count = from.uint(from.left); count > 0; count--) {
     const actor = from.hex(16)
     actors.push(actor)
-    seen.set(actor, { seq: from.uint(MAX_COUNT), maxOp: from.uint(MAX_COUNT) })
+    const { seq, maxOp } = { seq: from.uint(MAX_COUNT), maxOp: from.uint(MAX_COUNT) }
+    if (seq === 0 || maxOp < seq) from.fail('an actor has changes without operations')
+    seen.set(actor, { seq, maxOp })
   }
   if (seen.size !== actors.length) from.fail('an actor stands twice')
   const heads: Head[] = []
@@ -198,24 +200,36 @@ const readFold = (from: ByteReader, limits: Pick<RecordLimits, 'maxKeyBytes'>, i
     const actor = actors[from.uint()] ?? from.fail('an unknown actor')
     const head: Head = { actor, seq: from.uint(), hash: from.hex(32) }
     if (heads.length > 0 && heads[heads.length - 1]!.hash >= head.hash) from.fail('the heads are not in order')
+    // Nobody could ever be found to have seen it.
+    if (head.seq === 0 || head.seq > seen.get(actor)!.seq) from.fail('a head is ahead of its actor')
     heads.push(head)
   }
-  return { seen, heads, registers: readRegisters(from, { actors, seen, maxKeyBytes: limits.maxKeyBytes, isSound }, 0) }
+  const reading: Reading = { actors, seen, maps: new Set(), maxKeyBytes: limits.maxKeyBytes, isSound }
+  return { seen, heads, registers: readRegisters(from, reading, ROOT) }
 }
 
 interface Reading {
   readonly actors: readonly ActorId[]
   readonly seen: ReadonlyMap<ActorId, Seen>
+  /** The names of the maps so far. Edits name a map, not where it is, so that one in two places would be edited here or there. */
+  readonly maps: Set<string>
   readonly maxKeyBytes: number
   readonly isSound: boolean
 }
 
-const readRegisters = (from: ByteReader, reading: Reading, depth: number): Registers => {
+/** The map that is read. */
+interface Within {
+  readonly counter: number
+  readonly depth: number
+}
+const ROOT: Within = { counter: 0, depth: 0 }
+
+const readRegisters = (from: ByteReader, reading: Reading, within: Within): Registers => {
   const registers = new Map<string, Register>()
   for (let count = from.uint(from.left); count > 0; count--) {
     const key = readKey(from, reading)
     if (registers.has(key)) from.fail('a field stands twice')
-    registers.set(key, readRegister(from, reading, depth))
+    registers.set(key, readRegister(from, reading, within))
   }
   return registers
 }
@@ -225,13 +239,12 @@ const readKey = (from: ByteReader, { maxKeyBytes }: Reading): string => {
   return internSegment(text) ?? from.fail(segmentFault(text)!)
 }
 
-const readRegister = (from: ByteReader, reading: Reading, depth: number): Register => {
+const readRegister = (from: ByteReader, reading: Reading, within: Within): Register => {
   const register: LiveOp[] = []
   const count = from.uint(from.left)
   if (count === 0) from.fail('a field has no value')
   for (let index = 0; index < count; index++) {
-    const op = readOp(from, reading, depth)
-    if (op.counter > reading.seen.get(op.actor)!.maxOp) from.fail('an operation is ahead of its actor')
+    const op = readOp(from, reading, within)
     if (index > 0 && compareOpIds(register[index - 1]!, op) >= 0) from.fail('the operations are not in order')
     register.push(op)
   }
@@ -256,12 +269,19 @@ const writeOp = (out: ByteWriter, op: LiveOp, places: Places): void => {
   for (const [actor, by] of op.increments ?? []) out.uint(places.get(actor)!).int(by)
 }
 
-const readOp = (from: ByteReader, reading: Reading, depth: number): LiveOp => {
-  const { actors } = reading
+const readOp = (from: ByteReader, reading: Reading, within: Within): LiveOp => {
+  const { actors, seen } = reading
   const actor = actors[from.uint()] ?? from.fail('an unknown actor')
+  const { maxOp } = seen.get(actor)!
   const counter = from.uint()
+  // Of the root, too: the change that overwrites an operation 0 is none that a peer takes.
+  if (counter <= within.counter) from.fail('an operation is not later than the map that it is in')
+  if (counter > maxOp) from.fail('an operation is ahead of its actor')
   const type = from.u8()
-  if (type === SCALAR.map) return liveOp(counter, actor, readMap(from, reading, counter, depth + 1))
+  if (type === SCALAR.map) {
+    if (reading.maps.size === reading.maps.add(nameOf({ counter, actor })).size) from.fail('a map stands twice')
+    return liveOp(counter, actor, readMap(from, reading, { counter, depth: within.depth + 1 }, maxOp))
+  }
   const value = readScalar(from, type, reading.isSound)
   if (!isInteger(value)) return liveOp(counter, actor, value)
   const count = from.uint(from.left)
@@ -273,13 +293,16 @@ const readOp = (from: ByteReader, reading: Reading, depth: number): LiveOp => {
   return liveOp(counter, actor, value, increments)
 }
 
-const readMap = (from: ByteReader, reading: Reading, counter: number, depth: number): MapNode => {
+/** @param maxOp the last operation of the actor that made the map */
+const readMap = (from: ByteReader, reading: Reading, map: Within, maxOp: number): MapNode => {
+  const { counter, depth } = map
   if (depth > MAX_MAP_DEPTH) from.fail(`maps are nested deeper than ${MAX_MAP_DEPTH}`)
   const isFresh = from.u8()
   if (isFresh > 1) from.fail('a flag is neither 0 nor 1')
   const end = counter + from.uint(MAX_COUNT)
+  if (end > maxOp) from.fail('the making of a map ends ahead of its actor')
   const lost = readLost(from, reading, depth)
-  return new MapNode(readRegisters(from, reading, depth), isFresh === 1, end, lost)
+  return new MapNode(readRegisters(from, reading, map), isFresh === 1, end, lost)
 }
 
 /** A key whose value is a map has 1 before it, any other 0 and the hash. */

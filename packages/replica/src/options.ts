@@ -11,6 +11,7 @@ import {
   groupRule,
   LEVEL_RULE,
   limitsRule,
+  MAX_MAP_DEPTH,
   optionalDuration,
   optionTable,
   parseDuration,
@@ -286,6 +287,8 @@ export const resolveOptions = (options: ReplicaOptions): Settings => {
     },
   }
   checkPatience(settings.timeoutMs, settings.limits.maxTimeoutMs, 'consistency.timeout')
+  if (settings.limits.maxDepth > MAX_MAP_DEPTH)
+    refuse('limits.maxDepth', `must be ${MAX_MAP_DEPTH} at most: what nests deeper, no region reads`)
   if (settings.linkTimeoutMs <= settings.heartbeatMs)
     refuse('links.timeout', 'must be longer than links.heartbeat, or every quiet link is given up')
   return settings

@@ -203,7 +203,8 @@ export class Replica implements SessionApi, AsyncDisposable {
 
   #dataOptions({ atomic }: DataOptions): DiffOptions {
     const { limits, atomic: always } = this.#runtime.settings
-    return { maxDepth: limits.maxDepth, atomic: atomic ? new Set([...always, ...atomic]) : always }
+    const { maxDepth, maxKeyBytes } = limits
+    return { maxDepth, maxKeyBytes, atomic: atomic ? new Set([...always, ...atomic]) : always }
   }
 
   async increment<T extends object = AnyData>(
@@ -215,7 +216,8 @@ export class Replica implements SessionApi, AsyncDisposable {
     checkPointer(path)
     checkIncrement(by)
     checkCall('increment', options)
-    return this.#change<T>(id, options, (data) => incrementEdits(data, path, by))
+    const bounds = this.#dataOptions({})
+    return this.#change<T>(id, options, (data) => incrementEdits(data, path, by, bounds))
   }
 
   /** The common path of everything that changes data: read, edit, commit. */

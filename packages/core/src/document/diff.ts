@@ -22,7 +22,10 @@ export type Edit = (
 }
 
 export interface DiffOptions {
+  /** Nesting of objects and arrays. */
   readonly maxDepth: number
+  /** Bytes of one key of an object. Default: no bound. */
+  readonly maxKeyBytes?: number | undefined
   /** Which objects were read, by pointer, where the base is a copy: see `tokensOf`. */
   readonly objects?: ReadonlyMap<Pointer, string> | undefined
   /** Integer fields whose change is an addition, so that concurrent ones add up. */
@@ -57,9 +60,9 @@ const diffObjects = (
   options: DiffOptions,
   edits: Edit[],
 ): void => {
-  const { counters, atomic, isAssigned, objects } = options
+  const { maxKeyBytes, counters, atomic, isAssigned, objects } = options
   const within = identityAt(base, path, objects)
-  for (const key of dataKeys(next, path)) {
+  for (const key of dataKeys(next, path, maxKeyBytes)) {
     const [value, at] = [next[key], childOf(path, key)]
     const old = Object.hasOwn(base, key) ? base[key] : undefined
     const isChange =
@@ -84,7 +87,7 @@ const assign = (
   maxDepth: number,
   within: Identity | undefined,
   isNew: boolean,
-  { counters, atomic }: DiffOptions,
+  { maxKeyBytes, counters, atomic }: DiffOptions,
   edits: Edit[],
 ): void => {
   const sums: Edit[] = []
@@ -93,7 +96,10 @@ const assign = (
     sums.push({ kind: 'increment', path: at, by: item })
     return true
   }
-  edits.push({ kind: 'set', path, value: contentOf(value, path, { maxDepth, atomic, skips }), within, isNew }, ...sums)
+  edits.push(
+    { kind: 'set', path, value: contentOf(value, path, { maxDepth, maxKeyBytes, atomic, skips }), within, isNew },
+    ...sums,
+  )
 }
 
 /** The pointers of the objects that were assigned in the place of other ones, as `assigned` of `replace` has them. */

@@ -1,6 +1,6 @@
 /** The registers of a fold while a change is applied to them, or written: only the maps on the way to what changes are copied. */
 import type { LiveMap, LiveOp, Lost, LostMap, Register, Registers } from './live.js'
-import { isCounter, isMap, isOfMaking, liveOp, lostOf, MapNode, nameOf } from './live.js'
+import { indexIn, isCounter, isMap, isOfMaking, liveOp, lostOf, MapNode, nameOf } from './live.js'
 import type { ActorId, Change, Op, OpId } from './op.js'
 import { compareOpIds } from './op.js'
 
@@ -84,8 +84,9 @@ export class FoldDraft {
 
   #overwritten(register: Register, op: Op & { action: 'make' | 'set' | 'del' }, id: OpId, map: OpenMap | undefined) {
     const rest: LiveOp[] = []
+    const isNamed = naming(op.pred)
     for (const live of register) {
-      if (!names(op.pred, live)) rest.push(live)
+      if (!isNamed(live)) rest.push(live)
       else if (map && !map.isNew && isOfMaking(map.live, live)) {
         map.lost ??= new Map(map.live.value.lost)
         map.lost.set(op.key, lostOf(live))
@@ -162,11 +163,24 @@ export class FoldDraft {
 const NOTHING: Register = []
 const NO_REGISTERS: Registers = new Map()
 
-const names = (preds: readonly OpId[], op: OpId): boolean =>
-  preds.some((pred) => pred.counter === op.counter && pred.actor === op.actor)
+/** Whether an operation is one of these. A peer can give many of them, for a register of many. */
+const naming = (preds: readonly OpId[]): ((op: OpId) => boolean) => {
+  if (preds.length <= FEW)
+    return (op) => preds.some(({ counter, actor }) => counter === op.counter && actor === op.actor)
+  const names = new Set(preds.map(nameOf))
+  return (op) => names.has(nameOf(op))
+}
+const FEW = 8
 
-const incremented = (register: Register, op: Op & { action: 'inc' }, id: OpId): Register =>
-  register.map((live) => (names(op.pred, live) && isCounter(live) ? addIncrement(live, id.actor, op.value) : live))
+const incremented = (register: Register, op: Op & { action: 'inc' }, id: OpId): Register => {
+  const after = [...register]
+  for (const pred of op.pred) {
+    const at = indexIn(register, pred)
+    const live = register[at]
+    if (live && isCounter(live)) after[at] = addIncrement(live, id.actor, op.value)
+  }
+  return after
+}
 
 const addIncrement = (live: LiveOp, actor: ActorId, by: number): LiveOp => {
   const increments = new Map(live.increments)

@@ -1,7 +1,7 @@
 /** The fold of a document: what is left of it when its history is forgotten. */
 import { FoldDraft } from './fold-draft.js'
 import type { LiveOp, Lost, LostMap, Register, Registers } from './live.js'
-import { isMap, liveOp, MapNode, nameOf } from './live.js'
+import { indexIn, isMap, liveOp, MapNode, nameOf } from './live.js'
 import type { ActorId, Change, ChangeHash, OpId } from './op.js'
 import { compareOpIds, isInteger } from './op.js'
 
@@ -77,8 +77,8 @@ export const changeFault = (fold: Fold, change: Change): string | undefined => {
     for (const pred of op.pred) {
       if (!hasSeen(fold, pred) && pred.actor !== change.actor)
         return 'a change overwrites an operation that is not there'
-      const live = register.find((other) => compareOpIds(other, pred) === 0)
-      if (op.action === 'inc' && live && !isInteger(live.value)) return 'a change increments what is no integer'
+      const live = op.action === 'inc' ? register[indexIn(register, pred)] : undefined
+      if (live && !isInteger(live.value)) return 'a change increments what is no integer'
     }
   }
   return undefined

@@ -5,7 +5,16 @@ import type { Edit } from './diff.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { segmentsOf } from './pointer.js'
-import { type ContentMap, type Data, isBytes, isDate, isPlainObject, type Value } from './value.js'
+import {
+  type ContentMap,
+  type ContentOptions,
+  type Data,
+  isBytes,
+  isDate,
+  isPlainObject,
+  lengthFault,
+  type Value,
+} from './value.js'
 
 /**
  * What a counter shows at most, and minus this at least. Regions that add to one at the same time can take their sum further; it shows
@@ -29,9 +38,10 @@ export const checkIncrement = (by: number): number => {
 
 /**
  * The edits that add to a field, which is made where there is none, with the objects around it.
- * @throws INVALID_DATA where the field would be in what is no object: it would have to replace that
+ * @throws INVALID_DATA where the field would be in what is no object (it would have to replace that), too deep, or in a key too long
  */
-export const incrementEdits = (data: Data, path: Pointer, by: number): Edit[] => {
+export const incrementEdits = (data: Data, path: Pointer, by: number, bounds: Bounds = NO_BOUNDS): Edit[] => {
+  checkPlace(path, bounds)
   let around: Value | undefined = data
   let at: Pointer = ''
   const edits: Edit[] = [{ kind: 'increment', path, by }]
@@ -53,6 +63,16 @@ export const incrementEdits = (data: Data, path: Pointer, by: number): Edit[] =>
     at = pointer
   }
   return edits
+}
+
+type Bounds = Pick<ContentOptions, 'maxDepth' | 'maxKeyBytes'>
+const NO_BOUNDS: Bounds = { maxDepth: Number.POSITIVE_INFINITY }
+
+const checkPlace = (path: Pointer, { maxDepth, maxKeyBytes = Number.POSITIVE_INFINITY }: Bounds): void => {
+  const segments = segmentsOf(path)
+  const tooDeep = segments.length > maxDepth ? 'a field nested too deep (limits.maxDepth)' : undefined
+  const fault = tooDeep ?? segments.map(({ segment }) => lengthFault(segment, maxKeyBytes)).find(Boolean)
+  if (fault) throw new SojournError('INVALID_DATA', `${JSON.stringify(path)} names ${fault}`, { path })
 }
 
 /** What stands somewhere, without saying what it holds: for errors, which reach logs. */

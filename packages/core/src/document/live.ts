@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto'
 import { shownCount } from './increment.js'
 import type { ActorId, OpId, Scalar } from './op.js'
-import { isInteger } from './op.js'
+import { compareOpIds, isInteger } from './op.js'
 
 /** An operation whose value shows, or would if no later one stood beside it. */
 export interface LiveOp extends OpId {
@@ -90,17 +90,38 @@ export const addedTo = (live: LiveOp): bigint => {
 /** Whether a live operation is a counter, which others can add to. */
 export const isCounter = (live: LiveOp): boolean => isInteger(live.value)
 
+/** Where an operation is in a register, which is in order; -1: nowhere. */
+export const indexIn = (register: Register, id: OpId): number => {
+  let [low, high] = [0, register.length - 1]
+  while (low <= high) {
+    const middle = (low + high) >>> 1
+    const order = compareOpIds(register[middle]!, id)
+    if (order === 0) return middle
+    if (order < 0) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
+
 /** The operation that shows in a map of its own: the highest id, as in Automerge. */
 export const winner = (register: Register): LiveOp => register[register.length - 1]!
 
 // Makings. What a change set in a map that it made is fixed, so whether two makings agree is, too.
 
+// Of a map it is the same for as long as the map lives. Without this, each level of maps in maps would go through all below it again.
+const makings = new WeakMap<MapNode, LostMap>()
+
 /** What stands for a value that is overwritten: the making set it, and what it holds decides with whom the making agrees. */
-export const lostOf = (live: LiveOp): Lost => {
-  if (!isMap(live)) return scalarHash(live.value as Scalar)
-  const lost = new Map(live.value.lost)
-  for (const [key, made] of madeIn(live)) lost.set(key, lostOf(made))
-  return lost
+export const lostOf = (live: LiveOp): Lost => (isMap(live) ? makingOf(live) : scalarHash(live.value as Scalar))
+
+/** What the making of a map set, whatever has become of it. */
+export const makingOf = (map: LiveMap): LostMap => {
+  const known = makings.get(map.value)
+  if (known) return known
+  const making = new Map(map.value.lost)
+  for (const [key, made] of madeIn(map)) making.set(key, lostOf(made))
+  makings.set(map.value, making)
+  return making
 }
 
 /** Whether an operation is part of the making of a map. */
@@ -114,13 +135,12 @@ function* madeIn(map: LiveMap): Generator<readonly [string, LiveOp]> {
 }
 
 /** Whether two makings nowhere set one field differently. */
-export const makingsAgree = (a: LiveMap, b: LiveMap): boolean => agree(lostOf(a), lostOf(b))
-
-const agree = (a: Lost, b: Lost): boolean => {
+export const makingsAgree = (a: Lost, b: Lost): boolean => {
   if (typeof a === 'string' || typeof b === 'string') return a === b
-  for (const [key, made] of a) {
-    const other = b.get(key)
-    if (other !== undefined && !agree(made, other)) return false
+  const [few, many] = a.size < b.size ? [a, b] : [b, a]
+  for (const [key, made] of few) {
+    const other = many.get(key)
+    if (other !== undefined && !makingsAgree(made, other)) return false
   }
   return true
 }

@@ -13,7 +13,7 @@ import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { segmentsOf } from './pointer.js'
-import { type Shown, scalarAt, shownAt, sumAt } from './shown.js'
+import { MAX_AS_ONE, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
 import type { Content, Data, Value } from './value.js'
 import { contentToValue, fromScalar, isAtomicObject, isContentMap, toScalar } from './value.js'
 
@@ -52,6 +52,7 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
   for (const seen of current.seen.values()) maxOp = Math.max(maxOp, seen.maxOp)
   const author = new Author(current.registers, actor, maxOp + 1)
   for (const edit of edits) author.write(edit)
+  author.writeWholes()
   if (author.ops.length > 0) {
     const seq = (current.seen.get(actor)?.seq ?? 0) + 1
     const { ops } = author
@@ -88,10 +89,23 @@ const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined
   return { objects, key: segments.at(-1)!, rest: [] }
 }
 
-/** Whether maps show that were made where their writers saw nothing: another one that is made so shows as one with them. */
-const showsFresh = (shown: Shown | undefined): boolean => shown?.maps?.every(({ value }) => value.isFresh) === true
+/**
+ * Whether maps show that were made where their writers saw nothing: another one that is made so shows as one with them. Not beyond as many as can
+ * show: who saves again and again without having read would leave a map each time, and the session would grow without end.
+ */
+const showsFresh = (shown: Shown | undefined): boolean =>
+  shown?.maps?.every(({ value }) => value.isFresh) === true && shown.live.length < MAX_AS_ONE
 
 const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as never)
+
+/** An object that is one register, and what is to become of it. */
+interface Whole {
+  readonly objects: Objects
+  readonly key: string
+  readonly shown: Shown
+  /** With the edits so far; undefined: as it is. */
+  readonly data: Data | undefined
+}
 
 /** Writes one change, operation by operation; each edit sees what those before it did. */
 class Author {
@@ -99,6 +113,8 @@ class Author {
   readonly #actor: ActorId
   readonly #draft: FoldDraft
   readonly #read: ReadRegisters
+  /** The objects that are one register and have edits inside, by the place of each: a change writes a key once. */
+  readonly #wholes = new Map<string, Whole>()
 
   constructor(registers: Registers, actor: ActorId, startOp: number) {
     this.#actor = actor
@@ -115,12 +131,26 @@ class Author {
     if (place === undefined) return
     const { objects, key, rest } = place
     const shown = shownAt(objects.map(this.#read), key)
-    if (rest.length > 0) this.#set(objects, key, shown, withEdit(shown!, rest, edit))
+    if (rest.length > 0) this.#editWhole({ objects, key, shown: shown!, data: undefined }, rest, edit)
     else if (edit.kind === 'set' && edit.isNew && showsFresh(shown) && isContentMap(edit.value))
       this.#put(objects[0] && idOf(objects[0]), key, edit.value, NO_PREDS)
     else if (edit.kind === 'set') this.#set(objects, key, shown, edit.value)
     else if (edit.kind === 'delete') this.#delete(objects, key)
     else this.#increment(objects, key, shown, edit)
+  }
+
+  #editWhole(found: Whole, rest: readonly string[], edit: Edit): void {
+    const [map] = found.objects
+    const name = `${map ? nameOf(map) : ''} ${found.key}`
+    const whole = this.#wholes.get(name) ?? found
+    const data = whole.data ?? (fromScalar(whole.shown.top.value as never) as Data)
+    this.#wholes.set(name, { ...whole, data: edited(data, rest, edit) })
+  }
+
+  /** Writes the objects that are one register, each with all edits inside of it; to be called after the last edit. */
+  writeWholes(): void {
+    for (const { objects, key, shown, data } of this.#wholes.values())
+      this.#set(objects, key, shown, toScalar(data, '', Number.POSITIVE_INFINITY))
   }
 
   #emit(op: Op): OpId {
@@ -209,12 +239,7 @@ const checkCount = (
     )
 }
 
-/** An object that is one register, with an edit inside of it: it is written whole. */
-const withEdit = (shown: Shown, rest: readonly string[], edit: Edit): Content => {
-  const whole = fromScalar(shown.top.value as never) as Data
-  return toScalar(edited(whole, rest, edit), '', Number.POSITIVE_INFINITY)
-}
-
+/** An object that is one register, with an edit inside of it. */
 const edited = (data: Data, [segment, ...rest]: readonly string[], edit: Edit): Data => {
   const copy: Record<string, Value> = { ...data }
   const old = Object.hasOwn(copy, segment!) ? copy[segment!] : undefined

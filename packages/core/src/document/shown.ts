@@ -2,7 +2,7 @@
 
 import { shownCount } from './increment.js'
 import type { LiveMap, LiveOp, Register, Registers } from './live.js'
-import { addedTo, counterSum, isCounter, isMap, liveValue, makingsAgree } from './live.js'
+import { addedTo, counterSum, isCounter, isMap, liveValue, makingOf, makingsAgree } from './live.js'
 import { compareOpIds, type Scalar } from './op.js'
 
 /** What stands under one key, in all the maps that show as one. */
@@ -34,12 +34,20 @@ const liveAt = (objects: readonly Registers[], key: string): Register => {
   return objects.flatMap((registers) => registers.get(key) ?? NOBODY).sort(compareOpIds)
 }
 
+/**
+ * How many maps show as one at most, the highest first: far more than writers make at one time, and few enough that a peer cannot make every
+ * look at a session take seconds.
+ */
+export const MAX_AS_ONE = 64
+
 const mergedWith = (top: LiveMap, live: Register): readonly LiveMap[] => {
   if (live.length === 1 || !top.value.isFresh) return [top]
   const maps = [top]
-  for (let at = live.length - 2; at >= 0; at--) {
+  for (let at = live.length - 2; at >= 0 && maps.length < MAX_AS_ONE; at--) {
     const other = live[at]!
-    if (isMap(other) && other.value.isFresh && maps.every((map) => makingsAgree(map, other))) maps.push(other)
+    if (!isMap(other) || !other.value.isFresh) continue
+    const making = makingOf(other)
+    if (maps.every((map) => makingsAgree(makingOf(map), making))) maps.push(other)
   }
   return maps
 }

@@ -58,6 +58,8 @@ export const isContentMap = (content: Content): content is ContentMap => content
 export interface ContentOptions {
   /** Nesting of objects and arrays below the value. */
   readonly maxDepth: number
+  /** Bytes of one key of an object. Default: no bound. */
+  readonly maxKeyBytes?: number | undefined
   /** What is one register, whole. */
   readonly atomic?: ReadonlySet<Pointer> | undefined
   /** Whether a field is left out, for it is written otherwise. */
@@ -66,12 +68,12 @@ export interface ContentOptions {
 
 /** A value as the maps and scalars that hold it. @throws INVALID_DATA for anything that would not come back as it went in */
 export const contentOf = (value: unknown, path: Pointer, options: ContentOptions): Content => {
-  const { maxDepth, atomic, skips } = options
+  const { maxDepth, maxKeyBytes, atomic, skips } = options
   if (!isPlainObject(value) || atomic?.has(path)) return toScalar(value, path, maxDepth)
   if (maxDepth === 0) refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
   const content = new Map<string, Content>()
   const below = { ...options, maxDepth: maxDepth - 1 }
-  for (const key of dataKeys(value, path)) {
+  for (const key of dataKeys(value, path, maxKeyBytes)) {
     const child = childOf(path, key)
     if (!skips?.(child, value[key])) content.set(key, contentOf(value[key], child, below))
   }
@@ -85,15 +87,28 @@ export const contentToValue = (content: Content): Value =>
     : fromScalar(content)
 
 /** The keys of an object, all of them fit for a session. @throws INVALID_DATA */
-export const dataKeys = (object: Record<string, unknown>, path: Pointer): string[] => {
+export const dataKeys = (
+  object: Record<string, unknown>,
+  path: Pointer,
+  maxKeyBytes = Number.POSITIVE_INFINITY,
+): string[] => {
   const keys = Object.keys(object)
   for (const key of keys) {
-    const fault = segmentFault(key)
+    const fault = segmentFault(key) ?? lengthFault(key, maxKeyBytes)
     if (fault) refuse(path, fault)
   }
   for (const symbol of Object.getOwnPropertySymbols(object)) refuse(path, `a symbol key (${String(symbol)})`)
   return keys
 }
+
+/** A UTF-16 unit is three bytes of UTF-8 at most. */
+const MAX_UNIT_BYTES = 3
+
+/** Why a key is too long: neither a peer nor the disk would give it back. */
+export const lengthFault = (key: string, maxKeyBytes: number): string | undefined =>
+  key.length * MAX_UNIT_BYTES > maxKeyBytes && Buffer.byteLength(key) > maxKeyBytes
+    ? `a key of more than ${maxKeyBytes} bytes (limits.maxKeyBytes)`
+    : undefined
 
 /** The scalar that holds a value, whole. @throws INVALID_DATA */
 export const toScalar = (value: unknown, path: Pointer, maxDepth: number): Scalar => {

@@ -6,8 +6,8 @@ import type { ClientLimits } from '../clients/limits.js'
 export const LIMIT_NOTES: { readonly [name in keyof Limits]: string } = {
   maxSessionBytes: 'Encoded bytes of one session that a local write may reach',
   maxRecordBytes: 'Encoded bytes of one session that may come from a peer',
-  maxKeyBytes: "Bytes of one field's JSON pointer",
-  maxDepth: 'Nesting of objects and arrays in a session',
+  maxKeyBytes: 'Bytes of one key of an object',
+  maxDepth: 'Nesting of objects and arrays in a session, 256 at most',
   maxFrameBytes: 'Bytes of one frame on a link',
   targetFrameBytes: 'Bytes that a sender puts into one frame before it begins the next',
   maxBufferedBytes: "Bytes handed to a link's socket, above which the sender pauses",
