@@ -67,7 +67,9 @@ export const shop = ({ region, sessions, besides, cookieSecret, log }: ShopOptio
     if (!/^[\w-]{1,32}$/.test(item) || !Number.isSafeInteger(qty) || qty < 1)
       return say(res.status(400), { error: 'add an item: POST /cart/tea?qty=2' })
     // Each item is a field of its own, so items that are added elsewhere at the same time stay.
-    req.session.cart = { ...req.session.cart, [item]: qty }
+    // In place: to assign another cart would be to put it in the place of this one, with what others add to it meanwhile.
+    req.session.cart ??= {}
+    req.session.cart[item] = qty
     await done((callback) => req.session.save(callback))
     say(res, { region, added: { [item]: qty } })
   })

@@ -70,7 +70,8 @@ describe('requests at the same time', () => {
   it('[EXPR-1] the apps of two regions: fields survive, counters add up, a logout is final in both', async () => {
     const regions = await regionsOf(['eu', 'us'])
     const write: RequestHandler = (req, res) => {
-      req.session.fields = { ...req.session.fields, [String(req.params.name)]: 1 }
+      req.session.fields ??= {}
+      req.session.fields[String(req.params.name)] = 1
       req.session.views = (req.session.views ?? 0) + 1
       res.json({})
     }

@@ -19,7 +19,7 @@ test('[STORE-1] a store that another owner has written to writes no more, keeps 
   const { head } = eu.status()
 
   // What a second owner does, on a network's disk that forgot the lock: its entry has a format, and nothing else.
-  await journal!.append(journal!.head, Uint8Array.of(2))
+  await journal!.append(journal!.head, Uint8Array.of(3))
   const fenced = { code: 'STORE_FENCED' }
   for (const write of [
     () => eu.update(id, { n: 2 }),
