@@ -15,13 +15,17 @@ export interface RunOptions {
 
 const MAX_BYTES = 64 * 1024 * 1024
 
+/** Without the settings that whoever runs the tests has for itself: SOJOURN_BUILD_NETWORK and its like are no part of what is tested. */
+const environment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SOJOURN_')))
+
 /** Runs a program to its end. */
 export const run = (program: string, args: readonly string[], { cwd, env, input }: RunOptions = {}): Promise<Ran> =>
   new Promise((resolve) => {
     const child = execFile(
       program,
       args,
-      { cwd, env: { ...process.env, ...env }, maxBuffer: MAX_BYTES },
+      { cwd, env: { ...environment(), ...env }, maxBuffer: MAX_BYTES },
       (error, stdout, stderr) => {
         const { code } = (error ?? {}) as { code?: number | string }
         resolve({ code: error === null ? 0 : typeof code === 'number' ? code : 127, stdout, stderr })
