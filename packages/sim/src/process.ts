@@ -13,6 +13,9 @@ export interface Machine {
   readonly network: Network
 }
 
+/** A timer takes a while, however short: for a rest of a billionth of a millisecond, time, which is a floating-point number, would not move. */
+const MIN_TIMER_MS = 0.001
+
 /** A process on a machine, with the four ports of a replica. */
 export class Process implements Host {
   readonly machine: string
@@ -41,7 +44,8 @@ export class Process implements Host {
       clock: {
         now: () => clock.wall,
         monotonic: () => clock.monotonic,
-        after: (delayMs, callback) => time.schedule(clock.toWorld(delayMs), () => this.deliver(callback)),
+        after: (delayMs, callback) =>
+          time.schedule(Math.max(clock.toWorld(delayMs), MIN_TIMER_MS), () => this.deliver(callback)),
         soon: (callback) => void time.schedule(0, () => this.deliver(callback)),
       },
       random,
