@@ -91,9 +91,9 @@ export class Workload {
   }
 
   async #call(client: Client, step: number): Promise<void> {
-    if (step % CREATE_EVERY === 0) return this.#create(client)
     const living = this.#accounts.filter(({ end }) => end === 'no')
-    const account = living[step % living.length]!
+    const account = living[step % living.length]
+    if (step % CREATE_EVERY === 0 || account === undefined) return this.#create(client)
     const options = { write: this.#write, timeout: TIMEOUT }
     if (step % END_EVERY === 0) {
       // From now on nobody counts on it, whatever is answered.
