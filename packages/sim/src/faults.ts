@@ -208,9 +208,10 @@ export class Faults {
         return true
       case 'rot': {
         if (amount % 4 === 3) {
-          const from = disk.rotEntry()
-          this.#lost(region, from, 'rot')
-          return from !== undefined
+          const hasEntry = disk.rotEntry()
+          // A commit that builds on the entry leaves its record unreadable, with all that this region alone had of it.
+          this.#lost(region, hasEntry ? Number.NEGATIVE_INFINITY : undefined, 'rot')
+          return hasEntry
         }
         const key = disk.rotRow()
         if (key) this.#lost(region, Number.NEGATIVE_INFINITY, 'rot', key)
