@@ -156,7 +156,6 @@ export {
   type SessionRecord,
   sameHeads,
   sameRecord,
-  versionHash,
 } from './record.js'
 export {
   decodeRecord,
@@ -188,4 +187,5 @@ export type {
 export { compareStamps, nextStamp, type Stamp } from './stamp.js'
 export { systemClock, systemPause, systemRandom } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'
+export { versionHash } from './version-hash.js'
 export { nearestName, quoted, quotedList, shownValue } from './wording.js'

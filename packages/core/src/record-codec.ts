@@ -65,6 +65,28 @@ export const documentIn = (encoded: Uint8Array): Uint8Array => {
   }
 }
 
+/** The first eight bytes of each head's hash in a document, as two words of 32 bits, in order. */
+export const headWordsIn = (document: Uint8Array): number[] => {
+  const reader = new ByteReader(document, 'RECORD_INVALID')
+  for (let count = reader.uint(); count > 0; count--) {
+    reader.raw(ACTOR_BYTES)
+    reader.uint()
+    reader.uint()
+  }
+  const words: number[] = []
+  for (let count = reader.uint(); count > 0; count--) {
+    reader.uint()
+    reader.uint()
+    const { buffer, byteOffset } = reader.raw(HASH_BYTES)
+    const view = new DataView(buffer, byteOffset, HASH_BYTES)
+    words.push(view.getInt32(0), view.getInt32(4))
+  }
+  return words
+}
+
+const ACTOR_BYTES = 16
+const HASH_BYTES = 32
+
 /** What {@link documentIn} gives, where the record was sound. */
 export const decodeDocument = (bytes: Uint8Array): Fold =>
   readFold(new ByteReader(bytes, 'RECORD_INVALID'), { maxKeyBytes: Number.MAX_SAFE_INTEGER }, true)

@@ -1,9 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Fold } from './document/fold.js'
 import { joinFolds } from './document/fold.js'
-import type { SessionKey } from './key.js'
 import type { End, Lease, Limit } from './lifetime.js'
-import { END_REASONS, joinEnds, joinLeases, joinLimits } from './lifetime.js'
+import { joinEnds, joinLeases, joinLimits } from './lifetime.js'
 import { compareStamps } from './stamp.js'
 
 /** The parts of a record that a newer version wrote and this one does not know, by their tags, in order: kept, and joined by the larger bytes. */
@@ -72,7 +71,7 @@ const sameOthers = (a: OtherParts | undefined, b: OtherParts | undefined): boole
 const equals = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && Buffer.compare(a, b) === 0
 
 /** For naming a state: empty where there are none. */
-const othersText = (others: OtherParts | undefined): string =>
+export const othersText = (others: OtherParts | undefined): string =>
   [...(others ?? [])].map(([tag, bytes]) => ` ${tag}:${Buffer.from(bytes).toString('hex')}`).join('')
 
 const sameLimit = (a: Limit, b: Limit): boolean =>
@@ -117,77 +116,6 @@ export const recordVersion = (record: SessionRecord): string => {
           record.limit.horizon,
         ].join(' ')
   return hash('sha256', text + othersText(record.others), 'hex').slice(0, 32)
-}
-
-/**
- * A hash of a key and the version of its record, in two halves of 32 bits, cheap enough to be made at every commit: sums of them over
- * many records are what regions compare. It must notice accidents, not adversaries: who sends records has the secret.
- */
-export const versionHash = (
-  key: SessionKey,
-  record: SessionRecord,
-): { readonly high: number; readonly low: number } => {
-  high = 0x9e3779b1
-  low = 0x85ebca6b
-  for (let at = 0; at < key.length; at += WORD_DIGITS) mix(wordOf(key, at))
-  const stamped = record.kind === 'ended' ? record.end : record.lease
-  const { time, count, actor } = stamped.stamp
-  for (let at = 0; at < actor.length; at += WORD_DIGITS) mix(wordOf(actor, at))
-  mix(count)
-  mixNumber(time)
-  mixNumber(stamped.horizon)
-  if (record.kind === 'ended') mix(END_REASONS.indexOf(record.end.reason))
-  else {
-    const { document, lease, limit } = record
-    for (const { hash: head } of document.heads) {
-      mix(wordOf(head, 0))
-      mix(wordOf(head, WORD_DIGITS))
-    }
-    mixNumber(lease.idleTimeoutMs)
-    mixNumber(lease.deadline)
-    mixNumber(limit.createdAt)
-    mixNumber(limit.deadline)
-    mixNumber(limit.horizon)
-  }
-  if (record.others) mix(wordOf(hash('sha256', othersText(record.others), 'hex'), 0))
-  return { high: finished(high), low: finished(low) }
-}
-
-/** Hex digits of a word of 32 bits. */
-const WORD_DIGITS = 8
-
-/** The word that eight lower-case hex digits make. */
-const wordOf = (hex: string, at: number): number => {
-  let word = 0
-  for (let digit = at; digit < at + WORD_DIGITS; digit++) {
-    const code = hex.charCodeAt(digit)
-    word = (word << 4) | (code < 0x3a ? code - 0x30 : code - 0x57)
-  }
-  return word
-}
-
-// MurmurHash3 for 32 bits (Appleby, 2011), twice with different seeds. The state stands here, so that a hash makes no garbage.
-let high = 0
-let low = 0
-
-const mix = (word: number): void => {
-  const scrambled = Math.imul(word, 0xcc9e2d51)
-  const mixed = Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593)
-  high ^= mixed
-  high = (Math.imul((high << 13) | (high >>> 19), 5) + 0xe6546b64) | 0
-  low ^= mixed
-  low = (Math.imul((low << 13) | (low >>> 19), 5) + 0x38b34ae5) | 0
-}
-
-const mixNumber = (value: number): void => {
-  mix((value % 2 ** 32) | 0)
-  mix(Math.floor(value / 2 ** 32))
-}
-
-const finished = (state: number): number => {
-  let hash = Math.imul(state ^ (state >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 /** Whether two records are the same state: as {@link recordVersion} tells, without the hashing. */
