@@ -55,7 +55,7 @@ describe('a record at rest', () => {
       fc.property(worlds(10), ({ authors }) => {
         const resting = rested(recordOf(authors[0]!))
         const touched = touchSession(resting, 40_000, { key: KEY, renewal: {}, stamps: ACTOR })
-        const next = (touched as { next: RestingRecord }).next
+        const next = (touched as unknown as { next: RestingRecord }).next
         expect(next).toBeInstanceOf(RestingRecord)
         expect(sharesDocument(next, resting)).toBe(true)
         expect(next.lease).toEqual(renewLease(resting.lease, 40_000, ACTOR))
