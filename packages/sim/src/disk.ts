@@ -334,11 +334,12 @@ export class Disk {
     return records.length === 0 ? undefined : this.#random.pick(records)
   }
 
-  /** An entry of the journal does not pass its checksum any more; whether there is one. */
-  rotEntry(): boolean {
-    if (this.#journal.length === 0) return false
-    this.#random.pick(this.#journal).bytes = undefined
-    return true
+  /** An entry of the journal does not pass its checksum any more. Since when what it says may be missing. */
+  rotEntry(): LostFrom {
+    if (this.#journal.length === 0) return undefined
+    const entry = this.#random.pick(this.#journal)
+    entry.bytes = undefined
+    return entry.at
   }
 
   /** What the store knows of itself is rotten; whether there is such a row. */

@@ -208,10 +208,10 @@ export class Faults {
         return true
       case 'rot': {
         if (amount % 4 === 3) {
-          const hasEntry = disk.rotEntry()
+          if (disk.rotEntry() === undefined) return false
           // A commit that builds on the entry leaves its record unreadable, with all that this region alone had of it.
-          this.#lost(region, hasEntry ? Number.NEGATIVE_INFINITY : undefined, 'rot')
-          return hasEntry
+          this.#lost(region, Number.NEGATIVE_INFINITY, 'rot')
+          return true
         }
         const key = disk.rotRow()
         if (key) this.#lost(region, Number.NEGATIVE_INFINITY, 'rot', key)
