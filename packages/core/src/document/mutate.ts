@@ -9,7 +9,7 @@ import { FoldDraft } from './fold-draft.js'
 import { kindOfData, MAX_COUNT, shownCount } from './increment.js'
 import type { LiveMap, LiveOp, Register, Registers } from './live.js'
 import { nameOf } from './live.js'
-import type { ActorId, Change, ChangeHash, Op, OpId } from './op.js'
+import type { ActorId, Change, ChangeHash, Op, OpId, Scalar } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
 import { segmentsOf } from './pointer.js'
@@ -96,7 +96,7 @@ const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined
 const showsFresh = (shown: Shown | undefined): boolean =>
   shown?.maps?.every(({ value }) => value.isFresh) === true && shown.live.length < MAX_AS_ONE
 
-const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as never)
+const isAtomic = ({ top }: Shown): boolean => isAtomicObject(top.value as Scalar)
 
 /** An object that is one register, and what is to become of it. */
 interface Whole {
@@ -143,7 +143,7 @@ class Author {
     const [map] = found.objects
     const name = `${map ? nameOf(map) : ''} ${found.key}`
     const whole = this.#wholes.get(name) ?? found
-    const data = whole.data ?? (fromScalar(whole.shown.top.value as never) as Data)
+    const data = whole.data ?? (fromScalar(whole.shown.top.value as Scalar) as Data)
     this.#wholes.set(name, { ...whole, data: edited(data, rest, edit) })
   }
 
