@@ -1,8 +1,9 @@
 /** Live records whose documents are bytes until somebody needs them: what a cache holds, an eighth of what maps and operations take. */
 import type { Fold } from './document/fold.js'
+import { decodeDocument } from './document-codec.js'
 import type { Lease, Limit } from './lifetime.js'
 import type { LiveRecord, OtherParts, SessionRecord } from './record.js'
-import { decodeDocument, documentIn } from './record-codec.js'
+import { documentIn } from './record-codec.js'
 
 /** The document that was needed last: a transaction asks for it several times. */
 let last: { readonly bytes: Uint8Array; readonly document: Fold } | undefined

@@ -1,9 +1,9 @@
 /** The hash of a record's version, sums of which regions compare. */
 import { hash } from 'node:crypto'
+import { headWordsIn } from './document-codec.js'
 import type { SessionKey } from './key.js'
 import { END_REASONS } from './lifetime.js'
 import { othersText, type SessionRecord } from './record.js'
-import { headWordsIn } from './record-codec.js'
 import { RestingRecord } from './resting-record.js'
 
 /**
