@@ -1,9 +1,9 @@
 /** One record store on a simulated disk whose process dies and comes back, and beside it every state that each record ever had. */
 import type {
+  ActorId,
   Data,
   Decided,
   Edit,
-  Fold,
   Journal,
   Limits,
   Row,
@@ -266,7 +266,7 @@ export class StoreWorld {
   // What callers do.
 
   #writer(key: SessionKey) {
-    return { stamps: this.store.actor, actorFor: (document: Fold) => this.#actors.for(key, document) }
+    return { stamps: this.store.actor, actorFor: (seen: Iterable<ActorId>) => this.#actors.for(key, seen) }
   }
 
   async create(key: SessionKey, size: number): Promise<void> {
@@ -368,7 +368,7 @@ export class StoreWorld {
     }
     const next = made?.decision.next
     if (made && next) {
-      if (options.origin && next.kind === 'live' && !before) this.#actors.arrived(key, next.document)
+      if (options.origin && next.kind === 'live' && !before) this.#actors.arrived(key, next.document.seen.keys())
       const state = this.#newState(recordVersion(next), made.sequence, options.origin?.sequence)
       this.#historyOf(key).push(state)
       this.#await(state, made.done!)

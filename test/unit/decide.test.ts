@@ -1,4 +1,4 @@
-import type { Data, Decided, Decision, Edit, Fold, Item, LiveRecord, MergeContext, SessionRecord } from '@sojourn/core'
+import type { Data, Decided, Decision, Edit, Item, LiveRecord, MergeContext, SessionRecord } from '@sojourn/core'
 import {
   changeSession,
   createSession,
@@ -185,7 +185,7 @@ test('[API-1] a rotation keeps the limit and the idle timeout, and has the data 
 
 describe('what a peer sends', () => {
   const record = created()
-  const theirWriter = { stamps: THEIRS, actorFor: (_: Fold) => THEIRS }
+  const theirWriter = { stamps: THEIRS, actorFor: () => THEIRS }
   const theirs = (current: LiveRecord, now: number, edits: readonly Edit[]) =>
     decided(
       changeSession(current, now, {

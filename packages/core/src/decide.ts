@@ -1,16 +1,18 @@
 /** What each call, and each item from a peer, makes of a record: pure decisions, which the store then commits. */
 import type { Edit } from './document/diff.js'
-import { EMPTY_FOLD, type Fold } from './document/fold.js'
-import { mutate } from './document/mutate.js'
+import { EMPTY_FOLD } from './document/fold.js'
+import { type ChangeDelta, mutate } from './document/mutate.js'
 import type { ActorId } from './document/op.js'
 import type { Data } from './document/value.js'
+import type { FieldSet } from './document/view.js'
+import { spliceEdits } from './document-splice.js'
 import { SojournError } from './errors.js'
 import type { Item } from './item.js'
 import type { SessionKey } from './key.js'
 import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
 import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
 import { isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
-import { sharesDocument, withLease } from './resting-record.js'
+import { RestingRecord, sharesDocument, withLease } from './resting-record.js'
 import { nextStamp } from './stamp.js'
 
 /** What became of a session, for listeners. */
@@ -27,6 +29,8 @@ export interface Decision {
   readonly event: Transition | undefined
   /** The bytes of `next`, where they are known. */
   readonly encoded?: Uint8Array | undefined
+  /** By which the view of `next` is that of the record before, where that is all that changed in it. */
+  readonly sets?: readonly FieldSet[] | undefined
   /** `end`: whether the session showed until now. */
   readonly wasVisible?: boolean
   /** Of a delta from a peer: it builds on what is not here, so the whole record must be asked for. */
@@ -48,8 +52,8 @@ export type Decided = Decision | Refusal
 export interface Writer {
   /** Stamps leases and ends. */
   readonly stamps: ActorId
-  /** The actor for the next change of a document. */
-  readonly actorFor: (document: Fold) => ActorId
+  /** The actor for the next change of a document that has seen these. */
+  readonly actorFor: (actors: Iterable<ActorId>) => ActorId
 }
 
 const UNCHANGED: Decision = { next: undefined, item: undefined, event: undefined }
@@ -80,7 +84,7 @@ export const createSession = (
   const deadline = now + lifetimeMs
   const next: LiveRecord = {
     kind: 'live',
-    document: mutate(EMPTY_FOLD, writer.actorFor(EMPTY_FOLD), edits)?.fold ?? EMPTY_FOLD,
+    document: mutate(EMPTY_FOLD, writer.actorFor([]), edits)?.fold ?? EMPTY_FOLD,
     lease: openLease(idleTimeoutMs, now, writer.stamps),
     limit: { createdAt: now, deadline, horizon: deadline },
   }
@@ -104,17 +108,34 @@ export const changeSession = (
 ): Decided => {
   if (current === undefined || !isVisible(current, now)) return notFound()
   const { key, edit, view, touch, renewal, writer } = request
-  const mutation = mutate(current.document, writer.actorFor(current.document), edit(view()))
+  const edited = editRecord(current, writer, edit(view()))
   const lease = touch ? renewLease(current.lease, now, writer.stamps, renewal) : current.lease
   const renewed = lease === current.lease ? undefined : lease
-  if (mutation)
-    return {
-      next: { ...current, document: mutation.fold, lease },
-      item: { type: 'changes', key, changes: mutation.changes, lease: renewed },
-      event: { name: 'updated' },
-    }
+  if (edited) {
+    const { record, changes, sets } = edited
+    const item: Item = { type: 'changes', key, changes, lease: renewed }
+    return { next: withLease(record, lease), item, event: { name: 'updated' }, sets }
+  }
   if (renewed === undefined) return UNCHANGED
   return { next: withLease(current, lease), item: { type: 'lease', key, lease }, event: undefined }
+}
+
+interface Edited {
+  readonly record: LiveRecord
+  readonly changes: readonly ChangeDelta[]
+  readonly sets?: readonly FieldSet[]
+}
+
+/** On the bytes where the record rests and the change is a usual one, else on the document. Undefined: the edits change nothing. */
+const editRecord = (current: LiveRecord, { actorFor }: Writer, edits: readonly Edit[]): Edited | undefined => {
+  const spliced = current instanceof RestingRecord ? spliceEdits(current.bytes, actorFor, edits) : undefined
+  if (spliced) {
+    const { document, change, sets } = spliced
+    return { record: new RestingRecord(document, current), changes: [change], sets }
+  }
+  const { document } = current
+  const mutation = edits.length === 0 ? undefined : mutate(document, actorFor(document.seen.keys()), edits)
+  return mutation && { record: { ...current, document: mutation.fold }, changes: mutation.changes }
 }
 
 export const touchSession = (
@@ -162,7 +183,7 @@ export const rotateSession = (
   const { edits, writer } = request
   const next: LiveRecord = {
     kind: 'live',
-    document: mutate(EMPTY_FOLD, writer.actorFor(EMPTY_FOLD), edits())?.fold ?? EMPTY_FOLD,
+    document: mutate(EMPTY_FOLD, writer.actorFor([]), edits())?.fold ?? EMPTY_FOLD,
     lease: openLease(current.lease.idleTimeoutMs, now, writer.stamps),
     limit: current.limit,
     ...(current.others && { others: current.others }),
@@ -176,7 +197,10 @@ export const takeItem = (current: SessionRecord | undefined, item: Item, context
   if (merge.kind === 'missing') return { ...UNCHANGED, isMissing: true }
   if (merge.kind === 'refused') return { ...UNCHANGED, isRefused: true }
   if (merge.kind === 'known') return UNCHANGED
-  return taken(current, merge.record, context.now, item, merge.encoded)
+  return {
+    ...taken(current, merge.record, context.now, item, merge.encoded, merge.sets !== undefined),
+    sets: merge.sets,
+  }
 }
 
 /** A record of a peer, outside of its feed. @throws FRAME_INVALID */
@@ -196,12 +220,13 @@ const taken = (
   now: number,
   item: Item | undefined,
   encoded: Uint8Array | undefined,
+  isChange = false,
 ): Decision => {
   const isRevived = current?.kind === 'live' && !isVisible(current, now) && isVisible(next, now)
   return {
     next,
     item: isRevived ? undefined : item,
-    event: isRevived ? { name: 'updated' } : transition(current, next),
+    event: isRevived || isChange ? { name: 'updated' } : transition(current, next),
     encoded,
     isRevived,
   }

@@ -68,7 +68,8 @@ export {
   thaw,
   type Value,
 } from './document/value.js'
-export { deriveView, materialize, type View } from './document/view.js'
+export { deriveView, type FieldSet, materialize, setInView, type View } from './document/view.js'
+export { spliceChange, spliceEdits } from './document-splice.js'
 export { DURATION_ALLOWED, type Duration, durationMs, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'

@@ -1,16 +1,19 @@
 /** What an item or a record from a peer, or from the journal, makes of the record at hand. */
 import { decodeChange } from './document/change.js'
 import { applyChange, changeFault, readiness } from './document/fold.js'
-import type { Op } from './document/op.js'
+import type { ChangeDelta } from './document/mutate.js'
+import type { Change, ChangeLimits, Op } from './document/op.js'
 import { segmentFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
+import type { FieldSet } from './document/view.js'
+import { spliceChange } from './document-splice.js'
 import { SojournError } from './errors.js'
 import type { Item } from './item.js'
 import { isFarAhead, joinLeases } from './lifetime.js'
 import type { Limits } from './limits.js'
 import { joinRecords, type LiveRecord, type SessionRecord, sameRecord } from './record.js'
 import { decodeRecord } from './record-codec.js'
-import { withLease } from './resting-record.js'
+import { RestingRecord, withLease } from './resting-record.js'
 
 /** What an item from a peer does to a record: nothing new, a new record, it builds on what is not here, or no sound peer sends it. */
 export type Merge =
@@ -20,6 +23,8 @@ export type Merge =
       readonly record: SessionRecord
       /** The record's bytes, where they came with it. */
       readonly encoded?: Uint8Array
+      /** What the only change has set, where it was made on the bytes. */
+      readonly sets?: readonly FieldSet[] | undefined
     }
   | { readonly kind: 'missing' }
   | { readonly kind: 'refused' }
@@ -53,10 +58,12 @@ export const mergeItem = (current: SessionRecord | undefined, item: Item, contex
   if (item.lease && isFarAhead(item.lease, context.now)) return REFUSED
   if (current === undefined) return MISSING
   if (current.kind === 'ended') return KNOWN
-  const record = item.type === 'changes' ? mergeChanges(current, item.changes, context.limits) : current
-  if (record === undefined) return MISSING
+  const merged = item.type === 'changes' ? mergeChanges(current, item.changes, context.limits) : { record: current }
+  if (merged === undefined) return MISSING
+  const { record } = merged
   const lease = item.lease ? joinLeases(record.lease, item.lease) : record.lease
-  return record === current && lease === record.lease ? KNOWN : { kind: 'merged', record: withLease(record, lease) }
+  if (record === current && lease === record.lease) return KNOWN
+  return { kind: 'merged', record: withLease(record, lease), sets: merged.sets }
 }
 
 /** Decides what a whole record means for the one at hand. */
@@ -72,29 +79,47 @@ export const mergeRecord = (
   return sameRecord(record, current) ? KNOWN : { kind: 'merged', record }
 }
 
+interface Changed {
+  readonly record: LiveRecord
+  readonly sets?: readonly FieldSet[]
+}
+
 /** The record after the changes; the same one where all are known, undefined where one builds on what is not here. */
-const mergeChanges = (
-  current: LiveRecord,
-  changes: (Item & { type: 'changes' })['changes'],
-  limits: Limits,
-): LiveRecord | undefined => {
-  let document = current.document
-  for (const { bytes, context } of changes) {
-    const { change, hash } = decodeChange(bytes, {
-      maxChangeBytes: limits.maxRecordBytes,
-      maxOps: MAX_OPS,
-      maxPreds: MAX_OPS,
-      maxDeps: MAX_DEPS,
-      maxKeyBytes: limits.maxKeyBytes,
-    })
+const mergeChanges = (current: LiveRecord, changes: readonly ChangeDelta[], limits: Limits): Changed | undefined => {
+  const decoded = changes.map(({ bytes, context }) => ({ ...decodeChange(bytes, changeLimits(limits)), context }))
+  const [only] = decoded
+  if (current instanceof RestingRecord && only && decoded.length === 1 && !faultIn(only.change)) {
+    const spliced = spliceChange(current.bytes, only.change, only.hash, only.context)
+    if (spliced) return { record: new RestingRecord(spliced.document, current), sets: spliced.sets }
+  }
+  const before = current.document
+  let document = before
+  for (const { change, hash, context } of decoded) {
     const state = readiness(document, change, context)
     if (state === 'missing') return undefined
     if (state === 'known') continue
-    const fault = changeFault(document, change) ?? change.ops.map(opFault).find((found) => found !== undefined)
+    const fault = changeFault(document, change) ?? faultIn(change)
     if (fault) throw new SojournError('CHANGE_INVALID', fault)
     document = applyChange(document, change, hash)
   }
-  return document === current.document ? current : { ...current, document }
+  return { record: document === before ? current : { ...current, document } }
+}
+
+const changeLimits = ({ maxRecordBytes, maxKeyBytes }: Limits): ChangeLimits => ({
+  maxChangeBytes: maxRecordBytes,
+  maxOps: MAX_OPS,
+  maxPreds: MAX_OPS,
+  maxDeps: MAX_DEPS,
+  maxKeyBytes,
+})
+
+/** What is wrong with the keys and values of a change. */
+const faultIn = ({ ops }: Change): string | undefined => {
+  for (const op of ops) {
+    const fault = opFault(op)
+    if (fault) return fault
+  }
+  return undefined
 }
 
 const opFault = (op: Op): string | undefined =>

@@ -8,6 +8,12 @@ import { documentIn } from './record-codec.js'
 /** The document that was needed last: a transaction asks for it several times. */
 let last: { readonly bytes: Uint8Array; readonly document: Fold } | undefined
 
+interface OtherThanDocument {
+  readonly lease: Lease
+  readonly limit: Limit
+  readonly others?: OtherParts | undefined
+}
+
 export class RestingRecord implements LiveRecord {
   readonly kind = 'live'
   readonly lease: Lease
@@ -16,7 +22,7 @@ export class RestingRecord implements LiveRecord {
   /** Of the document, as the record format has them. Checked before. */
   readonly bytes: Uint8Array
 
-  constructor(bytes: Uint8Array, { lease, limit, others }: Omit<LiveRecord, 'kind' | 'document'>) {
+  constructor(bytes: Uint8Array, { lease, limit, others }: OtherThanDocument) {
     this.bytes = bytes
     this.lease = lease
     this.limit = limit
@@ -39,8 +45,12 @@ export const resting = (record: SessionRecord, encoded: Uint8Array): SessionReco
 }
 
 /** The same record with another lease. */
-export const withLease = (record: LiveRecord, lease: Lease): LiveRecord =>
-  record instanceof RestingRecord ? new RestingRecord(record.bytes, { ...record, lease }) : { ...record, lease }
+export const withLease = (record: LiveRecord, lease: Lease): LiveRecord => {
+  if (record.lease === lease) return record
+  if (!(record instanceof RestingRecord)) return { ...record, lease }
+  const { bytes, limit, others } = record
+  return new RestingRecord(bytes, { lease, limit, others })
+}
 
 /** Whether two records are known, without a look into them, to have one document. */
 export const sharesDocument = (a: LiveRecord, b: LiveRecord): boolean =>

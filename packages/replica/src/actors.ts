@@ -1,4 +1,4 @@
-import type { ActorId, Fold, SessionKey } from '@sojourn/core'
+import type { ActorId, SessionKey } from '@sojourn/core'
 
 /** Hex digits of an actor that name the opening; the rest number its actors. */
 const OPENING_DIGITS = 16
@@ -23,15 +23,15 @@ export class Actors {
     return this.#opening + (++this.#minted).toString(16).padStart(32 - OPENING_DIGITS, '0')
   }
 
-  /** The actor for a record's next change. */
-  for(key: SessionKey, document: Fold): ActorId {
-    const latest = this.#latestIn(document)
+  /** The actor for the next change of a record whose document has seen these. */
+  for(key: SessionKey, actors: Iterable<ActorId>): ActorId {
+    const latest = this.#latestIn(actors)
     return latest === undefined || latest === this.#burnt.get(key) ? this.mint() : latest
   }
 
   /** A record came where there was none. */
-  arrived(key: SessionKey, document: Fold): void {
-    const latest = this.#latestIn(document)
+  arrived(key: SessionKey, actors: Iterable<ActorId>): void {
+    const latest = this.#latestIn(actors)
     if (latest !== undefined) this.#burnt.set(key, latest)
   }
 
@@ -40,9 +40,9 @@ export class Actors {
     this.#burnt.delete(key)
   }
 
-  #latestIn(document: Fold): ActorId | undefined {
+  #latestIn(actors: Iterable<ActorId>): ActorId | undefined {
     let latest: ActorId | undefined
-    for (const actor of document.seen.keys())
+    for (const actor of actors)
       if (actor.startsWith(this.#opening) && (latest === undefined || actor > latest)) latest = actor
     return latest
   }

@@ -99,7 +99,7 @@ export class Exchange {
   #commit({ key, decision, reading, before, bytes }: Taken, region: string, origin?: Origin, passing = false) {
     const { store, actors } = this.#options
     const { next } = decision
-    if (before === undefined && next?.kind === 'live') actors.arrived(key, next.document)
+    if (before === undefined && next?.kind === 'live') actors.arrived(key, next.document.seen.keys())
     const committed = store.transact(key, () => decision, { source: region, origin, bytes, passing, reading })
     return committed instanceof Promise ? committed.then(({ done }) => done) : committed.done!
   }

@@ -1,5 +1,6 @@
 /** One region's copy: the session API, answered from its own store, or with other regions where a level asks for them. */
 import type {
+  ActorId,
   AnyData,
   CreateOptions,
   Data,
@@ -9,7 +10,6 @@ import type {
   DiffOptions,
   EndOptions,
   EndReason,
-  Fold,
   Level,
   Lifetimes,
   Limits,
@@ -236,7 +236,7 @@ export class Replica implements SessionApi, AsyncDisposable {
         idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
         granularityMs: settings.touchGranularityMs,
       },
-      writer: { stamps: store.actor, actorFor: (document: Fold) => actors.for(key, document) },
+      writer: { stamps: store.actor, actorFor: (seen: Iterable<ActorId>) => actors.for(key, seen) },
     }
     return this.#commits.change(
       key,

@@ -20,6 +20,7 @@ import {
   materialize,
   resting,
   SojournError,
+  setInView,
   sharesDocument,
 } from '@sojourn/core'
 import type { Origin, SessionIndex } from './index/session-index.js'
@@ -271,7 +272,7 @@ export class RecordStore {
     const encoded = decision.encoded ? new Uint8Array(decision.encoded) : encodeRecord(next, documentOf(next))
     options.checkSize?.(encoded.length, next, reading)
     // Before the record is put to rest: what it is derived from was decoded last.
-    const view = nextView(reading, next)
+    const view = nextView(reading, decision, next)
     const entry: Entry = {
       state: 'held',
       record: resting(next, encoded),
@@ -457,12 +458,13 @@ const atOnce = (reading: Reading | Promise<Reading>): Reading => {
 }
 
 /** The view of the next state, where it is easily had from that of the last one. */
-const nextView = (reading: Reading, next: SessionRecord): View | undefined =>
-  reading.state === 'held' && reading.view && reading.record.kind === 'live' && next.kind === 'live'
-    ? sharesDocument(reading.record, next)
-      ? reading.view
-      : deriveView(reading.view, reading.record.document, next.document)
-    : undefined
+const nextView = (reading: Reading, { sets }: Decision, next: SessionRecord): View | undefined => {
+  if (reading.state !== 'held' || !reading.view || reading.record.kind !== 'live' || next.kind !== 'live')
+    return undefined
+  const { record, view } = reading
+  if (sharesDocument(record, next)) return view
+  return sets ? setInView(view, sets) : deriveView(view, record.document, next.document)
+}
 
 /** What travels: the item as it came, the delta, or the record where there is none or it is shorter. */
 const itemOf = (

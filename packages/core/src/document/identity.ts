@@ -20,6 +20,12 @@ export const identify = (object: object, shown: readonly LiveMap[]): void =>
     shown.map(({ counter, actor }) => ({ counter, actor })),
   )
 
+/** An object shows the maps that another one shows. */
+export const identifyAs = (object: object, other: object): void => {
+  const shown = maps.get(other)
+  if (shown) maps.set(object, shown)
+}
+
 /** Undefined of a copy, of the whole data, and of an object that is one value. */
 const identityOf = (object: object): Identity | undefined => {
   const shown = maps.get(object)

@@ -1,8 +1,9 @@
 /** The data that a document shows. */
 import type { Fold } from './fold.js'
-import { identify } from './identity.js'
+import { identify, identifyAs } from './identity.js'
 import type { LiveMap, Registers } from './live.js'
 import { isMap } from './live.js'
+import type { Scalar } from './op.js'
 import { scalarAt, shownAt } from './shown.js'
 import type { Data, Value } from './value.js'
 import { fromScalar, isShareable } from './value.js'
@@ -89,5 +90,39 @@ const derive = (data: Data, before: Registers, after: Registers, building: Build
   if (isSame) return changed.size === 0 ? data : Object.freeze({ ...data, ...Object.fromEntries(changed) })
   const out: Record<string, Value> = {}
   for (const key of [...after.keys()].sort()) out[key] = changed.has(key) ? changed.get(key)! : data[key]!
+  return Object.freeze(out)
+}
+
+/** A scalar that was set in the place of another one, or where there was nothing, in objects that each show one map. */
+export interface FieldSet {
+  /** Keys, from the top. */
+  readonly path: readonly string[]
+  readonly value: Scalar
+}
+
+/** What {@link materialize} makes of a document in which fields were set. Undefined where values are in it that cannot be shared. */
+export const setInView = (view: View, sets: readonly FieldSet[]): View | undefined => {
+  if (!view.shareable) return undefined
+  let { data } = view
+  for (const { path, value } of sets) {
+    const shown = fromScalar(value)
+    if (!isShareable(shown)) return undefined
+    data = withField(data, path, 0, shown)
+  }
+  return { data, shareable: true }
+}
+
+const withField = (data: Data, path: readonly string[], depth: number, value: Value): Data => {
+  const key = path[depth]!
+  let inner = value
+  if (depth < path.length - 1) {
+    const old = data[key] as Data
+    const object = withField(old, path, depth + 1, value)
+    identifyAs(object, old)
+    inner = object
+  }
+  if (Object.hasOwn(data, key)) return Object.freeze({ ...data, [key]: inner })
+  const out: Record<string, Value> = {}
+  for (const name of [...Object.keys(data), key].sort()) out[name] = name === key ? inner : data[name]!
   return Object.freeze(out)
 }
