@@ -80,7 +80,7 @@ const expectSplicedEdits = (fold: Fold, actor: ActorId, edits: readonly Edit[]):
   if (spliced === undefined) return false
   const plain = mutate(fold, actor, edits)!
   expect([spliced.change]).toEqual(plain.changes.map(({ bytes, context }) => ({ bytes, context })))
-  expect(spliced.document).toEqual(new Uint8Array(bytesOf(plain.fold)))
+  expect(new Uint8Array(spliced.document)).toEqual(new Uint8Array(bytesOf(plain.fold)))
   const view = setInView(materialize(fold), spliced.sets)
   if (view === undefined) return true
   const whole = materialize(plain.fold)
@@ -95,7 +95,7 @@ const expectSplicedChange = (fold: Fold, delta: ChangeDelta): boolean => {
   const spliced = spliceChange(bytesOf(fold), change, hash, delta.context)
   if (spliced === undefined) return false
   const plain = receive(fold, delta)
-  expect(spliced.document).toEqual(new Uint8Array(bytesOf(plain)))
+  expect(new Uint8Array(spliced.document)).toEqual(new Uint8Array(bytesOf(plain)))
   const view = setInView(materialize(fold), spliced.sets)
   if (view) expect(view).toEqual(materialize(plain))
   return true

@@ -13,10 +13,13 @@ const SHORT_TEXT = 48
 /** A growing buffer. One writer may be used again after {@link ByteWriter.finish} or {@link ByteWriter.borrow}. */
 export class ByteWriter {
   #bytes: Buffer
+  /** The same memory: a copy of a part of it is one call, which for a `Buffer` it is not. */
+  #memory: Uint8Array
   #length = 0
 
   constructor(initialBytes = 512) {
     this.#bytes = Buffer.alloc(initialBytes)
+    this.#memory = memoryOf(this.#bytes)
   }
 
   get length(): number {
@@ -30,6 +33,7 @@ export class ByteWriter {
       const grown = Buffer.alloc(Math.max(this.#length, this.#bytes.length * 2))
       grown.set(this.#bytes)
       this.#bytes = grown
+      this.#memory = memoryOf(grown)
     }
     return at
   }
@@ -72,8 +76,22 @@ export class ByteWriter {
 
   /** Bytes as they are, without a length. */
   raw(bytes: Uint8Array): this {
-    const at = this.#reserve(bytes.length)
-    this.#bytes.set(bytes, at)
+    return this.copy(bytes, 0, bytes.length)
+  }
+
+  /** A part of some bytes. */
+  copy(bytes: Uint8Array, from: number, until: number): this {
+    const length = until - from
+    const at = this.#reserve(length)
+    if (length > FEW_BYTES) this.#bytes.set(length === bytes.length ? bytes : bytes.subarray(from, until), at)
+    else for (let index = 0; index < length; index++) this.#bytes[at + index] = bytes[from + index]!
+    return this
+  }
+
+  /** What another writer has written, which starts anew. */
+  append(inner: ByteWriter): this {
+    this.copy(inner.#bytes, 0, inner.#length)
+    inner.#length = 0
     return this
   }
 
@@ -84,11 +102,7 @@ export class ByteWriter {
 
   /** A length and what another writer has written, which starts anew. */
   nested(inner: ByteWriter): this {
-    this.uint(inner.#length)
-    const at = this.#reserve(inner.#length)
-    this.#bytes.set(inner.#bytes.subarray(0, inner.#length), at)
-    inner.#length = 0
-    return this
+    return this.uint(inner.#length).append(inner)
   }
 
   /** A length and the UTF-8 of a string. */
@@ -125,8 +139,7 @@ export class ByteWriter {
 
   /** A copy of what was written, in memory of its own; the writer starts anew. */
   finish(): Uint8Array {
-    const out = new Uint8Array(this.#length)
-    out.set(this.#bytes.subarray(0, this.#length))
+    const out = this.#memory.slice(0, this.#length)
     this.#length = 0
     return out
   }
@@ -142,6 +155,12 @@ export class ByteWriter {
     return out
   }
 }
+
+/** Up to here, copying byte by byte is cheaper than to make the view that a copy at once needs. */
+const FEW_BYTES = 96
+
+const memoryOf = ({ buffer, byteOffset, byteLength }: Buffer): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

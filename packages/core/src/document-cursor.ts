@@ -33,14 +33,16 @@ export interface FieldPlace {
   readonly keyLength: number
   readonly count: number
   readonly opsAt: number
-  endAt: number
-  actor: number
-  counter: number
-  type: number
+  readonly endAt: number
+  readonly actor: number
+  readonly counter: number
+  readonly type: number
 }
 
 export interface FieldVisitor {
-  field: (place: FieldPlace, fields: FieldsPlace) => void
+  /** Whether the place of a field is asked for; the key is at so many bytes. */
+  wants: (keyAt: number, keyLength: number, map: MapPlace | undefined) => boolean
+  field: (place: FieldPlace, map: MapPlace | undefined) => void
   /** After the last field of a map. */
   fields: (place: FieldsPlace) => void
 }
@@ -84,36 +86,35 @@ export class DocumentCursor {
     const countAt = this.at
     const count = this.uint()
     const fields: FieldsPlace = { map, countAt, count, firstAt: this.at, endAt: 0 }
-    for (let left = count; left > 0; left--) this.#visitField(visitor, fields)
+    for (let left = count; left > 0; left--) this.#visitField(visitor, map)
     fields.endAt = this.at
     visitor.fields(fields)
   }
 
-  #visitField(visitor: FieldVisitor, fields: FieldsPlace): void {
+  #visitField(visitor: FieldVisitor, map: MapPlace | undefined): void {
     const keyLength = this.uint()
     const keyAt = this.at
     this.at += keyLength
     const count = this.uint()
-    const field: FieldPlace = { keyAt, keyLength, count, opsAt: this.at, endAt: 0, actor: 0, counter: 0, type: 0 }
+    const opsAt = this.at
+    let [actor, counter, type] = [0, 0, 0]
     for (let left = count; left > 0; left--) {
-      field.actor = this.uint()
-      field.counter = this.uint()
-      field.type = this.bytes[this.at++]!
-      if (field.type === SCALAR.map) this.#visitMap(visitor, field, fields.map)
-      else this.#skipScalar(field.type)
+      actor = this.uint()
+      counter = this.uint()
+      type = this.bytes[this.at++]!
+      if (type !== SCALAR.map) this.#skipScalar(type)
+      else {
+        // Whether it is fresh.
+        this.at++
+        const end = counter + this.uint()
+        this.#skipLost()
+        const isAlone = count === 1 && map?.isAlone !== false
+        const depth = (map?.depth ?? 0) + 1
+        this.visit(visitor, { counter, actor, end, parent: map, keyAt, keyLength, isAlone, depth })
+      }
     }
-    field.endAt = this.at
-    visitor.field(field, fields)
-  }
-
-  #visitMap(visitor: FieldVisitor, field: FieldPlace, parent: MapPlace | undefined): void {
-    const { counter, actor, keyAt, keyLength, count } = field
-    // Whether it is fresh.
-    this.at++
-    const end = counter + this.uint()
-    this.#skipLost()
-    const isAlone = count === 1 && parent?.isAlone !== false
-    this.visit(visitor, { counter, actor, end, parent, keyAt, keyLength, isAlone, depth: (parent?.depth ?? 0) + 1 })
+    if (visitor.wants(keyAt, keyLength, map))
+      visitor.field({ keyAt, keyLength, count, opsAt, endAt: this.at, actor, counter, type }, map)
   }
 
   #skipScalar(type: number): void {

@@ -6,7 +6,7 @@ import type { Context, Head } from './document/fold.js'
 import type { ChangeDelta } from './document/mutate.js'
 import type { ActorId, Change, ChangeHash, Op, OpId, Scalar } from './document/op.js'
 import { isInteger } from './document/op.js'
-import { segmentsOf } from './document/pointer.js'
+import { keysOf } from './document/pointer.js'
 import { isContentMap } from './document/value.js'
 import type { FieldSet } from './document/view.js'
 import { ACTOR_BYTES, HASH_BYTES, SCALAR, writeScalar } from './document-codec.js'
@@ -18,7 +18,7 @@ import {
   type MapPlace,
 } from './document-cursor.js'
 
-/** A document after a change. What the plain way (mutate.ts, fold.ts) makes of the same one is the same, byte for byte. */
+/** A document after a change, in memory that is shared: to be copied by who keeps it. What the plain way (mutate.ts, fold.ts) makes of the same one is the same, byte for byte. */
 export interface Spliced {
   readonly document: Uint8Array
   readonly sets: readonly FieldSet[]
@@ -89,9 +89,14 @@ class Finder implements FieldVisitor {
     this.#targets = targets
   }
 
-  field(place: FieldPlace, { map }: FieldsPlace): void {
+  wants(keyAt: number, keyLength: number, map: MapPlace | undefined): boolean {
+    for (const { key, isIn } of this.#targets) if (isKey(this.#bytes, keyAt, keyLength, key) && isIn(map)) return true
+    return false
+  }
+
+  field(place: FieldPlace, map: MapPlace | undefined): void {
     for (const target of this.#targets)
-      if (isKey(this.#bytes, place, target.key) && target.isIn(map)) target.found = place
+      if (isKey(this.#bytes, place.keyAt, place.keyLength, target.key) && target.isIn(map)) target.found = place
   }
 
   fields(place: FieldsPlace): void {
@@ -100,7 +105,7 @@ class Finder implements FieldVisitor {
 }
 
 /** Whether a key is this one, which is ASCII. */
-const isKey = (bytes: Buffer, { keyAt, keyLength }: { keyAt: number; keyLength: number }, key: string): boolean => {
+const isKey = (bytes: Buffer, keyAt: number, keyLength: number, key: string): boolean => {
   if (keyLength !== key.length) return false
   for (let index = 0; index < keyLength; index++) if (bytes[keyAt + index] !== key.charCodeAt(index)) return false
   return true
@@ -153,7 +158,7 @@ export const spliceEdits = (
   const paths: string[][] = []
   for (const edit of edits) {
     if (edit.kind !== 'set' || isContentMap(edit.value)) return undefined
-    const path = segmentsOf(edit.path).map(({ segment }) => segment)
+    const path = keysOf(edit.path)
     if (!path.every(isAscii)) return undefined
     paths.push(path)
     targets.push(targetOf(path[path.length - 1]!, (map) => isOnPath(cursor.bytes, map, path)))
@@ -183,7 +188,7 @@ export const spliceEdits = (
 /** Whether a map is the one that a field of this path is in. */
 const isOnPath = (bytes: Buffer, map: MapPlace | undefined, path: readonly string[]): boolean => {
   if ((map?.depth ?? 0) !== path.length - 1) return false
-  for (let at = map; at; at = at.parent) if (!isKey(bytes, at, path[at.depth - 1]!)) return false
+  for (let at = map; at; at = at.parent) if (!isKey(bytes, at.keyAt, at.keyLength, path[at.depth - 1]!)) return false
   return true
 }
 
@@ -240,11 +245,12 @@ const pathOf = (bytes: Buffer, map: MapPlace | undefined): string[] => {
 const out = new ByteWriter(4096)
 const patch = new ByteWriter(256)
 
-/** Bytes that come in the place of others. */
+/** Bytes that come in the place of others: from here to there in what `patch` has written. */
 interface Patch {
   readonly from: number
   readonly to: number
-  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
 }
 
 /** The bytes of the document after a change that sets the targets in their order, and has seen all heads. */
@@ -258,32 +264,40 @@ const splice = (preamble: Preamble, targets: readonly Target[], change: Change, 
   const known = actors.findIndex(({ id }) => id === change.actor)
   const place = known < 0 ? actors.length : known
   out.uint(known < 0 ? actors.length + 1 : actors.length)
-  const at = actors[place]?.at ?? actorsEnd
-  out.raw(bytes.subarray(actorsAt, at)).hex(change.actor).uint(change.seq).uint(maxOp)
-  if (known >= 0) out.raw(bytes.subarray(actors[place + 1]?.at ?? actorsEnd, actorsEnd))
+  out
+    .copy(bytes, actorsAt, actors[place]?.at ?? actorsEnd)
+    .hex(change.actor)
+    .uint(change.seq)
+    .uint(maxOp)
+  if (known >= 0) out.copy(bytes, actors[place + 1]?.at ?? actorsEnd, actorsEnd)
   out.uint(1).uint(place).uint(change.seq).hex(hash)
+  const patches = patchesOf(targets, change, place)
+  const inserted = patch.borrow()
   let from = preamble.fieldsAt
-  for (const { from: until, to, bytes: inserted } of patchesOf(targets, change, place)) {
-    out.raw(bytes.subarray(from, until)).raw(inserted)
+  for (const { from: until, to, start, end } of patches) {
+    out.copy(bytes, from, until).copy(inserted, start, end)
     from = to
   }
-  return out.raw(bytes.subarray(from)).finish()
+  return out.copy(bytes, from, bytes.length).borrow()
 }
 
+/** In the order of where they come. */
 const patchesOf = (targets: readonly Target[], { startOp, ops }: Change, place: number): Patch[] => {
   const patches: Patch[] = []
   for (const [index, { key, found, fields }] of targets.entries()) {
     const { value } = ops[index] as Op & { action: 'set' }
+    const { countAt, firstAt, count, endAt } = fields!
+    let start = patch.length
     if (!found) {
-      const { countAt, firstAt, count } = fields!
-      patches.push({ from: countAt, to: firstAt, bytes: patch.uint(count + 1).borrow() })
+      patch.uint(count + 1)
+      patches.push({ from: countAt, to: firstAt, start, end: patch.length })
+      start = patch.length
       patch.text(key).uint(1)
     }
     patch.uint(place).uint(startOp + index)
     writeScalar(patch, value)
     if (isInteger(value)) patch.uint(0)
-    const end = fields!.endAt
-    patches.push({ from: found ? found.opsAt : end, to: found ? found.endAt : end, bytes: patch.borrow() })
+    patches.push({ from: found?.opsAt ?? endAt, to: found?.endAt ?? endAt, start, end: patch.length })
   }
   return patches.length < 2 ? patches : patches.sort((a, b) => a.from - b.from)
 }

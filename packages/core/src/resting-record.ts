@@ -38,9 +38,10 @@ export class RestingRecord implements LiveRecord {
 
 /** A record as a cache holds it. @param encoded its bytes, which it keeps */
 export const resting = (record: SessionRecord, encoded: Uint8Array): SessionRecord => {
-  if (record.kind === 'ended' || record instanceof RestingRecord) return record
+  if (record.kind === 'ended') return record
   const bytes = documentIn(encoded)
-  last = { bytes, document: record.document }
+  if (!(record instanceof RestingRecord)) last = { bytes, document: record.document }
+  else if (last?.bytes === record.bytes) last = { bytes, document: last.document }
   return new RestingRecord(bytes, record)
 }
 

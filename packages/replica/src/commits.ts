@@ -32,6 +32,12 @@ const UNREADABLE: Refusal = {
   refusal: new SojournError('STORE_CORRUPT', 'the stored record cannot be read, and no peer could supply a good copy'),
 }
 
+/** What `answer` makes of a commit, at once; it is given when the commit is kept. */
+const kept = <T>(made: Committed, answer: (made: Committed) => T): Promise<T> => {
+  const value = answer(made)
+  return made.done ? made.done.then(() => value) : Promise.resolve(value)
+}
+
 export class Commits {
   readonly #runtime: Runtime
 
@@ -44,8 +50,8 @@ export class Commits {
     return this.run(options, () => this.#healing(key, () => this.#transact(key, decide)), answer)
   }
 
-  /** @param make commits, once */
-  async run<T>(
+  /** @param make commits, once @throws what `make` throws */
+  run<T>(
     options: WriteOptions,
     make: () => Committed | Promise<Committed>,
     answer: (made: Committed) => T,
@@ -53,14 +59,9 @@ export class Commits {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
     const timeoutMs = patienceOf(settings, options.timeout)
-    if (need > 1) {
-      return writes.run(make, answer, need, timeoutMs, callerOf(options))
-    }
+    if (need > 1) return writes.run(make, answer, need, timeoutMs, callerOf(options))
     const making = make()
-    const made = making instanceof Promise ? await making : making
-    const value = answer(made)
-    if (made.done) await made.done
-    return value
+    return making instanceof Promise ? making.then((made) => kept(made, answer)) : kept(making, answer)
   }
 
   #transact(key: SessionKey, decide: Decide): Committed | Promise<Committed> {

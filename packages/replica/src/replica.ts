@@ -221,27 +221,22 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   /** The common path of everything that changes data: read, edit, commit. */
-  async #change<T extends object>(
+  #change<T extends object>(
     id: string,
     options: UpdateOptions,
     edit: (data: Data) => readonly Edit[],
   ): Promise<Session<T>> {
     const { store, actors, settings } = this.#open()
     const key = sessionKey(id)
-    const request = {
-      key,
-      edit,
-      touch: options.touch !== false,
-      renewal: {
-        idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
-        granularityMs: settings.touchGranularityMs,
-      },
-      writer: { stamps: store.actor, actorFor: (seen: Iterable<ActorId>) => actors.for(key, seen) },
-    }
+    const touch = options.touch !== false
+    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
+    const renewal = { idleTimeoutMs, granularityMs: settings.touchGranularityMs }
+    const writer = { stamps: store.actor, actorFor: (seen: Iterable<ActorId>) => actors.for(key, seen) }
     return this.#commits.change(
       key,
       options,
-      (record, now, entry) => changeSession(record, now, { ...request, view: () => store.viewOf(entry!)!.data }),
+      (record, now, entry) =>
+        changeSession(record, now, { key, edit, view: () => store.viewOf(entry!)!.data, touch, renewal, writer }),
       this.#sessionOf<T>(id),
     )
   }

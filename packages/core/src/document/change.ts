@@ -56,7 +56,7 @@ export const encodeChange = (change: Change): EncodedChange => {
   writeOps(content, columns, change, others)
 
   chunk.raw(HEAD).uint(content.length + columns.length)
-  chunk.raw(content.borrow()).raw(columns.finish())
+  chunk.append(content).append(columns)
   const bytes = chunk.borrow()
   const hash = hashOf(bytes)
   const checksum = checksumOf(hash)

@@ -61,22 +61,35 @@ const diffObjects = (
   edits: Edit[],
 ): void => {
   const { maxKeyBytes, counters, atomic, isAssigned, objects } = options
-  const within = identityAt(base, path, objects)
-  for (const key of dataKeys(next, path, maxKeyBytes)) {
-    const [value, at] = [next[key], childOf(path, key)]
-    const old = Object.hasOwn(base, key) ? base[key] : undefined
+  const keys = dataKeys(next, path, maxKeyBytes)
+  let kept = 0
+  for (const key of keys) {
+    const value = next[key]
+    const isKept = Object.hasOwn(base, key)
+    if (isKept) kept++
+    const old = isKept ? base[key] : undefined
+    // Most fields of most updates are as they were, and cost no more than this.
+    if (Object.is(old, value) && old !== undefined) continue
+    const at = childOf(path, key)
     const isChange =
       isPlainObject(old) && isPlainObject(value) && maxDepth > 1 && !atomic?.has(at) && !isAssigned?.(value, old, at)
     if (isChange) diffObjects(old, value, at, maxDepth - 1, options, edits)
-    // Most fields of most updates are as they were, and cost no more than this.
     else if (old === undefined || !sameValue(old, value)) {
       if (isInteger(value) && counters?.has(at) && (old === undefined || (isInteger(old) && isInteger(value - old))))
-        edits.push({ kind: 'increment', path: at, by: value - ((old as number | undefined) ?? 0), within })
-      else assign(value, at, maxDepth - 1, within, old === undefined, options, edits)
+        edits.push({
+          kind: 'increment',
+          path: at,
+          by: value - ((old as number | undefined) ?? 0),
+          within: identityAt(base, path, objects),
+        })
+      else assign(value, at, maxDepth - 1, identityAt(base, path, objects), old === undefined, options, edits)
     }
   }
-  for (const key of Object.keys(base)) {
-    if (!Object.hasOwn(next, key)) edits.push({ kind: 'delete', path: childOf(path, key), within })
+  const before = Object.keys(base)
+  if (kept === before.length) return
+  for (const key of before) {
+    if (!Object.hasOwn(next, key))
+      edits.push({ kind: 'delete', path: childOf(path, key), within: identityAt(base, path, objects) })
   }
 }
 

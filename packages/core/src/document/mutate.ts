@@ -12,7 +12,7 @@ import { nameOf } from './live.js'
 import type { ActorId, Change, ChangeHash, Op, OpId, Scalar } from './op.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
-import { segmentsOf } from './pointer.js'
+import { keysOf } from './pointer.js'
 import { MAX_AS_ONE, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
 import type { Content, Data, Value } from './value.js'
 import { contentToValue, fromScalar, isAtomicObject, isContentMap, toScalar } from './value.js'
@@ -77,7 +77,7 @@ interface Place {
 
 /** Undefined: there is no such object, or it is another one than the edit was made on. */
 const placeOf = ({ path, within }: Edit, read: ReadRegisters): Place | undefined => {
-  const segments = segmentsOf(path).map(({ segment }) => segment)
+  const segments = keysOf(path)
   let objects = ROOT
   for (const [index, segment] of segments.slice(0, -1).entries()) {
     const shown = shownAt(objects.map(read), segment)

@@ -115,17 +115,19 @@ const NO_ACTORS: readonly ActorId[] = Object.freeze([])
 
 /** The actors other than the author that operations name, sorted: number 1 and up of the change, the author is 0. */
 export const otherActors = (change: Change): readonly ActorId[] => {
-  let others: Set<ActorId> | undefined
-  const name = ({ actor }: OpId) => {
-    if (actor === change.actor) return
-    others ??= new Set()
-    others.add(actor)
+  let others: ActorId[] | undefined
+  for (const { obj, pred } of change.ops) {
+    others = withOther(others, obj, change.actor)
+    for (const one of pred) others = withOther(others, one, change.actor)
   }
-  for (const op of change.ops) {
-    if (op.obj) name(op.obj)
-    for (const pred of op.pred) name(pred)
-  }
-  return others === undefined ? NO_ACTORS : [...others].sort()
+  return others === undefined ? NO_ACTORS : others.sort()
+}
+
+const withOther = (others: ActorId[] | undefined, named: OpId | undefined, author: ActorId): ActorId[] | undefined => {
+  if (named === undefined || named.actor === author || others?.includes(named.actor)) return others
+  if (others === undefined) return [named.actor]
+  others.push(named.actor)
+  return others
 }
 
 const ACTIONS: { readonly [action in Op['action']]: number } = { make: MAKE_MAP, set: SET, del: DEL, inc: INC }
@@ -146,6 +148,10 @@ export const writeOps = (
   }
   // An encoding that threw midway has left its beginning behind.
   if (values.length > 0) values.borrow()
+  if (ops.length === 1 && ops[0]!.pred.length < 2) {
+    writeOp(header, columns, ops[0]!, others)
+    return
+  }
   const objectActors: (number | null)[] = []
   const objectCounters: (number | null)[] = []
   let hasObjects = false
@@ -195,7 +201,7 @@ export const writeOps = (
   writeUints(columns, metas)
   close(VALUE_META)
   if (hasValues) {
-    columns.raw(values.borrow())
+    columns.append(values)
     close(VALUE_RAW)
   }
   writeUints(columns, predCounts)
@@ -204,6 +210,48 @@ export const writeOps = (
     writeUints(columns, predActors)
     close(PRED_ACTOR)
     writeDeltas(columns, predCounters)
+    close(PRED_COUNTER)
+  }
+}
+
+/** Before the only value of a column: `-1`, one value as it is. */
+const ONE_VALUE = 0x7f
+
+/** What most changes are, one operation on at most one other, without a list for each column. */
+const writeOp = (header: ByteWriter, columns: ByteWriter, op: Op, others: readonly ActorId[]): void => {
+  const [pred] = op.pred
+  const meta = writeValue(op)
+  const hasValue = values.length > 0
+  header.uint(COLUMNS.length - (op.obj ? 0 : 2) - (hasValue ? 0 : 1) - (pred ? 0 : 2))
+  let start = 0
+  const close = (column: number): void => {
+    header.u8(column).uint(columns.length - start)
+    start = columns.length
+  }
+  if (op.obj) {
+    columns.u8(ONE_VALUE).uint(others.indexOf(op.obj.actor) + 1)
+    close(OBJECT_ACTOR)
+    columns.u8(ONE_VALUE).uint(op.obj.counter)
+    close(OBJECT_COUNTER)
+  }
+  columns.u8(ONE_VALUE).text(op.key)
+  close(KEY)
+  columns.u8(1)
+  close(INSERT)
+  columns.u8(ONE_VALUE).u8(ACTIONS[op.action])
+  close(ACTION)
+  columns.u8(ONE_VALUE).uint(meta)
+  close(VALUE_META)
+  if (hasValue) {
+    columns.append(values)
+    close(VALUE_RAW)
+  }
+  columns.u8(ONE_VALUE).u8(pred ? 1 : 0)
+  close(PRED_COUNT)
+  if (pred) {
+    columns.u8(ONE_VALUE).uint(others.indexOf(pred.actor) + 1)
+    close(PRED_ACTOR)
+    columns.u8(ONE_VALUE).int(pred.counter)
     close(PRED_COUNTER)
   }
 }

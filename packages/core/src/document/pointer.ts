@@ -37,6 +37,13 @@ export const segmentsOf = (pointer: Pointer): { readonly segment: string; readon
     })
 }
 
+/** The segments of a pointer, from the top down. */
+export const keysOf = (pointer: Pointer): string[] => {
+  // Most fields are at the top.
+  if (pointer.lastIndexOf('/') === 0 && !pointer.includes('~')) return [pointer.slice(1)]
+  return pointer.split('/').slice(1).map(unescapeSegment)
+}
+
 /** Why a string is no pointer to a field, or undefined. */
 export const pointerFault = (pointer: string): string | undefined => {
   if (!pointer.startsWith('/')) return 'a field is named by a JSON pointer that starts with "/"'
