@@ -26,6 +26,7 @@ import {
   leaf,
   MAX_DEPTH,
   pathsOf,
+  pointerTo,
   receive,
   type World,
   withField,
@@ -45,8 +46,9 @@ const rested = (fold: Fold): Fold => decodeDocument(bytesOf(fold))
 
 const both = (maxSteps: number): fc.Arbitrary<World> => fc.oneof(worlds(maxSteps), mapWorlds(maxSteps / 5))
 
-/** Some fields that are there, and some that are not, with another scalar in each. */
-const changes = fc.array(fc.record({ pick: fc.nat(999), isNew: fc.boolean(), value: leaf }), {
+/** Some fields that are there, and some that are not, with another scalar in each, or more in a counter. */
+const value = fc.oneof(leaf, fc.integer({ min: -5, max: 5 }))
+const changes = fc.array(fc.record({ pick: fc.nat(999), isNew: fc.boolean(), value }), {
   minLength: 1,
   maxLength: 3,
 })
@@ -66,7 +68,7 @@ const editsOf = (data: Data, draws: readonly Draw[]): Edit[] => {
     if (path && !isPlainObject(at(data, path))) next = withField(next, path, value)
   }
   // By reference, so that each edit belongs to the object that was read.
-  return diff(data, next, { maxDepth: MAX_DEPTH })
+  return diff(data, next, { maxDepth: MAX_DEPTH, counters: new Set(pathsOf(data).map(pointerTo)) })
 }
 
 const at = (data: Data, path: readonly string[]): unknown =>
@@ -138,7 +140,7 @@ describe('a change on the bytes of a document', () => {
   })
 
   test('[REC-2] is the usual way: an edit of one field, at the top or in an object, and the next one', () => {
-    const data = { user: 'ada', cart: { tea: 1 }, roles: ['a'], big: 2 ** 40, at: new Date(5), none: null }
+    const data = { views: 4, user: 'ada', cart: { tea: 1 }, roles: ['a'], big: 2 ** 40, at: new Date(5), none: null }
     let fold = rested(createdFold(data, '0b'.repeat(16)))
     let fields: Record<string, Value> = { ...data }
     for (const [path, value] of [
@@ -151,9 +153,14 @@ describe('a change on the bytes of a document', () => {
       [['at'], 7],
       [['none'], new Date(9)],
       [['fresh'], true],
+      [['views'], 5],
+      [['views'], 3],
+      [['cart', 'milk'], 4],
+      [['cart', 'tea'], 9],
     ] as const) {
       const next = withField(fields as Data, path, value as Value)
-      const edits = diff(materialize(fold).data, next, { maxDepth: MAX_DEPTH })
+      const counters = new Set(['/views', '/cart/tea'])
+      const edits = diff(materialize(fold).data, next, { maxDepth: MAX_DEPTH, counters })
       expect(expectSplicedEdits(fold, ACTOR, edits), path.join('/')).toBe(true)
       const { changes } = mutate(fold, ACTOR, edits)!
       expect(expectSplicedChange(fold, changes[0]!), path.join('/')).toBe(true)

@@ -67,6 +67,16 @@ export class DocumentCursor {
     }
   }
 
+  int(): number {
+    let value = 0
+    for (let scale = 1; ; scale *= 0x80) {
+      const byte = this.bytes[this.at++]!
+      const low = byte & 0x7f
+      if (byte < 0x80) return value + (low & 0x40 ? low - 0x80 : low) * scale
+      value += low * scale
+    }
+  }
+
   #skipInt(): void {
     while (this.bytes[this.at++]! >= 0x80);
   }
