@@ -11,7 +11,7 @@ import type { Item } from './item.js'
 import type { SessionKey } from './key.js'
 import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
 import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
-import { isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
+import { frontierOf, isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
 import { RestingRecord, sharesDocument, withLease } from './resting-record.js'
 import { nextStamp } from './stamp.js'
 
@@ -235,5 +235,7 @@ const taken = (
 const transition = (before: SessionRecord | undefined, after: SessionRecord): Transition | undefined => {
   if (after.kind === 'ended') return before?.kind === 'ended' ? undefined : { name: 'ended', reason: after.end.reason }
   if (before?.kind !== 'live') return { name: 'created' }
-  return sharesDocument(before, after) || sameHeads(before.document, after.document) ? undefined : { name: 'updated' }
+  return sharesDocument(before, after) || sameHeads(frontierOf(before), frontierOf(after))
+    ? undefined
+    : { name: 'updated' }
 }

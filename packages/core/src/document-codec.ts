@@ -69,6 +69,16 @@ type Places = ReadonlyMap<ActorId, number>
 
 /** @param isSound whether its values were looked into before */
 export const readDocument = (from: ByteReader, limits: DocumentLimits, isSound = false): Fold => {
+  const { actors, seen, heads } = readFrontier(from)
+  const reading: Reading = { actors, seen, maps: new Set(), maxKeyBytes: limits.maxKeyBytes, isSound }
+  return { seen, heads, registers: readRegisters(from, reading, ROOT) }
+}
+
+/** Which changes the document has seen whose bytes these are, of a record that was sound. */
+export const frontierIn = (bytes: Uint8Array): Pick<Fold, 'seen' | 'heads'> =>
+  readFrontier(new ByteReader(bytes, 'RECORD_INVALID'))
+
+const readFrontier = (from: ByteReader): Pick<Fold, 'seen' | 'heads'> & { readonly actors: readonly ActorId[] } => {
   const actors: ActorId[] = []
   const seen = new Map<ActorId, Seen>()
   for (let count = from.uint(from.left); count > 0; count--) {
@@ -88,8 +98,7 @@ export const readDocument = (from: ByteReader, limits: DocumentLimits, isSound =
     if (head.seq === 0 || head.seq > seen.get(actor)!.seq) from.fail('a head is ahead of its actor')
     heads.push(head)
   }
-  const reading: Reading = { actors, seen, maps: new Set(), maxKeyBytes: limits.maxKeyBytes, isSound }
-  return { seen, heads, registers: readRegisters(from, reading, ROOT) }
+  return { actors, seen, heads }
 }
 
 interface Reading {

@@ -149,8 +149,8 @@ export {
   dueAt,
   type EndedRecord,
   expiresAt,
+  frontierOf,
   isVisible,
-  joinRecords,
   type LiveRecord,
   type OtherParts,
   recordVersion,
@@ -168,6 +168,7 @@ export {
   writeEnd,
   writeLease,
 } from './record-codec.js'
+export { joinRecords } from './record-join.js'
 export { RestingRecord, resting, sharesDocument } from './resting-record.js'
 export type {
   AnyData,

@@ -11,8 +11,9 @@ import { SojournError } from './errors.js'
 import type { Item } from './item.js'
 import { isFarAhead, joinLeases } from './lifetime.js'
 import type { Limits } from './limits.js'
-import { joinRecords, type LiveRecord, type SessionRecord, sameRecord } from './record.js'
+import { type LiveRecord, type SessionRecord, sameRecord } from './record.js'
 import { decodeRecord } from './record-codec.js'
+import { joinRecords } from './record-join.js'
 import { RestingRecord, withLease } from './resting-record.js'
 
 /** What an item from a peer does to a record: nothing new, a new record, it builds on what is not here, or no sound peer sends it. */

@@ -1,19 +1,23 @@
+/** What a session is, when it shows, and when two states of it are one. */
 import { hash } from 'node:crypto'
 import type { Fold } from './document/fold.js'
-import { joinFolds } from './document/fold.js'
 import type { End, Lease, Limit } from './lifetime.js'
-import { joinEnds, joinLeases, joinLimits } from './lifetime.js'
 import { compareStamps } from './stamp.js'
 
 /** The parts of a record that a newer version wrote and this one does not know, by their tags, in order: kept, and joined by the larger bytes. */
 export type OtherParts = ReadonlyMap<number, Uint8Array>
 
+/** Which changes a document has seen. */
+export type Frontier = Pick<Fold, 'seen' | 'heads'>
+
 /** A session that nobody has ended; it may have expired. */
 export interface LiveRecord {
   readonly kind: 'live'
   readonly others?: OtherParts
-  /** Of a {@link RestingRecord} made when it is read, and left out by a spread: see `withLease`. */
+  /** Of a {@link RestingRecord} made when it is read, and left out by a spread: see `withParts`. */
   readonly document: Fold
+  /** Where that is cheaper than the document. */
+  readonly frontier?: Frontier
   readonly lease: Lease
   readonly limit: Limit
 }
@@ -27,45 +31,7 @@ export interface EndedRecord {
 
 export type SessionRecord = LiveRecord | EndedRecord
 
-/** The join: associative, commutative, idempotent. An end wins over everything, and remembers the longest horizon. */
-export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord => {
-  if (a.kind === 'ended' && b.kind === 'ended')
-    return { kind: 'ended', end: joinEnds(a.end, b.end), ...withOthers(joinOthers(a.others, b.others)) }
-  if (a.kind === 'ended') return { ...a, end: outlive(a.end, b as LiveRecord) }
-  if (b.kind === 'ended') return { ...b, end: outlive(b.end, a) }
-  const [ours, theirs] = [a.document, b.document]
-  const document = joinFolds(ours, theirs)
-  const lease = joinLeases(a.lease, b.lease)
-  const limit = joinLimits(a.limit, b.limit)
-  const others = joinOthers(a.others, b.others)
-  // The very record where one adds nothing to the other, so that nothing need be encoded again.
-  for (const [part, itsDocument] of [
-    [b, theirs],
-    [a, ours],
-  ] as const)
-    if (
-      itsDocument === document &&
-      part.lease === lease &&
-      sameLimit(part.limit, limit) &&
-      sameOthers(part.others, others)
-    )
-      return part
-  return { kind: 'live', document, lease, limit, ...withOthers(others) }
-}
-
-const withOthers = (others: OtherParts | undefined): { others?: OtherParts } => (others ? { others } : {})
-
-const joinOthers = (a: OtherParts | undefined, b: OtherParts | undefined): OtherParts | undefined => {
-  if (a === undefined || b === undefined) return a ?? b
-  const joined = new Map(a)
-  for (const [tag, bytes] of b) {
-    const ours = joined.get(tag)
-    if (ours === undefined || Buffer.compare(ours, bytes) < 0) joined.set(tag, bytes)
-  }
-  return new Map([...joined].sort(([x], [y]) => x - y))
-}
-
-const sameOthers = (a: OtherParts | undefined, b: OtherParts | undefined): boolean =>
+export const sameOthers = (a: OtherParts | undefined, b: OtherParts | undefined): boolean =>
   a === b || (a?.size === b?.size && [...(a ?? [])].every(([tag, bytes]) => equals(bytes, b?.get(tag))))
 
 const equals = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && Buffer.compare(a, b) === 0
@@ -74,11 +40,8 @@ const equals = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== unde
 export const othersText = (others: OtherParts | undefined): string =>
   [...(others ?? [])].map(([tag, bytes]) => ` ${tag}:${Buffer.from(bytes).toString('hex')}`).join('')
 
-const sameLimit = (a: Limit, b: Limit): boolean =>
+export const sameLimit = (a: Limit, b: Limit): boolean =>
   a.createdAt === b.createdAt && a.deadline === b.deadline && a.horizon === b.horizon
-
-const outlive = (end: End, live: LiveRecord): End =>
-  end.horizon >= live.limit.horizon ? end : { ...end, horizon: live.limit.horizon }
 
 /** The first millisecond at which a session no longer shows. */
 export const expiresAt = (record: LiveRecord): number => Math.min(record.lease.deadline, record.limit.deadline)
@@ -106,7 +69,7 @@ export const recordVersion = (record: SessionRecord): string => {
       ? `ended ${record.end.reason} ${stampText(record.end)} ${record.end.horizon}`
       : [
           'live',
-          ...record.document.heads.map((head) => head.hash),
+          ...frontierOf(record).heads.map((head) => head.hash),
           stampText(record.lease),
           record.lease.idleTimeoutMs,
           record.lease.deadline,
@@ -127,7 +90,7 @@ export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
     )
   return (
     b.kind === 'live' &&
-    sameHeads(a.document, b.document) &&
+    sameHeads(frontierOf(a), frontierOf(b)) &&
     sameStamp(a.lease, b.lease) &&
     a.lease.idleTimeoutMs === b.lease.idleTimeoutMs &&
     a.lease.deadline === b.lease.deadline &&
@@ -136,8 +99,10 @@ export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
   )
 }
 
-/** Whether two folds have seen the same changes: their heads, which are in order, name all of them. */
-export const sameHeads = (a: Fold, b: Fold): boolean =>
+export const frontierOf = (record: LiveRecord): Frontier => record.frontier ?? record.document
+
+/** Whether two documents have seen the same changes: their heads, which are in order, name all of them. */
+export const sameHeads = (a: Frontier, b: Frontier): boolean =>
   a.heads.length === b.heads.length && a.heads.every((head, index) => head.hash === b.heads[index]!.hash)
 
 const sameStamp = (a: Lease | End, b: Lease | End): boolean => compareStamps(a.stamp, b.stamp) === 0

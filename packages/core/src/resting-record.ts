@@ -1,14 +1,15 @@
 /** Live records whose documents are bytes until somebody needs them: what a cache holds, an eighth of what maps and operations take. */
 import type { Fold } from './document/fold.js'
-import { decodeDocument } from './document-codec.js'
+import { decodeDocument, frontierIn } from './document-codec.js'
 import type { Lease, Limit } from './lifetime.js'
-import type { LiveRecord, OtherParts, SessionRecord } from './record.js'
+import type { Frontier, LiveRecord, OtherParts, SessionRecord } from './record.js'
 import { documentIn } from './record-codec.js'
 
 /** The document that was needed last: a transaction asks for it several times. */
 let last: { readonly bytes: Uint8Array; readonly document: Fold } | undefined
 
-interface OtherThanDocument {
+/** What a record has beside its document. */
+export interface Parts {
   readonly lease: Lease
   readonly limit: Limit
   readonly others?: OtherParts | undefined
@@ -22,11 +23,16 @@ export class RestingRecord implements LiveRecord {
   /** Of the document, as the record format has them. Checked before. */
   readonly bytes: Uint8Array
 
-  constructor(bytes: Uint8Array, { lease, limit, others }: OtherThanDocument) {
+  constructor(bytes: Uint8Array, { lease, limit, others }: Parts) {
     this.bytes = bytes
     this.lease = lease
     this.limit = limit
     if (others) this.others = others
+  }
+
+  /** Read anew each time. */
+  get frontier(): Frontier {
+    return frontierIn(this.bytes)
   }
 
   /** Decoded anew each time, but the last one. */
@@ -45,13 +51,21 @@ export const resting = (record: SessionRecord, encoded: Uint8Array): SessionReco
   return new RestingRecord(bytes, record)
 }
 
+export const liveRecord = (document: Fold, { lease, limit, others }: Parts): LiveRecord => ({
+  kind: 'live',
+  document,
+  lease,
+  limit,
+  ...(others && { others }),
+})
+
+/** The same document with other parts. */
+export const withParts = (record: LiveRecord, parts: Parts): LiveRecord =>
+  record instanceof RestingRecord ? new RestingRecord(record.bytes, parts) : liveRecord(record.document, parts)
+
 /** The same record with another lease. */
-export const withLease = (record: LiveRecord, lease: Lease): LiveRecord => {
-  if (record.lease === lease) return record
-  if (!(record instanceof RestingRecord)) return { ...record, lease }
-  const { bytes, limit, others } = record
-  return new RestingRecord(bytes, { lease, limit, others })
-}
+export const withLease = (record: LiveRecord, lease: Lease): LiveRecord =>
+  record.lease === lease ? record : withParts(record, { lease, limit: record.limit, others: record.others })
 
 /** Whether two records are known, without a look into them, to have one document. */
 export const sharesDocument = (a: LiveRecord, b: LiveRecord): boolean =>

@@ -1,6 +1,6 @@
 /** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
 import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeItem, decodeRecord, encodeRecord, recordVersion, takeItem, takeRecord } from '@sojourn/core'
+import { decodeItem, decodeRecord, encodeRecord, frontierOf, recordVersion, takeItem, takeRecord } from '@sojourn/core'
 import type { Origin, Reading, RecordStore } from '@sojourn/store'
 import type { Ask, Records, Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'
@@ -96,12 +96,13 @@ export class Exchange {
     return { writes: [...writes], wants: [...wants] }
   }
 
-  #commit({ key, decision, reading, before, bytes }: Taken, region: string, origin?: Origin, passing = false) {
+  #commit({ key, decision, reading, before, bytes }: Taken, source: string, origin?: Origin, passing = false) {
     const { store, actors } = this.#options
     const { next } = decision
-    if (before === undefined && next?.kind === 'live') actors.arrived(key, next.document.seen.keys())
-    const committed = store.transact(key, () => decision, { source: region, origin, bytes, passing, reading })
-    return committed instanceof Promise ? committed.then(({ done }) => done) : committed.done!
+    if (before === undefined && next?.kind === 'live') actors.arrived(key, frontierOf(next).seen.keys())
+    // What an item before this one has made of the record is not in what was read.
+    const current = reading ?? store.readNow(key, passing)
+    return store.enter(key, current, decision, { source, origin, bytes, passing })!
   }
 
   /** Whole records, outside of any feed. Resolves when they are in the journal. */

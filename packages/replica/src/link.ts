@@ -20,7 +20,7 @@ import type { Applied } from './exchange.js'
 import type { Met } from './handshake.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
-import { Outbound, type Peer } from './outbound.js'
+import { type LastFrame, Outbound, type Peer } from './outbound.js'
 import { Pulse } from './pulse.js'
 import type { TrustedClock } from './trusted-clock.js'
 
@@ -35,6 +35,7 @@ export interface LinkHost {
   readonly region: string
   readonly store: RecordStore
   readonly knowledge: Knowledge
+  readonly frames: LastFrame
   readonly clock: TrustedClock
   readonly limits: Limits
   readonly heartbeatMs: number
@@ -126,6 +127,7 @@ export class Link {
     const theirVector = new Map(hello.vector.map(({ feed, through }) => [feed, through]))
     this.#heldFrom = resumeFrom(theirVector, store.actor, store.lineage)
     this.#outbound = new Outbound({
+      frames: host.frames,
       connection,
       peer: this.peer,
       store,

@@ -25,7 +25,31 @@ export interface Peer {
   linked: ReadonlySet<FeedId>
 }
 
+/** The last frame that was made: links that are equally far send the same one, so a stretch is encoded once for all of them. */
+export class LastFrame {
+  #stretch: Stretch | undefined
+  #frame: Uint8Array | undefined
+
+  of(stretch: Stretch): Uint8Array {
+    if (this.#frame && this.#stretch && sameStretch(stretch, this.#stretch)) return this.#frame
+    this.#stretch = stretch
+    this.#frame = encodeMessage(stretch)
+    return this.#frame
+  }
+}
+
+/** Whether two are one, where that is easily told. An item is encoded once, so the same bytes are in the same place. */
+const sameStretch = (a: Stretch, b: Stretch): boolean =>
+  a.from === b.from &&
+  a.through === b.through &&
+  a.mode === b.mode &&
+  a.epoch === b.epoch &&
+  a.needs.length + a.holds.length + b.needs.length + b.holds.length === 0 &&
+  a.items.length === b.items.length &&
+  a.items.every((item, index) => item === b.items[index])
+
 export interface OutboundOptions {
+  readonly frames: LastFrame
   readonly connection: Connection
   readonly peer: Peer
   readonly store: RecordStore
@@ -286,10 +310,10 @@ export class Outbound {
   }
 
   #send(items: Uint8Array[], through: number, mode: Stretch['mode']): void {
-    const { connection, knowledge, peer, store } = this.#options
+    const { connection, frames, knowledge, peer, store } = this.#options
     // Only who holds the feed to its present end holds all that is held here.
     const complete = mode !== 'catchup' && mode !== 'caughtup' && through === store.committed
-    const frame = encodeMessage({
+    const frame = frames.of({
       type: 'stretch',
       epoch: this.#epoch,
       from: this.#sentThrough,

@@ -11,6 +11,7 @@ import type { Link } from './link.js'
 import type { LinkChange } from './link-failures.js'
 import { Links } from './links.js'
 import type { Settings } from './options.js'
+import { LastFrame } from './outbound.js'
 import { Reaper } from './reaper.js'
 import { WriteQuorum } from './write-quorum.js'
 
@@ -139,6 +140,7 @@ export class Runtime {
         region,
         store,
         knowledge: this.knowledge,
+        frames: new LastFrame(),
         clock,
         limits,
         heartbeatMs: settings.heartbeatMs,

@@ -54,7 +54,7 @@ export interface Committed {
   readonly done: Promise<void> | undefined
 }
 
-export interface TransactOptions {
+export interface EnterOptions {
   /** Default: `'local'`. */
   readonly source?: string
   /** The feed and sequence by which it came from a peer. */
@@ -62,10 +62,11 @@ export interface TransactOptions {
   /** The item as it came from a peer. */
   readonly bytes?: Uint8Array | undefined
   readonly passing?: boolean
+}
+
+export interface TransactOptions extends EnterOptions {
   /** It belongs to a commit that was taken in this turn, and is taken with it. */
   readonly isAdmitted?: boolean
-  /** What was read in this very turn, and has not changed since. Default: it is read. */
-  readonly reading?: Reading | undefined
   /** @throws what refuses a record of so many encoded bytes */
   readonly checkSize?: (bytes: number, next: SessionRecord, before: Reading) => void
 }
@@ -241,13 +242,28 @@ export class RecordStore {
     decide: (reading: Reading) => Decided,
     options: TransactOptions = {},
   ): Committed | Promise<Committed> {
-    if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
+    this.#checkOpen()
     if (!options.isAdmitted) this.#admit(options.source === undefined)
-    const reading = options.reading ?? this.#reader.read(key, options.source === undefined, !options.passing)
+    const reading = this.#reader.read(key, options.source === undefined, !options.passing)
     if (reading instanceof Promise) return reading.then(() => this.transact(key, decide, options))
     const decided = decide(reading)
     if ('refusal' in decided) throw decided.refusal
     return this.#commit(key, reading, decided, options)
+  }
+
+  /**
+   * Commits what was decided in this very turn: of what `reading` was, and nothing has changed since. Resolves when it is as durable as the store
+   * was asked to make it; what is entered in one turn shares the promise.
+   * @throws as {@link transact}
+   */
+  enter(key: SessionKey, reading: Reading, decision: Decision, options: EnterOptions): Promise<void> | undefined {
+    this.#checkOpen()
+    this.#admit(options.source === undefined)
+    return this.#commit(key, reading, decision, options).done
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
   }
 
   /** What a peer sent is not refused for what the rows lack: it is acknowledged when there is {@link room}, and that bounds it. */

@@ -122,7 +122,7 @@ export const joinFolds = (a: Fold, b: Fold): Fold => {
 }
 
 /** Whether a fold has seen every change that another has. */
-const covers = (fold: Fold, other: Fold): boolean => {
+export const covers = (fold: Pick<Fold, 'seen'>, other: Pick<Fold, 'seen'>): boolean => {
   for (const [actor, { seq }] of other.seen) if ((fold.seen.get(actor)?.seq ?? 0) < seq) return false
   return true
 }

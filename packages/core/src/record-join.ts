@@ -1,0 +1,43 @@
+/** The join: how two states of a session become one. */
+import { covers, joinFolds } from './document/fold.js'
+import { type End, joinEnds, joinLeases, joinLimits } from './lifetime.js'
+import { frontierOf, type LiveRecord, type OtherParts, type SessionRecord, sameLimit, sameOthers } from './record.js'
+import { liveRecord, type Parts, withParts } from './resting-record.js'
+
+/** Associative, commutative, idempotent. An end wins over everything, and remembers the longest horizon. */
+export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord => {
+  if (a.kind === 'ended' && b.kind === 'ended')
+    return { kind: 'ended', end: joinEnds(a.end, b.end), ...withOthers(joinOthers(a.others, b.others)) }
+  if (a.kind === 'ended') return { ...a, end: outlive(a.end, b as LiveRecord) }
+  if (b.kind === 'ended') return { ...b, end: outlive(b.end, a) }
+  const parts: Parts = {
+    lease: joinLeases(a.lease, b.lease),
+    limit: joinLimits(a.limit, b.limit),
+    others: joinOthers(a.others, b.others),
+  }
+  // The very document where one has seen all that the other has, so that it need not be read, nor encoded again.
+  if (covers(frontierOf(b), frontierOf(a))) return holding(b, parts)
+  if (covers(frontierOf(a), frontierOf(b))) return holding(a, parts)
+  return liveRecord(joinFolds(a.document, b.document), parts)
+}
+
+/** The very record where the parts are its own. */
+const holding = (record: LiveRecord, parts: Parts): LiveRecord =>
+  record.lease === parts.lease && sameLimit(record.limit, parts.limit) && sameOthers(record.others, parts.others)
+    ? record
+    : withParts(record, parts)
+
+const withOthers = (others: OtherParts | undefined): { others?: OtherParts } => (others ? { others } : {})
+
+const joinOthers = (a: OtherParts | undefined, b: OtherParts | undefined): OtherParts | undefined => {
+  if (a === undefined || b === undefined) return a ?? b
+  const joined = new Map(a)
+  for (const [tag, bytes] of b) {
+    const ours = joined.get(tag)
+    if (ours === undefined || Buffer.compare(ours, bytes) < 0) joined.set(tag, bytes)
+  }
+  return new Map([...joined].sort(([x], [y]) => x - y))
+}
+
+const outlive = (end: End, live: LiveRecord): End =>
+  end.horizon >= live.limit.horizon ? end : { ...end, horizon: live.limit.horizon }
