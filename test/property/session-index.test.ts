@@ -3,12 +3,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { FeedCursor } from '../../packages/store/src/index/feed-order.js'
 // Not a door of the package: the store's own part.
-import {
-  type IndexChange,
-  type Origin,
-  RANGE_BITS,
-  SessionIndex,
-} from '../../packages/store/src/index/session-index.js'
+import type { IndexChange } from '../../packages/store/src/index/index-entry.js'
+import { type Origin, RANGE_BITS, SessionIndex } from '../../packages/store/src/index/session-index.js'
 import { runs } from '../support/runs.js'
 
 const hex = (word: number): string => (word >>> 0).toString(16).padStart(8, '0')

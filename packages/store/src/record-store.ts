@@ -1,75 +1,17 @@
 /** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
-import type {
-  Ancestor,
-  Decided,
-  Decision,
-  FeedId,
-  Held,
-  Row,
-  SessionKey,
-  SessionRecord,
-  Transition,
-  View,
-} from '@sojourn/core'
-import {
-  deriveView,
-  dueAt,
-  encodeItem,
-  encodeRecord,
-  expiresAt,
-  materialize,
-  resting,
-  SojournError,
-  setInView,
-  sharesDocument,
-} from '@sojourn/core'
+import type { Ancestor, Decided, Decision, FeedId, Held, Row, SessionKey, SessionRecord, View } from '@sojourn/core'
+import { dueAt, expiresAt, materialize, SojournError } from '@sojourn/core'
+import { type Commit, type Committed, type EnterOptions, itemOf, nextState, type TransactOptions } from './commit.js'
+import type { IndexView } from './index/index-view.js'
 import type { Origin, SessionIndex } from './index/session-index.js'
 import { writeIndexCopy } from './index-copy.js'
-import type { JournalCommit } from './journal-entry.js'
 import { JournalTail } from './journal-tail.js'
-import { documentOf, type Entry, type PendingRecord, type Reading, RecordReader } from './record-reader.js'
+import { type Entry, type Reading, RecordReader } from './record-reader.js'
 import { rowOf, STATE_KEY } from './record-row.js'
 import type { Recovered } from './recovery.js'
 import { snapshotRows } from './snapshot.js'
 import { openParts, type Parts, type PartsOptions } from './store-parts.js'
 import { encodeState, type StoreState } from './store-state.js'
-
-/** One commit, as listeners hear of it once it is in the journal. */
-export interface Commit extends JournalCommit, PendingRecord {
-  readonly event: Transition | undefined
-  /** `'local'`, or the region from which it came. */
-  readonly source: string
-}
-
-/** What came of a decision. */
-export interface Committed {
-  readonly decision: Decision
-  /** The record as it is now; undefined where there is none. */
-  readonly entry: Entry | undefined
-  /** Its place in the feed; 0 where there is no record. */
-  readonly sequence: number
-  /** Encoded bytes of the record. */
-  readonly bytes: number
-  /** Resolves when {@link entry} is as durable as the store was asked to make it; undefined where it is. */
-  readonly done: Promise<void> | undefined
-}
-
-export interface EnterOptions {
-  /** Default: `'local'`. */
-  readonly source?: string
-  /** The feed and sequence by which it came from a peer. */
-  readonly origin?: Origin | undefined
-  /** The item as it came from a peer. */
-  readonly bytes?: Uint8Array | undefined
-  readonly passing?: boolean
-}
-
-export interface TransactOptions extends EnterOptions {
-  /** It belongs to a commit that was taken in this turn, and is taken with it. */
-  readonly isAdmitted?: boolean
-  /** @throws what refuses a record of so many encoded bytes */
-  readonly checkSize?: (bytes: number, next: SessionRecord, before: Reading) => void
-}
 
 export interface RecordStoreOptions extends PartsOptions {
   readonly committed: (commits: readonly Commit[]) => void
@@ -80,25 +22,6 @@ export interface RecordStoreOptions extends PartsOptions {
 }
 
 type Pending = Commit & { done: Promise<void> }
-
-/** What others may ask the index. */
-export type IndexView = Pick<
-  SessionIndex,
-  | 'size'
-  | 'isCorrupt'
-  | 'isDue'
-  | 'originOf'
-  | 'keys'
-  | 'openFeed'
-  | 'nextInFeed'
-  | 'closeFeed'
-  | 'nextDue'
-  | 'firstDue'
-  | 'sum'
-  | 'rangeSums'
-  | 'sumsBelow'
-  | 'versionsIn'
->
 
 export class RecordStore {
   readonly actor: FeedId
@@ -285,17 +208,8 @@ export class RecordStore {
       const [sequence, bytes] = [entry?.sequence ?? 0, entry?.size ?? 0]
       return { decision, entry, sequence, bytes, done: this.written(key) }
     }
-    const encoded = decision.encoded ? new Uint8Array(decision.encoded) : encodeRecord(next, documentOf(next))
+    const { entry, encoded } = nextState(reading, decision, next, this.#head + 1)
     options.checkSize?.(encoded.length, next, reading)
-    // Before the record is put to rest: what it is derived from was decoded last.
-    const view = nextView(reading, decision, next)
-    const entry: Entry = {
-      state: 'held',
-      record: resting(next, encoded),
-      sequence: this.#head + 1,
-      size: encoded.length,
-      view,
-    }
     const origin = decision.isRevived ? undefined : this.#inherit(key, reading, options.origin)
     this.#head++
     const done = this.#add({
@@ -471,26 +385,4 @@ export class RecordStore {
 const atOnce = (reading: Reading | Promise<Reading>): Reading => {
   if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
   return reading
-}
-
-/** The view of the next state, where it is easily had from that of the last one. */
-const nextView = (reading: Reading, { sets }: Decision, next: SessionRecord): View | undefined => {
-  if (reading.state !== 'held' || !reading.view || reading.record.kind !== 'live' || next.kind !== 'live')
-    return undefined
-  const { record, view } = reading
-  if (sharesDocument(record, next)) return view
-  return sets ? setInView(view, sets) : deriveView(view, record.document, next.document)
-}
-
-/** What travels: the item as it came, the delta, or the record where there is none or it is shorter. */
-const itemOf = (
-  key: SessionKey,
-  { item, isRevived }: Decision,
-  record: Uint8Array,
-  bytes: Uint8Array | undefined,
-): Uint8Array => {
-  // A frame is one large buffer; an item that is kept must not keep all of it.
-  if (bytes && item && !isRevived) return new Uint8Array(bytes)
-  const delta = item && encodeItem(item)
-  return delta && delta.length <= record.length ? delta : encodeItem({ type: 'record', key, record })
 }

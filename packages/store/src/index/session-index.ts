@@ -3,35 +3,10 @@ import type { SessionKey } from '@sojourn/core'
 import { Columns, type Origin, SLOT_BYTES } from './columns.js'
 import { DueHeap } from './due-heap.js'
 import { type FeedCursor, FeedOrder } from './feed-order.js'
+import { FLAG, type IndexChange, type IndexEntry } from './index-entry.js'
 import { KEY_WORDS, KeyTable, keyOfWords, writeKeyWords } from './key-table.js'
 import { RANGE_BITS, type VersionSum, VersionSums } from './version-sums.js'
 
-/** What the index holds of a record. */
-export interface IndexEntry {
-  readonly sequence: number
-  readonly origin: Origin | undefined
-  /** A hash of key and version, in two halves of 32 bits. */
-  readonly version: VersionSum
-  readonly isEnded: boolean
-  /** Its deadline passed and that was noticed. */
-  readonly isExpired: boolean
-  /** No copy that anyone can hold shows it: it counts in no sum. */
-  readonly isDue: boolean
-}
-
-/** What is set when a record is committed. */
-export interface IndexChange {
-  readonly sequence: number
-  readonly origin: Origin | undefined
-  readonly version: VersionSum
-  readonly isEnded: boolean
-  readonly isExpired: boolean
-  readonly isDue: boolean
-  /** When it must be looked at next, milliseconds since the epoch. */
-  readonly dueAt: number
-}
-
-const FLAG = { used: 1, ended: 2, expired: 4, due: 8, corrupt: 16 } as const
 const MIN_CAPACITY = 1_024
 /** Growing by a part wastes less than doubling, so a session has at most 80 bytes; copying is cheap beside what filled the slots. */
 const GROWTH = 1.1

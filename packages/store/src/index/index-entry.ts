@@ -1,0 +1,31 @@
+/** What the index holds of one record. */
+import type { Origin } from './columns.js'
+import type { VersionSum } from './version-sums.js'
+
+/** What the index holds of a record. */
+export interface IndexEntry {
+  readonly sequence: number
+  readonly origin: Origin | undefined
+  /** A hash of key and version, in two halves of 32 bits. */
+  readonly version: VersionSum
+  readonly isEnded: boolean
+  /** Its deadline passed and that was noticed. */
+  readonly isExpired: boolean
+  /** No copy that anyone can hold shows it: it counts in no sum. */
+  readonly isDue: boolean
+}
+
+/** What is set when a record is committed. */
+export interface IndexChange {
+  readonly sequence: number
+  readonly origin: Origin | undefined
+  readonly version: VersionSum
+  readonly isEnded: boolean
+  readonly isExpired: boolean
+  readonly isDue: boolean
+  /** When it must be looked at next, milliseconds since the epoch. */
+  readonly dueAt: number
+}
+
+/** Bits of a slot's state. */
+export const FLAG = { used: 1, ended: 2, expired: 4, due: 8, corrupt: 16 } as const
