@@ -70,7 +70,7 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'drop-an-end-in-the-join',
     'of an end and a live copy, the live copy wins',
-    'core/dist/record.js',
+    'core/dist/record-join.js',
     "if (b.kind === 'ended')",
     "if (b.kind === 'ended') return a; if (b.kind === 'ended')",
     50,
@@ -226,22 +226,70 @@ export const MUTATIONS: readonly Mutation[] = [
     'true',
     100,
   ),
+  {
+    name: 'edit-whatever-object-is-there',
+    what: 'an edit is made in the object that is in its place now, not in the one that was read',
+    edits: [
+      {
+        file: 'core/dist/document/mutate.js',
+        find: 'if (within && !objects.some(',
+        replace: 'if (false && !objects.some(',
+      },
+      {
+        file: 'core/dist/document-splice.js',
+        find: 'if (edit.within && !(obj && edit.within(obj)))',
+        replace: 'if (false)',
+      },
+    ],
+    within: 200,
+  },
+  {
+    name: 'increments-assign',
+    what: 'an increment of a field in another region is taken for the same one',
+    edits: [
+      {
+        file: 'core/dist/document/fold-draft.js',
+        find: 'const sum = (increments.get(actor) ?? 0) + by;',
+        replace: 'const sum = by;',
+      },
+      {
+        file: 'core/dist/document-splice.js',
+        find: 'added.set(place, (added.get(place) ?? 0) + by);',
+        replace: 'added.set(place, by);',
+      },
+    ],
+    within: 50,
+  },
   mutation(
-    'edit-whatever-object-is-there',
-    'an edit is made in the object that is in its place now, not in the one that was read',
-    'core/dist/document/mutate.js',
-    'if (within && !objects.some(',
-    'if (false && !objects.some(',
-    200,
+    'set-on-the-bytes-in-another-name',
+    'what is set on the bytes of a record names the first actor that the record knows',
+    'core/dist/document-splice.js',
+    'patch.uint(place).uint(startOp + index);',
+    'patch.uint(0).uint(startOp + index);',
+    100,
   ),
-  mutation(
-    'increments-assign',
-    'an increment of a field in another region is taken for the same one',
-    'core/dist/document/fold-draft.js',
-    'const sum = (increments.get(actor) ?? 0) + by;',
-    'const sum = by;',
-    50,
-  ),
+  {
+    name: 'concurrent-on-the-bytes',
+    what: 'a change that is concurrent with others is made on the bytes as if it had seen them',
+    edits: [
+      {
+        file: 'core/dist/document-splice.js',
+        find: 'change.startOp === maxOpOf(actors) + 1 &&',
+        replace: '',
+      },
+      {
+        file: 'core/dist/document-splice.js',
+        find: 'change.deps.length === heads.length &&',
+        replace: '',
+      },
+      {
+        file: 'core/dist/document-splice.js',
+        find: 'change.deps.every((dep, index) => dep === heads[index].hash) &&',
+        replace: '',
+      },
+    ],
+    within: 200,
+  },
   mutation(
     'a-purged-row-stays',
     'the row of a record is left when the record is purged',
