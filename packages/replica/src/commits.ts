@@ -95,8 +95,8 @@ export class Commits {
 
   /** Asks the peers for a record that cannot be read here. */
   async heal(key: SessionKey): Promise<void> {
-    const { settings, inquiries } = this.#runtime
-    await inquiries.consult(key, 'linked', settings.timeoutMs)
+    const { settings, reads } = this.#runtime
+    await reads.consult(key, 'linked', settings.timeoutMs)
   }
 
   /** The record of a key, healed where it could not be read. @throws STORE_CORRUPT where nobody has it */

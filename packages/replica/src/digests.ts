@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Clock, SessionKey, Timer } from '@sojourn/core'
 import { dueAt, recordVersion, SojournError } from '@sojourn/core'
 import { RANGE_BITS, type RecordStore } from '@sojourn/store'
-import type { Digest, Versions } from '@sojourn/wire'
-import type { Link } from './link.js'
+import type { Digest, Records, Versions, Want } from '@sojourn/wire'
+import type { Peer } from './peer.js'
 
 /** Keys are listed, and compared from outside, in slices by their first byte. */
 export const SLICES = 256
@@ -32,9 +32,8 @@ export interface DigestsOptions {
   /** How often sums are compared with a peer that differs. */
   readonly intervalMs: number
   readonly region: string
-  readonly links: () => Iterable<Link>
-  /** Sends our records of these keys to a peer, and asks for its own. */
-  readonly repair: (link: Link, keys: readonly SessionKey[]) => Promise<void>
+  /** Our records of these keys, and a request for the peer's own. */
+  readonly repair: (keys: readonly SessionKey[]) => Iterable<Want | Records>
   readonly failed: (error: unknown) => void
 }
 
@@ -53,7 +52,7 @@ interface Comparison {
 /** The last resort: whatever made two regions differ, it is found within seconds (ARCHITECTURE, "Digests"). */
 export class Digests {
   readonly #options: DigestsOptions
-  readonly #comparisons = new WeakMap<Link, Comparison>()
+  readonly #comparisons = new WeakMap<Peer, Comparison>()
   #slice = 0
   /** Messages that left something out: each begins elsewhere, so that what cannot be repaired is not in the way for ever. */
   #shortened = 0
@@ -93,47 +92,42 @@ export class Digests {
     return hashOf(high, low)
   }
 
-  #comparison(link: Link): Comparison {
-    let comparison = this.#comparisons.get(link)
+  #comparison(peer: Peer): Comparison {
+    let comparison = this.#comparisons.get(peer)
     if (comparison === undefined) {
       comparison = { suspects: new Set(), sentAt: Number.NEGATIVE_INFINITY, repairs: new Map() }
-      this.#comparisons.set(link, comparison)
+      this.#comparisons.set(peer, comparison)
     }
     return comparison
   }
 
-  /** A peer told its sum. Of the two sides that one begins whose region sorts first. */
-  heard(link: Link, sum: string): void {
+  /** A peer in step reported its sum. Of the two sides that one begins whose region sorts first. Returns what it begins with. */
+  heard(peer: Peer, sum: string): Digest | undefined {
     const { region, clock, intervalMs } = this.#options
-    if (!link.isLive || !link.can('digest') || sum === this.sum || link.peer.region < region) return
-    const comparison = this.#comparison(link)
+    if (sum === this.sum || peer.region < region) return undefined
+    const comparison = this.#comparison(peer)
     const now = clock.monotonic()
-    if (now - comparison.sentAt < intervalMs) return
+    if (now - comparison.sentAt < intervalMs) return undefined
     comparison.sentAt = now
-    this.#sendAll(link, false)
+    return this.all(false)
   }
 
-  /** Compares all records with every peer in step, at once, and reads all of them. */
-  async compareAll(): Promise<void> {
+  /** Reads all records. */
+  async readAll(): Promise<void> {
     for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.#scrub(slice)
-    for (const link of this.#options.links())
-      if (link.isLive && link.hasRoom && link.can('digest')) this.#sendAll(link, true)
   }
 
-  #sendAll(link: Link, isSure: boolean): void {
+  /** The sums over all ranges. @param isSure whether what differs is to be looked into at once */
+  all(isSure: boolean): Digest {
     const sums = bytesOf(this.#options.store.index.rangeSums)
-    link.send({ type: 'digest', bits: RANGE_BITS, above: 0, ranges: [], sums, isSure })
+    return { type: 'digest', bits: RANGE_BITS, above: 0, ranges: [], sums, isSure }
   }
 
-  /**
-   * A peer's sums: goes on where ours are others. A peer that has yet to read what it was sent is not answered: it compares again.
-   * @throws FRAME_INVALID
-   */
-  received(link: Link, digest: Digest): void {
+  /** A peer's sums: goes on where ours are others. @throws FRAME_INVALID */
+  received(peer: Peer, digest: Digest): Digest | Versions | undefined {
     const { store } = this.#options
     const { bits, above, ranges } = digest
     checkDigest(digest)
-    if (!link.hasRoom) return
     const ours = above === 0 ? store.index.rangeSums : store.index.sumsBelow(ranges, above, bits)
     const theirs = sumsOf(digest.sums)
     const children = 2 ** (bits - above)
@@ -141,27 +135,25 @@ export class Digests {
     for (let place = 0; place < ours.length; place++)
       if (ours[place] !== theirs[place])
         differing.push(above === 0 ? place : ranges[Math.floor(place / children)]! * children + (place % children))
-    if (above === 0 && !digest.isSure) this.#descend(link, this.#confirmed(link, differing), bits)
-    else this.#descend(link, differing, bits)
+    const isTop = above === 0 && !digest.isSure
+    return this.#descend(isTop ? this.#confirmed(peer, differing) : differing, bits)
   }
 
-  #confirmed(link: Link, differing: readonly number[]): number[] {
-    const comparison = this.#comparison(link)
+  #confirmed(peer: Peer, differing: readonly number[]): number[] {
+    const comparison = this.#comparison(peer)
     const confirmed = differing.filter((range) => comparison.suspects.has(range))
     comparison.suspects = new Set(differing)
     return confirmed
   }
 
-  #descend(link: Link, ranges: readonly number[], bits: number): void {
+  #descend(ranges: readonly number[], bits: number): Digest | Versions | undefined {
     const { store } = this.#options
-    if (ranges.length === 0) return
+    if (ranges.length === 0) return undefined
     const some = this.#shorten(ranges)
-    if (bits >= MAX_BITS || store.index.size / 2 ** bits <= FEW_RECORDS) this.#list(link, some, bits)
-    else {
-      const below = bits + STEP_BITS
-      const sums = bytesOf(store.index.sumsBelow(some, bits, below))
-      link.send({ type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true })
-    }
+    if (bits >= MAX_BITS || store.index.size / 2 ** bits <= FEW_RECORDS) return this.#list(some, bits)
+    const below = bits + STEP_BITS
+    const sums = bytesOf(store.index.sumsBelow(some, bits, below))
+    return { type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true }
   }
 
   #shorten(ranges: readonly number[]): readonly number[] {
@@ -171,7 +163,7 @@ export class Digests {
   }
 
   /** Lists our records in some ranges, as many of these as fit, and those whole. */
-  #list(link: Link, ranges: readonly number[], bits: number): void {
+  #list(ranges: readonly number[], bits: number): Versions {
     const byRange = new Map<number, KeyVersion[]>(ranges.map((range) => [range, []]))
     for (const { key, high, low } of this.#options.store.index.versionsIn(new Set(ranges), bits))
       byRange.get(rangeOf(key, bits))!.push({ key, version: hashOf(high, low) })
@@ -181,11 +173,11 @@ export class Digests {
       listed.ranges.push(range)
       listed.versions.push(...versions)
     }
-    link.send({ type: 'versions', bits, ...listed })
+    return { type: 'versions', bits, ...listed }
   }
 
   /** A peer's records: whatever differs is exchanged, both ways. @throws FRAME_INVALID */
-  async compared(link: Link, { bits, ranges, versions }: Versions): Promise<void> {
+  compared(peer: Peer, { bits, ranges, versions }: Versions): Iterable<Want | Records> {
     const { store, repair } = this.#options
     checkRanges(bits, ranges)
     const theirs = new Map(versions.map(({ key, version }) => [key, version]))
@@ -196,12 +188,12 @@ export class Digests {
     }
     // What is due here already, by a clock that is a little ahead, differs in that only.
     for (const key of theirs.keys()) if (!store.index.isDue(key)) differing.push(key)
-    const due = differing.filter((key) => this.#mayRepair(link, key))
-    if (due.length > 0) await repair(link, due)
+    const due = differing.filter((key) => this.#mayRepair(peer, key))
+    return due.length > 0 ? repair(due) : []
   }
 
-  #mayRepair(link: Link, key: SessionKey): boolean {
-    const { repairs } = this.#comparison(link)
+  #mayRepair(peer: Peer, key: SessionKey): boolean {
+    const { repairs } = this.#comparison(peer)
     const now = this.#options.clock.monotonic()
     const last = repairs.get(key)
     if (last && now < last.at + last.pauseMs) return false

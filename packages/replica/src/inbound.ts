@@ -2,9 +2,9 @@ import type { FeedId, Held, SessionKey } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
 import type { Origin } from '@sojourn/store'
 import type { Stretch } from '@sojourn/wire'
-import type { Applied } from './exchange.js'
 import type { Knowledge } from './knowledge.js'
-import type { Peer } from './outbound.js'
+import type { Peer } from './peer.js'
+import type { Applied } from './record-repair.js'
 
 /** "The feed is held through here, as soon as …": checkpoints are claimed in order. */
 interface Checkpoint {

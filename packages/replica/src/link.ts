@@ -1,34 +1,29 @@
 /** One authenticated connection to a peer, and what is said on it. */
-import type { Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
+import type { Connection, FeedId, Limits, Timer } from '@sojourn/core'
 import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
-import type { Origin, RecordStore } from '@sojourn/store'
+import type { RecordStore } from '@sojourn/store'
 import {
   type Acks,
   type Agreement,
-  type Ask,
-  type Digest,
   decodeMessage,
   encodeMessage,
   type Heartbeat,
   type LinkCapability,
   type Message,
   type Records,
-  type Tell,
-  type Versions,
 } from '@sojourn/wire'
-import type { Applied } from './exchange.js'
+import { Acknowledgements } from './acknowledgements.js'
+import type { Digests } from './digests.js'
 import type { Met } from './handshake.js'
 import { Inbound } from './inbound.js'
 import type { Knowledge } from './knowledge.js'
-import { type LastFrame, Outbound, type Peer } from './outbound.js'
+import { type LastFrame, Outbound } from './outbound.js'
+import type { Peer } from './peer.js'
 import { Pulse } from './pulse.js'
+import type { QuorumReads } from './quorum-reads.js'
+import type { RecordRepair } from './record-repair.js'
+import { SocketRoom } from './socket-room.js'
 import type { TrustedClock } from './trusted-clock.js'
-
-/** How long acks that nobody waits for may be saved up. */
-const LAZY_ACK_MS = 20
-
-/** Answers of one link that wait until its socket has room. */
-const MAX_WAITING = 64
 
 /** What a link asks of the replica that it belongs to. */
 export interface LinkHost {
@@ -52,18 +47,9 @@ export interface LinkHost {
   settle(): void
   /** What the peer sent is held here, as far as it came, and it sends. */
   delivered(link: Link): void
-  /** See {@link InboundOptions.apply}. */
-  apply(items: readonly Uint8Array[], origin: Origin, isCatchUp: boolean, region: string): Applied
-  asked(link: Link, ask: Ask): Promise<void>
-  told(link: Link, tell: Tell): Promise<void>
-  wanted(link: Link, keys: readonly SessionKey[]): Promise<void>
-  /** Records outside the feed's order. Resolves when they are on the disk. */
-  supplied(link: Link, records: Records): Promise<void>
-  /** The sum over all records here, and what the peer says is its own. */
-  sum(): string
-  summed(link: Link, sum: string): void
-  digested(link: Link, digest: Digest): void
-  versioned(link: Link, versions: Versions): Promise<void>
+  readonly repair: RecordRepair
+  readonly reads: QuorumReads
+  readonly digests: Digests
   moved(link: Link, state: 'live' | 'behind'): void
   failed(error: unknown): void
 }
@@ -81,16 +67,13 @@ export class Link {
   readonly inbound: Inbound
   /** As the peer's hello had it: our feed is held there through here. */
   readonly #heldFrom: number
-  /** What the peer was told of who holds what: `holder feed` → through. */
-  readonly #told = new Map<string, number>()
-  #ackTimer: Timer | undefined
+  readonly #acks: Acknowledgements
+  readonly #room: SocketRoom
   #heartbeatTimer: Timer | undefined
   readonly #pulse: Pulse
   /** Where the peer's feed ended when it last said so. */
   #peerHead: number | undefined
   #closed = false
-  /** What waits for room in the socket. */
-  readonly #waiting: (() => void)[] = []
   #closedFor: SojournError | undefined
 
   /** @param greetedMs how long ago the hello can have been written at most */
@@ -108,18 +91,27 @@ export class Link {
     const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
     knowledge.claim(hello.feed, from)
     knowledge.retire(peer.region, hello.feed, hello.lineage)
+    this.#acks = new Acknowledgements({
+      peer: this.peer,
+      knowledge,
+      clock,
+      maxHoldings: 8 * limits.maxVectorFeeds,
+      send: (acks) => this.send(acks),
+    })
+    const { maxBufferedBytes } = limits
+    this.#room = new SocketRoom({ connection, clock, maxBufferedBytes, overloaded: (error) => this.close(error) })
     this.inbound = new Inbound({
       peer: this.peer,
       knowledge,
       from,
       maxPending: limits.maxPendingFrames,
-      apply: (items, origin, isCatchUp) => host.apply(items, origin, isCatchUp, peer.region),
+      apply: (items, origin, isCatchUp) => host.repair.apply(items, origin, isCatchUp, peer.region),
       want: (keys) => this.send({ type: 'want', keys }),
       resume: (position, epoch) => this.send({ type: 'resume', epoch, from: position, linked: host.linked() }),
       received: (through, epoch) => this.send({ type: 'received', through, epoch }),
       settle: () => host.settle(),
       claimed: (prompt, whole) => {
-        this.#owe(prompt)
+        this.#acks.owe(prompt)
         if (whole) host.delivered(this)
       },
       failed: (error) => this.#fail(error),
@@ -217,20 +209,9 @@ export class Link {
     else this.#connection.send(encodeMessage(message))
   }
 
-  /** Resolves when the socket has room again, or the link is closed. Who asks on and on and does not read is not a peer. */
-  async room(): Promise<void> {
-    while (!this.hasRoom) {
-      if (this.#waiting.length < MAX_WAITING) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-      else {
-        const what = `${MAX_WAITING} answers wait for a peer that does not read`
-        this.close(new SojournError('LINK_OVERLOADED', what, { limit: MAX_WAITING }))
-      }
-    }
-  }
-
   /** Whether the socket has taken enough of what it was given. */
   get hasRoom(): boolean {
-    return this.#closed || this.#connection.bufferedBytes <= this.#host.limits.maxBufferedBytes
+    return this.#room.isThere
   }
 
   /** @throws what the connection must be closed for */
@@ -259,24 +240,25 @@ export class Link {
         this.#outbound.resume(Math.min(message.from, host.store.committed), message.epoch)
         break
       case 'ask':
-        this.#follow(host.asked(this, message))
+        this.#reply(host.repair.answer(message))
         break
       case 'tell':
-        this.#follow(host.told(this, message))
+        this.#reply(host.reads.answered(this.peer, message))
         break
       case 'want':
-        this.#follow(host.wanted(this, message.keys))
+        this.#follow(this.#sendAll(host.repair.wanted(message.keys)))
         break
       case 'records':
         this.#supplied(message)
         break
       case 'digest':
         this.#expect('digest', message)
-        host.digested(this, message)
+        // A peer that has yet to read what it was sent is not answered: it compares again.
+        if (this.hasRoom) this.#answer(host.digests.received(this.peer, message))
         break
       case 'versions':
         this.#expect('digest', message)
-        this.#follow(host.versioned(this, message))
+        this.#follow(this.#sendAll(host.digests.compared(this.peer, message)))
         break
       default:
         throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on a link that stands`)
@@ -297,7 +279,24 @@ export class Link {
 
   #supplied(message: Records): void {
     const keys = new Set([...message.records.map(({ key }) => key), ...message.absent])
-    this.#follow(this.#host.supplied(this, message).then(() => this.inbound.supplied(keys)))
+    this.#follow(this.#host.repair.supplied(this.peer.region, message).then(() => this.inbound.supplied(keys)))
+  }
+
+  #answer(message: Message | undefined): void {
+    if (message) this.send(message)
+  }
+
+  #reply(message: Promise<Message | undefined>): void {
+    this.#follow(message.then((reply) => this.#answer(reply)))
+  }
+
+  /** One after the other, as there is room. */
+  async #sendAll(messages: Iterable<Message>): Promise<void> {
+    for (const message of messages) {
+      this.send(message)
+      await this.#room.wait()
+      if (this.#closed) return
+    }
   }
 
   /** What a frame set going fails: the link is not to be trusted, or not to be served. */
@@ -309,13 +308,13 @@ export class Link {
   claimed(feed: FeedId): void {
     if (feed !== this.peer.feed) {
       this.#outbound.claimed(feed)
-      if (!this.peer.linked.has(feed)) this.#owe(false)
+      if (!this.peer.linked.has(feed)) this.#acks.owe(false)
     }
   }
 
   /** The peer's own news of what others hold reached us over another link. */
   learned(): void {
-    this.#owe(false)
+    this.#acks.owe(false)
   }
 
   /** This replica receives other feeds over links than before; `lost`: and what this link's peer left out may not come otherwise. */
@@ -326,26 +325,6 @@ export class Link {
 
   #setLinked(linked: readonly FeedId[]): void {
     this.peer.linked = new Set([this.peer.feed, ...linked])
-  }
-
-  #owe(prompt: boolean): void {
-    if (prompt) this.#acknowledge()
-    else this.#ackTimer ??= this.#host.clock.after(LAZY_ACK_MS, () => this.#acknowledge())
-  }
-
-  #acknowledge(): void {
-    this.#ackTimer?.cancel()
-    this.#ackTimer = undefined
-    const { feed, linked } = this.peer
-    const holdings = []
-    for (const holding of this.#host.knowledge.holdingsFor(feed, linked)) {
-      const name = `${holding.holder} ${holding.feed}`
-      if ((this.#told.get(name) ?? 0) >= holding.through) continue
-      this.#told.set(name, holding.through)
-      holdings.push(holding)
-    }
-    if (this.#told.size > 8 * this.#host.limits.maxVectorFeeds) this.#told.clear()
-    if (holdings.length > 0) this.send({ type: 'acks', holdings })
   }
 
   #beat(): void {
@@ -368,7 +347,7 @@ export class Link {
       type: 'heartbeat',
       ...this.#pulse.beat(),
       head: store.committed,
-      sum: this.#host.sum(),
+      sum: this.#host.digests.sum,
       vector: knowledge.held(),
       linked: this.#host.linked(),
     })
@@ -383,7 +362,7 @@ export class Link {
     this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
     if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
-    this.#host.summed(this, message.sum)
+    if (this.isLive && this.can('digest')) this.#answer(this.#host.digests.heard(this.peer, message.sum))
   }
 
   #fail(error: unknown): void {
@@ -394,18 +373,7 @@ export class Link {
 
   drained(): void {
     this.#outbound.pump()
-    this.#wakeOne()
-  }
-
-  /** One after the other, so that each sees what the one before has sent. */
-  #wakeOne(): void {
-    if (!this.hasRoom) return
-    this.#waiting.shift()?.()
-    if (this.#waiting.length > 0) this.#host.clock.soon(() => this.#wakeOne())
-  }
-
-  #leaveWait(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve()
+    this.#room.drained()
   }
 
   close(error: SojournError): void {
@@ -424,8 +392,8 @@ export class Link {
   stop(): void {
     this.#closed = true
     this.#outbound.close()
-    this.#ackTimer?.cancel()
+    this.#acks.close()
     this.#heartbeatTimer?.cancel()
-    this.#leaveWait()
+    this.#room.close()
   }
 }

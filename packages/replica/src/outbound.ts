@@ -3,6 +3,7 @@ import { encodeItem } from '@sojourn/core'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { encodeMessage, type Need, type Stretch } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
+import type { Peer } from './peer.js'
 
 /**
  * Commits that nobody waits for are sent at once on a link that is quiet, and otherwise together with those of this time: under load a
@@ -15,15 +16,6 @@ const ROWS_A_TURN = 64
 
 /** What an item weighs with the peer, over its bytes, until it is on the disk there: decoded, a record is many objects. */
 const RECEIVED_ITEM_BYTES = 2_048
-
-/** What one link's sender and receiver know of the peer. */
-export interface Peer {
-  readonly region: string
-  /** The feed of its present opening. */
-  readonly feed: FeedId
-  /** The feeds that it receives over links of its own, and its own: what comes from there need not be relayed to it. */
-  linked: ReadonlySet<FeedId>
-}
 
 /** The last frame that was made: links that are equally far send the same one, so a stretch is encoded once for all of them. */
 export class LastFrame {

@@ -1,13 +1,18 @@
 /** How long a call waits for other regions: what it says, within what the replica allows. */
-import type { Duration } from '@sojourn/core'
+import type { Duration, Limits } from '@sojourn/core'
 import { parseDuration, SojournError } from '@sojourn/core'
-import type { Settings } from './options.js'
+
+export interface Patience {
+  /** Where a call says nothing. */
+  readonly timeoutMs: number
+  readonly limits: Pick<Limits, 'maxTimeoutMs'>
+}
 
 /** Milliseconds. @throws INVALID_OPTION where `timeout` is none, or longer than `limits.maxTimeoutMs` */
-export const patienceOf = (settings: Settings, timeout: Duration | undefined): number => {
-  if (timeout === undefined) return settings.timeoutMs
+export const patienceOf = ({ timeoutMs, limits }: Patience, timeout: Duration | undefined): number => {
+  if (timeout === undefined) return timeoutMs
   const ms = parseDuration(timeout, 'timeout')
-  checkPatience(ms, settings.limits.maxTimeoutMs, 'timeout')
+  checkPatience(ms, limits.maxTimeoutMs, 'timeout')
   return ms
 }
 

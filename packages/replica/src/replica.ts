@@ -121,7 +121,7 @@ export class Replica implements SessionApi, AsyncDisposable {
    */
   abandon(caller: object): void {
     this.#runtime.writes.abandon(caller)
-    this.#runtime.inquiries.abandon(caller)
+    this.#runtime.reads.abandon(caller)
   }
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
@@ -166,10 +166,10 @@ export class Replica implements SessionApi, AsyncDisposable {
 
   /** What a quorum of regions holds is here afterwards. */
   async #consult(key: SessionKey, level: Level, options: ReadOptions | undefined): Promise<void> {
-    const { settings, inquiries } = this.#runtime
+    const { settings, reads } = this.#runtime
     const need = regionsNeeded(level, settings.members, 'read')
     if (need === 1) return
-    const tally = await inquiries.consult(key, need, patienceOf(settings, options?.timeout), callerOf(options))
+    const tally = await reads.consult(key, need, patienceOf(settings, options?.timeout), callerOf(options))
     if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
   }
 
@@ -271,11 +271,11 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
-    const { store, settings, inquiries } = this.#runtime
+    const { store, settings, reads } = this.#runtime
     let isUnheard = false
     if ((await store.read(key)).state !== 'held') {
       // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
-      const tally = await inquiries.consult(key, 'linked', settings.timeoutMs, callerOf(options))
+      const tally = await reads.consult(key, 'linked', settings.timeoutMs, callerOf(options))
       isUnheard = tally.answered.length < settings.members
     }
     const decide = (reading: Reading): Decided => {
@@ -385,7 +385,7 @@ export class Replica implements SessionApi, AsyncDisposable {
    * sent, not when all is repaired; what a link that breaks takes with it is left to the next round.
    */
   async compareDigests(): Promise<void> {
-    await this.#open().digests.compareAll()
+    await this.#open().compareDigests()
   }
 
   /**

@@ -4,15 +4,15 @@ import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
-import { Exchange, type RepairCause } from './exchange.js'
-import { Inquiries } from './inquiries.js'
 import { Knowledge } from './knowledge.js'
 import type { Link } from './link.js'
 import type { LinkChange } from './link-failures.js'
 import { Links } from './links.js'
 import type { Settings } from './options.js'
 import { LastFrame } from './outbound.js'
+import { QuorumReads } from './quorum-reads.js'
 import { Reaper } from './reaper.js'
+import { RecordRepair, type RepairCause } from './record-repair.js'
 import { WriteQuorum } from './write-quorum.js'
 
 /** How long a closing replica waits for links in step to take the tail. */
@@ -29,8 +29,8 @@ export class Runtime {
   readonly events: Events
   readonly knowledge: Knowledge
   readonly writes: WriteQuorum
-  readonly exchange: Exchange
-  readonly inquiries: Inquiries
+  readonly repair: RecordRepair
+  readonly reads: QuorumReads
   readonly links: Links
   readonly reaper: Reaper
   readonly digests: Digests
@@ -84,7 +84,7 @@ export class Runtime {
     })
     const failed = (error: unknown) => this.failed(error)
     clock.watch(() => this.#clockChanged())
-    this.exchange = new Exchange({
+    this.repair = new RecordRepair({
       store,
       limits,
       now: () => clock.now(),
@@ -94,23 +94,26 @@ export class Runtime {
         this.totals.repaired[cause] += count
       },
     })
-    const { exchange } = this
-    this.inquiries = new Inquiries({
+    const { repair } = this
+    this.reads = new QuorumReads({
       clock,
       region,
       peers,
       maxPending: limits.maxPendingQuorums,
-      linkTo: (name) => this.links.get(name),
-      versionOf: (key) => exchange.versionOf(key),
-      take: (link, key, tell) => exchange.take(link, key, tell),
+      linkTo: (name) => this.links.get(name)?.peer,
+      ask: (peer, ask) => {
+        const link = this.links.get(peer.region)
+        if (link?.peer === peer) link.send(ask)
+      },
+      versionOf: (key) => repair.versionOf(key),
+      take: (from, key, tell) => repair.take(from, key, tell),
     })
     this.digests = new Digests({
       store,
       clock,
       intervalMs: settings.digestIntervalMs,
       region,
-      links: () => this.links,
-      repair: (link, keys) => exchange.repair(link, keys),
+      repair: (keys) => repair.repair(keys),
       failed,
     })
     this.reaper = new Reaper({
@@ -148,19 +151,13 @@ export class Runtime {
         maxClockSkewMs: settings.maxClockSkewMs,
         isAwaited: () => this.writes.pending > 0,
         awaits: (after, through) => this.writes.awaits(after, through),
-        apply: (items, origin, isCatchUp, from) => exchange.apply(items, origin, isCatchUp, from),
-        asked: (link, ask) => exchange.asked(link, ask),
-        told: (link, tell) => this.inquiries.told(link, tell),
-        wanted: (link, keys) => exchange.wanted(link, keys),
-        supplied: (link, records) => exchange.supplied(link, records),
-        sum: () => this.digests.sum,
-        summed: (link, sum) => this.digests.heard(link, sum),
-        digested: (link, digest) => this.digests.received(link, digest),
-        versioned: (link, versions) => this.digests.compared(link, versions),
+        repair,
+        reads: this.reads,
+        digests: this.digests,
         failed,
       },
       replaced: (old, link) => {
-        this.inquiries.replaced(old, link)
+        this.reads.replaced(old.peer, link.peer)
         this.#askToHeal([link], this.#healing)
       },
       changed: (change) => this.#linkChanged(change),
@@ -261,7 +258,14 @@ export class Runtime {
   #compareAfterSkew({ region, state, code }: LinkChange): void {
     if (code === 'LINK_SKEW') this.#skewed.add(region)
     if (state === 'live' && this.#skewed.delete(region))
-      this.digests.compareAll().catch((error: unknown) => this.failed(error))
+      this.compareDigests().catch((error: unknown) => this.failed(error))
+  }
+
+  /** Reads all records, and compares them with every peer in step, at once. */
+  async compareDigests(): Promise<void> {
+    await this.digests.readAll()
+    for (const link of this.links)
+      if (link.isLive && link.hasRoom && link.can('digest')) link.send(this.digests.all(true))
   }
 
   /** What was lost with the disk's help is said when there is somebody to hear it; peers are asked as soon as there are links. */
@@ -325,7 +329,7 @@ export class Runtime {
     if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
     if (link) this.#askToHeal([link], this.#healing)
-    if (change.state === 'down') this.inquiries.lost(change.region)
+    if (change.state === 'down') this.reads.lost(change.region)
     // Whoever closes the replica knows that its links go down.
     if (!this.#closing) this.events.emit('link', change)
   }
@@ -334,7 +338,7 @@ export class Runtime {
     this.#closing = true
     this.digests.close()
     await this.reaper.close()
-    this.inquiries.close()
+    this.reads.close()
     await this.#farewell()
     await this.links.close()
     this.writes.close()

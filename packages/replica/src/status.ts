@@ -1,5 +1,5 @@
-import type { RepairCause } from './exchange.js'
 import type { LinkFailure, LinkReason } from './link-failures.js'
+import type { RepairCause } from './record-repair.js'
 import type { Runtime } from './runtime.js'
 
 export interface LinkStatus {
@@ -96,7 +96,7 @@ const DOWN = {
 } as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
-  const { settings, store, knowledge, links, writes, inquiries, totals } = runtime
+  const { settings, store, knowledge, links, writes, reads, totals } = runtime
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
@@ -118,7 +118,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     recentBytes: store.tail.bytes,
     store: store.figures,
     unauthenticated: { ...links.unauthenticated },
-    pending: { commits: store.pendingCommits, writes: writes.pending, reads: inquiries.pending },
+    pending: { commits: store.pendingCommits, writes: writes.pending, reads: reads.pending },
     totals: structuredClone(totals),
   }
 }

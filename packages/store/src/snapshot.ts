@@ -1,9 +1,19 @@
 /** Copies of a store: rows read key by key while it goes on, and a new store filled with them. */
 import type { Clock, Row, RowWrite, SessionKey, StorageEngine } from '@sojourn/core'
 import { SojournError } from '@sojourn/core'
+import type { IndexView } from './index/index-view.js'
+import type { Reading } from './record-reader.js'
 import { encodeRecordRow, isRowKey, recordRowKey, rowOf, STATE_KEY } from './record-row.js'
-import type { RecordStore } from './record-store.js'
-import { encodeState } from './store-state.js'
+import { encodeState, type StoreState } from './store-state.js'
+
+/** What is copied. */
+export interface Snapshotted {
+  readonly committed: number
+  readonly index: IndexView
+  stateAt(checkpoint: number): StoreState
+  journaled(key: SessionKey): Reading | Promise<Reading>
+  encoded(key: SessionKey): Uint8Array | undefined
+}
 
 /** Records of one chunk; others run between two of them. */
 const ROWS_A_CHUNK = 256
@@ -12,7 +22,7 @@ const ROWS_A_CHUNK = 256
  * The rows of a store: all keys that there are at the first step, then, as long as there are any, those that changed meanwhile, and what the
  * store held of other feeds at the first step. So the copy holds all that was committed before it began, and claims no more than that.
  */
-export const snapshotRows = async function* (store: RecordStore, clock: Clock): AsyncGenerator<readonly Row[]> {
+export const snapshotRows = async function* (store: Snapshotted, clock: Clock): AsyncGenerator<readonly Row[]> {
   const state = { ...store.stateAt(0), head: store.committed }
   const cursor = store.index.openFeed(store.committed)
   try {
@@ -38,7 +48,7 @@ export const snapshotRows = async function* (store: RecordStore, clock: Clock): 
   }
 }
 
-const rowsOf = async (store: RecordStore, keys: readonly SessionKey[]): Promise<Row[]> => {
+const rowsOf = async (store: Snapshotted, keys: readonly SessionKey[]): Promise<Row[]> => {
   const rows: Row[] = []
   for (const key of keys) {
     // Nothing is copied that the disk may yet refuse.

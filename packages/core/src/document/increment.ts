@@ -1,4 +1,4 @@
-/** Increments: where one can be made, and how far a counter goes. */
+/** Increments: where one can be made, and what it takes. */
 import { SojournError } from '../errors.js'
 import { shownValue } from '../wording.js'
 import type { Edit } from './diff.js'
@@ -15,17 +15,6 @@ import {
   lengthFault,
   type Value,
 } from './value.js'
-
-/**
- * What a counter shows at most, and minus this at least. Regions that add to one at the same time can take their sum further; it shows
- * this then, and the sum itself is kept, so that it comes out the same in every order.
- */
-export const MAX_COUNT = Number.MAX_SAFE_INTEGER
-const MAX_SUM = BigInt(MAX_COUNT)
-
-/** What a counter shows whose additions come to this. */
-export const shownCount = (sum: bigint): number =>
-  sum > MAX_SUM ? MAX_COUNT : sum < -MAX_SUM ? -MAX_COUNT : Number(sum)
 
 /** What an increment adds. @throws INVALID_OPTION where that is no integer */
 export const checkIncrement = (by: number): number => {

@@ -1,6 +1,6 @@
 /** What a fold keeps: for each map and key the operations that are live, and of each map how it was made. */
 import { hash } from 'node:crypto'
-import { shownCount } from './increment.js'
+import { shownCount } from './count.js'
 import type { ActorId, OpId, Scalar } from './op.js'
 import { compareOpIds, isInteger } from './op.js'
 

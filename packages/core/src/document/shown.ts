@@ -1,6 +1,6 @@
 /** What a key shows: Automerge's rule, and one of our own for maps that were made at one time where there was nothing. */
 
-import { shownCount } from './increment.js'
+import { shownCount } from './count.js'
 import type { LiveMap, LiveOp, Register, Registers } from './live.js'
 import { addedTo, counterSum, isCounter, isMap, liveValue, makingOf, makingsAgree } from './live.js'
 import { compareOpIds, type Scalar } from './op.js'

@@ -1,12 +1,11 @@
-/** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
+/** Takes in what peers send of single sessions, answers what they ask, and finds what they lack. Returns what is to be sent. */
 import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core'
 import { decodeItem, decodeRecord, encodeRecord, frontierOf, recordVersion, takeItem, takeRecord } from '@sojourn/core'
 import type { Origin, Reading, RecordStore } from '@sojourn/store'
-import type { Ask, Records, Tell } from '@sojourn/wire'
+import type { Ask, Records, Tell, Want } from '@sojourn/wire'
 import type { Actors } from './actors.js'
-import type { Link } from './link.js'
 
-export interface ExchangeOptions {
+export interface RecordRepairOptions {
   readonly store: RecordStore
   readonly limits: Limits
   readonly now: () => number
@@ -39,10 +38,10 @@ interface Taken {
 const recordOf = (reading: Reading): SessionRecord | undefined =>
   reading.state === 'held' ? reading.record : undefined
 
-export class Exchange {
-  readonly #options: ExchangeOptions
+export class RecordRepair {
+  readonly #options: RecordRepairOptions
 
-  constructor(options: ExchangeOptions) {
+  constructor(options: RecordRepairOptions) {
     this.#options = options
   }
 
@@ -124,19 +123,16 @@ export class Exchange {
   }
 
   /** A peer asks which version is held here. */
-  async asked(link: Link, { request, key, version }: Ask): Promise<void> {
+  async answer({ request, key, version }: Ask): Promise<Tell> {
     const reading = await this.#options.store.journaled(key)
-    const answer = (what: Tell['what'], encoded?: Uint8Array) =>
-      link.send({ type: 'tell', request, what, record: encoded })
-    if (reading.state !== 'held') answer(reading.state === 'corrupt' ? 'corrupt' : 'none')
-    else if (recordVersion(reading.record) === version) answer('same')
-    else answer('record', encodeRecord(reading.record))
+    const tell = (what: Tell['what'], record?: Uint8Array): Tell => ({ type: 'tell', request, what, record })
+    if (reading.state !== 'held') return tell(reading.state === 'corrupt' ? 'corrupt' : 'none')
+    return recordVersion(reading.record) === version ? tell('same') : tell('record', encodeRecord(reading.record))
   }
 
-  /** A peer answered: takes in what it holds, and sends it what it lacks. */
-  async take(link: Link, key: SessionKey, tell: Tell): Promise<void> {
-    if (tell.what === 'same') return
-    const { region } = link.peer
+  /** A peer answered: takes in what it holds. Returns what it lacks, once that is in the journal here. */
+  async take(region: string, key: SessionKey, tell: Tell): Promise<Records | undefined> {
+    if (tell.what === 'same') return undefined
     let theirs: string | undefined
     if (tell.what === 'record' && tell.record) {
       theirs = recordVersion(decodeRecord(tell.record, this.#options.limits))
@@ -145,23 +141,17 @@ export class Exchange {
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
     const record = this.#held(key)
-    if (record === undefined || recordVersion(record) === theirs) return
+    if (record === undefined || recordVersion(record) === theirs) return undefined
     this.#options.repaired('read', 1)
-    link.send({ type: 'records', records: [{ key, record: encodeRecord(record) }], absent: [] })
+    return { type: 'records', records: [{ key, record: encodeRecord(record) }], absent: [] }
   }
 
-  /** A peer asks for records: of deltas whose base it lacks, or of keys that differ. */
-  async wanted(link: Link, keys: readonly SessionKey[]): Promise<void> {
+  /** The records of deltas whose base a peer lacks, or of keys that differ: a message at a time, read when the one before was sent. */
+  *wanted(keys: readonly SessionKey[]): Iterable<Records> {
     const { limits, store } = this.#options
     let records: { key: SessionKey; record: Uint8Array }[] = []
     let absent: SessionKey[] = []
     let bytes = 0
-    const flush = () => {
-      if (records.length + absent.length > 0) link.send({ type: 'records', records, absent })
-      records = []
-      absent = []
-      bytes = 0
-    }
     for (const key of keys) {
       const record = store.encoded(key)
       if (record === undefined) absent.push(key)
@@ -170,24 +160,23 @@ export class Exchange {
         bytes += record.length
       }
       if (bytes < limits.targetFrameBytes) continue
-      flush()
-      await link.room()
-      if (link.isClosed) return
+      yield { type: 'records', records, absent }
+      records = []
+      absent = []
+      bytes = 0
     }
-    flush()
+    if (records.length + absent.length > 0) yield { type: 'records', records, absent }
   }
 
-  async supplied(link: Link, { records }: Records): Promise<void> {
-    await this.#join(records, link.peer.region)
+  /** A peer sent what it was asked for. Resolves when it is in the journal. */
+  supplied(region: string, { records }: Records): Promise<void> {
+    return this.#join(records, region)
   }
 
-  /** Keys that differ between us and a peer: our records go there, and its own are asked for. */
-  async repair(link: Link, keys: readonly SessionKey[]): Promise<void> {
+  /** Keys that differ between us and a peer: its records are asked for, and ours go there. */
+  *repair(keys: readonly SessionKey[]): Iterable<Want | Records> {
     this.#options.repaired('digest', keys.length)
-    link.send({ type: 'want', keys })
-    await this.wanted(
-      link,
-      keys.filter((key) => this.#held(key) !== undefined),
-    )
+    yield { type: 'want', keys }
+    yield* this.wanted(keys.filter((key) => this.#held(key) !== undefined))
   }
 }
