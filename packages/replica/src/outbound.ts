@@ -1,8 +1,11 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
 import { encodeItem } from '@sojourn/core'
-import type { Origin, RecordStore } from '@sojourn/store'
-import { encodeMessage, type Need, type Stretch } from '@sojourn/wire'
+import type { FeedCursor, Origin, RecordStore } from '@sojourn/store'
+import type { Stretch } from '@sojourn/wire'
+import { Inflight } from './inflight.js'
 import type { Knowledge } from './knowledge.js'
+import type { LastFrame } from './last-frame.js'
+import { NeedList } from './need-list.js'
 import type { Peer } from './peer.js'
 
 /**
@@ -16,29 +19,6 @@ const ROWS_A_TURN = 64
 
 /** What an item weighs with the peer, over its bytes, until it is on the disk there: decoded, a record is many objects. */
 const RECEIVED_ITEM_BYTES = 2_048
-
-/** The last frame that was made: links that are equally far send the same one, so a stretch is encoded once for all of them. */
-export class LastFrame {
-  #stretch: Stretch | undefined
-  #frame: Uint8Array | undefined
-
-  of(stretch: Stretch): Uint8Array {
-    if (this.#frame && this.#stretch && sameStretch(stretch, this.#stretch)) return this.#frame
-    this.#stretch = stretch
-    this.#frame = encodeMessage(stretch)
-    return this.#frame
-  }
-}
-
-/** Whether two are one, where that is easily told. An item is encoded once, so the same bytes are in the same place. */
-const sameStretch = (a: Stretch, b: Stretch): boolean =>
-  a.from === b.from &&
-  a.through === b.through &&
-  a.mode === b.mode &&
-  a.epoch === b.epoch &&
-  a.needs.length + a.holds.length + b.needs.length + b.holds.length === 0 &&
-  a.items.length === b.items.length &&
-  a.items.every((item, index) => item === b.items[index])
 
 export interface OutboundOptions {
   readonly frames: LastFrame
@@ -61,6 +41,18 @@ export interface OutboundOptions {
   readonly failed: (error: unknown) => void
 }
 
+/** A scan of the feed that is under way: records are sent in its order. */
+interface Scan {
+  /** Ends its wait, where it found the link full. */
+  wake: (() => void) | undefined
+}
+
+/**
+ * `new`: nothing was sent. `live`: the peer was sent all that there is, and is sent commits as they come. `behind`: there is more to send than
+ * there is room for, or the feed is scanned, or is to be. `closed`: nothing is sent any more.
+ */
+type State = 'new' | 'live' | 'behind' | 'closed'
+
 /**
  * Sends one peer this replica's feed: the journal's tail as deltas, or, further back, records in the order of the feed. What it
  * remembers is a position; the backlog is the feed.
@@ -73,33 +65,27 @@ export class Outbound {
   #sentThrough: number
   /** Why the part that was left out is held by the peer all the same. */
   #carried = new NeedList()
-  #catchingUp = false
+  #state: State = 'new'
+  /** The one that is under way. One that is not this one any more has nothing to say. */
+  #scan: Scan | undefined
   /**
-   * The position was reached by a walk that is not through: what stood before it may have moved behind it, so the recent commits
+   * The position was reached by a scan that is not through: what stood before it may have moved behind it, so the recent commits
    * alone would not do.
    */
-  #mustWalk: boolean
-  #state: 'live' | 'behind' | undefined
+  #mustScan: boolean
   /** As the peer numbers its resumes. */
   #epoch = 0
-  /** As this side counts them, so that a catch-up under way notices that it is stale. */
-  #resumes = 0
-  /** Stretches that the peer has not acknowledged, oldest first. */
-  #unacked: { readonly through: number; readonly bytes: number }[] = []
-  #unackedBytes = 0
+  readonly #inflight = new Inflight()
   /** Whether the peer has yet to be told what else it holds with what was sent. */
   #holdsDue = true
   /** When deltas were last sent, on the monotonic clock. */
   #sentAt = Number.NEGATIVE_INFINITY
   #gapTimer: Timer | undefined
-  /** Ends the wait of a catch-up that found the link full. */
-  #wake: (() => void) | undefined
-  #closed = false
 
   constructor(options: OutboundOptions) {
     this.#options = options
     this.#position = this.#sentThrough = Math.max(options.from, options.walked)
-    this.#mustWalk = options.walked > options.from
+    this.#mustScan = options.walked > options.from
   }
 
   /** Commits that are to be sent, or were sent and are not acknowledged; what the peer gets elsewhere does not count. */
@@ -115,36 +101,34 @@ export class Outbound {
   }
 
   get state(): 'live' | 'behind' {
-    return this.#state ?? 'behind'
+    return this.#state === 'live' ? 'live' : 'behind'
   }
 
   /** The peer asks to go on from elsewhere. */
   resume(from: number, epoch: number): void {
-    this.#resumes++
+    this.#abandonScan()
     this.#epoch = epoch
     this.#position = this.#sentThrough = from
-    this.#mustWalk = false
+    this.#mustScan = false
     this.#carried = new NeedList()
-    this.#unacked = []
-    this.#unackedBytes = 0
-    this.#leaveWait()
+    this.#inflight.clear()
     this.pump()
   }
 
-  /** The peer has stretches on its disk, and cannot claim them yet. */
+  #abandonScan(): void {
+    const scan = this.#scan
+    this.#scan = undefined
+    scan?.wake?.()
+  }
+
+  /** The peer has segments on its disk, and cannot claim them yet. */
   received(through: number, epoch: number): void {
     if (epoch === this.#epoch) this.acked(through)
   }
 
   /** The peer holds the feed through a sequence. */
   acked(through: number): void {
-    let count = 0
-    for (const stretch of this.#unacked) {
-      if (stretch.through > through) break
-      this.#unackedBytes -= stretch.bytes
-      count++
-    }
-    if (count > 0) this.#unacked.splice(0, count)
+    this.#inflight.acked(through)
     this.pump()
   }
 
@@ -154,37 +138,41 @@ export class Outbound {
     if (feed === peer.feed || peer.linked.has(feed) || this.#holdsDue) return
     this.#holdsDue = true
     clock.soon(() => {
-      if (this.#holdsDue && !this.#closed && this.#state === 'live') this.#send([], this.#position, 'live')
+      if (this.#holdsDue && this.#state === 'live') this.#send([], this.#position, 'live')
     })
   }
 
   close(): void {
-    this.#closed = true
+    this.#state = 'closed'
     this.#gapTimer?.cancel()
-    this.#leaveWait()
-  }
-
-  #mayCatchUp(resumes: number): boolean {
-    return !this.#closed && resumes === this.#resumes
+    this.#abandonScan()
   }
 
   #isFull(): boolean {
     const { connection, limits } = this.#options
-    return connection.bufferedBytes > limits.maxBufferedBytes || this.#unackedBytes > limits.maxUnackedBytes
+    return connection.bufferedBytes > limits.maxBufferedBytes || this.#inflight.bytes > limits.maxUnackedBytes
   }
 
   /** Sends what can be sent now. Called whenever there may be more to send, or room: a commit, an ack, a drained socket. */
   pump(): void {
     const { store } = this.#options
-    if (this.#wake && !this.#isFull()) this.#leaveWait()
-    while (!this.#closed && !this.#catchingUp && this.#position < store.committed && !this.#isFull()) {
-      if (this.#mustWalk || !store.tail.covers(this.#position)) void this.#catchUp()
+    if (!this.#isFull()) this.#scan?.wake?.()
+    while (this.#mayStream() && this.#position < store.committed && !this.#isFull()) {
+      if (this.#mustScan || !store.tail.covers(this.#position)) void this.#catchUp()
       else if (this.#mayWait()) return
       else this.#sendRecent()
     }
-    if (this.#position < store.committed || this.#catchingUp || this.#closed) return
-    this.#mustWalk = false
-    this.#move('live')
+    if (this.#mayStream() && this.#position >= store.committed) this.#caughtUp()
+  }
+
+  #mayStream(): boolean {
+    return this.#state !== 'closed' && this.#scan === undefined
+  }
+
+  /** All that there is was sent, or left out. */
+  #caughtUp(): void {
+    this.#mustScan = false
+    this.#enter('live')
     if (this.#isFull()) return
     // What was left out is mentioned later, with more, unless somebody waits for the peer to say that it has it.
     if (this.#position > this.#sentThrough && this.#options.awaits(this.#sentThrough, this.#position))
@@ -204,7 +192,7 @@ export class Outbound {
     return true
   }
 
-  #move(state: 'live' | 'behind'): void {
+  #enter(state: 'live' | 'behind'): void {
     if (state === this.#state) return
     this.#state = state
     this.#options.moved(state)
@@ -240,47 +228,52 @@ export class Outbound {
   }
 
   async #catchUp(): Promise<void> {
-    const { store, failed } = this.#options
-    const resumes = this.#resumes
-    this.#catchingUp = true
-    this.#move('behind')
-    const start = this.#sentThrough
+    const { store, failed, clock } = this.#options
+    const scan: Scan = { wake: undefined }
+    this.#scan = scan
+    this.#enter('behind')
     // To the very end: a record that moves there while this is under way must be sent whole from there, for what the journal's tail has
     // of it builds on what was not sent.
     const cursor = store.index.openFeed(this.#position)
     try {
-      let items: Uint8Array[] = []
-      let bytes = 0
-      for (let count = 1; ; count++) {
-        const row = store.index.nextInFeed(cursor)
-        if (row === undefined) break
-        this.#mustWalk = true
-        this.#position = Math.max(this.#position, row.sequence)
-        if (count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
-        if (!this.#mayCatchUp(resumes)) return
-        if (this.#leftOut(row.sequence, row.origin)) continue
-        const item = this.#recordItem(row.key)
-        if (item === undefined) continue
-        this.#carried.seal()
-        items.push(item)
-        bytes += item.length
-        if (bytes < this.#options.limits.targetFrameBytes) continue
-        this.#send(items, row.sequence, 'catchup')
-        items = []
-        bytes = 0
-        if (this.#isFull()) await this.#room()
-        if (!this.#mayCatchUp(resumes)) return
-      }
-      this.#position = Math.max(this.#position, store.committed)
-      this.#mustWalk = false
-      if (items.length > 0 || this.#sentThrough > start) this.#send(items, this.#position, 'caughtup')
+      await this.#sendScanned(scan, cursor)
     } catch (error) {
       failed(error)
     } finally {
       store.index.closeFeed(cursor)
-      this.#catchingUp = false
-      if (!this.#closed) this.#options.clock.soon(() => this.pump())
+      if (this.#scan === scan) this.#scan = undefined
+      clock.soon(() => this.pump())
     }
+  }
+
+  /** Sends what a scan comes to, until that is the end of the feed, or the scan counts no more. */
+  async #sendScanned(scan: Scan, cursor: FeedCursor): Promise<void> {
+    const { store, limits, clock } = this.#options
+    const start = this.#sentThrough
+    let items: Uint8Array[] = []
+    let bytes = 0
+    for (let count = 1; ; count++) {
+      const row = store.index.nextInFeed(cursor)
+      if (row === undefined) break
+      this.#mustScan = true
+      this.#position = Math.max(this.#position, row.sequence)
+      if (count % ROWS_A_TURN === 0) await new Promise<void>((resolve) => clock.soon(resolve))
+      if (this.#scan !== scan) return
+      const item = this.#leftOut(row.sequence, row.origin) ? undefined : this.#recordItem(row.key)
+      if (item === undefined) continue
+      this.#carried.seal()
+      items.push(item)
+      bytes += item.length
+      if (bytes < limits.targetFrameBytes) continue
+      this.#send(items, row.sequence, 'catchup')
+      items = []
+      bytes = 0
+      if (this.#isFull()) await this.#room(scan)
+      if (this.#scan !== scan) return
+    }
+    this.#position = Math.max(this.#position, store.committed)
+    this.#mustScan = false
+    if (items.length > 0 || this.#sentThrough > start) this.#send(items, this.#position, 'caughtup')
   }
 
   /** A corrupt record is left out: it heals from a peer, and is committed anew then. */
@@ -289,16 +282,13 @@ export class Outbound {
     return record && encodeItem({ type: 'record', key, record })
   }
 
-  #room(): Promise<void> {
+  #room(scan: Scan): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve
+      scan.wake = () => {
+        scan.wake = undefined
+        resolve()
+      }
     })
-  }
-
-  #leaveWait(): void {
-    const wake = this.#wake
-    this.#wake = undefined
-    wake?.()
   }
 
   #send(items: Uint8Array[], through: number, mode: Stretch['mode']): void {
@@ -318,42 +308,13 @@ export class Outbound {
     if (complete) this.#holdsDue = false
     this.#sentThrough = through
     const bytes = frame.length + items.length * RECEIVED_ITEM_BYTES
-    this.#unacked.push({ through, bytes })
-    this.#unackedBytes += bytes
+    this.#inflight.add(through, bytes)
     connection.send(frame)
   }
 
   /** Tells the peer of what was left out since the last stretch, so that it can claim it. Called with each heartbeat. */
   flushLeftOut(): void {
-    if (!this.#catchingUp && !this.#mustWalk && this.#position > this.#sentThrough)
+    if (this.#mayStream() && !this.#mustScan && this.#position > this.#sentThrough)
       this.#send([], this.#position, 'live')
-  }
-}
-
-/**
- * What was left out, as far as it matters: within a run of left-out entries one need for each feed is enough, with the first
- * place of the run and the last sequence needed.
- */
-class NeedList {
-  readonly #needs: Need[] = []
-  #run = new Map<FeedId, { at: number; through: number }>()
-
-  add(at: number, origin: Origin): void {
-    const need = this.#run.get(origin.feed)
-    if (need) need.through = Math.max(need.through, origin.sequence)
-    else this.#run.set(origin.feed, { at, through: origin.sequence })
-  }
-
-  /** An entry is sent: the run ends. */
-  seal(): void {
-    if (this.#run.size === 0) return
-    const needs = [...this.#run].map(([feed, need]) => ({ feed, ...need }))
-    this.#needs.push(...needs.sort((a, b) => a.at - b.at))
-    this.#run = new Map()
-  }
-
-  take(): Need[] {
-    this.seal()
-    return this.#needs.splice(0)
   }
 }
