@@ -106,12 +106,17 @@ export class Dialers {
       },
       dialer.region,
     )
-    const closed: ConnectionHandler['closed'] = (...why) => {
-      dialer.connection = undefined
-      handler.closed(...why)
-      this.#redial(dialer)
+    const attended: ConnectionHandler = {
+      opened: () => handler.opened(),
+      received: (frame) => handler.received(frame),
+      drained: () => handler.drained(),
+      closed: (...why) => {
+        dialer.connection = undefined
+        handler.closed(...why)
+        this.#redial(dialer)
+      },
     }
-    connection = transport.dial(dialer.url, { ...handler, closed }, transportOptions)
+    connection = transport.dial(dialer.url, attended, transportOptions)
     dialer.connection = connection
   }
 

@@ -1,18 +1,10 @@
 /** The links of a replica: who may connect, and which connection is kept. */
-import type {
-  Connection,
-  ConnectionFault,
-  ConnectionHandler,
-  ErrorCode,
-  FeedId,
-  Listener,
-  Random,
-  Transport,
-} from '@sojourn/core'
-import { isSojournError, quoted, SojournError } from '@sojourn/core'
+import type { Connection, ConnectionHandler, FeedId, Listener, Random, Transport } from '@sojourn/core'
+import { quoted, SojournError } from '@sojourn/core'
 import type { Hello, Speech } from '@sojourn/wire'
+import { Arrival, type Ended } from './arrival.js'
 import { Dialers } from './dialers.js'
-import { codeOfReason, Handshake } from './handshake.js'
+import { Handshake, type Met } from './handshake.js'
 import { settleClaims } from './inbound.js'
 import { Link, type LinkHost } from './link.js'
 import { type LinkChange, type LinkFailure, LinkFailures } from './link-failures.js'
@@ -55,10 +47,8 @@ export class Links {
   /** Bytes of frames that crossed links with each member, since the replica was opened. */
   readonly #traffic = new Map<string, { sent: number; received: number }>()
   readonly #stalls: Stalls
-  /** Connections whose other side is not known yet. */
-  readonly #strangers = new Set<Connection>()
-  /** Those of them that came to the listener, the oldest first, and how each is refused. */
-  readonly #callers = new Map<Connection, (error: SojournError) => void>()
+  /** Connections whose other side is not known yet, the oldest first. */
+  readonly #arrivals = new Set<Arrival>()
   #listener: Listener | undefined
   #isolated = false
   #closed = false
@@ -139,12 +129,17 @@ export class Links {
     return this.#links.get(region)
   }
 
+  /** Those that came to the listener. */
+  get #callers(): Arrival[] {
+    return [...this.#arrivals].filter(({ isCaller }) => isCaller)
+  }
+
   get address(): Listener['address'] | undefined {
     return this.#listener?.address
   }
 
   get unauthenticated(): NonNullable<Listener['unauthenticated']> {
-    return this.#listener?.unauthenticated ?? { connections: this.#callers.size, evicted: 0 }
+    return this.#listener?.unauthenticated ?? { connections: this.#callers.length, evicted: 0 }
   }
 
   trafficWith(region: string): { readonly sent: number; readonly received: number } {
@@ -200,7 +195,7 @@ export class Links {
 
   #hangUp(why: SojournError): void {
     this.#dialers.rest()
-    for (const connection of this.#strangers) connection.close(why.message)
+    for (const { connection } of this.#arrivals) connection.close(why.message)
     for (const link of [...this.#links.values()]) link.close(why)
   }
 
@@ -217,12 +212,38 @@ export class Links {
 
   /** Follows a connection from its first frame to its end. */
   #attend(connection: Connection, dials: string | undefined): ConnectionHandler {
+    const { clock, limits, linkTimeoutMs, failed } = this.#host
+    const arrival = new Arrival({
+      connection,
+      dials,
+      clock,
+      timeoutMs: linkTimeoutMs,
+      handshake: (ready) => this.#handshake(connection, dials, ready),
+      met: (peer, greetedMs) => {
+        this.#settleNames(peer.region, peer.hello.feed)
+        return this.#admit(new Link(this.#host, this.#counted(connection, peer.region), peer, greetedMs))
+      },
+      heard: (region, bytes) => {
+        this.#trafficOf(region).received += bytes
+      },
+      settled: (settled) => this.#arrivals.delete(settled),
+      ended: (link, ended) => {
+        if (link) this.#lost(link, ended)
+        else this.#refused(ended, dials !== undefined)
+      },
+      failed,
+    })
+    this.#arrivals.add(arrival)
+    // A listener's connection is handed to its handler only after this returns.
+    if (arrival.isCaller && this.#isolated)
+      clock.soon(() => arrival.refuse(new SojournError('LINK_CLOSED', 'the region is isolated')))
+    else if (this.#callers.length > limits.maxHandshakes) this.#refuseOldest()
+    return arrival
+  }
+
+  #handshake(connection: Connection, dials: string | undefined, ready: (peer: Met) => void): Handshake {
     const { region, secret, speech, random, peers, hello } = this.#options
-    const { clock, limits, linkTimeoutMs } = this.#host
-    let link: Link | undefined
-    let refusal: SojournError | undefined
-    const startedAt = clock.monotonic()
-    const handshake = new Handshake({
+    return new Handshake({
       connection,
       region,
       secret,
@@ -231,76 +252,15 @@ export class Links {
       dials,
       isMember: (name) => peers.has(name),
       hello: () => ({ ...hello(), linked: this.linked }),
-      maxFrameBytes: limits.maxFrameBytes,
+      maxFrameBytes: this.#host.limits.maxFrameBytes,
       authenticated: () => connection.authenticated?.(),
-      ready: (peer) => {
-        patience.cancel()
-        this.#strangers.delete(connection)
-        this.#callers.delete(connection)
-        this.#settleNames(peer.region, peer.hello.feed)
-        const counted = this.#counted(connection, peer.region)
-        link = this.#admit(new Link(this.#host, counted, peer, clock.monotonic() - startedAt))
-      },
+      ready,
     })
-    const refuse = (error: unknown) => {
-      refusal = isSojournError(error) ? error : new SojournError('FRAME_INVALID', String(error), { cause: error })
-      if (!isSojournError(error)) this.#host.failed(error)
-      link?.stop()
-      connection.close(refusal.message)
-    }
-    let isOpen = dials === undefined
-    const patience = clock.after(linkTimeoutMs, () => {
-      const [code, what] = isOpen
-        ? (['LINK_TIMEOUT', 'handshake'] as const)
-        : (['LINK_UNREACHABLE', 'connection'] as const)
-      refuse(new SojournError(code, `no ${what} within ${linkTimeoutMs} ms`))
-    })
-    this.#strangers.add(connection)
-    if (dials === undefined) this.#callers.set(connection, refuse)
-    // A listener's connection is handed to its handler only after this returns.
-    if (dials === undefined && this.#isolated)
-      clock.soon(() => refuse(new SojournError('LINK_CLOSED', 'the region is isolated')))
-    else if (this.#callers.size > limits.maxHandshakes) this.#refuseOldest()
-    return {
-      opened: () => {
-        isOpen = true
-        handshake.opened()
-      },
-      received: (frame) => {
-        if (refusal) return
-        try {
-          if (link) {
-            this.#trafficOf(link.peer.region).received += frame.length
-            link.received(frame)
-          } else if (this.#strangers.has(connection)) handshake.received(frame)
-        } catch (error) {
-          refuse(error)
-        }
-      },
-      drained: () => link?.drained(),
-      closed: (why, transportCode, fault) => {
-        patience.cancel()
-        this.#strangers.delete(connection)
-        this.#callers.delete(connection)
-        // What a stranger gives for a reason counts for nothing; a peer, or whom we dialled, may tell us what is wrong with us.
-        const isKnown = link !== undefined || dials !== undefined
-        const ours = refusal ?? link?.closedFor
-        const code = ours?.code ?? transportCode ?? (isKnown ? codeOfReason(why) : undefined)
-        const kind = ours?.code === 'LINK_UNREACHABLE' ? 'timeout' : fault
-        const of = { region: dials ?? handshake.peer, code, fault: kind, why: ours?.message ?? why }
-        if (link) this.#lost(link, of)
-        else this.#refused(of, dials !== undefined)
-      },
-    }
   }
 
   /** Who has just come may be a peer; who came first has had the time to say so. */
   #refuseOldest(): void {
-    const [oldest] = this.#callers
-    if (oldest === undefined) return
-    const [connection, refuse] = oldest
-    this.#callers.delete(connection)
-    refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)'))
+    this.#callers[0]?.refuse(new SojournError('OVERLOADED', 'too many handshakes at a time (limits.maxHandshakes)'))
   }
 
   /** A connection ended before it became a link. */
@@ -397,12 +357,4 @@ export class Links {
     // A link that is lost as soon as it stands (a disk that refuses everything) is not dialled faster than one that never stood.
     this.#dialers.lost(region, link.ageMs >= STEADY_MS)
   }
-}
-
-/** How a connection ended. */
-interface Ended {
-  readonly region: string
-  readonly code?: ErrorCode | undefined
-  readonly fault?: ConnectionFault | undefined
-  readonly why: string
 }

@@ -52,13 +52,39 @@ export class Runtime {
   #closing = false
 
   private constructor(settings: Settings, store: RecordStore) {
-    const { ports, limits, region, peers } = settings
-    const { clock, random, transport } = ports
+    const { clock } = settings.ports
     this.settings = settings
     this.store = store
     this.actors = new Actors(store.actor)
     this.events = new Events(clock)
-    this.writes = new WriteQuorum({
+    this.writes = this.#makeWrites()
+    this.knowledge = this.#makeKnowledge()
+    this.repair = this.#makeRepair()
+    this.reads = this.#makeReads()
+    this.digests = new Digests({
+      store,
+      clock,
+      intervalMs: settings.digestIntervalMs,
+      region: settings.region,
+      repair: (keys) => this.repair.repair(keys),
+      failed: (error) => this.failed(error),
+    })
+    this.reaper = new Reaper({
+      store,
+      clock,
+      purgeGraceMs: settings.purgeGraceMs,
+      expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
+      failed: (error) => this.failed(error),
+    })
+    this.links = this.#makeLinks()
+    clock.watch(() => this.#clockChanged())
+  }
+
+  #makeWrites(): WriteQuorum {
+    const { settings } = this
+    const { limits, region } = settings
+    const { clock } = settings.ports
+    return new WriteQuorum({
       clock,
       region,
       members: () => settings.members,
@@ -68,7 +94,12 @@ export class Runtime {
         for (const link of this.links) link.pump()
       },
     })
-    this.knowledge = new Knowledge({
+  }
+
+  #makeKnowledge(): Knowledge {
+    const { settings, store } = this
+    const { limits, region, peers } = settings
+    return new Knowledge({
       region,
       feed: store.actor,
       restored: store.recovered.progress.vector,
@@ -82,20 +113,29 @@ export class Runtime {
         if (peers.has(by)) this.writes.acked(by, through)
       },
     })
-    const failed = (error: unknown) => this.failed(error)
-    clock.watch(() => this.#clockChanged())
-    this.repair = new RecordRepair({
+  }
+
+  #makeRepair(): RecordRepair {
+    const { settings, store, actors } = this
+    const { limits } = settings
+    const { clock } = settings.ports
+    return new RecordRepair({
       store,
       limits,
       now: () => clock.now(),
-      actors: this.actors,
+      actors,
       refused: (region, count) => this.#refusedItems(region, count),
       repaired: (cause, count) => {
         this.totals.repaired[cause] += count
       },
     })
-    const { repair } = this
-    this.reads = new QuorumReads({
+  }
+
+  #makeReads(): QuorumReads {
+    const { settings, repair } = this
+    const { limits, region, peers } = settings
+    const { clock } = settings.ports
+    return new QuorumReads({
       clock,
       region,
       peers,
@@ -108,22 +148,13 @@ export class Runtime {
       versionOf: (key) => repair.versionOf(key),
       take: (from, key, tell) => repair.take(from, key, tell),
     })
-    this.digests = new Digests({
-      store,
-      clock,
-      intervalMs: settings.digestIntervalMs,
-      region,
-      repair: (keys) => repair.repair(keys),
-      failed,
-    })
-    this.reaper = new Reaper({
-      store,
-      clock,
-      purgeGraceMs: settings.purgeGraceMs,
-      expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
-      failed,
-    })
-    this.links = new Links({
+  }
+
+  #makeLinks(): Links {
+    const { settings, store, knowledge, repair, reads, digests } = this
+    const { limits, region, peers } = settings
+    const { clock, random, transport } = settings.ports
+    return new Links({
       region,
       peers,
       secret: settings.secret,
@@ -136,13 +167,13 @@ export class Runtime {
         feed: store.actor,
         lineage: store.lineage,
         ...clock.shown(),
-        vector: this.knowledge.held(),
-        walked: this.knowledge.walks(),
+        vector: knowledge.held(),
+        walked: knowledge.walks(),
       }),
       host: {
         region,
         store,
-        knowledge: this.knowledge,
+        knowledge,
         frames: new LastFrame(),
         clock,
         limits,
@@ -152,12 +183,12 @@ export class Runtime {
         isAwaited: () => this.writes.pending > 0,
         awaits: (after, through) => this.writes.awaits(after, through),
         repair,
-        reads: this.reads,
-        digests: this.digests,
-        failed,
+        reads,
+        digests,
+        failed: (error) => this.failed(error),
       },
       replaced: (old, link) => {
-        this.reads.replaced(old.peer, link.peer)
+        reads.replaced(old.peer, link.peer)
         this.#askToHeal([link], this.#healing)
       },
       changed: (change) => this.#linkChanged(change),

@@ -132,26 +132,8 @@ const withOther = (others: ActorId[] | undefined, named: OpId | undefined, autho
 
 const ACTIONS: { readonly [action in Op['action']]: number } = { make: MAKE_MAP, set: SET, del: DEL, inc: INC }
 
-/**
- * Writes how many columns there are, their specifications and lengths to `header`, and the columns to `columns`, which
- * must be empty. A column without bytes is left out, as Automerge does.
- */
-export const writeOps = (
-  header: ByteWriter,
-  columns: ByteWriter,
-  { ops }: Change,
-  others: readonly ActorId[],
-): void => {
-  if (ops.length === 0) {
-    header.u8(0)
-    return
-  }
-  // An encoding that threw midway has left its beginning behind.
-  if (values.length > 0) values.borrow()
-  if (ops.length === 1 && ops[0]!.pred.length < 2) {
-    writeOp(header, columns, ops[0]!, others)
-    return
-  }
+/** The columns of operations, each as a list. Their values go into `values`. */
+const columnsOf = (ops: readonly Op[], others: readonly ActorId[]) => {
   const objectActors: (number | null)[] = []
   const objectCounters: (number | null)[] = []
   let hasObjects = false
@@ -176,6 +158,31 @@ export const writeOps = (
       predCounters.push(pred.counter)
     }
   }
+  return { objectActors, objectCounters, hasObjects, keys, actions, metas, predCounts, predActors, predCounters }
+}
+
+/**
+ * Writes how many columns there are, their specifications and lengths to `header`, and the columns to `columns`, which
+ * must be empty. A column without bytes is left out, as Automerge does.
+ */
+export const writeOps = (
+  header: ByteWriter,
+  columns: ByteWriter,
+  { ops }: Change,
+  others: readonly ActorId[],
+): void => {
+  if (ops.length === 0) {
+    header.u8(0)
+    return
+  }
+  // An encoding that threw midway has left its beginning behind.
+  if (values.length > 0) values.borrow()
+  if (ops.length === 1 && ops[0]!.pred.length < 2) {
+    writeOp(header, columns, ops[0]!, others)
+    return
+  }
+  const { objectActors, objectCounters, hasObjects, keys, actions, metas, predCounts, predActors, predCounters } =
+    columnsOf(ops, others)
   const hasValues = values.length > 0
   const hasPreds = predCounters.length > 0
   header.uint(COLUMNS.length - (hasObjects ? 0 : 2) - (hasValues ? 0 : 1) - (hasPreds ? 0 : 2))
@@ -306,8 +313,7 @@ const readScalar = (reader: ByteReader, type: number, size: number): Scalar => {
 const takePreds = (
   reader: ByteReader,
   actors: readonly ActorId[],
-  predActors: readonly number[],
-  predCounters: readonly number[],
+  { actors: predActors, counters: predCounters }: Preds,
   from: number,
   to: number,
   counter: number,
@@ -355,6 +361,76 @@ const readColumnSizes = (reader: ByteReader): number[] => {
   return sizes
 }
 
+/** What sets and increments have for a value; null of the others. */
+const readOperands = (
+  reader: ByteReader,
+  sizes: readonly number[],
+  actions: readonly number[],
+  count: number,
+): Scalar[] => {
+  const metas = readUints(reader, sizes[5]!, count)
+  if (actions.length !== count || metas.length !== count) reader.fail('the columns differ in their number of values')
+  const end = reader.offset + sizes[6]!
+  const operands: Scalar[] = []
+  for (let index = 0; index < count; index++) {
+    const meta = metas[index]!
+    const type = meta % 16
+    const size = (meta - type) / 16
+    const action = actions[index]
+    if (action === SET) operands.push(readScalar(reader, type, size))
+    else if (action === INC) {
+      if (type !== INT) reader.fail('an increment is not an integer')
+      operands.push(readInteger(reader, size, Number.MAX_SAFE_INTEGER))
+    } else if (action === DEL || action === MAKE_MAP) {
+      if (meta !== NULL) reader.fail('a deletion or a making has a value')
+      operands.push(null)
+    } else reader.fail(`action ${action} is not part of the subset`)
+  }
+  if (reader.offset !== end) reader.fail('the values have another length than announced')
+  return operands
+}
+
+/** The predecessors of all operations, one after the other, and how many each operation has. */
+interface Preds {
+  readonly counts: readonly number[]
+  readonly actors: readonly number[]
+  readonly counters: readonly number[]
+}
+
+const readPreds = (
+  reader: ByteReader,
+  sizes: readonly number[],
+  count: number,
+  actors: number,
+  { maxPreds }: ChangeLimits,
+): Preds => {
+  const counts = readUints(reader, sizes[7]!, count, maxPreds)
+  if (counts.length !== count) reader.fail('the columns differ in their number of values')
+  let total = 0
+  for (const each of counts) total += each
+  if (total > maxPreds) reader.fail(`there are more than ${maxPreds} predecessors`)
+  const preds = {
+    counts,
+    actors: readUints(reader, sizes[8]!, total, actors - 1),
+    counters: readDeltas(reader, sizes[9]!, total),
+  }
+  if (preds.actors.length !== total || preds.counters.length !== total)
+    reader.fail('the columns differ in their number of values')
+  return preds
+}
+
+const checkNamed = (
+  reader: ByteReader,
+  actors: readonly ActorId[],
+  predActors: readonly number[],
+  objectActors: readonly (number | null)[],
+): void => {
+  if (actors.length === 1) return
+  const named = new Set<number | null>(predActors).add(0)
+  for (const actor of objectActors) if (actor !== null) named.add(actor)
+  if (named.size !== actors.length) reader.fail('an actor is listed that no operation names')
+}
+
 /**
  * Reads what {@link writeOps} writes, up to the end of `reader`.
  *
@@ -382,49 +458,17 @@ export const readOps = (
   if ((count > 0 && reader.uint() !== count) || reader.offset !== insertEnd)
     reader.fail('an operation inserts, or has no key')
   const actions = readUints(reader, sizes[4]!, count, INC)
-  const metas = readUints(reader, sizes[5]!, count)
-  if (actions.length !== count || metas.length !== count) reader.fail('the columns differ in their number of values')
-
-  const valuesEnd = reader.offset + sizes[6]!
-  const operands: Scalar[] = []
-  for (let index = 0; index < count; index++) {
-    const meta = metas[index]!
-    const type = meta % 16
-    const size = (meta - type) / 16
-    const action = actions[index]
-    if (action === SET) operands.push(readScalar(reader, type, size))
-    else if (action === INC) {
-      if (type !== INT) reader.fail('an increment is not an integer')
-      operands.push(readInteger(reader, size, Number.MAX_SAFE_INTEGER))
-    } else if (action === DEL || action === MAKE_MAP) {
-      if (meta !== NULL) reader.fail('a deletion or a making has a value')
-      operands.push(null)
-    } else reader.fail(`action ${action} is not part of the subset`)
-  }
-  if (reader.offset !== valuesEnd) reader.fail('the values have another length than announced')
-
-  const predCounts = readUints(reader, sizes[7]!, count, limits.maxPreds)
-  if (predCounts.length !== count) reader.fail('the columns differ in their number of values')
-  let predTotal = 0
-  for (const predCount of predCounts) predTotal += predCount
-  if (predTotal > limits.maxPreds) reader.fail(`there are more than ${limits.maxPreds} predecessors`)
-  const predActors = readUints(reader, sizes[8]!, predTotal, actors.length - 1)
-  const predCounters = readDeltas(reader, sizes[9]!, predTotal)
-  if (predActors.length !== predTotal || predCounters.length !== predTotal)
-    reader.fail('the columns differ in their number of values')
+  const operands = readOperands(reader, sizes, actions, count)
+  const preds = readPreds(reader, sizes, count, actors.length, limits)
   reader.end()
-  if (actors.length > 1) {
-    const named = new Set<number | null>(predActors).add(0)
-    for (const actor of objectActors) if (actor !== null) named.add(actor)
-    if (named.size !== actors.length) reader.fail('an actor is listed that no operation names')
-  }
+  checkNamed(reader, actors, preds.actors, objectActors)
 
   const ops: Op[] = []
   let pred = 0
   for (let index = 0; index < count; index++) {
     const from = pred
-    pred += predCounts[index]!
-    const preds = takePreds(reader, actors, predActors, predCounters, from, pred, startOp + index)
+    pred += preds.counts[index]!
+    const overwritten = takePreds(reader, actors, preds, from, pred, startOp + index)
     const key = keys[index]!
     const obj = hasObjects ? takeObject(reader, actors, objectActors[index]!, objectCounters[index]!) : undefined
     // Automerge numbers an operation above all that its author has seen.
@@ -432,11 +476,11 @@ export const readOps = (
     if (obj?.actor === actors[0] && obj!.counter >= startOp && ops[obj!.counter - startOp]!.action !== 'make')
       reader.fail('an operation is in what is no map')
     const action = actions[index]
-    if (action === SET) ops.push({ action: 'set', obj, key, value: operands[index]!, pred: preds })
-    else if (action === MAKE_MAP) ops.push({ action: 'make', obj, key, pred: preds })
-    else if (preds.length === 0) reader.fail('a deletion or an increment has no predecessor')
-    else if (action === DEL) ops.push({ action: 'del', obj, key, pred: preds })
-    else ops.push({ action: 'inc', obj, key, value: operands[index] as number, pred: preds })
+    if (action === SET) ops.push({ action: 'set', obj, key, value: operands[index]!, pred: overwritten })
+    else if (action === MAKE_MAP) ops.push({ action: 'make', obj, key, pred: overwritten })
+    else if (overwritten.length === 0) reader.fail('a deletion or an increment has no predecessor')
+    else if (action === DEL) ops.push({ action: 'del', obj, key, pred: overwritten })
+    else ops.push({ action: 'inc', obj, key, value: operands[index] as number, pred: overwritten })
   }
   return ops
 }
