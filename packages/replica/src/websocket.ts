@@ -14,12 +14,17 @@ import {
   type Transport,
   textRule,
 } from '@sojourn/core'
+import {
+  Admission,
+  type CreateServer,
+  closeWebSocket,
+  faultOf,
+  frameFault,
+  listenForWebSockets,
+  textOf,
+} from '@sojourn/net'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
-import { Admission } from './admission.js'
-import { closeWebSocket, frameFault } from './websocket-closing.js'
-import { faultOf, textOf } from './websocket-faults.js'
-import { type CreateServer, listenForWebSockets } from './websocket-listener.js'
 
 /** The code of a close that nobody announced (RFC 6455, section 7.1.5). */
 const ABNORMAL_CLOSE = 1006

@@ -1,5 +1,6 @@
 import { type ErrorCode, isSojournError } from '@sojourn/core'
-import type { Replica, UnauthenticatedStatus } from '@sojourn/replica'
+import type { UnauthenticatedStatus } from '@sojourn/net'
+import type { Replica } from '@sojourn/replica'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { KINDS } from './clients/budgets.js'
 import type { ClientsStatus } from './clients/listener.js'

@@ -1,12 +1,13 @@
 import { existsSync, rmSync } from 'node:fs'
 import { type Clock, isSojournError, systemClock, type Timer } from '@sojourn/core'
+import { TlsFiles } from '@sojourn/net'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'
 import { isLoopback } from './admin/hosts.js'
 import { listenForAdmin } from './admin/listener.js'
 import { type AdminStatus, adminRoutes } from './admin/routes.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
-import type { Config } from './config/load.js'
+import { type Config, readText } from './config/load.js'
 import { givenMemory } from './given-memory.js'
 import type { Logger } from './log.js'
 import { LogThrottle } from './log-throttle.js'
@@ -19,7 +20,6 @@ import { placesIn } from './places.js'
 import { Readiness } from './readiness.js'
 import { logReplica } from './replica-log.js'
 import { timedEngine } from './timed-storage.js'
-import { TlsFiles } from './tls.js'
 import { type TokenBook, Tokens } from './tokens.js'
 import { VERSION } from './version.js'
 
@@ -58,9 +58,9 @@ export const serve = async ({
   const { region, links, clients, admin } = settings
   const startedAt = clock.monotonic()
   const tls = {
-    links: new TlsFiles('links', links.tls),
-    clients: new TlsFiles('clients', clients.tls),
-    admin: new TlsFiles('admin', admin.tls),
+    links: new TlsFiles('links', links.tls, readText),
+    clients: new TlsFiles('clients', clients.tls, readText),
+    admin: new TlsFiles('admin', admin.tls, readText),
   }
   const tokens = new Tokens(config.readTokens())
   const places = placesIn(settings.data)

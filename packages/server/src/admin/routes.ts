@@ -1,5 +1,6 @@
 import { END_REASONS, type EndReason, type Level, type SessionApi, SojournError } from '@sojourn/core'
-import { DIGEST_SLICES, type Replica, type ReplicaStatus, type UnauthenticatedStatus } from '@sojourn/replica'
+import type { UnauthenticatedStatus } from '@sojourn/net'
+import { DIGEST_SLICES, type Replica, type ReplicaStatus } from '@sojourn/replica'
 import { z } from 'zod'
 import { encodeBackup } from '../backup/format.js'
 import type { ClientsStatus } from '../clients/listener.js'

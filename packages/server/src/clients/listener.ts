@@ -1,6 +1,7 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
-import type { CreateServer, Replica, UnauthenticatedStatus } from '@sojourn/replica'
+import type { CreateServer, UnauthenticatedStatus } from '@sojourn/net'
+import type { Replica } from '@sojourn/replica'
 import { CLIENT_DIALECT, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
 import { Budgets, type Kept } from './budgets.js'

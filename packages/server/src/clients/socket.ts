@@ -8,7 +8,7 @@ import {
   frameFault,
   listenForWebSockets,
   type WebSocketListener,
-} from '@sojourn/replica'
+} from '@sojourn/net'
 import { CLIENT_PROTOCOL } from '@sojourn/wire'
 import { WebSocket } from 'ws'
 import type { ClientLimits } from './limits.js'

@@ -3,9 +3,18 @@ import { createServer as createPlain } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
 import { SojournError } from '@sojourn/core'
-import type { CreateServer } from '@sojourn/replica'
-import { readText } from './config/load.js'
-import type { TlsSettings } from './config/schema.js'
+import type { CreateServer } from './websocket-listener.js'
+
+/** Where the PEM files of a listener are. */
+export interface TlsSettings {
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+  readonly caFile?: string | undefined
+  readonly requireClientCertificate: boolean
+}
+
+/** Reads a file that an option names. @throws INVALID_OPTION */
+type ReadText = (path: string, option: string) => string
 
 export interface Credentials {
   readonly cert?: string
@@ -17,6 +26,7 @@ export interface Credentials {
 export class TlsFiles {
   readonly #name: string
   readonly #settings: TlsSettings
+  readonly #readText: ReadText
   readonly #servers = new Set<TlsServer>()
   #credentials: Credentials
   #print: string
@@ -25,8 +35,9 @@ export class TlsFiles {
    * @param name of the listener: `links`, `clients`, `admin`
    * @throws INVALID_OPTION where a file cannot be read, or is no certificate or key, or the two do not belong together
    */
-  constructor(name: string, settings: TlsSettings) {
+  constructor(name: string, settings: TlsSettings, readText: ReadText) {
     this.#name = name
+    this.#readText = readText
     this.#settings = settings
     this.#credentials = this.#read()
     this.#print = printOf(this.#credentials)
@@ -81,7 +92,7 @@ export class TlsFiles {
     const option = `${this.#name}.tls`
     const file = (name: 'certFile' | 'keyFile' | 'caFile') => {
       const path = this.#settings[name]
-      return path === undefined ? undefined : readText(path, `${option}.${name}`)
+      return path === undefined ? undefined : this.#readText(path, `${option}.${name}`)
     }
     const [cert, key, ca] = [file('certFile'), file('keyFile'), file('caFile')]
     const credentials = {
