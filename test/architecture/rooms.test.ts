@@ -96,26 +96,23 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
     const doors: Record<string, readonly string[]> = {
       ws: [
         'packages/net/src/admission.ts',
+        'packages/net/src/partial-frame.ts',
         'packages/net/src/websocket-closing.ts',
         'packages/net/src/websocket-listener.ts',
-        'packages/replica/src/websocket.ts',
-        'packages/client/src/websocket.ts',
-        'packages/server/src/clients/socket.ts',
+        'packages/net/src/websocket.ts',
       ],
+      // Handlers of requests beyond net: their types only.
       'node:http': [
         'packages/net/src/connection-budget.ts',
         'packages/net/src/http.ts',
+        'packages/net/src/listening.ts',
         'packages/net/src/tls.ts',
         'packages/net/src/websocket-listener.ts',
         'packages/server/src/admin/listener.ts',
         'packages/server/src/cli/admin-client.ts',
         'packages/server/src/members/gossip.ts',
       ],
-      'node:https': [
-        'packages/server/src/cli/admin-client.ts',
-        'packages/net/src/tls.ts',
-        'packages/server/src/members/gossip.ts',
-      ],
+      'node:https': ['packages/net/src/http.ts', 'packages/net/src/tls.ts'],
       level: ['packages/store/src/engines/level-rows.ts'],
       'memory-level': ['packages/store/src/engines/memory.ts'],
       'node:fs': [

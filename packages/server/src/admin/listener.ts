@@ -1,19 +1,20 @@
 /** The admin listener: who may ask what over HTTP, how many at a time, and how it is answered. */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core'
-import { ConnectionBudget, type CreateServer, cannotListen, readBody, type UnauthenticatedStatus } from '@sojourn/net'
+import {
+  answerHttp,
+  ConnectionBudget,
+  type CreateServer,
+  type HttpAnswer,
+  listenOn,
+  parseJson,
+  readBody,
+  type UnauthenticatedStatus,
+} from '@sojourn/net'
 import { allows, type Scope, type TokenBook } from '../tokens.js'
 import { isLoopback, namesThisMachine } from './hosts.js'
 import type { AdminLimits } from './limits.js'
-
-/** What a route answers with. */
-export type Answer =
-  | { readonly json: unknown; readonly status?: number }
-  | { readonly text: string; readonly type?: string; readonly status?: number }
-  | { readonly stream: AsyncIterable<Uint8Array> }
 
 export interface Route {
   readonly method: 'GET' | 'POST'
@@ -21,7 +22,10 @@ export interface Route {
   readonly scope: Scope | 'open'
   /** Whether somebody on this machine may ask without a token. */
   readonly openOnLoopback?: boolean
-  readonly answer: (input: { readonly query: URLSearchParams; readonly body: unknown }) => Promise<Answer> | Answer
+  readonly answer: (input: {
+    readonly query: URLSearchParams
+    readonly body: unknown
+  }) => Promise<HttpAnswer> | HttpAnswer
 }
 
 export type Routes = { readonly [path: string]: Route }
@@ -79,10 +83,9 @@ export const listenForAdmin = async (options: AdminOptions): Promise<AdminListen
     serve(options, new Admitted(budget, limits.maxConnections), failed),
   )
   budget.watch(server)
-  await listen(server, host, port)
-  const address = server.address() as AddressInfo
+  const address = await listenOn(server, { name: 'admin', option: 'admin.port', host, port })
   return {
-    address: { host: address.address, port: address.port },
+    address,
     get unauthenticated() {
       return budget.status
     },
@@ -93,14 +96,6 @@ export const listenForAdmin = async (options: AdminOptions): Promise<AdminListen
       }),
   }
 }
-
-const listen = (server: Server, host: string, port: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(cannotListen({ name: 'admin', option: 'admin.port', host, port }, cause)),
-    )
-    server.listen(port, host, resolve)
-  })
 
 /** The connections of who has shown a good token: they are no longer closed to make room for others. */
 class Admitted {
@@ -141,7 +136,7 @@ const parseTarget = (target = ''): URL => {
 }
 
 const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['failed']): RequestListener => {
-  const answer = async (request: IncomingMessage): Promise<Answer> => {
+  const answer = async (request: IncomingMessage): Promise<HttpAnswer> => {
     const url = parseTarget(request.url)
     const route = Object.hasOwn(options.routes, url.pathname) ? options.routes[url.pathname] : undefined
     if (route === undefined || (request.method === 'HEAD' ? 'GET' : request.method) !== route.method)
@@ -149,13 +144,13 @@ const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['
     // A page that somebody's browser shows can reach what the browser can. Browsers say so; the command line and scrapers are none.
     if (request.headers.origin !== undefined) throw new SojournError('SCOPE_REFUSED', 'this is not for web pages')
     if (admit(route, options, request) === 'admitted') admitted.add(request.socket)
-    const body = route.method === 'POST' ? parseBody(await readBody(request)) : undefined
+    const body = route.method === 'POST' ? parseJson(await readBody(request), 'the body') : undefined
     return route.answer({ query: url.searchParams, body })
   }
   return (request, response) => {
     answer(request)
       .catch((error: unknown) => refusal(error, failed))
-      .then((reply) => send(response, reply, request.method === 'HEAD'))
+      .then((reply) => answerHttp(response, reply, request.method === 'HEAD'))
       // Who asked is gone, or what was streamed could not be read to its end; half of it is no answer.
       .catch(() => response.destroy())
   }
@@ -198,40 +193,11 @@ const checkHost = (header: string | undefined, { host, allowedHosts }: AdminOpti
   )
 }
 
-const parseBody = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new SojournError('FRAME_INVALID', 'the body is no JSON')
-  }
-}
-
-const refusal = (error: unknown, failed: AdminOptions['failed']): Answer => {
+const refusal = (error: unknown, failed: AdminOptions['failed']): HttpAnswer => {
   if (!isSojournError(error)) {
     failed(error)
     return { status: 500, json: { error: { code: 'BUG', message: 'something went wrong; the log says what' } } }
   }
   const { name: _, cause: __, ...fields } = error
   return { status: STATUS[error.code] ?? 500, json: { error: { ...fields, code: error.code, message: error.message } } }
-}
-
-/** What JSON lacks is written as it is in a session's arrays (SPEC, "Document"); dates as text. */
-const withBytes = (_: string, value: unknown): unknown =>
-  value instanceof Uint8Array ? { $bytes: Buffer.from(value).toString('base64') } : value
-
-const send = async (response: ServerResponse, answer: Answer, headOnly: boolean): Promise<void> => {
-  response.setHeader('cache-control', 'no-store')
-  if ('stream' in answer) {
-    response.writeHead(200, { 'content-type': 'application/octet-stream' })
-    // What is asked for is only whether it is there; the store need not be read for that.
-    if (headOnly) response.end()
-    else await pipeline(Readable.from(answer.stream), response)
-    return
-  }
-  const [type, text] =
-    'text' in answer
-      ? [answer.type ?? 'text/plain; charset=utf-8', answer.text]
-      : ['application/json', `${JSON.stringify(answer.json, withBytes)}\n`]
-  response.writeHead(answer.status ?? 200, { 'content-type': type })
-  response.end(headOnly ? undefined : text)
 }

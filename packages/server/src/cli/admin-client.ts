@@ -1,8 +1,7 @@
 /** What commands ask regions by: the admin listener of each, over HTTP. */
-import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
-import { type Credentials, MAX_BODY_BYTES, readBody } from '@sojourn/net'
+import { askHttp, MAX_BODY_BYTES, parseJson, readBody, type TlsOptions } from '@sojourn/net'
 import type { AdminStatus } from '../admin/routes.js'
 import { readText } from '../config/load.js'
 
@@ -25,9 +24,9 @@ export interface AdminFlags {
 export class AdminClient {
   readonly url: URL
   readonly #token: string | undefined
-  readonly #credentials: Credentials
+  readonly #credentials: TlsOptions
 
-  constructor(url: URL, token: string | undefined, credentials: Credentials) {
+  constructor(url: URL, token: string | undefined, credentials: TlsOptions) {
     this.url = url
     this.#token = token
     this.#credentials = credentials
@@ -44,54 +43,31 @@ export class AdminClient {
 
   /** @throws UNAVAILABLE; what the region answers with */
   async get(path: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
-    return parse(await readBody(await this.open('GET', path, undefined, timeoutMs), MAX_BODY_BYTES))
+    return parseJson(await readBody(await this.open('GET', path, undefined, timeoutMs), MAX_BODY_BYTES), 'the answer')
   }
 
   /** @throws UNAVAILABLE; what the region answers with */
   async post(path: string, body: unknown): Promise<unknown> {
-    return parse(await readBody(await this.open('POST', path, JSON.stringify(body)), MAX_BODY_BYTES))
+    return parseJson(await readBody(await this.open('POST', path, JSON.stringify(body)), MAX_BODY_BYTES), 'the answer')
   }
 
   /** An answer whose status is 200. @throws UNAVAILABLE; what the region answers with */
   async open(method: string, path: string, body?: string, timeoutMs = TIMEOUT_MS): Promise<IncomingMessage> {
     const { url } = this
-    const secure = url.protocol === 'https:'
-    const options: RequestOptions = {
+    const answer = await askHttp(url, {
       method,
-      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: url.port || (secure ? 443 : 80),
-      path: `${url.pathname.replace(/\/$/, '')}${path}`,
-      headers: {
-        ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      timeout: timeoutMs,
-      agent: false,
-    }
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = secure
-        ? requestSecure({ ...options, ...this.#credentials }, resolve)
-        : requestPlain(options, resolve)
-      request.on('timeout', () => request.destroy(new Error(`silent for ${timeoutMs / 1_000} s`)))
-      request.on('error', (cause: NodeJS.ErrnoException) =>
-        reject(
-          new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {
-            cause,
-          }),
-        ),
-      )
-      request.end(body)
+      path,
+      headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+      body,
+      timeoutMs,
+      tls: this.#credentials,
+    }).catch((cause: NodeJS.ErrnoException) => {
+      throw new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {
+        cause,
+      })
     })
     if (answer.statusCode === 200) return answer
     throw errorOf(await readBody(answer, MAX_BODY_BYTES), url, this.#token !== undefined)
-  }
-}
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new SojournError('FRAME_INVALID', 'the answer is no JSON', { cause })
   }
 }
 

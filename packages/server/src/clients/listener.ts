@@ -1,16 +1,18 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
-import type { CreateServer, UnauthenticatedStatus } from '@sojourn/net'
+import { type CreateServer, listenForWebSockets, type UnauthenticatedStatus } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
-import { CLIENT_DIALECT, speechOf } from '@sojourn/wire'
+import { CLIENT_DIALECT, CLIENT_PROTOCOL, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
 import { Budgets, type Kept } from './budgets.js'
 import { ClientConnection, type ConnectionHost } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
-import { listenForSockets } from './socket.js'
 import { type ClientTotals, noTotals } from './totals.js'
 import { Watches } from './watches.js'
+
+/** How long a connection may take to become a WebSocket. */
+const UPGRADE_TIMEOUT_MS = 5_000
 
 export interface ListenForClientsOptions {
   readonly replica: Replica
@@ -116,8 +118,21 @@ export const listenForClients = async ({
     },
     failed,
   }
-  const sockets = await listenForSockets(
-    { host: listen.host ?? '127.0.0.1', port: listen.port, clock, limits, allowedOrigins, createServer },
+  const sockets = await listenForWebSockets(
+    {
+      host: listen.host ?? '127.0.0.1',
+      port: listen.port,
+      protocol: CLIENT_PROTOCOL,
+      notice: 'This port takes Sojourn clients (WebSocket).\n',
+      name: 'clients',
+      option: 'clients.port',
+      maxFrameBytes: limits.maxFrameBytes,
+      upgradeTimeoutMs: UPGRADE_TIMEOUT_MS,
+      unauthenticated: { max: limits.maxHandshakes, maxPerAddress: limits.maxHandshakesPerAddress },
+      allowedOrigins,
+      clock,
+      createServer,
+    },
     (socket) => {
       const connection = new ClientConnection(host, socket)
       connections.add(connection)
