@@ -3,11 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Clock, SessionKey, Timer } from '@sojourn/core'
 import { dueAt, recordVersion, SojournError } from '@sojourn/core'
 import { RANGE_BITS, type RecordStore } from '@sojourn/store'
-import type { Digest, Versions } from '@sojourn/wire'
+import { DIGEST_SLICES, type Digest, type Versions } from '@sojourn/wire'
 import type { Link } from './link.js'
-
-/** Keys are listed, and compared from outside, in slices by their first byte. */
-export const SLICES = 256
 
 /** Each comparison goes on in the eight ranges below each one that differs: wider steps send more sums, and longer lists at the end, */
 const STEP_BITS = 3
@@ -68,7 +65,7 @@ export class Digests {
     if (this.#closed) return
     this.#timer = this.#options.clock.after(INTERVALS_A_SLICE * this.#options.intervalMs, () => {
       const slice = this.#slice
-      this.#slice = (slice + 1) % SLICES
+      this.#slice = (slice + 1) % DIGEST_SLICES
       this.#scrub(slice)
         .catch((error: unknown) => this.#options.failed(error))
         .then(() => this.start())
@@ -115,7 +112,7 @@ export class Digests {
 
   /** Compares all records with every peer in step, at once, and reads all of them. */
   async compareAll(): Promise<void> {
-    for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.#scrub(slice)
+    for (let slice = 0; slice < DIGEST_SLICES && !this.#closed; slice++) await this.#scrub(slice)
     for (const link of this.#options.links())
       if (link.isLive && link.hasRoom && link.can('digest')) this.#sendAll(link, true)
   }

@@ -35,10 +35,9 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
-export { SLICES as DIGEST_SLICES } from './digests.js'
+export type { LinkFailure, LinkReason, LinkStatus, ReplicaStatus } from '@sojourn/wire'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
-export type { LinkChange, LinkFailure, LinkReason } from './link-failures.js'
+export type { LinkChange } from './link-failures.js'
 export type { Ports, ReplicaOptions } from './options.js'
 export { Replica } from './replica.js'
-export type { LinkStatus, ReplicaStatus } from './status.js'
 export { type WebSocketOptions, webSocketTransport } from './websocket.js'

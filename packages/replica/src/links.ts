@@ -10,12 +10,12 @@ import type {
   Transport,
 } from '@sojourn/core'
 import { isSojournError, quoted, SojournError } from '@sojourn/core'
-import type { Hello, Speech } from '@sojourn/wire'
+import type { Hello, LinkFailure, Speech } from '@sojourn/wire'
 import { Dialers } from './dialers.js'
 import { codeOfReason, Handshake } from './handshake.js'
 import { settleClaims } from './inbound.js'
 import { Link, type LinkHost } from './link.js'
-import { type LinkChange, type LinkFailure, LinkFailures } from './link-failures.js'
+import { type LinkChange, LinkFailures } from './link-failures.js'
 import { Namesakes } from './namesakes.js'
 import { Stalls } from './stalls.js'
 

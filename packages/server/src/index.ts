@@ -2,7 +2,6 @@ export { main } from './cli/main.js'
 export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
 export {
   type ClientListener,
-  type ClientsStatus,
   type ListenForClientsOptions,
   listenForClients,
 } from './clients/listener.js'

@@ -3,9 +3,10 @@ import { type Clock, isSojournError, systemClock, type Timer } from '@sojourn/co
 import { TlsFiles } from '@sojourn/net'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'
+import type { AdminStatus } from '@sojourn/wire'
 import { isLoopback } from './admin/hosts.js'
 import { listenForAdmin } from './admin/listener.js'
-import { type AdminStatus, adminRoutes } from './admin/routes.js'
+import { adminHandlers } from './admin/routes.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
 import { type Config, readText } from './config/load.js'
 import { givenMemory } from './given-memory.js'
@@ -179,7 +180,7 @@ export const serve = async ({
       allowedHosts: admin.allowedHosts,
       limits: admin.limits,
       failed: bug,
-      routes: adminRoutes({
+      handlers: adminHandlers({
         replica,
         sessions,
         now: () => clock.now(),

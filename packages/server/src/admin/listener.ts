@@ -12,26 +12,33 @@ import {
   readBody,
   type UnauthenticatedStatus,
 } from '@sojourn/net'
-import { allows, type Scope, type TokenBook } from '../tokens.js'
+import {
+  ADMIN_ROUTES,
+  type AdminAnswer,
+  type AdminCall,
+  type AdminRequest,
+  type AdminRoute,
+  adminRequest,
+} from '@sojourn/wire'
+import { allows, type TokenBook } from '../tokens.js'
 import { isLoopback, namesThisMachine } from './hosts.js'
 import type { AdminLimits } from './limits.js'
 
-export interface Route {
-  readonly method: 'GET' | 'POST'
-  /** `open`: for anyone, because a probe has no token; it tells whether, and why not. */
-  readonly scope: Scope | 'open'
-  /** Whether somebody on this machine may ask without a token. */
-  readonly openOnLoopback?: boolean
-  readonly answer: (input: {
-    readonly query: URLSearchParams
-    readonly body: unknown
-  }) => Promise<HttpAnswer> | HttpAnswer
+/** What each route answers: as its declaration in @sojourn/wire says. Text may have a type and a status of its own. */
+export type AdminHandlers = {
+  readonly [N in AdminCall]: (request: AdminRequest<N>) => Promise<Answer<N>> | Answer<N>
 }
 
-export type Routes = { readonly [path: string]: Route }
+type Answer<N extends AdminCall> = (typeof ADMIN_ROUTES)[N]['answer'] extends infer A
+  ? A extends 'text'
+    ? Extract<HttpAnswer, { readonly text: string }>
+    : A extends 'bytes'
+      ? Extract<HttpAnswer, { readonly stream: unknown }>
+      : AdminAnswer<N>
+  : never
 
 export interface AdminOptions {
-  readonly routes: Routes
+  readonly handlers: AdminHandlers
   readonly tokens: TokenBook
   readonly host: string
   readonly port: number
@@ -135,17 +142,23 @@ const parseTarget = (target = ''): URL => {
   throw new SojournError('FRAME_INVALID', 'the target of the request is no path')
 }
 
+const ROUTES = new Map<string, AdminRoute & { readonly name: AdminCall }>(
+  Object.entries(ADMIN_ROUTES).map(([name, route]) => [route.path, { ...route, name: name as AdminCall }]),
+)
+
 const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['failed']): RequestListener => {
   const answer = async (request: IncomingMessage): Promise<HttpAnswer> => {
     const url = parseTarget(request.url)
-    const route = Object.hasOwn(options.routes, url.pathname) ? options.routes[url.pathname] : undefined
+    const route = ROUTES.get(url.pathname)
     if (route === undefined || (request.method === 'HEAD' ? 'GET' : request.method) !== route.method)
       return { status: 404, json: { error: { code: 'NOT_FOUND', message: 'there is nothing here' } } }
     // A page that somebody's browser shows can reach what the browser can. Browsers say so; the command line and scrapers are none.
     if (request.headers.origin !== undefined) throw new SojournError('SCOPE_REFUSED', 'this is not for web pages')
     if (admit(route, options, request) === 'admitted') admitted.add(request.socket)
     const body = route.method === 'POST' ? parseJson(await readBody(request), 'the body') : undefined
-    return route.answer({ query: url.searchParams, body })
+    const answer = options.handlers[route.name] as (request: unknown) => unknown
+    const made = await answer(adminRequest(route, url.searchParams, body))
+    return typeof route.answer === 'string' ? (made as HttpAnswer) : { json: made }
   }
   return (request, response) => {
     answer(request)
@@ -160,14 +173,14 @@ const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['
  * Whether who asks may: because it is `open` to all, or because they are `admitted`.
  * @throws TOKEN_REFUSED, SCOPE_REFUSED
  */
-const admit = (route: Route, options: AdminOptions, { headers }: IncomingMessage): 'open' | 'admitted' => {
+const admit = (route: AdminRoute, options: AdminOptions, { headers }: IncomingMessage): 'open' | 'admitted' => {
   const { tokens, allowAnyone, host } = options
   if (route.scope === 'open') return 'open'
   const { authorization = '' } = headers
   const token = /^Bearer (\S+)$/i.exec(authorization)?.[1]
   const bearer = token === undefined ? undefined : tokens.check(token)
   if (bearer !== undefined && allows(bearer.scope, route.scope)) return 'admitted'
-  if (allowAnyone || (route.openOnLoopback && isLoopback(host))) {
+  if (allowAnyone || (route.scope === 'read' && isLoopback(host))) {
     checkHost(headers.host, options)
     return allowAnyone ? 'admitted' : 'open'
   }

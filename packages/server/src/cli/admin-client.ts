@@ -2,7 +2,16 @@
 import type { IncomingMessage } from 'node:http'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
 import { askHttp, MAX_BODY_BYTES, parseJson, readBody, type TlsOptions } from '@sojourn/net'
-import type { AdminStatus } from '../admin/routes.js'
+import {
+  ADMIN_ROUTES,
+  type AdminAnswer,
+  type AdminCall,
+  type AdminRequest,
+  adminError,
+  adminTarget,
+  checkJson,
+  type JsonShape,
+} from '@sojourn/wire'
 import { readText } from '../config/load.js'
 
 export const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7402'
@@ -37,29 +46,30 @@ export class AdminClient {
     return new AdminClient(parseUrl(url), this.#token, this.#credentials)
   }
 
-  status(): Promise<AdminStatus> {
-    return this.get('/status', STATUS_TIMEOUT_MS) as Promise<AdminStatus>
+  /**
+   * What the region answers, as JSON.
+   * @example const { region, ready } = await client.ask('status', {})
+   * @throws UNAVAILABLE; what the region answers with
+   */
+  async ask<N extends AdminCall>(name: N, request: AdminRequest<N>): Promise<AdminAnswer<N>> {
+    const { path, answer: shape } = ADMIN_ROUTES[name]
+    const answer = parseJson(await readBody(await this.open(name, request), MAX_BODY_BYTES), 'the answer')
+    const fault = (shape as JsonShape<unknown>).fault(answer)
+    if (fault === undefined) return answer as AdminAnswer<N>
+    const where = [path, ...fault.path].join(' ')
+    throw new SojournError('UNAVAILABLE', `${this.url.origin} answers ${where} otherwise than with ${fault.give}`)
   }
 
-  /** @throws UNAVAILABLE; what the region answers with */
-  async get(path: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
-    return parseJson(await readBody(await this.open('GET', path, undefined, timeoutMs), MAX_BODY_BYTES), 'the answer')
-  }
-
-  /** @throws UNAVAILABLE; what the region answers with */
-  async post(path: string, body: unknown): Promise<unknown> {
-    return parseJson(await readBody(await this.open('POST', path, JSON.stringify(body)), MAX_BODY_BYTES), 'the answer')
-  }
-
-  /** An answer whose status is 200. @throws UNAVAILABLE; what the region answers with */
-  async open(method: string, path: string, body?: string, timeoutMs = TIMEOUT_MS): Promise<IncomingMessage> {
+  /** An answer whose status is 200, and whose body is yet to be read. @throws UNAVAILABLE; what the region answers with */
+  async open<N extends AdminCall>(name: N, request: AdminRequest<N>): Promise<IncomingMessage> {
     const { url } = this
+    const { method } = ADMIN_ROUTES[name]
     const answer = await askHttp(url, {
       method,
-      path,
+      path: adminTarget(name, request),
       headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
-      body,
-      timeoutMs,
+      body: method === 'POST' ? JSON.stringify(request) : undefined,
+      timeoutMs: name === 'status' ? STATUS_TIMEOUT_MS : TIMEOUT_MS,
       tls: this.#credentials,
     }).catch((cause: NodeJS.ErrnoException) => {
       throw new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {
@@ -76,8 +86,9 @@ const WRONG_TOKEN = 'does not know the token that was given (SOJOURN_TOKEN, --to
 
 const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError => {
   try {
-    const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string } }
-    const { code, message, ...details } = error
+    const { error } = checkJson(adminError, JSON.parse(text), 'FRAME_INVALID', 'the answer')
+    const { code: given, message, ...details } = error
+    const code = given as ErrorCode
     if (code === 'TOKEN_REFUSED') return new SojournError(code, `${origin} ${hasToken ? WRONG_TOKEN : NO_TOKEN}`)
     if (Object.hasOwn(ERROR_CODES, code)) return new SojournError(code, message.replace(`${code}: `, ''), details)
     return new SojournError('UNAVAILABLE', `${origin} answers: ${message}`)

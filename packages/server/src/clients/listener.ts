@@ -1,14 +1,14 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
-import { type CreateServer, listenForWebSockets, type UnauthenticatedStatus } from '@sojourn/net'
+import { type CreateServer, listenForWebSockets } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
-import { CLIENT_DIALECT, CLIENT_PROTOCOL, speechOf } from '@sojourn/wire'
+import { CLIENT_DIALECT, CLIENT_PROTOCOL, type ClientsStatus, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
-import { Budgets, type Kept } from './budgets.js'
+import { Budgets } from './budgets.js'
 import { ClientConnection, type ConnectionHost } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
-import { type ClientTotals, noTotals } from './totals.js'
+import { noTotals } from './totals.js'
 import { Watches } from './watches.js'
 
 /** How long a connection may take to become a WebSocket. */
@@ -33,23 +33,6 @@ export interface ListenForClientsOptions {
   readonly random?: Random
   /** Something was thrown that ought not to be: a bug. Says nothing of a session. */
   readonly failed?: (error: unknown) => void
-}
-
-export interface ClientsStatus {
-  readonly connections: number
-  /** Connections of which it is not known yet who it is: now, and how many were closed to make room for newer ones. */
-  readonly unauthenticated: UnauthenticatedStatus
-  /** Requests that wait for their answers. */
-  readonly inFlight: number
-  /** Answers to writes that are kept for when the write comes again. */
-  readonly remembered: number
-  /** Sessions that clients keep, counted once for each client. */
-  readonly watched: number
-  /** What is kept for clients: bytes; of `quorums`, requests that may wait for other regions. */
-  readonly kept: { readonly [kind in Kept]: number }
-  /** How often something was refused, forgotten or not watched, since there was no room for it. */
-  readonly exceeded: { readonly [kind in Kept]: number }
-  readonly totals: Readonly<ClientTotals>
 }
 
 export interface ClientListener {

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core'
 import { answerHttp, askHttp, parseJson, readBody, type TlsOptions } from '@sojourn/net'
+import type { Told } from '@sojourn/wire'
 import { parseEntries } from './entry.js'
 import type { Members } from './members.js'
 
@@ -19,9 +20,6 @@ export interface GossipOptions {
   readonly credentials: () => TlsOptions
   readonly failed: (error: SojournError) => void
 }
-
-/** What became of telling a region. */
-export type Told = 'told' | 'unreachable' | 'refused' | 'dials this region'
 
 /**
  * Carries the list of added and removed regions from region to region, over HTTP on the peer listeners. A body is good with an HMAC
