@@ -92,27 +92,20 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
     }
   })
 
-  it('and only these rooms touch sockets and disks', () => {
+  it('and only net touches sockets; others know their types', () => {
+    const doors = ['ws', 'node:http', 'node:https', 'node:http2', 'node:tls', 'node:net', 'node:dgram']
+    const users = product.filter((source) =>
+      doors.some((door) => source.imports.includes(door) && !isTypeOnly(source, door)),
+    )
+    const strays = users.map(({ path }) => path).filter((path) => !path.startsWith('packages/net/'))
+    // Which tells addresses apart, and opens nothing.
+    expect(strays).toEqual(['packages/server/src/admin/hosts.ts'])
+    expect(users.length).toBeGreaterThan(5)
+    expect(product.filter(({ code }) => /\bfetch\(/.test(code)).map(({ path }) => path)).toEqual([])
+  })
+
+  it('and only these rooms touch disks', () => {
     const doors: Record<string, readonly string[]> = {
-      ws: [
-        'packages/net/src/admission.ts',
-        'packages/net/src/partial-frame.ts',
-        'packages/net/src/websocket-closing.ts',
-        'packages/net/src/websocket-listener.ts',
-        'packages/net/src/websocket.ts',
-      ],
-      // Handlers of requests beyond net: their types only.
-      'node:http': [
-        'packages/net/src/connection-budget.ts',
-        'packages/net/src/http.ts',
-        'packages/net/src/listening.ts',
-        'packages/net/src/tls.ts',
-        'packages/net/src/websocket-listener.ts',
-        'packages/server/src/admin/listener.ts',
-        'packages/server/src/cli/admin-client.ts',
-        'packages/server/src/members/gossip.ts',
-      ],
-      'node:https': ['packages/net/src/http.ts', 'packages/net/src/tls.ts'],
       level: ['packages/store/src/engines/level-rows.ts'],
       'memory-level': ['packages/store/src/engines/memory.ts'],
       'node:fs': [
