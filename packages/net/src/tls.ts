@@ -65,7 +65,7 @@ export class TlsFiles {
     this.#print = printOf(this.#credentials)
   }
 
-  /** What a dialled connection shows and trusts. */
+  /** What a dialed connection shows and trusts. */
   get credentials(): Credentials {
     return this.#credentials
   }
