@@ -23,6 +23,13 @@ describe('[NET-14] pauses between tries', () => {
     expect(pauses(new Backoff({ ...bounds, random: always(51) }), 3)).toEqual([10, 20, 40])
   })
 
+  it('are never longer than the longest one, also where the first could be', () => {
+    const backoff = new Backoff({ minMs: 50, maxMs: 10, random: always(255) })
+    expect(pauses(backoff, 2)).toEqual([10, 10])
+    backoff.reset()
+    expect(pauses(backoff, 1)).toEqual([10])
+  })
+
   it('are there after the first try also where the longest one is as short as the first', () => {
     const backoff = new Backoff({ minMs: 50, maxMs: 50, random: always(255) })
     expect(backoff.isFresh).toBe(true)

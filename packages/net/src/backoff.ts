@@ -1,7 +1,12 @@
 /** Pauses between tries that grow, and differ from one process to the next. */
 import type { Random } from '@sojourn/core'
 
-/** @returns from `leastShare` of it to all of it: processes that lost something at one time must not all come at one moment */
+/**
+ * A pause that differs from one process to the next: those that lost something at one time must not all come at one moment.
+ * @example clock.after(jittered(5_000, systemRandom, 0.5), look) // in 2.5 s to 5 s
+ * @param ms the longest that it can be, milliseconds
+ * @param leastShare of it that is waited for in any case, 0 to 1. Default 0
+ */
 export const jittered = (ms: number, random: Random, leastShare = 0): number => {
   const [byte = 0] = random.bytes(1)
   return ms * leastShare + (ms * (1 - leastShare) * byte) / 255
@@ -30,7 +35,7 @@ export class Backoff {
 
   constructor(options: BackoffOptions) {
     this.#options = options
-    this.#ms = options.minMs
+    this.#ms = Math.min(options.minMs, options.maxMs)
   }
 
   /** Whether nothing was tried in vain since the beginning, or since the last `reset`. */
@@ -55,6 +60,6 @@ export class Backoff {
   /** A try has worked: the pauses begin anew. */
   reset(): void {
     this.#isFresh = true
-    this.#ms = this.#options.minMs
+    this.#ms = Math.min(this.#options.minMs, this.#options.maxMs)
   }
 }

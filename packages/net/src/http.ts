@@ -57,6 +57,7 @@ export const askHttp = (url: URL, request: HttpRequest): Promise<IncomingMessage
 
 /**
  * The whole body of a request or an answer, as text.
+ * @example const call = parseJson(await readBody(request), 'the body')
  * @param maxBytes default 64 KB
  * @throws FRAME_TOO_LARGE; FRAME_INVALID where it breaks off
  */
@@ -77,7 +78,11 @@ export const readBody = async (message: IncomingMessage, maxBytes = MAX_REQUEST_
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** @param what it is, for the error: `the body` @throws FRAME_INVALID */
+/**
+ * @example parseJson('{"a":1}', 'the body') // { a: 1 }
+ * @param what it is, for the error
+ * @throws FRAME_INVALID
+ */
 export const parseJson = (text: string, what: string): unknown => {
   try {
     return JSON.parse(text)
@@ -97,7 +102,9 @@ const withBytes = (_: string, value: unknown): unknown =>
   value instanceof Uint8Array ? { $bytes: Buffer.from(value).toString('base64') } : value
 
 /**
- * @param headOnly the request was `HEAD`
+ * Answers a request, and lets nobody keep the answer.
+ * @example await answerHttp(response, { status: 404, json: { error: 'nothing here' } })
+ * @param headOnly the request was `HEAD`. Default: no
  * @throws where who asked is gone, or a stream breaks off; then the response is to be destroyed: half an answer is none
  */
 export const answerHttp = async (response: ServerResponse, answer: HttpAnswer, headOnly = false): Promise<void> => {

@@ -25,7 +25,10 @@ export interface ListeningAddress {
   readonly port: number
 }
 
-/** The error for an address that cannot be listened on. */
+/**
+ * The error for an address that cannot be listened on, which says what to do about it.
+ * @example server.once('error', (cause) => reject(cannotListen({ name: 'admin', option: 'admin.port', host, port }, cause)))
+ */
 export const cannotListen = (
   { name, option, host, port }: ListeningAddress,
   cause: NodeJS.ErrnoException,
@@ -40,6 +43,8 @@ export const cannotListen = (
 }
 
 /**
+ * Listens.
+ *
  * @example
  * const { port } = await listenOn(server, { name: 'admin', option: 'admin.port', host: '127.0.0.1', port: 0 })
  * @returns the address that is listened on: of port 0, the free one that was found
