@@ -31,6 +31,8 @@ describe('[ADM-6] what is asked of the admin API', () => {
 
   it.each([
     ['session', null, 'the body: give an object'],
+    ['members', { call: 'constructor' }, 'call: give one of add, remove'],
+    ['members', { call: 'remove', region: 'us', url: id }, 'the body: give no fields but call, region'],
     ['session', [id], 'the body: give an object'],
     ['session', { id }, 'call: give one of get, touch, end'],
     ['session', { call: id, id }, 'call: give one of get, touch, end'],
@@ -39,8 +41,8 @@ describe('[ADM-6] what is asked of the admin API', () => {
     ['session', { call: 'get', id: [id] }, 'id: give a text of 1 to 4096 characters'],
     ['session', { call: 'get', id, level: id }, 'level: give local, majority, all, or a number of regions'],
     ['session', { call: 'get', id, level: 1.5 }, 'level: give local, majority, all, or a number of regions'],
-    ['session', { call: 'get', id, [id]: 1 }, 'the body: give no fields but call, id, level'],
-    ['session', { call: 'get', id, reason: 'logout' }, 'the body: give no fields but call, id, level'],
+    ['session', { call: 'get', id, [id]: 1 }, 'the body: give no fields but call, id, level, reason'],
+    ['session', { call: 'get', id, reason: 'left' }, 'reason: give one of logout, revoked, rotated'],
     ['session', { call: 'end', id, reason: id }, 'reason: give one of logout, revoked, rotated'],
     ['members', { call: 'add', region: 'us', url: 7 }, 'url: give an address, or null'],
     ['members', { call: 'remove', region: {} }, 'region: give a text'],
@@ -56,7 +58,7 @@ describe('[ADM-6] what is asked of the admin API', () => {
     const target = adminTarget('versions', { slice: 7, asOf: 1_700_000_000_000 })
     expect(target).toBe('/versions?slice=7&asOf=1700000000000')
     expect(read(target)).toEqual({ slice: 7, asOf: 1_700_000_000_000 })
-    expect(adminTarget('digests', { asOf: undefined })).toBe('/digests')
+    expect(adminTarget('digests', {})).toBe('/digests')
     for (const [query, why] of [
       ['slice=256&asOf=1', 'slice: give a whole number from 0 to 255'],
       ['slice=-1&asOf=1', 'slice: give a whole number from 0 to 255'],

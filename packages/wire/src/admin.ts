@@ -1,11 +1,12 @@
 /** The admin API: each route once, with who may ask, what is asked, and what is answered. */
-import { END_REASONS, type Level } from '@sojourn/core'
+import { END_REASONS } from '@sojourn/core'
 import { adminStatus, member } from './admin-status.js'
 import {
   anything,
   call,
   checkJson,
   either,
+  exactly,
   figure,
   flag,
   type JsonOf,
@@ -39,11 +40,6 @@ export interface AdminRoute<Q = unknown, A = unknown> {
 
 const NONE = struct({})
 
-const level = maybe(
-  either(word('local', 'majority', 'all'), whole(), 'local, majority, all, or a number of regions') as JsonShape<Level>,
-)
-const oneSession = { id: text(1, MAX_ID_CHARS), level }
-
 export const ADMIN_ROUTES = {
   /** Whether the process lives. */
   livez: { method: 'GET', path: '/livez', scope: 'open', request: NONE, answer: 'text' },
@@ -57,11 +53,12 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/session',
     scope: 'admin',
-    request: call({
-      get: oneSession,
-      touch: oneSession,
-      /** The default of the reason is `revoked`. */
-      end: { ...oneSession, reason: maybe(word(...END_REASONS)) },
+    request: exactly({
+      call: word('get', 'touch', 'end'),
+      id: text(1, MAX_ID_CHARS),
+      level: maybe(either(word('local', 'majority', 'all'), whole(), 'local, majority, all, or a number of regions')),
+      /** Of `end`. Default: `revoked`. */
+      reason: maybe(word(...END_REASONS)),
     }),
     answer: struct({
       /** Whether the session lived. */

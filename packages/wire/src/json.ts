@@ -18,7 +18,12 @@ export interface JsonShape<T> {
 export type JsonOf<S> = S extends JsonShape<infer T> ? T : never
 
 type Fields = { readonly [name: string]: JsonShape<unknown> }
-type Struct<F extends Fields> = { readonly [K in keyof F]: JsonOf<F[K]> }
+/** Mapped over the keys of `F` as they are, so that what is said of a field is seen where it is used. */
+type Struct<F extends Fields> = {
+  readonly [K in keyof F as undefined extends JsonOf<F[K]> ? never : K]: JsonOf<F[K]>
+} & {
+  readonly [K in keyof F as undefined extends JsonOf<F[K]> ? K : never]?: JsonOf<F[K]>
+}
 
 const single = <T>(give: string, takes: (value: unknown) => boolean): JsonShape<T> => ({
   fault: (value) => (takes(value) ? undefined : { path: [], give }),

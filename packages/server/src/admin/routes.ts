@@ -62,18 +62,17 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
   }
 }
 
-const callSession = async (sessions: SessionApi, request: AdminRequest<'session'>): Promise<AdminAnswer<'session'>> => {
-  const { call, id, level } = request
+const callSession = async (
+  sessions: SessionApi,
+  { call, id, level, reason = 'revoked' }: AdminRequest<'session'>,
+): Promise<AdminAnswer<'session'>> => {
   const write = level !== undefined && { write: level }
-  if (request.call === 'end') {
-    const found = await sessions.end(id, { ...write, reason: request.reason ?? 'revoked' })
-    return { found, session: undefined }
-  }
+  if (call === 'end') return { found: await sessions.end(id, { ...write, reason }) }
   const session =
     call === 'get'
       ? await sessions.get(id, level === undefined ? {} : { read: level })
       : await sessions.touch(id, { ...write })
-  if (session === undefined) return { found: false, session }
+  if (session === undefined) return { found: false }
   const { data, createdAt, expiresAt } = session
   return { found: true, session: { data, createdAt, expiresAt } }
 }

@@ -86,7 +86,7 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
         done(
           await callSession(
             client,
-            call === 'end' ? { call, id, level, reason } : { call, id, level },
+            { call, id, ...(level && { level }), ...(reason && { reason }) },
             flags.json === true,
             out,
           ),
@@ -139,7 +139,7 @@ const program = (env: NodeJS.ProcessEnv, done: (code: number) => void): Command 
     .option('--admin-url <url>', 'the address of its admin listener, for status and verify')
     .action(async (name: string, url: string, flags: Flags) => {
       const admin = flags.adminUrl as string | undefined
-      const call = { call: 'add' as const, region: name, url: url === 'null' ? null : url, admin }
+      const call = { call: 'add' as const, region: name, url: url === 'null' ? null : url, ...(admin && { admin }) }
       done(await changeRegions(adminClients(flags, env)[0], call, flags.json === true, out))
     })
   asking(region, 'remove', 'make a region no member any more, everywhere')

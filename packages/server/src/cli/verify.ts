@@ -36,7 +36,7 @@ const MAX_SLICES = 64
 
 const look = async (regions: readonly Named[]): Promise<Look> => {
   const [first, ...rest] = regions
-  const own = await first!.client.ask('digests', { asOf: undefined })
+  const own = await first!.client.ask('digests', {})
   const others = await Promise.all(rest.map(({ client }) => client.ask('digests', { asOf: own.asOf })))
   const all = [own, ...others]
   const records = Object.fromEntries(
