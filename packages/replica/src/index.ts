@@ -35,6 +35,7 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
+export type { CreateServer, TlsOptions } from '@sojourn/net'
 export type { LinkFailure, LinkReason, LinkStatus, ReplicaStatus } from '@sojourn/wire'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
 export type { LinkChange } from './link-failures.js'
