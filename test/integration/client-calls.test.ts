@@ -2,7 +2,7 @@ import { createServer } from 'node:https'
 import { connect, type Dial, type LinkChange } from '@sojourn/client'
 import type { openReplica, SessionApi, SojournError } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
-import { dialServer } from '../../packages/client/src/websocket.js'
+import { dialWebSocket } from '../../packages/client/src/websocket.js'
 import { openAuthority } from '../support/certificates.js'
 import { codeOf } from '../support/refusal.js'
 import { openRegions } from '../support/region.js'
@@ -53,7 +53,7 @@ describe('what a client is answered', () => {
         heard.push(frame.length)
         handler.received(frame)
       }
-      const connection = dialServer(to, { ...handler, received }, options)
+      const connection = dialWebSocket(to, { ...handler, received }, options)
       return {
         send(frame) {
           sent.push(frame.length)

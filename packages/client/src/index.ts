@@ -42,7 +42,6 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
-export type { TlsOptions } from '@sojourn/net'
 export { Client, type ClientStatus } from './client.js'
 export type { ClientLimits, ClientOptions, LinkChange, NearCacheOptions } from './options.js'
-export type { Dial, DialOptions } from './websocket.js'
+export type { Dial, DialOptions, TlsOptions } from './websocket.js'

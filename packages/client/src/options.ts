@@ -18,9 +18,8 @@ import {
   textRule,
   wholeRule,
 } from '@sojourn/core'
-import type { TlsOptions } from '@sojourn/net'
 import { CLIENT_DIALECT, type Speech, speechOf } from '@sojourn/wire'
-import { type Dial, dialServer } from './websocket.js'
+import { type Dial, dialWebSocket, type TlsOptions } from './websocket.js'
 
 /** What is bounded of a client, and by how much. */
 export interface ClientLimits {
@@ -226,6 +225,6 @@ export const resolveOptions = (options: ClientOptions): Settings => {
     linkChanged: options.linkChanged ?? (() => {}),
     clock: ports.clock ?? systemClock,
     random: ports.random ?? systemRandom,
-    dial: ports.dial ?? dialServer,
+    dial: ports.dial ?? dialWebSocket,
   }
 }

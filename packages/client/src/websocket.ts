@@ -1,7 +1,9 @@
 /** How a client's connections are dialed: a port, so that tests and simulators can bring their own. */
 import { type Connection, type ConnectionHandler, systemClock } from '@sojourn/core'
-import { dialWebSocket, type TlsOptions } from '@sojourn/net'
+import { dialWebSocket as dial, type TlsOptions } from '@sojourn/net'
 import { CLIENT_PROTOCOL } from '@sojourn/wire'
+
+export type { TlsOptions } from '@sojourn/net'
 
 export interface DialOptions {
   readonly maxFrameBytes: number
@@ -16,8 +18,8 @@ export type Dial = (url: string, handler: ConnectionHandler, options: DialOption
 /** Whoever closes has given the connection up: nobody waits for what the other side has to say to that. */
 const CLOSE_TIMEOUT_MS = 0
 
-export const dialServer: Dial = (url, handler, options) =>
-  dialWebSocket(url, handler, {
+export const dialWebSocket: Dial = (url, handler, options) =>
+  dial(url, handler, {
     ...options,
     protocol: CLIENT_PROTOCOL,
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
