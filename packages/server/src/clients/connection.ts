@@ -1,5 +1,5 @@
 /** One client of a server: who it is, what it asks, and what it is answered. */
-import type { Clock, ErrorCode, SessionApi, SessionKey, Timer } from '@sojourn/core'
+import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
 import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core'
 import { FrameBatch, type SocketConnection, type SocketHandler } from '@sojourn/net'
 import {
@@ -14,55 +14,25 @@ import {
   MAX_GREETING_BYTES,
   meet,
   readFromClient,
-  type Speech,
   speaksOfObjects,
   writeFromServer,
 } from '@sojourn/wire'
-import { allows, type Bearer, type TokenBook } from '../tokens.js'
+import { allows, type Bearer } from '../tokens.js'
 import { NEEDED } from './access.js'
 import { answerRequest, failure, type PlainRequest, REPEATABLE, refusal } from './answers.js'
-import type { Budgets } from './budgets.js'
-import { type Admitted, type DefaultLevels, Holdings } from './holdings.js'
+import type { Connected, ConnectionHost } from './connection-host.js'
+import { type Admitted, Holdings } from './holdings.js'
 import { Incoming } from './incoming.js'
-import type { ClientLimits } from './limits.js'
-import type { Asker, ClientMemory, Memories } from './remembered.js'
-import type { ClientTotals } from './totals.js'
+import type { Asker, ClientMemory } from './remembered.js'
 import { Walks } from './walks.js'
-import type { Watcher, Watches } from './watches.js'
-
-/** What a connection needs of the listener. */
-export interface ConnectionHost {
-  readonly sessions: SessionApi
-  readonly clock: Clock
-  readonly limits: ClientLimits
-  readonly tokens: TokenBook
-  readonly budgets: Budgets
-  readonly memories: Memories
-  readonly watches: Watches
-  readonly totals: ClientTotals
-  /** Made anew with each listener. */
-  readonly server: string
-  readonly region: string
-  /** What this side speaks. */
-  readonly speech: Speech
-  readonly levels: DefaultLevels
-  readonly isFarewell: () => boolean
-  /** A client was recognised. @throws OVERLOADED where there are too many */
-  readonly admit: (connection: ClientConnection) => void
-  readonly ended: (connection: ClientConnection) => void
-  /** Nobody waits any more for what calls for this caller wait for. */
-  readonly abandon: (caller: object) => void
-  /** Something that ought not to be thrown was. */
-  readonly failed: (error: unknown) => void
-}
+import type { Watcher } from './watches.js'
 
 const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
 
 /** For answers that are kept as well as sent. */
 const scratch = new ByteWriter(4_096)
 
-export class ClientConnection implements SocketHandler, Watcher, Asker {
-  /** When the client was heard last, monotonic. */
+export class ClientConnection implements SocketHandler, Connected, Watcher, Asker {
   heardAt: number
   readonly #host: ConnectionHost
   readonly #socket: SocketConnection
@@ -354,13 +324,11 @@ export class ClientConnection implements SocketHandler, Watcher, Asker {
     this.#incoming.resume()
   }
 
-  /** The server is about to end. */
   farewell(): void {
     if (this.#bearer) this.#say({ type: 'farewell' })
     else this.refuse(new SojournError('LINK_CLOSED', 'the server ends'))
   }
 
-  /** Whether the token that let the client in still does, with the same scope or another. */
   recheck(): void {
     if (this.#bearer === undefined) return
     const bearer = this.#host.tokens.check(this.#token)
@@ -368,7 +336,6 @@ export class ClientConnection implements SocketHandler, Watcher, Asker {
     else this.refuse(new SojournError('TOKEN_REFUSED', 'the server does not know the token any more'))
   }
 
-  /** Ends the connection, telling why. */
   refuse(error: SojournError): void {
     if (this.#isEnded) return
     this.#count(error.code)

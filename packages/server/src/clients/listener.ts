@@ -5,7 +5,8 @@ import type { Replica } from '@sojourn/replica'
 import { CLIENT_DIALECT, CLIENT_PROTOCOL, type ClientsStatus, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
 import { Budgets } from './budgets.js'
-import { ClientConnection, type ConnectionHost } from './connection.js'
+import { ClientConnection } from './connection.js'
+import type { Connected, ConnectionHost } from './connection-host.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
 import { noTotals } from './totals.js'
@@ -62,9 +63,9 @@ export const listenForClients = async ({
   failed = () => {},
 }: ListenForClientsOptions): Promise<ClientListener> => {
   const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
-  const connections = new Set<ClientConnection>()
+  const connections = new Set<Connected>()
   /** Those that were let in. */
-  const known = new Set<ClientConnection>()
+  const known = new Set<Connected>()
   const budgets = new Budgets(limits, replica.limits)
   const abandon = (caller: object) => replica.abandon(caller)
   const memories = new Memories({ limits, budgets, gone: abandon })
