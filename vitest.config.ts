@@ -11,7 +11,7 @@ export default defineConfig({
       // The first that fits counts, and a package's name fits its other doors, too.
       '@sojourn/store/contract': source('store', 'contract'),
       ...Object.fromEntries(
-        ['core', 'wire', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [
+        ['core', 'wire', 'net', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [
           `@sojourn/${n}`,
           source(n),
         ]),

@@ -250,4 +250,36 @@ describe('frames that are none', () => {
       for (const socket of server.clients) socket.terminate()
     }
   })
+
+  it('[NET-7] a client says what is wrong with a frame that is none of the protocol', async () => {
+    for (const [bytes, why] of [
+      ['hello', 'FRAME_INVALID: a text frame'],
+      [new Uint8Array(100_001), 'FRAME_TOO_LARGE: Max payload size exceeded'],
+    ] as const) {
+      const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+      await once(server, 'listening')
+      opened.add({ close: async () => server.close() })
+      server.on('connection', (socket) => {
+        socket.on('error', () => {})
+        socket.on('message', (data: Buffer) => {
+          const said = [...readFromClient(data, MAX_FRAME_BYTES)].map(({ type }) => type)
+          if (said.includes('join')) socket.send(serverFrame(WELCOME))
+          if (said.includes('ping')) socket.send(bytes)
+        })
+      })
+      const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
+      const ends: (string | undefined)[] = []
+      const client = await opened.connect({
+        url,
+        limits: { maxFrameBytes: 100_000 },
+        linkChanged: ({ state, why: ended }) => {
+          if (state === 'down') ends.push(ended)
+        },
+      })
+      await until(() => ends.length > 0, 'the connection to end')
+      expect(ends[0]).toBe(why)
+      await client.close()
+      for (const socket of server.clients) socket.terminate()
+    }
+  })
 })

@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
+import { ADMIN_ROUTES, type AdminCall, type AdminRequest, adminTarget, type JsonShape } from '@sojourn/wire'
 import { describe, expect, it } from 'vitest'
 import { openServers, type Server, startServer, TOKENS } from '../support/servers.js'
 import { ROOT } from '../support/sources.js'
@@ -23,6 +24,44 @@ const scrape = async (server: Server): Promise<Map<string, number>> => {
   }
   return samples
 }
+
+describe('[ADM-6] a call of the admin API', () => {
+  it('is answered in the shape that is declared, also where links and clients failed', async () => {
+    await using servers = await openServers(['eu', 'us', 'ap'], { options: { flags: { readyPeerWait: '1ms' } } })
+    const eu = servers.get('eu')
+    const client = await clientOf(eu)
+    const { id } = await client.create({ at: new Date(0), bytes: Uint8Array.of(1), list: [1, { a: null }] })
+    await servers.settled()
+    await servers.stop('us')
+    await until(() => eu.status().replica.links.us!.lastError, 'a failure')
+    const asked: { readonly [name in AdminCall]?: readonly unknown[] } = {
+      status: [{}],
+      session: [
+        { call: 'get', id },
+        { call: 'get', id: 'none' },
+        { call: 'touch', id },
+        { call: 'end', id },
+      ],
+      digests: [{}],
+      versions: [{ slice: 1, asOf: 1 }],
+      repair: [{}],
+      members: [
+        { call: 'add', region: 'sa', url: null },
+        { call: 'remove', region: 'sa' },
+      ],
+    }
+    const json = Object.entries(ADMIN_ROUTES).filter(([, { answer }]) => typeof answer !== 'string')
+    expect(Object.keys(asked).sort()).toEqual(json.map(([name]) => name).sort())
+    for (const [name, { method, answer }] of json)
+      for (const request of asked[name as AdminCall]!) {
+        const path = adminTarget(name as AdminCall, request as AdminRequest<AdminCall>)
+        const response = await eu.ask(path, { token: TOKENS.admin, ...(method === 'POST' && { body: request }) })
+        expect(response.status, name).toBe(200)
+        expect((answer as JsonShape<unknown>).fault(await response.json()), name).toBeUndefined()
+      }
+    await client.close()
+  })
+})
 
 describe('[ADM-1] a probe', () => {
   it('finds a replica ready when it has caught up with the peers that are there, and clients are let in then', async () => {

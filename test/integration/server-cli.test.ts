@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,6 +82,26 @@ describe('[CLI-1] the command line', () => {
     expect(verified.stdout).toContain('the others could not be asked')
     expect(performance.now() - since).toBeLessThan(30_000)
     silent.close()
+  })
+
+  it('[ADM-6] takes no answer of another shape, says which field is wrong, and ends with 5', async () => {
+    let body = ''
+    const server = createHttpServer((_request, response) => response.end(body)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    for (const [text, args, why] of [
+      ['{}', ['status'], `${url} answers /status region otherwise than with a text`],
+      ['{"region":"eu"}', ['verify'], `${url} answers /status version otherwise than with a text`],
+      ['{"found":1}', ['get', 'x'], `${url} answers /session found otherwise than with true or false`],
+      ['[]', ['region', 'remove', 'us'], `${url} answers /members otherwise than with an object`],
+      ['<html>', ['status'], 'the answer is no JSON'],
+    ] as const) {
+      body = text
+      const ended = await run(undefined, [...args, '--admin', url])
+      expect(ended.stderr, text).toContain(why)
+      expect(ended.code, text).toBe(5)
+    }
+    server.close()
   })
 
   it('[CLI-3] says of each region that it was given and that is down why, and ends with 5', async () => {

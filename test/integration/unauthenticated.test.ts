@@ -1,7 +1,7 @@
 /** Who opens connections and says nothing shuts nobody out, whichever listener it is. */
 import { type AddressInfo, createServer } from 'node:net'
 import { type Client, connect } from '@sojourn/client'
-import { ConnectionBudget } from '@sojourn/replica'
+import { ConnectionBudget } from '@sojourn/net'
 import { CLIENT_PROTOCOL, LINK_PROTOCOL } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'

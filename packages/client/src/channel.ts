@@ -1,5 +1,7 @@
+/** One connection to one server: who is there, what is said, and whether it lives. */
 import type { Clock, Connection, SessionKey, Timer } from '@sojourn/core'
-import { ByteWriter, isSojournError, SojournError } from '@sojourn/core'
+import { isSojournError, SojournError } from '@sojourn/core'
+import { FrameBatch } from '@sojourn/net'
 import {
   type Answer,
   CLIENT_MAGIC,
@@ -40,10 +42,10 @@ export class Channel {
   readonly #clock: Clock
   readonly #handler: ChannelHandler
   readonly #connection: Connection
-  readonly #out = new ByteWriter(16 * 1024)
+  /** All that is asked in one turn goes in one frame. */
+  readonly #batch: FrameBatch
   #welcome: Welcome | undefined
   #timer: Timer | undefined
-  #isFlushing = false
   #isClosed = false
   #isProven = false
   #settled = 0
@@ -62,13 +64,18 @@ export class Channel {
     this.#clock = clock
     this.#handler = handler
     this.#heardAt = clock.monotonic()
+    this.#batch = new FrameBatch({
+      initialBytes: 16 * 1024,
+      targetBytes: limits.targetFrameBytes,
+      flush: () => this.#flush(),
+    })
     this.#connection = dial(
       url,
       {
         opened: () => this.send({ type: 'join', magic: CLIENT_MAGIC, ...speech, client, token }),
         received: (frame) => this.#received(frame),
         drained: () => {},
-        closed: (why) => this.#ended(why),
+        closed: (why, code) => this.#ended(code === undefined ? why : `${code}: ${why}`),
       },
       { maxFrameBytes: limits.maxFrameBytes, connectTimeoutMs: silenceMs, tls },
     )
@@ -101,33 +108,24 @@ export class Channel {
   }
 
   get bufferedBytes(): number {
-    return this.#connection.bufferedBytes + this.#out.length
+    return this.#connection.bufferedBytes + this.#batch.out.length
   }
 
   send(message: FromClient): void {
     if (this.#isClosed) return
-    writeFromClient(this.#out, message)
-    if (this.#out.length >= this.#settings.limits.targetFrameBytes) {
-      this.#flush()
-      return
-    }
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    // All that is asked in one turn goes in one frame.
-    process.nextTick(() => {
-      this.#isFlushing = false
-      this.#flush()
-    })
+    writeFromClient(this.#batch.out, message)
+    this.#batch.written()
   }
 
   #flush(): void {
-    if (this.#isClosed || this.#out.length === 0) return
+    const { out } = this.#batch
+    if (this.#isClosed || out.length === 0) return
     const settled = this.#handler.settled()
     if (this.#welcome && settled > this.#settled) {
       this.#settled = settled
-      writeFromClient(this.#out, { type: 'settled', below: settled })
+      writeFromClient(out, { type: 'settled', below: settled })
     }
-    this.#connection.send(this.#out.borrow())
+    this.#connection.send(out.borrow())
   }
 
   #received(frame: Uint8Array): void {

@@ -1,5 +1,7 @@
+/** Which server is asked: the nearest that can be reached, dialed and dialed again. */
 import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
 import { ERROR_CODES, SojournError } from '@sojourn/core'
+import { Backoff, jittered } from '@sojourn/net'
 import type { Answer } from '@sojourn/wire'
 import { Channel, type ChannelHandler } from './channel.js'
 import type { LinkChange, Settings } from './options.js'
@@ -22,6 +24,8 @@ const CLIENT_CLOSES = 'CLIENT_CLOSED: the client closes'
 
 /** A first further try; each one after it waits up to twice as long. */
 const MIN_DELAY_MS = 50
+/** Clients that lost one server must not all come at one moment; half of a pause is waited for in any case. */
+const LEAST_SHARE = 0.5
 
 /** What is said where nothing else was. */
 const ENDED = 'the connection ended'
@@ -47,7 +51,7 @@ export class Route {
   /** Being dialled: to have a channel, or a nearer one. */
   #attempt: Channel | undefined
   #timer: Timer | undefined
-  #delayMs = MIN_DELAY_MS
+  readonly #backoff: Backoff
   /** What each address said since there was a channel. */
   readonly #refusals = new Map<string, string>()
   /** Whether all of them were tried since. */
@@ -58,6 +62,8 @@ export class Route {
     this.#client = client
     this.#settings = settings
     this.#handler = handler
+    const { random, maxReconnectDelayMs: maxMs } = settings
+    this.#backoff = new Backoff({ random, minMs: MIN_DELAY_MS, maxMs, leastShare: LEAST_SHARE })
     this.#search(settings.urls)
   }
 
@@ -95,15 +101,7 @@ export class Route {
   #rest(): void {
     this.#isAway = true
     this.#handler.away()
-    const delayMs = this.#jittered(this.#delayMs)
-    this.#delayMs = Math.min(this.#delayMs * 2, this.#settings.maxReconnectDelayMs)
-    this.#timer = this.#settings.clock.after(delayMs, () => this.#search(this.#settings.urls))
-  }
-
-  /** Half of it at least: clients that lost one server must not all come at one moment. */
-  #jittered(ms: number): number {
-    const [byte = 0] = this.#settings.random.bytes(1)
-    return (ms * (1 + byte / 255)) / 2
+    this.#timer = this.#settings.clock.after(this.#backoff.next(), () => this.#search(this.#settings.urls))
   }
 
   /** Uses the server if it lets the client in, and else calls `failed`. */
@@ -117,7 +115,7 @@ export class Route {
       },
       proven: (channel) => {
         // A server that lets clients in and then fails is not to be stormed.
-        if (channel === this.#current) this.#delayMs = MIN_DELAY_MS
+        if (channel === this.#current) this.#backoff.reset()
       },
       answered: (channel, answer) => {
         this.#handler.answered(channel, answer)
@@ -189,10 +187,11 @@ export class Route {
 
   #lookNearerLater(): void {
     this.#timer?.cancel()
-    const { urls, clock, failbackMs } = this.#settings
+    const { urls, clock, random, failbackMs } = this.#settings
     const at = this.#current ? urls.indexOf(this.#current.url) : 0
     if (at <= 0) return
-    this.#timer = clock.after(this.#jittered(failbackMs), () => this.#lookNearer(urls.slice(0, at)))
+    const delayMs = jittered(failbackMs, random, LEAST_SHARE)
+    this.#timer = clock.after(delayMs, () => this.#lookNearer(urls.slice(0, at)))
   }
 
   #lookNearer(urls: readonly string[]): void {
@@ -222,10 +221,10 @@ export class Route {
     this.#timer?.cancel()
     // A nearer one was being tried: what comes of it is not waited for.
     this.#attempt?.close('another server is needed at once')
-    const delayMs = this.#delayMs
-    this.#delayMs = Math.min(this.#delayMs * 2, this.#settings.maxReconnectDelayMs)
-    if (delayMs === MIN_DELAY_MS) this.#search(urls)
-    else this.#timer = this.#settings.clock.after(this.#jittered(delayMs), () => this.#search(urls))
+    if (this.#backoff.isFresh) {
+      this.#backoff.skip()
+      this.#search(urls)
+    } else this.#timer = this.#settings.clock.after(this.#backoff.next(), () => this.#search(urls))
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 /** Dials the regions that have an address here, again and again, with growing pauses, while no link with them stands. */
 import type { Clock, Connection, ConnectionHandler, Random, Timer, Transport, TransportOptions } from '@sojourn/core'
+import { Backoff } from '@sojourn/net'
 
 /** A first try to dial again; each further one waits up to twice as long. */
 const MIN_RECONNECT_DELAY_MS = 50
@@ -20,7 +21,7 @@ export interface DialersOptions {
 interface Dialer {
   readonly region: string
   readonly url: string
-  delayMs: number
+  readonly backoff: Backoff
   timer: Timer | undefined
   /** When it dials next, milliseconds since the epoch; undefined while it dials, or is linked. */
   nextTryAt: number | undefined
@@ -38,10 +39,11 @@ export class Dialers {
   /** @param url `null`: the region is not dialled from here */
   add(region: string, url: string | null): void {
     if (url === null) return
+    const { random, maxReconnectDelayMs: maxMs } = this.#options
     this.#dialers.set(region, {
       region,
       url,
-      delayMs: MIN_RECONNECT_DELAY_MS,
+      backoff: new Backoff({ random, minMs: MIN_RECONNECT_DELAY_MS, maxMs }),
       timer: undefined,
       nextTryAt: undefined,
       connection: undefined,
@@ -79,7 +81,7 @@ export class Dialers {
       dialer.timer?.cancel()
       dialer.timer = undefined
       dialer.nextTryAt = undefined
-      dialer.delayMs = MIN_RECONNECT_DELAY_MS
+      dialer.backoff.reset()
     }
   }
 
@@ -87,7 +89,7 @@ export class Dialers {
   lost(region: string, wasSteady: boolean): void {
     const dialer = this.#dialers.get(region)
     if (dialer === undefined) return
-    if (wasSteady) dialer.delayMs = MIN_RECONNECT_DELAY_MS
+    if (wasSteady) dialer.backoff.reset()
     this.#redial(dialer)
   }
 
@@ -121,13 +123,11 @@ export class Dialers {
   }
 
   #redial(dialer: Dialer): void {
-    const { isWanted, maxReconnectDelayMs, random, clock } = this.#options
+    const { isWanted, clock } = this.#options
     const { region } = dialer
     if (dialer.timer || this.#dialers.get(region) !== dialer || !isWanted(region)) return
     // Full jitter: regions that lost each other at one time must not dial in step for ever.
-    const [byte = 0] = random.bytes(1)
-    const delayMs = 1 + (dialer.delayMs * byte) / 255
-    dialer.delayMs = Math.min(dialer.delayMs * 2, maxReconnectDelayMs)
+    const delayMs = 1 + dialer.backoff.next()
     dialer.nextTryAt = clock.now() + Math.ceil(delayMs)
     dialer.timer = clock.after(delayMs, () => {
       dialer.timer = undefined

@@ -3,11 +3,8 @@ import { createHash } from 'node:crypto'
 import type { Clock, SessionKey, Timer } from '@sojourn/core'
 import { dueAt, recordVersion, SojournError } from '@sojourn/core'
 import { RANGE_BITS, type RecordStore } from '@sojourn/store'
-import type { Digest, Records, Versions, Want } from '@sojourn/wire'
+import { DIGEST_SLICES, type Digest, type Records, type Versions, type Want } from '@sojourn/wire'
 import type { Peer } from './peer.js'
-
-/** Keys are listed, and compared from outside, in slices by their first byte. */
-export const SLICES = 256
 
 /** Each comparison goes on in the eight ranges below each one that differs: wider steps send more sums, and longer lists at the end, */
 const STEP_BITS = 3
@@ -67,7 +64,7 @@ export class Digests {
     if (this.#closed) return
     this.#timer = this.#options.clock.after(INTERVALS_A_SLICE * this.#options.intervalMs, () => {
       const slice = this.#slice
-      this.#slice = (slice + 1) % SLICES
+      this.#slice = (slice + 1) % DIGEST_SLICES
       this.#scrub(slice)
         .catch((error: unknown) => this.#options.failed(error))
         .then(() => this.start())
@@ -114,7 +111,7 @@ export class Digests {
 
   /** Reads all records. */
   async readAll(): Promise<void> {
-    for (let slice = 0; slice < SLICES && !this.#closed; slice++) await this.#scrub(slice)
+    for (let slice = 0; slice < DIGEST_SLICES && !this.#closed; slice++) await this.#scrub(slice)
   }
 
   /** The sums over all ranges. @param isSure whether what differs is to be looked into at once */

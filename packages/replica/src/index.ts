@@ -35,15 +35,10 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
-export type { Admission } from './admission.js'
-export { ConnectionBudget, type UnauthenticatedStatus } from './connection-budget.js'
-export { SLICES as DIGEST_SLICES } from './digests.js'
+export type { CreateServer, TlsOptions } from '@sojourn/net'
+export type { LinkFailure, LinkReason, LinkStatus, ReplicaStatus } from '@sojourn/wire'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
-export type { LinkChange, LinkFailure, LinkReason } from './link-failures.js'
-export { cannotListen } from './listening.js'
+export type { LinkChange } from './link-failures.js'
 export type { Ports, ReplicaOptions } from './options.js'
 export { Replica } from './replica.js'
-export type { LinkStatus, ReplicaStatus } from './status.js'
 export { type WebSocketOptions, webSocketTransport } from './websocket.js'
-export { closeWebSocket, frameFault } from './websocket-closing.js'
-export { type CreateServer, listenForWebSockets, type WebSocketListener } from './websocket-listener.js'

@@ -1,17 +1,6 @@
 /** Why regions are not linked: the last failure of each, and how often each reason was met. */
-import type { ConnectionFault, ErrorCode } from '@sojourn/core'
-
-/** A word for a metric: how the connection failed, or the code with which one side refused the other. There are no others. */
-export type LinkReason = ConnectionFault | ErrorCode
-
-export interface LinkFailure {
-  readonly code: ErrorCode
-  readonly reason: LinkReason
-  /** For people: what the system says, or a side gave as its reason. */
-  readonly why: string
-  /** Milliseconds since the epoch. */
-  readonly at: number
-}
+import type { ErrorCode } from '@sojourn/core'
+import type { LinkFailure, LinkReason } from '@sojourn/wire'
 
 /** What became of a connection to a region; `code` says why, where it was refused or lost, or did not come about. */
 export interface LinkChange {

@@ -1,13 +1,13 @@
 /** The links of a replica: who may connect, and which connection is kept. */
 import type { Connection, ConnectionHandler, FeedId, Listener, Random, Transport } from '@sojourn/core'
 import { quoted, SojournError } from '@sojourn/core'
-import type { Hello, Speech } from '@sojourn/wire'
+import type { Hello, LinkFailure, Speech } from '@sojourn/wire'
 import { Arrival, type Ended } from './arrival.js'
 import { Dialers } from './dialers.js'
 import { Handshake, type Met } from './handshake.js'
 import { settleClaims } from './inbound.js'
 import { Link, type LinkHost } from './link.js'
-import { type LinkChange, type LinkFailure, LinkFailures } from './link-failures.js'
+import { type LinkChange, LinkFailures } from './link-failures.js'
 import { Namesakes } from './namesakes.js'
 import { Stalls } from './stalls.js'
 

@@ -52,16 +52,15 @@ import {
   verdict,
 } from '@sojourn/core'
 import type { Committed, Reading } from '@sojourn/store'
+import { DIGEST_SLICES, type ReplicaStatus } from '@sojourn/wire'
 import { exportDocument } from './automerge-export.js'
 import { Commits } from './commits.js'
-import { SLICES } from './digests.js'
 import { endAll } from './end-all.js'
 import type { ReplicaEvents } from './events.js'
 import { mergePatch } from './merge-patch.js'
 import { checkPeer, checkRemoval } from './options.js'
 import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'
-import type { ReplicaStatus } from './status.js'
 import { statusOf } from './status.js'
 
 /** There is no session to touch or to end, which is an answer and not an error. */
@@ -329,7 +328,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     const reason = options.reason ?? 'logout'
     return endAll({
       clock: settings.ports.clock,
-      slices: Array.from({ length: SLICES }, (_, slice) => () => this.#aliveIn(slice)),
+      slices: Array.from({ length: DIGEST_SLICES }, (_, slice) => () => this.#aliveIn(slice)),
       end: (key) => this.#endKey(key, reason, options),
       stallMs: STALL_MS + this.answersWithinMs,
     })

@@ -1,12 +1,9 @@
-/** The transport of links: WebSockets, dialled and taken. */
+/** The transport of links: WebSockets, dialed and taken. */
 import {
   type Clock,
-  type Connection,
-  type ConnectionFault,
   type ConnectionHandler,
   checkOption,
   checkOptions,
-  type ErrorCode,
   FUNCTION_RULE,
   type OptionRule,
   optionTable,
@@ -14,73 +11,8 @@ import {
   type Transport,
   textRule,
 } from '@sojourn/core'
+import { type CreateServer, dialWebSocket, listenForWebSockets, type TlsOptions } from '@sojourn/net'
 import { LINK_PROTOCOL } from '@sojourn/wire'
-import { type ClientOptions, WebSocket } from 'ws'
-import { Admission } from './admission.js'
-import { closeWebSocket, frameFault } from './websocket-closing.js'
-import { faultOf, textOf } from './websocket-faults.js'
-import { type CreateServer, listenForWebSockets } from './websocket-listener.js'
-
-/** The code of a close that nobody announced (RFC 6455, section 7.1.5). */
-const ABNORMAL_CLOSE = 1006
-
-interface Failure {
-  readonly why: string
-  readonly code?: ErrorCode | undefined
-  readonly fault?: ConnectionFault
-}
-
-const attach = (
-  socket: WebSocket,
-  clock: Clock,
-): { connection: Connection; handle: (to: ConnectionHandler) => void; admitted: (by: Admission) => void } => {
-  let admission: Admission | undefined
-  let handler: ConnectionHandler | undefined
-  let failure: Failure | undefined
-  const connection: Connection = {
-    send(frame) {
-      if (socket.readyState === WebSocket.OPEN) socket.send(frame, { binary: true }, () => handler?.drained())
-    },
-    get bufferedBytes() {
-      return socket.bufferedAmount
-    },
-    close(why) {
-      if (socket.readyState === WebSocket.CONNECTING) return socket.terminate()
-      closeWebSocket(socket, clock, why)
-    },
-    authenticated: () => admission?.authenticated(),
-  }
-  socket.on('error', (error: Error & { code?: string }) => {
-    const fault = faultOf(error)
-    const code = frameFault(error) ?? (fault === 'tls' ? 'LINK_TLS' : undefined)
-    failure ??= { why: textOf(error), code, fault }
-  })
-  return {
-    connection,
-    admitted(by) {
-      admission = by
-      by.onRefused(({ message, code }) => {
-        failure ??= { why: message, code }
-      })
-    },
-    handle(to) {
-      handler = to
-      socket.on('open', () => to.opened())
-      socket.on('message', (data: Buffer, isBinary: boolean) => {
-        if (isBinary) to.received(data)
-        else {
-          failure ??= { why: 'a text frame', code: 'FRAME_INVALID' }
-          connection.close('FRAME_INVALID: a text frame')
-        }
-      })
-      socket.on('close', (closeCode: number, reason: Buffer) => {
-        handler = undefined
-        if (closeCode === ABNORMAL_CLOSE) failure ??= { why: 'the connection was cut', fault: 'reset' }
-        to.closed(failure?.why ?? reason.toString(), failure?.code, failure?.fault)
-      })
-    },
-  }
-}
 
 /** What a process puts under the links: TLS, above all. */
 export interface WebSocketOptions {
@@ -92,8 +24,8 @@ export interface WebSocketOptions {
   readonly option?: string
   /** Web pages that may connect, by their origin. Default: none. */
   readonly allowedOrigins?: readonly string[]
-  /** What a dialled connection gives `tls.connect`; asked for at each dial, so that a new certificate serves the next one. */
-  readonly dialOptions?: () => Pick<ClientOptions, 'ca' | 'cert' | 'key'>
+  /** What a dialed connection gives `tls.connect`; asked for at each dial, so that a new certificate serves the next one. */
+  readonly dialOptions?: () => TlsOptions
 }
 
 const ORIGINS: OptionRule = {
@@ -120,30 +52,20 @@ const transport = (
   clock: Clock,
   { createServer, name = 'listen', option = 'listen', allowedOrigins = [], dialOptions }: WebSocketOptions,
 ): Transport => ({
-  dial(url, handler, { maxFrameBytes, connectTimeoutMs }) {
-    const socket = new WebSocket(url, LINK_PROTOCOL, {
-      ...dialOptions?.(),
-      perMessageDeflate: false,
-      // Links have heartbeats of their own; answers to pings would queue without limit for a peer that does not read.
-      autoPong: false,
-      maxPayload: maxFrameBytes,
-      handshakeTimeout: connectTimeoutMs,
-      followRedirects: false,
-    })
-    const { connection, handle, admitted } = attach(socket, clock)
-    socket.once('upgrade', ({ socket: raw }) => {
-      // ws listens to it only after this returns, and is to hear of a frame first.
-      socket.once('open', () => admitted(new Admission(socket, raw, clock)))
-    })
-    handle(handler)
-    return connection
-  },
+  dial: (url, handler, { maxFrameBytes, connectTimeoutMs }) =>
+    dialWebSocket(url, withLinkCodes(handler), {
+      protocol: LINK_PROTOCOL,
+      maxFrameBytes,
+      connectTimeoutMs,
+      isGuarded: true,
+      tls: dialOptions?.(),
+      clock,
+    }),
 
-  listen({ host, port }, accept, { maxFrameBytes, connectTimeoutMs, maxHandshakes, maxHandshakesPerAddress }) {
-    return listenForWebSockets(
+  listen: (at, accept, { maxFrameBytes, connectTimeoutMs, maxHandshakes, maxHandshakesPerAddress }) =>
+    listenForWebSockets(
       {
-        host,
-        port,
+        ...at,
         protocol: LINK_PROTOCOL,
         notice: 'This port takes links from Sojourn replicas (WebSocket).\n',
         name,
@@ -155,11 +77,12 @@ const transport = (
         clock,
         createServer,
       },
-      (socket, admission) => {
-        const { connection, handle, admitted } = attach(socket, clock)
-        admitted(admission)
-        handle(accept(connection))
-      },
-    )
-  },
+      (connection) => withLinkCodes(accept(connection)),
+    ),
+})
+
+/** Faults of TLS have a code among links. */
+const withLinkCodes = (handler: ConnectionHandler): ConnectionHandler => ({
+  ...handler,
+  closed: (why, code, fault) => handler.closed(why, code ?? (fault === 'tls' ? 'LINK_TLS' : undefined), fault),
 })

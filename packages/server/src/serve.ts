@@ -1,31 +1,32 @@
+/** Runs a replica as a process: the list of its parts, and what passes between them. */
 import { existsSync, rmSync } from 'node:fs'
-import { type Clock, isSojournError, systemClock, type Timer } from '@sojourn/core'
+import { type Clock, type SessionApi, systemClock, type Transport } from '@sojourn/core'
+import { TlsFiles } from '@sojourn/net'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'
-import { isLoopback } from './admin/hosts.js'
-import { listenForAdmin } from './admin/listener.js'
-import { type AdminStatus, adminRoutes } from './admin/routes.js'
+import type { AdminStatus } from '@sojourn/wire'
+import { type AdminListener, listenForAdmin } from './admin/listener.js'
+import { adminHandlers } from './admin/routes.js'
+import { ClientDoor } from './clients/door.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
-import type { Config } from './config/load.js'
-import { givenMemory } from './given-memory.js'
+import { type Config, readText } from './config/load.js'
 import type { Logger } from './log.js'
 import { LogThrottle } from './log-throttle.js'
-import { Gossip } from './members/gossip.js'
-import { Members } from './members/members.js'
-import { describeMemory, memoryNeed, memoryShortages } from './memory.js'
+import { Regions } from './members/regions.js'
 import { MeteredSessions } from './metered.js'
 import { Metrics } from './metrics.js'
-import { placesIn } from './places.js'
+import { type Part, startParts } from './part.js'
+import { type Places, placesIn } from './places.js'
 import { Readiness } from './readiness.js'
+import { Reloader } from './reloader.js'
 import { logReplica } from './replica-log.js'
 import { timedEngine } from './timed-storage.js'
-import { TlsFiles } from './tls.js'
 import { type TokenBook, Tokens } from './tokens.js'
 import { VERSION } from './version.js'
+import { reportMemory, warnOf } from './warnings.js'
 
-const READY_STEP_MS = 20
 /** Of the time that a stop may take, what is kept for the peers to take the tail and the store to close. */
-const FAREWELL_SHARE = 0.3
+const CLOSING_SHARE = 0.3
 
 export interface ServeOptions {
   readonly config: Config
@@ -46,6 +47,11 @@ export interface Running {
 /**
  * Runs a replica as `sojourn serve` does. Resolves when the store is open and peers and probes are listened to; clients are let in
  * once it is ready.
+ *
+ * @example
+ * const config = loadConfig({ file: 'sojourn.yaml', env: process.env, flags: new Map() })
+ * const running = await serve({ config, log: openLog('info', config.settings.region) })
+ * process.once('SIGTERM', () => void running.stop())
  * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
  */
 export const serve = async ({
@@ -54,231 +60,19 @@ export const serve = async ({
   clock = systemClock,
   failed = () => {},
 }: ServeOptions): Promise<Running> => {
-  const { settings, secret } = config
-  const { region, links, clients, admin } = settings
-  const startedAt = clock.monotonic()
-  const tls = {
-    links: new TlsFiles('links', links.tls),
-    clients: new TlsFiles('clients', clients.tls),
-    admin: new TlsFiles('admin', admin.tls),
-  }
-  const tokens = new Tokens(config.readTokens())
-  const places = placesIn(settings.data)
-  if (places.members !== undefined) makePrivateDirectory(settings.data)
-  warn(config, log)
-  tellMemory(config, log)
-
-  let gossip: Gossip | undefined
-  const members = new Members({
-    own: region,
-    peers: settings.peers,
-    adminPeers: admin.peers,
-    file: places.members,
-    changed: (entries) => {
-      for (const { region: name, present, version } of entries)
-        log.info({ peer: name, version }, present ? 'region added' : 'region removed')
-      // Who goes is told, too: else it would try for ever.
-      for (const { region: name, present, url } of entries)
-        if (!present && name !== region) void gossip?.tell(name, url)
-      void gossip?.tellAll()
-    },
-  })
-  let listener: ClientListener | undefined
-  const throttle = new LogThrottle(log, clock)
-  const bug = (error: unknown) =>
-    throttle.write({ name: placeOf(error), level: 'error', body: { err: error }, message: 'unexpected' })
-  const metrics = new Metrics({
-    region,
-    version: VERSION,
-    regions: () => members.list().length + 1,
-    directory: places.members === undefined ? undefined : places.store,
-    clients: () => listener?.status(),
-    certificates: () => Object.entries(tls).map(([name, { expiresAt }]) => ({ listener: name, expiresAt })),
-    isReady: () => readiness.reasons().length === 0,
-    unauthenticated: () => unauthenticated(),
-  })
-
-  const replica = await openReplica({
-    ...replicaOptions(config),
-    location: places.store,
-    peers: members.peers,
-    ports: {
-      clock,
-      storage: timedEngine(levelEngine, clock, (write) => metrics.wrote(write)),
-      transport: webSocketTransport(clock, {
-        name: 'links',
-        option: 'links.port',
-        allowedOrigins: links.allowedOrigins,
-        createServer: (options, handler) =>
-          tls.links.createServer(options, (request, response) => {
-            if (!gossip?.handle(request, response)) handler(request, response)
-          }),
-        dialOptions: () => tls.links.credentials,
-      }),
-    },
-  })
-  const isRestored = places.restored !== undefined && existsSync(places.restored)
-  const readiness = new Readiness({
-    clock,
-    replica: () => replica.status(),
-    peerWaitMs: settings.readyPeerWait,
-    awaitsAll: isRestored && !settings.restoredDangerouslyServeAtOnce,
-    isRemoved: () => members.isRemoved,
-  })
-  const replicaLog = logReplica(replica, log, clock)
-  replica.on('fault', ({ code }) => metrics.fault(code))
-  metrics.watch(replica)
-  members.serve(replica)
-  if (secret !== undefined) gossip = startGossip({ members, secret, replica, tls: tls.links, clock, throttle })
-  const sessions = new MeteredSessions({
-    sessions: replica,
-    clock,
-    read: settings.consistency.read,
-    write: settings.consistency.write,
-    seen: (call) => metrics.called(call),
-  })
-
-  const unauthenticated = () => ({
-    ...(replica.address && { links: replica.status().unauthenticated }),
-    ...(listener && { clients: listener.status().unauthenticated }),
-    ...(adminListener && { admin: adminListener.unauthenticated }),
-  })
-  const status = (): AdminStatus => {
-    const reasons = readiness.reasons()
-    return {
-      region,
-      version: VERSION,
-      ready: reasons.length === 0,
-      reasons,
-      uptimeSeconds: Math.round((clock.monotonic() - startedAt) / 1_000),
-      calls: { ...metrics.totals },
-      members: members.list(),
-      replica: replica.status(),
-      clients: listener?.status(),
-      unauthenticated: unauthenticated(),
-      listeners: { links: replica.address, clients: listener?.address, admin: adminListener?.address },
-      certificates: Object.fromEntries(
-        Object.entries(tls).flatMap(([name, { expiresAt }]) => (expiresAt === undefined ? [] : [[name, expiresAt]])),
-      ),
-    }
-  }
-  let adminListener: Awaited<ReturnType<typeof listenForAdmin>> | undefined
-  const closeReplica = async () => {
-    gossip?.close()
-    await replica.close()
-    replicaLog.close()
-    throttle.close()
-  }
-  try {
-    adminListener = await listenForAdmin({
-      host: admin.host,
-      port: admin.port,
-      tokens,
-      createServer: tls.admin.createServer,
-      allowAnyone: admin.dangerouslyAllowAnyone,
-      allowedHosts: admin.allowedHosts,
-      limits: admin.limits,
-      failed: bug,
-      routes: adminRoutes({
-        replica,
-        sessions,
-        now: () => clock.now(),
-        version: VERSION,
-        status,
-        metrics: async () => ({ type: metrics.registry.contentType, text: await metrics.registry.metrics() }),
-        members,
-        tellMembers: async () => (await gossip?.tellAll()) ?? {},
-      }),
-    })
-  } catch (error) {
-    await closeReplica()
-    throw error
-  }
-  log.info({ version: VERSION, listeners: status().listeners }, 'open')
-
-  // Clients are let in when the replica is ready for the first time: who asked earlier would miss sessions that there are.
-  let stopping: Promise<'done' | 'cut'> | undefined
-  const openClients = async (): Promise<void> => {
-    while (!readiness.mayOpen && !stopping) await pause(clock, READY_STEP_MS)
-    if (stopping) return
-    if (isRestored) rmSync(places.restored!, { force: true })
-    if (clients.port !== undefined) {
-      const opened = await listenForClients({
-        replica,
-        sessions,
-        tokens: clients.dangerouslyAllowAnyone ? anyone(tokens) : tokens,
-        listen: { host: clients.host, port: clients.port },
-        createServer: tls.clients.createServer,
-        allowedOrigins: clients.allowedOrigins,
-        limits: clients.limits,
-        maxVersion: clients.maxVersion,
-        clock,
-        failed: bug,
-      })
-      if (stopping) return opened.close()
-      listener = opened
-    }
-    log.info({ listeners: status().listeners }, 'ready')
-  }
-  const opening = openClients().catch((error: unknown) => failed(error))
-
-  let tokenText = JSON.stringify(config.readTokens())
-  const reload = (): void => {
-    for (const [name, files] of Object.entries(tls))
-      attempt(name, () => {
-        if (!files.reload()) return
-        log.info({ listener: name, expiresAt: files.expiresAt }, 'certificates reloaded')
-        metrics.reloaded(name)
-      })
-    attempt('tokens', () => {
-      const entries = config.readTokens()
-      const text = JSON.stringify(entries)
-      if (text === tokenText) return
-      tokenText = text
-      tokens.replace(entries)
-      listener?.recheck()
-      log.info({ count: tokens.size }, 'tokens reloaded')
-      metrics.reloaded('tokens')
-    })
-  }
-  const attempt = (file: string, work: () => void): void => {
-    try {
-      work()
-    } catch (error) {
-      metrics.reloaded(file, error)
-      log.error({ file, why: isSojournError(error) ? error.message : String(error) }, 'not reloaded')
-    }
-  }
-  let reloading: Timer | undefined
-  const reloadLater = (): void => {
-    reloading = clock.after(settings.reloadInterval, () => {
-      reload()
-      reloadLater()
-    })
-  }
-  reloadLater()
-
-  const close = async (): Promise<void> => {
-    await opening
-    await listener?.close({ drainMs: Math.round(settings.shutdownTimeout * (1 - FAREWELL_SHARE)) })
-    await closeReplica()
-  }
+  const server = new Server(config, log, clock, failed)
+  const parts = await startParts(server.parts())
   const stop = async (): Promise<'done' | 'cut'> => {
-    readiness.stop()
-    reloading?.cancel()
     log.info('stopping')
-    const outcome = await Promise.race([
-      close().then(() => 'done' as const),
-      pause(clock, settings.shutdownTimeout).then(() => 'cut' as const),
-    ])
-    // Last, so that probes and metrics are answered to the end, and something keeps the process alive until then.
-    await adminListener?.close()
+    const over = new Promise<void>((resolve) => clock.after(config.settings.shutdownTimeout, resolve))
+    const outcome = await parts.stop(over)
     log.info({ outcome }, 'stopped')
     return outcome
   }
+  let stopping: Promise<'done' | 'cut'> | undefined
   return {
-    status,
-    reload,
+    status: () => server.status(),
+    reload: () => server.reload(),
     stop() {
       stopping ??= stop()
       return stopping
@@ -286,7 +80,263 @@ export const serve = async ({
   }
 }
 
-const pause = (clock: Clock, ms: number): Promise<void> => new Promise((resolve) => clock.after(ms, resolve))
+/** What there is once the store is open. */
+interface Opened {
+  readonly replica: Replica
+  readonly readiness: Readiness
+  readonly sessions: SessionApi
+}
+
+/** The parts, and what they share. */
+class Server {
+  readonly #config: Config
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #startedAt: number
+  readonly #tls: { readonly [name in 'links' | 'clients' | 'admin']: TlsFiles }
+  readonly #tokens: Tokens
+  readonly #places: Places
+  readonly #isRestored: boolean
+  readonly #throttle: LogThrottle
+  readonly #regions: Regions
+  readonly #metrics: Metrics
+  readonly #door: ClientDoor
+  readonly #reloader: Reloader
+  #open: Opened | undefined
+  #admin: AdminListener | undefined
+
+  constructor(config: Config, log: Logger, clock: Clock, failed: (error: unknown) => void) {
+    const { settings } = config
+    this.#config = config
+    this.#log = log
+    this.#clock = clock
+    this.#startedAt = clock.monotonic()
+    const tls = (name: 'links' | 'clients' | 'admin') => new TlsFiles(name, settings[name].tls, readText)
+    this.#tls = { links: tls('links'), clients: tls('clients'), admin: tls('admin') }
+    this.#tokens = new Tokens(config.readTokens())
+    this.#places = placesIn(settings.data)
+    const { members, restored } = this.#places
+    if (members !== undefined) makePrivateDirectory(settings.data)
+    this.#isRestored = restored !== undefined && existsSync(restored)
+    warnOf(config, log)
+    reportMemory(config, log)
+    this.#throttle = new LogThrottle(log, clock)
+    this.#regions = new Regions({
+      config,
+      file: members,
+      clock,
+      log,
+      throttle: this.#throttle,
+      credentials: () => this.#tls.links.credentials,
+      replica: () => this.#opened.replica,
+    })
+    this.#metrics = this.#makeMetrics()
+    this.#door = new ClientDoor({
+      clock,
+      mayOpen: () => this.#opened.readiness.mayOpen,
+      open: () => this.#openClients(),
+      opened: () => log.info({ listeners: this.status().listeners }, 'ready'),
+      failed,
+      drainMs: Math.round(settings.shutdownTimeout * (1 - CLOSING_SHARE)),
+    })
+    this.#reloader = new Reloader({
+      config,
+      clock,
+      log,
+      metrics: this.#metrics,
+      tls: this.#tls,
+      tokens: this.#tokens,
+      tokensChanged: () => this.#door.listener?.recheck(),
+    })
+  }
+
+  /** In the order in which they start. They stop in the reverse one. */
+  parts(): readonly Part[] {
+    return [
+      { name: 'log', start: () => {}, stop: () => this.#throttle.close() },
+      // Stops late, so that probes and metrics are answered to the end, and something keeps the process alive until then.
+      { name: 'probes', start: () => {}, stop: () => this.#admin?.close() },
+      this.#replicaPart(),
+      this.#regions,
+      { name: 'admin', start: () => this.#listenForAdmin(), stop: () => {} },
+      this.#door,
+      this.#reloader,
+      // From the first moment of a stop on, requests should go elsewhere.
+      { name: 'readiness', start: () => {}, stop: () => this.#opened.readiness.stop() },
+    ]
+  }
+
+  reload(): void {
+    this.#reloader.reload()
+  }
+
+  status(): AdminStatus {
+    const { replica, readiness } = this.#opened
+    const reasons = readiness.reasons()
+    const listener = this.#door.listener
+    return {
+      region: replica.region,
+      version: VERSION,
+      ready: reasons.length === 0,
+      reasons,
+      uptimeSeconds: Math.round((this.#clock.monotonic() - this.#startedAt) / 1_000),
+      calls: { ...this.#metrics.totals },
+      members: this.#regions.members.list(),
+      replica: replica.status(),
+      clients: listener?.status(),
+      unauthenticated: this.#unauthenticated(),
+      listeners: { links: replica.address, clients: listener?.address, admin: this.#admin?.address },
+      certificates: Object.fromEntries(this.#certificates().map(({ listener, expiresAt }) => [listener, expiresAt])),
+    }
+  }
+
+  /** Only what starts after the store was opened asks for it. */
+  get #opened(): Opened {
+    return this.#open!
+  }
+
+  #replicaPart(): Part {
+    let replicaLog: LogThrottle | undefined
+    return {
+      name: 'replica',
+      start: async () => {
+        this.#open = await this.#openStore()
+        const { replica } = this.#open
+        replicaLog = logReplica(replica, this.#log, this.#clock)
+        replica.on('fault', ({ code }) => this.#metrics.fault(code))
+        this.#metrics.watch(replica)
+      },
+      stop: async () => {
+        await this.#opened.replica.close()
+        replicaLog?.close()
+      },
+    }
+  }
+
+  async #openStore(): Promise<Opened> {
+    const { settings } = this.#config
+    const clock = this.#clock
+    const replica = await openReplica({
+      ...replicaOptions(this.#config),
+      location: this.#places.store,
+      peers: this.#regions.members.peers,
+      ports: {
+        clock,
+        storage: timedEngine(levelEngine, clock, (write) => this.#metrics.wrote(write)),
+        transport: this.#transport(),
+      },
+    })
+    const readiness = new Readiness({
+      clock,
+      replica: () => replica.status(),
+      peerWaitMs: settings.readyPeerWait,
+      awaitsAll: this.#isRestored && !settings.restoredDangerouslyServeAtOnce,
+      isRemoved: () => this.#regions.members.isRemoved,
+    })
+    const sessions = new MeteredSessions({
+      sessions: replica,
+      clock,
+      read: settings.consistency.read,
+      write: settings.consistency.write,
+      seen: (call) => this.#metrics.called(call),
+    })
+    return { replica, readiness, sessions }
+  }
+
+  #transport(): Transport {
+    const { links } = this.#config.settings
+    const files = this.#tls.links
+    return webSocketTransport(this.#clock, {
+      name: 'links',
+      option: 'links.port',
+      allowedOrigins: links.allowedOrigins,
+      createServer: (options, handler) =>
+        files.createServer(options, (request, response) => {
+          if (!this.#regions.handle(request, response)) handler(request, response)
+        }),
+      dialOptions: () => files.credentials,
+    })
+  }
+
+  async #listenForAdmin(): Promise<void> {
+    const { replica, sessions } = this.#opened
+    const { admin } = this.#config.settings
+    const { registry } = this.#metrics
+    this.#admin = await listenForAdmin({
+      host: admin.host,
+      port: admin.port,
+      tokens: this.#tokens,
+      createServer: this.#tls.admin.createServer,
+      allowAnyone: admin.dangerouslyAllowAnyone,
+      allowedHosts: admin.allowedHosts,
+      limits: admin.limits,
+      failed: (error) => this.#bug(error),
+      handlers: adminHandlers({
+        replica,
+        sessions,
+        now: () => this.#clock.now(),
+        version: VERSION,
+        status: () => this.status(),
+        metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+        members: this.#regions.members,
+        tellMembers: () => this.#regions.tellAll(),
+      }),
+    })
+    this.#log.info({ version: VERSION, listeners: this.status().listeners }, 'open')
+  }
+
+  async #openClients(): Promise<ClientListener | undefined> {
+    if (this.#isRestored) rmSync(this.#places.restored!, { force: true })
+    const { clients } = this.#config.settings
+    if (clients.port === undefined) return undefined
+    return listenForClients({
+      replica: this.#opened.replica,
+      sessions: this.#opened.sessions,
+      tokens: clients.dangerouslyAllowAnyone ? anyone(this.#tokens) : this.#tokens,
+      listen: { host: clients.host, port: clients.port },
+      createServer: this.#tls.clients.createServer,
+      allowedOrigins: clients.allowedOrigins,
+      limits: clients.limits,
+      maxVersion: clients.maxVersion,
+      clock: this.#clock,
+      failed: (error) => this.#bug(error),
+    })
+  }
+
+  #makeMetrics(): Metrics {
+    const { members, store } = this.#places
+    return new Metrics({
+      region: this.#config.settings.region,
+      version: VERSION,
+      regions: () => this.#regions.members.list().length + 1,
+      directory: members === undefined ? undefined : store,
+      clients: () => this.#door.listener?.status(),
+      certificates: () => this.#certificates(),
+      isReady: () => this.#opened.readiness.reasons().length === 0,
+      unauthenticated: () => this.#unauthenticated(),
+    })
+  }
+
+  #certificates() {
+    return Object.entries(this.#tls).flatMap(([listener, { expiresAt }]) =>
+      expiresAt === undefined ? [] : [{ listener, expiresAt }],
+    )
+  }
+
+  #unauthenticated() {
+    const { replica } = this.#opened
+    const listener = this.#door.listener
+    return {
+      ...(replica.address && { links: replica.status().unauthenticated }),
+      ...(listener && { clients: listener.status().unauthenticated }),
+      ...(this.#admin && { admin: this.#admin.unauthenticated }),
+    }
+  }
+
+  #bug(error: unknown): void {
+    this.#throttle.write({ name: placeOf(error), level: 'error', body: { err: error }, message: 'unexpected' })
+  }
+}
 
 const anyone = (tokens: TokenBook): TokenBook => ({
   check: (presented) => tokens.check(presented) ?? { name: 'anyone', scope: 'write' },
@@ -311,52 +361,4 @@ const replicaOptions = ({ settings, secret }: Config) => {
     links: { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion },
     limits,
   }
-}
-
-const startGossip = (options: {
-  members: Members
-  secret: string
-  replica: Replica
-  tls: TlsFiles
-  clock: Clock
-  throttle: LogThrottle
-}): Gossip => {
-  const { members, secret, replica, tls, clock, throttle } = options
-  const gossip = new Gossip({
-    members,
-    secret,
-    clock,
-    credentials: () => tls.credentials,
-    failed: ({ code, message }) => throttle.write({ name: `regions ${code}`, level: 'warn', body: { code }, message }),
-  })
-  gossip.start()
-  // Whoever was away hears of what was missed at once.
-  replica.on('link', ({ region, state }) => {
-    const member = state === 'up' ? members.list().find((each) => each.region === region) : undefined
-    if (member) void gossip.tell(region, member.url)
-  })
-  return gossip
-}
-
-/** How much memory the limits allow, added up, and whether there is as much. */
-const tellMemory = ({ settings }: Config, log: Logger): void => {
-  const { limits, clients, peers } = settings
-  const served = clients.port === undefined ? undefined : clients.limits
-  const need = memoryNeed({ limits, clients: served, peers: Object.keys(peers).length })
-  log.info(describeMemory(need), 'memory')
-  for (const shortage of memoryShortages(need, givenMemory())) log.warn({}, shortage)
-}
-
-/** What is allowed, and better not so. */
-const warn = ({ settings }: Config, log: Logger): void => {
-  const { links, clients, admin, restoredDangerouslyServeAtOnce } = settings
-  for (const [name, { host, port, tls }] of Object.entries({ links, clients, admin }))
-    if (port !== undefined && tls.certFile === undefined && !isLoopback(host))
-      log.warn(
-        { listener: name },
-        'listens beyond this machine without TLS: who can hear the network hears what is said',
-      )
-  for (const [name, { dangerouslyAllowAnyone }] of Object.entries({ clients, admin }))
-    if (dangerouslyAllowAnyone) log.warn({ listener: name }, 'lets in anyone, without a token')
-  if (restoredDangerouslyServeAtOnce) log.warn('serves a restored backup at once: sessions that ended may show again')
 }

@@ -1,3 +1,24 @@
+export {
+  ADMIN_ROUTES,
+  type AdminAnswer,
+  type AdminCall,
+  type AdminRequest,
+  type AdminRoute,
+  adminError,
+  adminRequest,
+  adminTarget,
+  DIGEST_SLICES,
+  type Told,
+} from './admin.js'
+export type {
+  AdminStatus,
+  ClientsStatus,
+  LinkFailure,
+  LinkReason,
+  LinkStatus,
+  Member,
+  ReplicaStatus,
+} from './admin-status.js'
 export { decodeData, encodeData, type PackedData, packData } from './client-data.js'
 export {
   type Answer,
@@ -33,6 +54,7 @@ export {
   writeFromClient,
   writeFromServer,
 } from './client-message.js'
+export { checkJson, type JsonOf, type JsonShape } from './json.js'
 export { type Agreement, checkAgreement, meet, type Speech, speechOf } from './meeting.js'
 export {
   type Acks,

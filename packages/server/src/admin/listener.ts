@@ -1,34 +1,44 @@
 /** The admin listener: who may ask what over HTTP, how many at a time, and how it is answered. */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import type { Socket } from 'node:net'
 import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core'
-import { ConnectionBudget, type CreateServer, cannotListen, type UnauthenticatedStatus } from '@sojourn/replica'
-import { readBody } from '../http.js'
-import { allows, type Scope, type TokenBook } from '../tokens.js'
+import {
+  answerHttp,
+  ConnectionBudget,
+  type CreateServer,
+  type HttpAnswer,
+  listenOn,
+  parseJson,
+  readBody,
+  type UnauthenticatedStatus,
+} from '@sojourn/net'
+import {
+  ADMIN_ROUTES,
+  type AdminAnswer,
+  type AdminCall,
+  type AdminRequest,
+  type AdminRoute,
+  adminRequest,
+} from '@sojourn/wire'
+import { allows, type TokenBook } from '../tokens.js'
 import { isLoopback, namesThisMachine } from './hosts.js'
 import type { AdminLimits } from './limits.js'
 
-/** What a route answers with. */
-export type Answer =
-  | { readonly json: unknown; readonly status?: number }
-  | { readonly text: string; readonly type?: string; readonly status?: number }
-  | { readonly stream: AsyncIterable<Uint8Array> }
-
-export interface Route {
-  readonly method: 'GET' | 'POST'
-  /** `open`: for anyone, because a probe has no token; it tells whether, and why not. */
-  readonly scope: Scope | 'open'
-  /** Whether somebody on this machine may ask without a token. */
-  readonly openOnLoopback?: boolean
-  readonly answer: (input: { readonly query: URLSearchParams; readonly body: unknown }) => Promise<Answer> | Answer
+/** What each route answers: as its declaration in @sojourn/wire says. Text may have a type and a status of its own. */
+export type AdminHandlers = {
+  readonly [N in AdminCall]: (request: AdminRequest<N>) => Promise<Answer<N>> | Answer<N>
 }
 
-export type Routes = { readonly [path: string]: Route }
+type Answer<N extends AdminCall> = (typeof ADMIN_ROUTES)[N]['answer'] extends infer A
+  ? A extends 'text'
+    ? Extract<HttpAnswer, { readonly text: string }>
+    : A extends 'bytes'
+      ? Extract<HttpAnswer, { readonly stream: unknown }>
+      : AdminAnswer<N>
+  : never
 
 export interface AdminOptions {
-  readonly routes: Routes
+  readonly handlers: AdminHandlers
   readonly tokens: TokenBook
   readonly host: string
   readonly port: number
@@ -80,10 +90,9 @@ export const listenForAdmin = async (options: AdminOptions): Promise<AdminListen
     serve(options, new Admitted(budget, limits.maxConnections), failed),
   )
   budget.watch(server)
-  await listen(server, host, port)
-  const address = server.address() as AddressInfo
+  const address = await listenOn(server, { name: 'admin', option: 'admin.port', host, port })
   return {
-    address: { host: address.address, port: address.port },
+    address,
     get unauthenticated() {
       return budget.status
     },
@@ -94,14 +103,6 @@ export const listenForAdmin = async (options: AdminOptions): Promise<AdminListen
       }),
   }
 }
-
-const listen = (server: Server, host: string, port: number): Promise<void> =>
-  new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) =>
-      reject(cannotListen({ name: 'admin', option: 'admin.port', host, port }, cause)),
-    )
-    server.listen(port, host, resolve)
-  })
 
 /** The connections of who has shown a good token: they are no longer closed to make room for others. */
 class Admitted {
@@ -141,22 +142,28 @@ const parseTarget = (target = ''): URL => {
   throw new SojournError('FRAME_INVALID', 'the target of the request is no path')
 }
 
+const ROUTES = new Map<string, AdminRoute & { readonly name: AdminCall }>(
+  Object.entries(ADMIN_ROUTES).map(([name, route]) => [route.path, { ...route, name: name as AdminCall }]),
+)
+
 const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['failed']): RequestListener => {
-  const answer = async (request: IncomingMessage): Promise<Answer> => {
+  const answer = async (request: IncomingMessage): Promise<HttpAnswer> => {
     const url = parseTarget(request.url)
-    const route = Object.hasOwn(options.routes, url.pathname) ? options.routes[url.pathname] : undefined
+    const route = ROUTES.get(url.pathname)
     if (route === undefined || (request.method === 'HEAD' ? 'GET' : request.method) !== route.method)
       return { status: 404, json: { error: { code: 'NOT_FOUND', message: 'there is nothing here' } } }
     // A page that somebody's browser shows can reach what the browser can. Browsers say so; the command line and scrapers are none.
     if (request.headers.origin !== undefined) throw new SojournError('SCOPE_REFUSED', 'this is not for web pages')
     if (admit(route, options, request) === 'admitted') admitted.add(request.socket)
-    const body = route.method === 'POST' ? parseBody(await readBody(request)) : undefined
-    return route.answer({ query: url.searchParams, body })
+    const body = route.method === 'POST' ? parseJson(await readBody(request), 'the body') : undefined
+    const answer = options.handlers[route.name] as (request: unknown) => unknown
+    const made = await answer(adminRequest(route, url.searchParams, body))
+    return typeof route.answer === 'string' ? (made as HttpAnswer) : { json: made }
   }
   return (request, response) => {
     answer(request)
       .catch((error: unknown) => refusal(error, failed))
-      .then((reply) => send(response, reply, request.method === 'HEAD'))
+      .then((reply) => answerHttp(response, reply, request.method === 'HEAD'))
       // Who asked is gone, or what was streamed could not be read to its end; half of it is no answer.
       .catch(() => response.destroy())
   }
@@ -166,14 +173,14 @@ const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['
  * Whether who asks may: because it is `open` to all, or because they are `admitted`.
  * @throws TOKEN_REFUSED, SCOPE_REFUSED
  */
-const admit = (route: Route, options: AdminOptions, { headers }: IncomingMessage): 'open' | 'admitted' => {
+const admit = (route: AdminRoute, options: AdminOptions, { headers }: IncomingMessage): 'open' | 'admitted' => {
   const { tokens, allowAnyone, host } = options
   if (route.scope === 'open') return 'open'
   const { authorization = '' } = headers
   const token = /^Bearer (\S+)$/i.exec(authorization)?.[1]
   const bearer = token === undefined ? undefined : tokens.check(token)
   if (bearer !== undefined && allows(bearer.scope, route.scope)) return 'admitted'
-  if (allowAnyone || (route.openOnLoopback && isLoopback(host))) {
+  if (allowAnyone || (route.scope === 'read' && isLoopback(host))) {
     checkHost(headers.host, options)
     return allowAnyone ? 'admitted' : 'open'
   }
@@ -199,40 +206,11 @@ const checkHost = (header: string | undefined, { host, allowedHosts }: AdminOpti
   )
 }
 
-const parseBody = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new SojournError('FRAME_INVALID', 'the body is no JSON')
-  }
-}
-
-const refusal = (error: unknown, failed: AdminOptions['failed']): Answer => {
+const refusal = (error: unknown, failed: AdminOptions['failed']): HttpAnswer => {
   if (!isSojournError(error)) {
     failed(error)
     return { status: 500, json: { error: { code: 'BUG', message: 'something went wrong; the log says what' } } }
   }
   const { name: _, cause: __, ...fields } = error
   return { status: STATUS[error.code] ?? 500, json: { error: { ...fields, code: error.code, message: error.message } } }
-}
-
-/** What JSON lacks is written as it is in a session's arrays (SPEC, "Document"); dates as text. */
-const withBytes = (_: string, value: unknown): unknown =>
-  value instanceof Uint8Array ? { $bytes: Buffer.from(value).toString('base64') } : value
-
-const send = async (response: ServerResponse, answer: Answer, headOnly: boolean): Promise<void> => {
-  response.setHeader('cache-control', 'no-store')
-  if ('stream' in answer) {
-    response.writeHead(200, { 'content-type': 'application/octet-stream' })
-    // What is asked for is only whether it is there; the store need not be read for that.
-    if (headOnly) response.end()
-    else await pipeline(Readable.from(answer.stream), response)
-    return
-  }
-  const [type, text] =
-    'text' in answer
-      ? [answer.type ?? 'text/plain; charset=utf-8', answer.text]
-      : ['application/json', `${JSON.stringify(answer.json, withBytes)}\n`]
-  response.writeHead(answer.status ?? 200, { 'content-type': type })
-  response.end(headOnly ? undefined : text)
 }

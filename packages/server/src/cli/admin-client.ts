@@ -1,11 +1,18 @@
 /** What commands ask regions by: the admin listener of each, over HTTP. */
-import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
+import type { IncomingMessage } from 'node:http'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
-import type { AdminStatus } from '../admin/routes.js'
+import { askHttp, MAX_BODY_BYTES, parseJson, readBody, type TlsOptions } from '@sojourn/net'
+import {
+  ADMIN_ROUTES,
+  type AdminAnswer,
+  type AdminCall,
+  type AdminRequest,
+  adminError,
+  adminTarget,
+  checkJson,
+  type JsonShape,
+} from '@sojourn/wire'
 import { readText } from '../config/load.js'
-import { MAX_BODY_BYTES, readBody } from '../http.js'
-import type { Credentials } from '../tls.js'
 
 export const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7402'
 /** A digest of a large store takes its time; silence longer than this is none. */
@@ -26,9 +33,9 @@ export interface AdminFlags {
 export class AdminClient {
   readonly url: URL
   readonly #token: string | undefined
-  readonly #credentials: Credentials
+  readonly #credentials: TlsOptions
 
-  constructor(url: URL, token: string | undefined, credentials: Credentials) {
+  constructor(url: URL, token: string | undefined, credentials: TlsOptions) {
     this.url = url
     this.#token = token
     this.#credentials = credentials
@@ -39,60 +46,38 @@ export class AdminClient {
     return new AdminClient(parseUrl(url), this.#token, this.#credentials)
   }
 
-  status(): Promise<AdminStatus> {
-    return this.get('/status', STATUS_TIMEOUT_MS) as Promise<AdminStatus>
+  /**
+   * What the region answers, as JSON.
+   * @example const { region, ready } = await client.ask('status', {})
+   * @throws UNAVAILABLE; what the region answers with
+   */
+  async ask<N extends AdminCall>(name: N, request: AdminRequest<N>): Promise<AdminAnswer<N>> {
+    const { path, answer: shape } = ADMIN_ROUTES[name]
+    const answer = parseJson(await readBody(await this.open(name, request), MAX_BODY_BYTES), 'the answer')
+    const fault = (shape as JsonShape<unknown>).fault(answer)
+    if (fault === undefined) return answer as AdminAnswer<N>
+    const where = [path, ...fault.path].join(' ')
+    throw new SojournError('UNAVAILABLE', `${this.url.origin} answers ${where} otherwise than with ${fault.give}`)
   }
 
-  /** @throws UNAVAILABLE; what the region answers with */
-  async get(path: string, timeoutMs = TIMEOUT_MS): Promise<unknown> {
-    return parse(await readBody(await this.open('GET', path, undefined, timeoutMs), MAX_BODY_BYTES))
-  }
-
-  /** @throws UNAVAILABLE; what the region answers with */
-  async post(path: string, body: unknown): Promise<unknown> {
-    return parse(await readBody(await this.open('POST', path, JSON.stringify(body)), MAX_BODY_BYTES))
-  }
-
-  /** An answer whose status is 200. @throws UNAVAILABLE; what the region answers with */
-  async open(method: string, path: string, body?: string, timeoutMs = TIMEOUT_MS): Promise<IncomingMessage> {
+  /** An answer whose status is 200, and whose body is yet to be read. @throws UNAVAILABLE; what the region answers with */
+  async open<N extends AdminCall>(name: N, request: AdminRequest<N>): Promise<IncomingMessage> {
     const { url } = this
-    const secure = url.protocol === 'https:'
-    const options: RequestOptions = {
+    const { method } = ADMIN_ROUTES[name]
+    const answer = await askHttp(url, {
       method,
-      host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: url.port || (secure ? 443 : 80),
-      path: `${url.pathname.replace(/\/$/, '')}${path}`,
-      headers: {
-        ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      timeout: timeoutMs,
-      agent: false,
-    }
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = secure
-        ? requestSecure({ ...options, ...this.#credentials }, resolve)
-        : requestPlain(options, resolve)
-      request.on('timeout', () => request.destroy(new Error(`silent for ${timeoutMs / 1_000} s`)))
-      request.on('error', (cause: NodeJS.ErrnoException) =>
-        reject(
-          new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {
-            cause,
-          }),
-        ),
-      )
-      request.end(body)
+      path: adminTarget(name, request),
+      headers: this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` },
+      body: method === 'POST' ? JSON.stringify(request) : undefined,
+      timeoutMs: name === 'status' ? STATUS_TIMEOUT_MS : TIMEOUT_MS,
+      tls: this.#credentials,
+    }).catch((cause: NodeJS.ErrnoException) => {
+      throw new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {
+        cause,
+      })
     })
     if (answer.statusCode === 200) return answer
     throw errorOf(await readBody(answer, MAX_BODY_BYTES), url, this.#token !== undefined)
-  }
-}
-
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new SojournError('FRAME_INVALID', 'the answer is no JSON', { cause })
   }
 }
 
@@ -101,8 +86,9 @@ const WRONG_TOKEN = 'does not know the token that was given (SOJOURN_TOKEN, --to
 
 const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError => {
   try {
-    const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string } }
-    const { code, message, ...details } = error
+    const { error } = checkJson(adminError, JSON.parse(text), 'FRAME_INVALID', 'the answer')
+    const { code: given, message, ...details } = error
+    const code = given as ErrorCode
     if (code === 'TOKEN_REFUSED') return new SojournError(code, `${origin} ${hasToken ? WRONG_TOKEN : NO_TOKEN}`)
     if (Object.hasOwn(ERROR_CODES, code)) return new SojournError(code, message.replace(`${code}: `, ''), details)
     return new SojournError('UNAVAILABLE', `${origin} answers: ${message}`)

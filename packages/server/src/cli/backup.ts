@@ -21,7 +21,7 @@ export const backUp = async (client: AdminClient, file: string, isJson: boolean,
   if (existsSync(file))
     throw new SojournError('INVALID_OPTION', `${file} is there already; give another name`, { option: 'file' })
   const draft = `${file}.part`
-  const from = await client.open('GET', '/backup')
+  const from = await client.open('backup', {})
   // Sessions are in it, though no ids: it is for its owner alone. One that was left behind by a crash, or that somebody put there, is none of ours.
   rmSync(draft, { force: true })
   const to = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true })

@@ -1,6 +1,5 @@
+import type { AdminRequest, Told } from '@sojourn/wire'
 import { EXIT } from '../exit-codes.js'
-import type { Told } from '../members/gossip.js'
-import type { Member } from '../members/members.js'
 import type { AdminClient } from './admin-client.js'
 import type { Output } from './output.js'
 import { table } from './table.js'
@@ -14,22 +13,11 @@ const MEANING: { readonly [told in Told]: string } = {
 
 export const changeRegions = async (
   client: AdminClient,
-  call:
-    | {
-        readonly call: 'add'
-        readonly region: string
-        readonly url: string | null
-        readonly admin?: string | undefined
-      }
-    | { readonly call: 'remove'; readonly region: string },
+  call: AdminRequest<'members'>,
   isJson: boolean,
   out: Output,
 ): Promise<number> => {
-  const answer = (await client.post('/members', call)) as {
-    readonly changed: boolean
-    readonly members: readonly Member[]
-    readonly told: { readonly [region: string]: Told }
-  }
+  const answer = await client.ask('members', call)
   if (isJson) out.json(answer)
   else {
     if (!answer.changed) out.text(`${JSON.stringify(call.region)} is no region here`)

@@ -1,6 +1,6 @@
 /** Which regions a command that looks at all of them asks, and what it says of those that do not answer. */
 import { SojournError } from '@sojourn/core'
-import type { AdminStatus } from '../admin/routes.js'
+import type { AdminStatus } from '@sojourn/wire'
 import type { AdminClient } from './admin-client.js'
 
 export interface Asked {
@@ -21,7 +21,7 @@ interface Answered extends Asked {
 
 const ask = async (client: AdminClient): Promise<Answered> => {
   try {
-    const status = await client.status()
+    const status = await client.ask('status', {})
     return { region: status.region, client, status, why: undefined }
   } catch (error) {
     return { region: client.url.origin, client, status: undefined, why: whyOf(error), error }

@@ -1,14 +1,10 @@
 import { END_REASONS, type EndReason, type Level, SojournError } from '@sojourn/core'
+import type { AdminRequest } from '@sojourn/wire'
 import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
 import type { Output } from './output.js'
 
 const MAX_ID_BYTES = 4_096
-
-interface SessionAnswer {
-  readonly found: boolean
-  readonly session?: { readonly data: unknown; readonly createdAt: number; readonly expiresAt: number }
-}
 
 /** An id is a secret, and every user of a machine can read the arguments of a process: `-` takes it from standard input. */
 export const readId = async (argument: string, input: AsyncIterable<Uint8Array>): Promise<string> => {
@@ -49,16 +45,11 @@ export const parseReason = (text: string | undefined): EndReason | undefined => 
 
 export const callSession = async (
   client: AdminClient,
-  call: {
-    readonly call: 'get' | 'touch' | 'end'
-    readonly id: string
-    readonly level?: Level | undefined
-    readonly reason?: EndReason | undefined
-  },
+  call: AdminRequest<'session'>,
   isJson: boolean,
   out: Output,
 ): Promise<number> => {
-  const { found, session } = (await client.post('/session', call)) as SessionAnswer
+  const { found, session } = await client.ask('session', call)
   if (isJson) out.json({ found, ...session })
   else if (!found) out.text('no live session has this id')
   else if (session === undefined) out.text('ended')

@@ -5,11 +5,6 @@ import type { Output } from './output.js'
 import { askRegions } from './regions.js'
 import { table } from './table.js'
 
-interface Digests {
-  readonly asOf: number
-  readonly slices: readonly { readonly records: number; readonly digest: string }[]
-}
-
 interface Named {
   readonly region: string
   readonly client: AdminClient
@@ -41,10 +36,8 @@ const MAX_SLICES = 64
 
 const look = async (regions: readonly Named[]): Promise<Look> => {
   const [first, ...rest] = regions
-  const own = (await first!.client.get('/digests')) as Digests
-  const others = await Promise.all(
-    rest.map(({ client }) => client.get(`/digests?asOf=${own.asOf}`) as Promise<Digests>),
-  )
+  const own = await first!.client.ask('digests', {})
+  const others = await Promise.all(rest.map(({ client }) => client.ask('digests', { asOf: own.asOf })))
   const all = [own, ...others]
   const records = Object.fromEntries(
     regions.map(({ region }, index) => [region, all[index]!.slices.reduce((sum, slice) => sum + slice.records, 0)]),
@@ -57,8 +50,7 @@ const look = async (regions: readonly Named[]): Promise<Look> => {
     const held = new Map<string, Map<string, string>>()
     await Promise.all(
       regions.map(async ({ region, client }) => {
-        const path = `/versions?slice=${slice}&asOf=${own.asOf}`
-        const { versions } = (await client.get(path)) as { versions: { key: string; version: string }[] }
+        const { versions } = await client.ask('versions', { slice, asOf: own.asOf })
         for (const { key, version } of versions) held.set(key, (held.get(key) ?? new Map()).set(region, version))
       }),
     )
@@ -80,7 +72,7 @@ export const verify = async (clients: readonly AdminClient[], options: VerifyOpt
   const asked = await askRegions(clients)
   const regions = asked.flatMap(({ region, client, status }): Named[] => (client && status ? [{ region, client }] : []))
   const absent = asked.filter(({ status }) => status === undefined)
-  if (repair) await Promise.all(regions.map(({ client }) => client.post('/repair', {})))
+  if (repair) await Promise.all(regions.map(({ client }) => client.ask('repair', {})))
 
   const deadline = clock.monotonic() + waitMs
   let last = await look(regions)

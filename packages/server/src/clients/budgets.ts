@@ -1,10 +1,11 @@
 /** The budgets of all clients: what is kept for them, by kind, within what their tokens and all of them may have. */
 import type { Limits } from '@sojourn/core'
+import type { ClientsStatus } from '@sojourn/wire'
 import { Budget } from './budget.js'
 import { type ClientLimits, WEIGHTS } from './limits.js'
 
 /** What is kept for clients. `quorums` are counted, all others are bytes. */
-export type Kept = 'frames' | 'requests' | 'quorums' | 'answers' | 'replies' | 'watches' | 'scans'
+export type Kept = keyof ClientsStatus['kept']
 
 type Of<T> = { readonly [kind in Kept]: T }
 

@@ -1,5 +1,7 @@
-import type { Clock, ErrorCode, SessionApi, SessionKey, Timer } from '@sojourn/core'
+/** One client of a server: who it is, what it asks, and what it is answered. */
+import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
 import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core'
+import { FrameBatch, type SocketConnection, type SocketHandler } from '@sojourn/net'
 import {
   type Agreement,
   CLIENT_MAGIC,
@@ -12,62 +14,31 @@ import {
   MAX_GREETING_BYTES,
   meet,
   readFromClient,
-  type Speech,
   speaksOfObjects,
   writeFromServer,
 } from '@sojourn/wire'
-import { allows, type Bearer, type TokenBook } from '../tokens.js'
+import { allows, type Bearer } from '../tokens.js'
 import { NEEDED } from './access.js'
 import { answerRequest, failure, type PlainRequest, REPEATABLE, refusal } from './answers.js'
-import type { Budgets } from './budgets.js'
-import { type Admitted, type DefaultLevels, Holdings } from './holdings.js'
+import type { Connected, ConnectionHost } from './connection-host.js'
+import { type Admitted, Holdings } from './holdings.js'
 import { Incoming } from './incoming.js'
-import type { ClientLimits } from './limits.js'
-import type { Asker, ClientMemory, Memories } from './remembered.js'
-import type { ClientSocket, ClientSocketHandler } from './socket.js'
-import type { ClientTotals } from './totals.js'
+import type { Asker, ClientMemory } from './remembered.js'
 import { Walks } from './walks.js'
-import type { Watcher, Watches } from './watches.js'
-
-/** What a connection needs of the listener. */
-export interface ConnectionHost {
-  readonly sessions: SessionApi
-  readonly clock: Clock
-  readonly limits: ClientLimits
-  readonly tokens: TokenBook
-  readonly budgets: Budgets
-  readonly memories: Memories
-  readonly watches: Watches
-  readonly totals: ClientTotals
-  /** Made anew with each listener. */
-  readonly server: string
-  readonly region: string
-  /** What this side speaks. */
-  readonly speech: Speech
-  readonly levels: DefaultLevels
-  readonly isFarewell: () => boolean
-  /** A client was recognised. @throws OVERLOADED where there are too many */
-  readonly admit: (connection: ClientConnection) => void
-  readonly ended: (connection: ClientConnection) => void
-  /** Nobody waits any more for what calls for this caller wait for. */
-  readonly abandon: (caller: object) => void
-  /** Something that ought not to be thrown was. */
-  readonly failed: (error: unknown) => void
-}
+import type { Watcher } from './watches.js'
 
 const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
 
 /** For answers that are kept as well as sent. */
 const scratch = new ByteWriter(4_096)
 
-/** One client: who it is, what it asks, and what it is answered, as many answers to a frame as there are at a time. */
-export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
-  /** When the client was heard last, monotonic. */
+export class ClientConnection implements SocketHandler, Connected, Watcher, Asker {
   heardAt: number
   readonly #host: ConnectionHost
-  readonly #socket: ClientSocket
+  readonly #socket: SocketConnection
   readonly #patience: Timer
-  readonly #out = new ByteWriter(4 * 1024)
+  /** As many answers to a frame as there are in a turn. */
+  readonly #batch: FrameBatch
   readonly #holdings: Holdings
   readonly #incoming: Incoming
   readonly #walks: Walks
@@ -78,11 +49,10 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   #name = ''
   #memory: ClientMemory | undefined
   #inFlight = 0
-  #isFlushing = false
   #isEnded = false
   #changed: SessionKey[] = []
 
-  constructor(host: ConnectionHost, socket: ClientSocket) {
+  constructor(host: ConnectionHost, socket: SocketConnection) {
     this.#host = host
     this.#socket = socket
     this.heardAt = host.clock.monotonic()
@@ -94,6 +64,12 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
       heard: (message) => this.#heard(message),
       failed: (error) => this.#misheard(error),
       holds: (bytes) => this.#holdings.receiving(bytes),
+    })
+    this.#batch = new FrameBatch({
+      initialBytes: 4 * 1024,
+      targetBytes: host.limits.targetFrameBytes,
+      turned: () => this.#incoming.turned(),
+      flush: () => this.#flush(),
     })
     this.#walks = new Walks(host.sessions, this.#holdings)
     this.#patience = host.clock.after(host.limits.maxSilenceMs, () =>
@@ -306,50 +282,37 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
   answer(encoded: Uint8Array): void {
     if (this.#isEnded) return
     this.#tellChanges()
-    this.#out.raw(encoded)
-    this.#flushSoon()
+    this.#batch.out.raw(encoded)
+    this.#batch.written()
   }
 
   changed(key: SessionKey): void {
     if (this.#isEnded) return
     this.#host.totals.invalidations++
     this.#changed.push(key)
-    this.#flushSoon()
+    this.#batch.written()
   }
 
   #say(message: FromServer): void {
     if (this.#isEnded) return
     // In the order in which it became so: an answer that is read after a change must not come before it.
     this.#tellChanges()
-    writeFromServer(this.#out, message)
-    this.#flushSoon()
+    writeFromServer(this.#batch.out, message)
+    this.#batch.written()
   }
 
   #tellChanges(): void {
     if (this.#changed.length === 0) return
-    writeFromServer(this.#out, { type: 'changed', keys: this.#changed })
+    writeFromServer(this.#batch.out, { type: 'changed', keys: this.#changed })
     this.#changed = []
   }
 
-  /** All that is said in one turn goes in one frame. */
-  #flushSoon(): void {
-    if (this.#out.length >= this.#host.limits.targetFrameBytes) {
-      this.#flush()
-      return
-    }
-    if (this.#isFlushing) return
-    this.#isFlushing = true
-    process.nextTick(() => {
-      this.#isFlushing = false
-      this.#incoming.turned()
-      if (!this.#isEnded) this.#flush()
-    })
-  }
-
   #flush(): void {
+    if (this.#isEnded) return
     this.#tellChanges()
-    if (this.#out.length === 0) return
-    const frame = this.#out.borrow()
+    const { out } = this.#batch
+    if (out.length === 0) return
+    const frame = out.borrow()
     this.#host.totals.bytesOut += frame.length
     this.#socket.send(frame)
     this.#holdings.unread(this.#socket.bufferedBytes)
@@ -361,13 +324,11 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#incoming.resume()
   }
 
-  /** The server is about to end. */
   farewell(): void {
     if (this.#bearer) this.#say({ type: 'farewell' })
     else this.refuse(new SojournError('LINK_CLOSED', 'the server ends'))
   }
 
-  /** Whether the token that let the client in still does, with the same scope or another. */
   recheck(): void {
     if (this.#bearer === undefined) return
     const bearer = this.#host.tokens.check(this.#token)
@@ -375,7 +336,6 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     else this.refuse(new SojournError('TOKEN_REFUSED', 'the server does not know the token any more'))
   }
 
-  /** Ends the connection, telling why. */
   refuse(error: SojournError): void {
     if (this.#isEnded) return
     this.#count(error.code)
@@ -394,7 +354,8 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     this.#socket.destroy()
   }
 
-  closed(code: ErrorCode | undefined, why: string): void {
+  /** @param why what the client gave for a reason, or what is wrong with the connection */
+  closed(why: string, code?: ErrorCode): void {
     if (code && !this.#isEnded) this.#count(code)
     this.#end(why.startsWith('CLIENT_CLOSED'))
     this.#host.ended(this)

@@ -1,14 +1,14 @@
 /** What a client has sent and is not heard yet: read so much in a turn, and nothing while its answers lie unread. */
 import type { Clock } from '@sojourn/core'
+import type { SocketConnection } from '@sojourn/net'
 import type { FromClient } from '@sojourn/wire'
-import type { ClientSocket } from './socket.js'
 
 /** Messages of one client that are heard before there is a moment to answer. */
 const MAX_PER_TURN = 256
 
 export interface IncomingOptions {
   readonly clock: Clock
-  readonly socket: ClientSocket
+  readonly socket: SocketConnection
   /** Bytes of unread answers, half of which a client must have taken before it is heard again. */
   readonly maxBufferedBytes: number
   /** A message, in the order in which they came. */

@@ -1,15 +1,19 @@
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core'
-import type { CreateServer, Replica, UnauthenticatedStatus } from '@sojourn/replica'
-import { CLIENT_DIALECT, speechOf } from '@sojourn/wire'
+import { type CreateServer, listenForWebSockets } from '@sojourn/net'
+import type { Replica } from '@sojourn/replica'
+import { CLIENT_DIALECT, CLIENT_PROTOCOL, type ClientsStatus, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
-import { Budgets, type Kept } from './budgets.js'
-import { ClientConnection, type ConnectionHost } from './connection.js'
+import { Budgets } from './budgets.js'
+import { ClientConnection } from './connection.js'
+import type { Connected, ConnectionHost } from './connection-host.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
-import { listenForSockets } from './socket.js'
-import { type ClientTotals, noTotals } from './totals.js'
+import { noTotals } from './totals.js'
 import { Watches } from './watches.js'
+
+/** How long a connection may take to become a WebSocket. */
+const UPGRADE_TIMEOUT_MS = 5_000
 
 export interface ListenForClientsOptions {
   readonly replica: Replica
@@ -30,23 +34,6 @@ export interface ListenForClientsOptions {
   readonly random?: Random
   /** Something was thrown that ought not to be: a bug. Says nothing of a session. */
   readonly failed?: (error: unknown) => void
-}
-
-export interface ClientsStatus {
-  readonly connections: number
-  /** Connections of which it is not known yet who it is: now, and how many were closed to make room for newer ones. */
-  readonly unauthenticated: UnauthenticatedStatus
-  /** Requests that wait for their answers. */
-  readonly inFlight: number
-  /** Answers to writes that are kept for when the write comes again. */
-  readonly remembered: number
-  /** Sessions that clients keep, counted once for each client. */
-  readonly watched: number
-  /** What is kept for clients: bytes; of `quorums`, requests that may wait for other regions. */
-  readonly kept: { readonly [kind in Kept]: number }
-  /** How often something was refused, forgotten or not watched, since there was no room for it. */
-  readonly exceeded: { readonly [kind in Kept]: number }
-  readonly totals: Readonly<ClientTotals>
 }
 
 export interface ClientListener {
@@ -76,9 +63,9 @@ export const listenForClients = async ({
   failed = () => {},
 }: ListenForClientsOptions): Promise<ClientListener> => {
   const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
-  const connections = new Set<ClientConnection>()
+  const connections = new Set<Connected>()
   /** Those that were let in. */
-  const known = new Set<ClientConnection>()
+  const known = new Set<Connected>()
   const budgets = new Budgets(limits, replica.limits)
   const abandon = (caller: object) => replica.abandon(caller)
   const memories = new Memories({ limits, budgets, gone: abandon })
@@ -115,8 +102,21 @@ export const listenForClients = async ({
     },
     failed,
   }
-  const sockets = await listenForSockets(
-    { host: listen.host ?? '127.0.0.1', port: listen.port, clock, limits, allowedOrigins, createServer },
+  const sockets = await listenForWebSockets(
+    {
+      host: listen.host ?? '127.0.0.1',
+      port: listen.port,
+      protocol: CLIENT_PROTOCOL,
+      notice: 'This port takes Sojourn clients (WebSocket).\n',
+      name: 'clients',
+      option: 'clients.port',
+      maxFrameBytes: limits.maxFrameBytes,
+      upgradeTimeoutMs: UPGRADE_TIMEOUT_MS,
+      unauthenticated: { max: limits.maxHandshakes, maxPerAddress: limits.maxHandshakesPerAddress },
+      allowedOrigins,
+      clock,
+      createServer,
+    },
     (socket) => {
       const connection = new ClientConnection(host, socket)
       connections.add(connection)

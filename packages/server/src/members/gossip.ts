@@ -1,9 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { type IncomingMessage, type RequestListener, type RequestOptions, request as requestPlain } from 'node:http'
-import { request as requestSecure } from 'node:https'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core'
-import { readBody } from '../http.js'
-import type { Credentials } from '../tls.js'
+import { answerHttp, askHttp, parseJson, readBody, type TlsOptions } from '@sojourn/net'
+import type { Told } from '@sojourn/wire'
 import { parseEntries } from './entry.js'
 import type { Members } from './members.js'
 
@@ -18,12 +17,9 @@ export interface GossipOptions {
   readonly members: Members
   readonly secret: string
   readonly clock: Clock
-  readonly credentials: () => Credentials
+  readonly credentials: () => TlsOptions
   readonly failed: (error: SojournError) => void
 }
-
-/** What became of telling a region. */
-export type Told = 'told' | 'unreachable' | 'refused' | 'dials this region'
 
 /**
  * Carries the list of added and removed regions from region to region, over HTTP on the peer listeners. A body is good with an HMAC
@@ -81,27 +77,21 @@ export class Gossip {
   async #exchange(url: string): Promise<Told> {
     const { members, credentials } = this.#options
     const target = new URL(url)
-    const secure = target.protocol === 'wss:'
     const body = JSON.stringify(members.entries)
-    const options: RequestOptions = {
+    const answer = await askHttp(target, {
       method: 'POST',
-      host: target.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: target.port || (secure ? 443 : 80),
-      path: `${target.pathname.replace(/\/$/, '')}${PATH}`,
-      headers: { 'content-type': 'application/json', [PROOF_HEADER]: this.#prove('request', body) },
-      timeout: TIMEOUT_MS,
-      agent: false,
-    }
-    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = secure ? requestSecure({ ...options, ...credentials() }, resolve) : requestPlain(options, resolve)
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)))
-      request.on('error', reject)
-      request.end(body)
+      path: PATH,
+      headers: { [PROOF_HEADER]: this.#prove('request', body) },
+      body,
+      timeoutMs: TIMEOUT_MS,
+      tls: credentials(),
     })
     const text = await readBody(answer)
     if (answer.statusCode !== 200) return 'refused'
     this.#check('response', text, answer)
-    members.join(parseEntries(parseJson(text), 'FRAME_INVALID', `the answer of ${target.host}`))
+    members.join(
+      parseEntries(parseJson(text, 'the answer about regions'), 'FRAME_INVALID', `the answer of ${target.host}`),
+    )
     return 'told'
   }
 
@@ -111,10 +101,12 @@ export class Gossip {
     const answer = async (): Promise<void> => {
       const body = await readBody(request)
       this.#check('request', body, request)
-      this.#options.members.join(parseEntries(parseJson(body), 'FRAME_INVALID', 'the request'))
+      this.#options.members.join(
+        parseEntries(parseJson(body, 'a request about regions'), 'FRAME_INVALID', 'the request'),
+      )
       const ours = JSON.stringify(this.#options.members.entries)
-      response.writeHead(200, { 'content-type': 'application/json', [PROOF_HEADER]: this.#prove('response', ours) })
-      response.end(ours)
+      response.setHeader(PROOF_HEADER, this.#prove('response', ours))
+      await answerHttp(response, { type: 'application/json', text: ours })
     }
     answer().catch((error: unknown) => {
       if (isSojournError(error) && error.code !== 'LINK_SECRET' && error.code !== 'FRAME_TOO_LARGE')
@@ -134,13 +126,5 @@ export class Gossip {
     const good = Buffer.from(this.#prove(role, body))
     if (given.length !== good.length || !timingSafeEqual(given, good))
       throw new SojournError('LINK_SECRET', `a ${role} about regions without a proof of the secret`)
-  }
-}
-
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new SojournError('FRAME_INVALID', 'a request about regions is no JSON', { cause })
   }
 }

@@ -1,4 +1,5 @@
 import { SojournError } from '@sojourn/core'
+import type { Member } from '@sojourn/wire'
 import { readIfThere, writeWhole } from '../files.js'
 import { checkMember, joinEntries, type MemberEntry, parseEntries } from './entry.js'
 
@@ -17,14 +18,6 @@ export interface MembersOptions {
   readonly file: string | undefined
   /** Something was added or removed, here or elsewhere. */
   readonly changed: (entries: readonly MemberEntry[]) => void
-}
-
-export interface Member {
-  readonly region: string
-  readonly url: string | null
-  readonly admin: string | undefined
-  /** Whether it comes from the settings, or from `sojourn region add`. */
-  readonly from: 'settings' | 'added'
 }
 
 /**

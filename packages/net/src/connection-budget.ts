@@ -44,6 +44,11 @@ const endpointOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteA
  * an upgrade), stays longest: so bytes that drip in do not keep a place, and a probe or a client that knows what it wants is through
  * before its turn comes. Beyond the budget of its address the oldest of that address goes; beyond that of all, the oldest of the
  * address that has the most.
+ *
+ * @example
+ * const budget = new ConnectionBudget({ max: 256, maxPerAddress: 64 })
+ * budget.watch(server)
+ * server.on('request', (request) => isKnown(request) && budget.authenticated(request.socket))
  */
 export class ConnectionBudget {
   readonly #options: ConnectionBudgetOptions

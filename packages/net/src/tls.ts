@@ -1,38 +1,71 @@
+/** TLS of listeners and dialed connections: from PEM files that may change while the process runs. */
 import { hash, X509Certificate } from 'node:crypto'
-import { createServer as createPlain } from 'node:http'
+import { createServer as createPlain, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
 import { SojournError } from '@sojourn/core'
-import type { CreateServer } from '@sojourn/replica'
-import { readText } from './config/load.js'
-import type { TlsSettings } from './config/schema.js'
 
-export interface Credentials {
+/** Called as `http.createServer` is: makes the server that is listened with, plain or with TLS. */
+export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server
+
+/** Where the PEM files of a listener are. */
+export interface TlsSettings {
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
+  readonly caFile?: string | undefined
+  readonly requireClientCertificate: boolean
+}
+
+/** Reads a file that an option names. @throws INVALID_OPTION */
+type ReadText = (path: string, option: string) => string
+
+/** What a dialed connection shows and trusts, as in Node's `tls.connect`. */
+export interface TlsOptions {
+  /** Authorities to trust. Default: those that Node.js trusts. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[]
+  readonly cert?: string | Buffer
+  readonly key?: string | Buffer
+  /** The name that the server's certificate must have, where it is not that of the address. */
+  readonly servername?: string
+}
+
+/** What is in the files of one listener. */
+export interface Credentials extends TlsOptions {
   readonly cert?: string
   readonly key?: string
   readonly ca?: string
 }
 
-/** The certificate files of one listener, as they are now, and the servers that use them. */
+/**
+ * The certificate files of one listener, as they are now, and the servers that use them.
+ *
+ * @example
+ * const tls = new TlsFiles('clients', { certFile: 'eu.crt', keyFile: 'eu.key', requireClientCertificate: false }, readText)
+ * const server = tls.createServer({}, (request, response) => response.end('ok'))
+ * process.on('SIGHUP', () => tls.reload())
+ */
 export class TlsFiles {
   readonly #name: string
   readonly #settings: TlsSettings
+  readonly #readText: ReadText
   readonly #servers = new Set<TlsServer>()
   #credentials: Credentials
   #print: string
 
   /**
    * @param name of the listener: `links`, `clients`, `admin`
+   * @param readText reads a file, and says what is wrong with it
    * @throws INVALID_OPTION where a file cannot be read, or is no certificate or key, or the two do not belong together
    */
-  constructor(name: string, settings: TlsSettings) {
+  constructor(name: string, settings: TlsSettings, readText: ReadText) {
     this.#name = name
+    this.#readText = readText
     this.#settings = settings
     this.#credentials = this.#read()
     this.#print = printOf(this.#credentials)
   }
 
-  /** What a dialled connection shows and trusts. */
+  /** What a dialed connection shows and trusts. */
   get credentials(): Credentials {
     return this.#credentials
   }
@@ -81,7 +114,7 @@ export class TlsFiles {
     const option = `${this.#name}.tls`
     const file = (name: 'certFile' | 'keyFile' | 'caFile') => {
       const path = this.#settings[name]
-      return path === undefined ? undefined : readText(path, `${option}.${name}`)
+      return path === undefined ? undefined : this.#readText(path, `${option}.${name}`)
     }
     const [cert, key, ca] = [file('certFile'), file('keyFile'), file('caFile')]
     const credentials = {

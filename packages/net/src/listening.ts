@@ -1,4 +1,6 @@
-/** Why an address cannot be listened on, and what to do about it. */
+/** Listens on an address, and says why that cannot be done and what to do about it. */
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { SojournError } from '@sojourn/core'
 
 /** By the system's code of the failure. */
@@ -23,7 +25,10 @@ export interface ListeningAddress {
   readonly port: number
 }
 
-/** The error for an address that cannot be listened on. */
+/**
+ * The error for an address that cannot be listened on, which says what to do about it.
+ * @example server.once('error', (cause) => reject(cannotListen({ name: 'admin', option: 'admin.port', host, port }, cause)))
+ */
 export const cannotListen = (
   { name, option, host, port }: ListeningAddress,
   cause: NodeJS.ErrnoException,
@@ -35,4 +40,24 @@ export const cannotListen = (
     `${name}: cannot listen on ${address} (${cause.code ?? cause.message}): ${advice}`,
     { option, cause },
   )
+}
+
+/**
+ * Listens.
+ *
+ * @example
+ * const { port } = await listenOn(server, { name: 'admin', option: 'admin.port', host: '127.0.0.1', port: 0 })
+ * @returns the address that is listened on: of port 0, the free one that was found
+ * @throws INVALID_OPTION where the address cannot be listened on
+ */
+export const listenOn = async (
+  server: Server,
+  at: ListeningAddress,
+): Promise<{ readonly host: string; readonly port: number }> => {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen(at, cause)))
+    server.listen(at.port, at.host, resolve)
+  })
+  const { address, port } = server.address() as AddressInfo
+  return { host: address, port }
 }

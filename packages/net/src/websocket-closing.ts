@@ -3,7 +3,7 @@ import type { Clock, ErrorCode } from '@sojourn/core'
 import type { WebSocket } from 'ws'
 
 /** How long the other side may take to answer a close before the socket is torn down. */
-const CLOSE_TIMEOUT_MS = 1_000
+export const CLOSE_TIMEOUT_MS = 1_000
 /** A close code of RFC 6455's private range; the reason begins with one of our error codes. */
 const CLOSE_CODE = 4_000
 /** RFC 6455 allows 123 bytes of reason. */
@@ -11,8 +11,8 @@ const MAX_REASON_BYTES = 123
 
 const closing = new WeakSet<WebSocket>()
 
-/** Closes, telling the other side why; tears the socket down where it does not answer that. The first call counts. */
-export const closeWebSocket = (socket: WebSocket, clock: Clock, why: string): void => {
+/** Closes, telling the other side why; tears the socket down where it does not answer that in time. The first call counts. */
+export const closeWebSocket = (socket: WebSocket, clock: Clock, why: string, timeoutMs = CLOSE_TIMEOUT_MS): void => {
   // Who sends many bad frames has one timer, not one for each.
   if (closing.has(socket)) return
   closing.add(socket)
@@ -21,7 +21,11 @@ export const closeWebSocket = (socket: WebSocket, clock: Clock, why: string): vo
     .toString()
     .replace(/\uFFFD+$/, '')
   socket.close(CLOSE_CODE, reason)
-  const timer = clock.after(CLOSE_TIMEOUT_MS, () => socket.terminate())
+  if (timeoutMs === 0) {
+    socket.terminate()
+    return
+  }
+  const timer = clock.after(timeoutMs, () => socket.terminate())
   socket.once('close', () => timer.cancel())
 }
 

@@ -1,28 +1,20 @@
 /** Listens for WebSockets: who may connect, how many at a time, and how much they may say before it is known who they are. */
-import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
+import { createServer as createPlainServer, type Server } from 'node:http'
 import { type Clock, SojournError } from '@sojourn/core'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { WebSocketServer } from 'ws'
 import { Admission } from './admission.js'
 import { ConnectionBudget, type ConnectionBudgetOptions, type UnauthenticatedStatus } from './connection-budget.js'
-import { cannotListen } from './listening.js'
+import { type ListeningAddress, listenOn } from './listening.js'
+import type { CreateServer } from './tls.js'
+import { AttachedSocket, type SocketConnection, type SocketHandler } from './websocket.js'
 
-/** Called as `http.createServer` is: makes the server that is listened with, plain or with TLS. */
-export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server
-
-export interface WebSocketListenerOptions {
-  readonly host: string
-  /** 0: any free one. */
-  readonly port: number
+export interface WebSocketListenerOptions extends ListeningAddress {
   /** The subprotocol; who offers others only gets none. */
   readonly protocol: string
   /** What is answered to requests that ask for no WebSocket. */
   readonly notice: string
-  /** What the settings call this: where the message of an error begins, and the option that it names. */
-  readonly name: string
-  readonly option: string
   readonly maxFrameBytes: number
-  /** How long a connection may take to become a WebSocket. */
+  /** How long a connection may take to become a WebSocket, milliseconds. */
   readonly upgradeTimeoutMs: number
   /** Connections whose other side is not known yet. */
   readonly unauthenticated: ConnectionBudgetOptions
@@ -46,14 +38,19 @@ const TOO_MANY = 'too many connections of which it is not known who they are (ma
 
 /**
  * Listens for WebSockets. Messages are not compressed: they are small, and compression costs memory for each connection.
- * @param accept is given each connection, already open, and says to the admission when it knows the other side; and what it stands on
+ *
+ * @example
+ * const listener = await listenForWebSockets(options, (connection) => ({ ...handler, received: (frame) => connection.send(frame) }))
+ * console.log(listener.address.port)
+ * await listener.close()
+ * @param accept is given each connection, already open, and returns its handler; it calls `authenticated` when it knows the other side
  * @throws INVALID_OPTION where the address cannot be listened on
  */
 export const listenForWebSockets = async (
   options: WebSocketListenerOptions,
-  accept: (socket: WebSocket, admission: Admission, raw: Socket) => void,
+  accept: (connection: SocketConnection) => SocketHandler,
 ): Promise<WebSocketListener> => {
-  const { host, port, name, option, clock } = options
+  const { clock } = options
   const budget = new ConnectionBudget(options.unauthenticated)
   const http = httpServer(options)
   budget.watch(http)
@@ -62,13 +59,11 @@ export const listenForWebSockets = async (
     const admission = new Admission(socket, raw, clock)
     admission.onAuthenticated(() => budget.authenticated(raw))
     budget.refuseWith(raw, () => admission.refuse(new SojournError('OVERLOADED', TOO_MANY)))
-    accept(socket, admission, raw)
+    const connection = new AttachedSocket(socket, clock)
+    connection.guard(admission)
+    connection.attach(accept(connection), raw)
   })
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', (cause: NodeJS.ErrnoException) => reject(cannotListen({ name, option, host, port }, cause)))
-    http.listen(port, host, resolve)
-  })
-  const address = http.address() as AddressInfo
+  const address = await listenOn(http, options)
   const closed = new Promise<void>((resolve) => http.once('close', resolve))
   const stop = () => {
     if (!http.listening) return
@@ -77,7 +72,7 @@ export const listenForWebSockets = async (
     http.closeIdleConnections()
   }
   return {
-    address: { host: address.address, port: address.port },
+    address,
     get unauthenticated() {
       return budget.status
     },

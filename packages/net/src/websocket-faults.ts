@@ -42,7 +42,7 @@ export const faultOf = (error: Error & { readonly code?: string }): ConnectionFa
 
 /** Where a name has several addresses, Node tells of each in an error without a text of its own. */
 export const textOf = (error: Error): string => {
-  const { errors } = error as AggregateError
-  const texts = Array.isArray(errors) ? errors.map((one: Error) => one.message) : [error.message]
+  const { errors, code = '' } = error as AggregateError & { readonly code?: string }
+  const texts = Array.isArray(errors) ? errors.map((one: Error) => one.message) : [error.message || code]
   return [...new Set(texts)].join('; ')
 }

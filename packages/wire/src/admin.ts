@@ -1,0 +1,147 @@
+/** The admin API: each route once, with who may ask, what is asked, and what is answered. */
+import { END_REASONS } from '@sojourn/core'
+import { adminStatus, member } from './admin-status.js'
+import {
+  anything,
+  call,
+  checkJson,
+  either,
+  exactly,
+  figure,
+  flag,
+  type JsonOf,
+  type JsonShape,
+  list,
+  maybe,
+  nothing,
+  record,
+  struct,
+  text,
+  whole,
+  word,
+} from './json.js'
+
+/** A session id is not longer. */
+const MAX_ID_CHARS = 4_096
+
+/** Keys are listed, and compared from outside, in slices by their first byte. */
+export const DIGEST_SLICES = 256
+
+export interface AdminRoute<Q = unknown, A = unknown> {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  /** What a token must allow. `read`: also whoever is on the server's machine; `open`: anyone, for a probe has no token. */
+  readonly scope: 'open' | 'read' | 'admin'
+  /** `GET`: in the query, whole numbers only. `POST`: the body, as JSON. */
+  readonly request: JsonShape<Q>
+  /** As JSON; or text, or bytes that are streamed. */
+  readonly answer: JsonShape<A> | 'text' | 'bytes'
+}
+
+const NONE = struct({})
+
+export const ADMIN_ROUTES = {
+  /** Whether the process lives. */
+  livez: { method: 'GET', path: '/livez', scope: 'open', request: NONE, answer: 'text' },
+  /** Whether requests should come here; with 503, why not, a reason a line. */
+  readyz: { method: 'GET', path: '/readyz', scope: 'open', request: NONE, answer: 'text' },
+  /** For Prometheus. */
+  metrics: { method: 'GET', path: '/metrics', scope: 'read', request: NONE, answer: 'text' },
+  status: { method: 'GET', path: '/status', scope: 'read', request: NONE, answer: adminStatus },
+  /** A call of the session API. The id is in the request, and is not repeated in the answer. */
+  session: {
+    method: 'POST',
+    path: '/session',
+    scope: 'admin',
+    request: exactly({
+      call: word('get', 'touch', 'end'),
+      id: text(1, MAX_ID_CHARS),
+      level: maybe(either(word('local', 'majority', 'all'), whole(), 'local, majority, all, or a number of regions')),
+      /** Of `end`. Default: `revoked`. */
+      reason: maybe(word(...END_REASONS)),
+    }),
+    answer: struct({
+      /** Whether the session lived. */
+      found: flag,
+      /** Not of `end`. Times are milliseconds since the epoch. */
+      session: maybe(struct({ data: anything, createdAt: figure, expiresAt: figure })),
+    }),
+  },
+  /** How many records each slice has, and a sum of them; as of a time of the wall clock, milliseconds. */
+  digests: {
+    method: 'GET',
+    path: '/digests',
+    scope: 'admin',
+    request: struct({ asOf: maybe(whole()) }),
+    answer: struct({ region: text(), asOf: figure, slices: list(struct({ records: whole(), digest: text() })) }),
+  },
+  /** The records of a slice: their keys, and the versions of their state. No ids, no data. */
+  versions: {
+    method: 'GET',
+    path: '/versions',
+    scope: 'admin',
+    request: struct({ slice: whole(DIGEST_SLICES - 1), asOf: whole() }),
+    answer: struct({ versions: list(struct({ key: text(), version: text() })) }),
+  },
+  /** Compares all keys with the peers, and repairs what differs. */
+  repair: { method: 'POST', path: '/repair', scope: 'admin', request: NONE, answer: struct({}) },
+  /** A copy of all records, in the format of backups. */
+  backup: { method: 'GET', path: '/backup', scope: 'admin', request: NONE, answer: 'bytes' },
+  /** Adds a region, or removes one, everywhere. */
+  members: {
+    method: 'POST',
+    path: '/members',
+    scope: 'admin',
+    request: call({
+      add: { region: text(), url: either(text(), nothing, 'an address, or null'), admin: maybe(text()) },
+      remove: { region: text() },
+    }),
+    answer: struct({
+      /** Whether there was such a region to be removed. */
+      changed: flag,
+      members: list(member),
+      /** What became of telling each of the others. */
+      told: record(word('told', 'unreachable', 'refused', 'dials this region')),
+    }),
+  },
+} as const satisfies { readonly [name: string]: AdminRoute }
+
+type Routes = typeof ADMIN_ROUTES
+export type AdminCall = keyof Routes
+export type AdminRequest<N extends AdminCall> = JsonOf<Routes[N]['request']>
+/** Of what is answered as JSON; else never. */
+export type AdminAnswer<N extends AdminCall> = JsonOf<Routes[N]['answer']>
+/** What became of telling a region of the others. */
+export type Told = AdminAnswer<'members'>['told'][string]
+
+/** How an error is answered, with a status other than 200. */
+export const adminError = struct({
+  error: struct({
+    /** Of the one table, or `NOT_FOUND`, or `BUG`. Beside it and the message there are the details that the error has. */
+    code: text(),
+    message: text(),
+  }),
+})
+
+/**
+ * Where a request goes: the path of its route, with the query.
+ * @example adminTarget('versions', { slice: 7, asOf: 1_700_000_000_000 }) // '/versions?slice=7&asOf=1700000000000'
+ */
+export const adminTarget = <N extends AdminCall>(name: N, request: AdminRequest<N>): string => {
+  const { method, path } = ADMIN_ROUTES[name]
+  const given = method === 'GET' ? Object.entries(request).filter(([, value]) => value !== undefined) : []
+  const query = new URLSearchParams(given as [string, string][]).toString()
+  return query === '' ? path : `${path}?${query}`
+}
+
+/**
+ * What is asked of a route.
+ * @param query what the route does not know of it is ignored
+ * @param body of a `POST`, parsed
+ * @throws INVALID_OPTION
+ */
+export const adminRequest = ({ method, request }: AdminRoute, query: URLSearchParams, body: unknown): unknown => {
+  if (method === 'POST') return checkJson(request, body, 'INVALID_OPTION', 'the body')
+  const given = [...query].map(([name, value]) => [name, /^\d+$/.test(value) ? Number(value) : value] as const)
+  return checkJson(request, Object.fromEntries(given), 'INVALID_OPTION', 'the query')
+}
