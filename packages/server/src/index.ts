@@ -1,4 +1,3 @@
-export { main } from './cli/main.js'
 export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
 export {
   type ClientListener,

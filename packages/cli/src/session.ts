@@ -1,6 +1,6 @@
 import { END_REASONS, type EndReason, type Level, SojournError } from '@sojourn/core'
-import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 
 const MAX_ID_BYTES = 4_096

@@ -3,12 +3,10 @@ import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } f
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { SojournError } from '@sojourn/core'
+import { checkBackup, decodeBackup, placesIn, syncDirectory, writeWhole } from '@sojourn/server/parts'
 import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
-import { checkBackup, decodeBackup } from '../backup/format.js'
-import { EXIT } from '../exit-codes.js'
-import { syncDirectory, writeWhole } from '../files.js'
-import { placesIn } from '../places.js'
 import type { AdminClient } from './admin-client.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 
 const failed = (what: string) => (cause: Error) => {

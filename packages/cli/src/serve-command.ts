@@ -1,10 +1,8 @@
 import { isSojournError } from '@sojourn/core'
+import type { Running } from '@sojourn/server'
+import { loadConfig, SETTINGS, type Setting, strangeVariables } from '@sojourn/server/parts'
 import { Command, Option } from 'commander'
-import { SETTINGS, type Setting } from '../config/catalogue.js'
-import { loadConfig } from '../config/load.js'
-import { strangeVariables } from '../config/sources.js'
-import { EXIT, exitOfSignal } from '../exit-codes.js'
-import type { Running } from '../serve.js'
+import { EXIT, exitOfSignal } from './exit-codes.js'
 
 /** Variables with our prefix that are no settings. */
 const OTHER_VARIABLES = ['SOJOURN_CONFIG', 'SOJOURN_TOKEN', 'SOJOURN_ADMIN_URL']
@@ -94,7 +92,7 @@ const run = async (input: Parameters<typeof loadConfig>[0]): Promise<void> => {
   const config = loadConfig(input)
   const { settings } = config
   // Only here: the other commands start in half the time without it.
-  const [{ openLog }, { serve }] = await Promise.all([import('../log.js'), import('../serve.js')])
+  const { openLog, serve } = await import('@sojourn/server')
   const log = openLog(settings.log.level, settings.region)
   const leave = (code: number): never => process.exit(code)
   const bug = (error: unknown): never => {

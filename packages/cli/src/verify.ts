@@ -1,6 +1,6 @@
 import type { Clock } from '@sojourn/core'
-import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 import { askRegions } from './regions.js'
 import { table } from './table.js'

@@ -1,6 +1,6 @@
 /** Which regions a command that looks at all of them asks, and what it says of those that do not answer. */
 import { SojournError } from '@sojourn/core'
-import type { AdminStatus } from '../admin/routes.js'
+import type { AdminStatus } from '@sojourn/server/parts'
 import type { AdminClient } from './admin-client.js'
 
 export interface Asked {

@@ -2,10 +2,7 @@
 import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
-import type { AdminStatus } from '../admin/routes.js'
-import { readText } from '../config/load.js'
-import { MAX_BODY_BYTES, readBody } from '../http.js'
-import type { Credentials } from '../tls.js'
+import { type AdminStatus, type Credentials, MAX_BODY_BYTES, readBody, readText } from '@sojourn/server/parts'
 
 export const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7402'
 /** A digest of a large store takes its time; silence longer than this is none. */

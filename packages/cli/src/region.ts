@@ -1,7 +1,6 @@
-import { EXIT } from '../exit-codes.js'
-import type { Told } from '../members/gossip.js'
-import type { Member } from '../members/members.js'
+import type { Member, Told } from '@sojourn/server/parts'
 import type { AdminClient } from './admin-client.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 import { table } from './table.js'
 
