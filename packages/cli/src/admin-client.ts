@@ -12,11 +12,11 @@ const STATUS_TIMEOUT_MS = 3_000
 
 /** What a command takes to reach regions. */
 export interface AdminFlags {
-  readonly admin?: readonly string[]
-  readonly tokenFile?: string
-  readonly caFile?: string
-  readonly certFile?: string
-  readonly keyFile?: string
+  readonly admin?: readonly string[] | undefined
+  readonly tokenFile?: string | undefined
+  readonly caFile?: string | undefined
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
 }
 
 /** One region's admin listener. */

@@ -1,3 +1,4 @@
+/** `sojourn region add` and `remove`: which regions there are. */
 import type { Member, Told } from '@sojourn/server/parts'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'

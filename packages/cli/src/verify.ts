@@ -1,8 +1,10 @@
+/** `sojourn verify`: whether regions hold the same, and which records they do not. */
 import type { Clock } from '@sojourn/core'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
-import { askRegions } from './regions.js'
+import type { Progress } from './progress.js'
+import { type Asked, askRegions } from './regions.js'
 import { table } from './table.js'
 
 interface Digests {
@@ -29,6 +31,7 @@ export interface VerifyOptions {
   readonly waitMs: number
   readonly repair: boolean
   readonly isJson: boolean
+  readonly isQuiet: boolean
   readonly clock: Clock
   readonly pause: (ms: number) => Promise<void>
 }
@@ -39,7 +42,7 @@ const MAX_SHOWN_KEYS = 20
 /** Slices whose keys are looked at in one go: the rest waits for the next look. */
 const MAX_SLICES = 64
 
-const look = async (regions: readonly Named[]): Promise<Look> => {
+const look = async (regions: readonly Named[], progress: Progress): Promise<Look> => {
   const [first, ...rest] = regions
   const own = (await first!.client.get('/digests')) as Digests
   const others = await Promise.all(
@@ -53,7 +56,9 @@ const look = async (regions: readonly Named[]): Promise<Look> => {
     all.some((each) => each.slices[slice]?.digest !== digest) ? [slice] : [],
   )
   const differing = new Map<string, Map<string, string>>()
-  for (const slice of slices.slice(0, MAX_SLICES)) {
+  const shown = slices.slice(0, MAX_SLICES)
+  for (const [index, slice] of shown.entries()) {
+    progress.tell(() => `part ${index + 1} of ${shown.length} that differ: comparing each record`)
     const held = new Map<string, Map<string, string>>()
     await Promise.all(
       regions.map(async ({ region, client }) => {
@@ -71,60 +76,79 @@ const look = async (regions: readonly Named[]): Promise<Look> => {
 const same = (a: Versions, b: Versions | undefined): boolean =>
   a.size === b?.size && [...a].every(([region, version]) => b.get(region) === version)
 
-/**
- * Whether all regions hold the same. What differs is looked at again: a record that somebody is writing differs for as long as the news
- * travels, and another one each time; one that differs in the same way twice, with the time to wait between, is a fault.
- */
-export const verify = async (clients: readonly AdminClient[], options: VerifyOptions, out: Output): Promise<number> => {
-  const { waitMs, repair, isJson, clock, pause } = options
-  const asked = await askRegions(clients)
-  const regions = asked.flatMap(({ region, client, status }): Named[] => (client && status ? [{ region, client }] : []))
-  const absent = asked.filter(({ status }) => status === undefined)
-  if (repair) await Promise.all(regions.map(({ client }) => client.post('/repair', {})))
+/** What was found: each record that differed in the same way twice, how many differ for the moment, and what each region holds. */
+interface Found {
+  readonly differ: readonly (readonly [key: string, versions: Versions])[]
+  readonly moving: number
+  readonly records: Look['records']
+}
 
+/**
+ * What differs is looked at again: a record that somebody is writing differs for as long as the news travels, and another one each time;
+ * one that differs in the same way twice, with the time to wait between, is a fault.
+ */
+const compare = async (regions: readonly Named[], options: VerifyOptions, progress: Progress): Promise<Found> => {
+  const { waitMs, repair, clock, pause } = options
+  if (repair) {
+    progress.tell(() => `${regions.length} regions compare all keys with their peers`)
+    await Promise.all(regions.map(({ client }) => client.post('/repair', {})))
+  }
   const deadline = clock.monotonic() + waitMs
-  let last = await look(regions)
+  let last = await look(regions, progress)
   const first = last
   while (last.differing.size > 0 && clock.monotonic() < deadline) {
+    progress.tell(() => {
+      const left = Math.ceil((deadline - clock.monotonic()) / 1_000)
+      return `${last.differing.size} records differ; looking again for ${left} s`
+    })
     await pause(STEP_MS)
-    last = await look(regions)
+    last = await look(regions, progress)
   }
   const stuck = [...last.differing].filter(
     ([key, versions]) => last !== first && same(versions, first.differing.get(key)),
   )
   // Without a second look nothing is known to stand still.
   const differ = last === first ? [...last.differing] : stuck
-  const moving = last.differing.size - differ.length
-  const agree = differ.length === 0
+  return { differ, moving: last.differing.size - differ.length, records: last.records }
+}
 
-  if (isJson)
+const show = (asked: readonly Asked[], { differ, moving, records }: Found, out: Output): void => {
+  const names = Object.keys(records)
+  out.text(
+    table(
+      ['REGION', 'RECORDS'],
+      asked.map(({ region, why }) => [region, records[region] ?? why]),
+    ),
+  )
+  for (const [key, versions] of differ.slice(0, MAX_SHOWN_KEYS))
+    out.text(`${key}: ${names.map((region) => `${region} ${versions.get(region)?.slice(0, 8) ?? 'none'}`).join(', ')}`)
+  if (differ.length > MAX_SHOWN_KEYS) out.text(`… and ${differ.length - MAX_SHOWN_KEYS} more`)
+  if (moving > 0) out.text(`${moving} records are being written and differ for the moment`)
+  if (differ.length > 0) out.text(out.paint('red', `${differ.length} records differ`))
+  else {
+    const others = asked.length > names.length ? '; the others could not be asked' : ''
+    out.text(out.paint('green', `${names.map((name) => JSON.stringify(name)).join(', ')} hold the same${others}`))
+  }
+}
+
+/** Whether all regions hold the same; asks those that the clients lead to. */
+export const verify = async (clients: readonly AdminClient[], options: VerifyOptions, out: Output): Promise<number> => {
+  const asked = await askRegions(clients)
+  const regions = asked.flatMap(({ region, client, status }): Named[] => (client && status ? [{ region, client }] : []))
+  const absent = asked.filter(({ status }) => status === undefined)
+  const progress = out.progress(options.isQuiet)
+  const found = await compare(regions, options, progress).finally(progress.end)
+  const agree = found.differ.length === 0
+  if (options.isJson)
     out.json({
       agree,
       complete: absent.length === 0,
-      records: last.records,
-      differ: differ.map(([key, versions]) => ({ key, versions: Object.fromEntries(versions) })),
-      moving,
+      records: found.records,
+      differ: found.differ.map(([key, versions]) => ({ key, versions: Object.fromEntries(versions) })),
+      moving: found.moving,
       absent: Object.fromEntries(absent.map(({ region, why }) => [region, why])),
     })
-  else {
-    out.text(
-      table(
-        ['REGION', 'RECORDS'],
-        asked.map(({ region, why }) => [region, last.records[region] ?? why]),
-      ),
-    )
-    for (const [key, versions] of differ.slice(0, MAX_SHOWN_KEYS))
-      out.text(
-        `${key}: ${regions.map(({ region }) => `${region} ${versions.get(region)?.slice(0, 8) ?? 'none'}`).join(', ')}`,
-      )
-    if (differ.length > MAX_SHOWN_KEYS) out.text(`… and ${differ.length - MAX_SHOWN_KEYS} more`)
-    if (moving > 0) out.text(`${moving} records are being written and differ for the moment`)
-    out.text(
-      agree
-        ? `${regions.map(({ region }) => JSON.stringify(region)).join(', ')} hold the same${absent.length > 0 ? '; the others could not be asked' : ''}`
-        : `${differ.length} records differ`,
-    )
-  }
+  else show(asked, found, out)
   if (!agree) return EXIT.no
   return absent.length > 0 ? EXIT.unreachable : EXIT.ok
 }

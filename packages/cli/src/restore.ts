@@ -1,0 +1,86 @@
+/** `sojourn restore`: makes a data directory of a backup. */
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { SojournError } from '@sojourn/core'
+import { checkBackup, decodeBackup, placesIn, syncDirectory, writeWhole } from '@sojourn/server/parts'
+import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
+import { failed, percent, readCounted } from './counted.js'
+import { EXIT } from './exit-codes.js'
+import type { Output } from './output.js'
+
+export interface RestoreTarget {
+  readonly region: string
+  readonly data: string
+  /** The region that the backup was taken of, where it is another one. */
+  readonly fromRegion?: string | undefined
+}
+
+export interface RestoreOptions {
+  readonly isJson: boolean
+  readonly isQuiet: boolean
+}
+
+/**
+ * Makes a data directory of a backup. `sojourn serve` then lets nobody in before every peer has told what happened since, so that no
+ * session that ended shows again.
+ */
+export const restore = async (
+  file: string,
+  { region, data, fromRegion = region }: RestoreTarget,
+  { isJson, isQuiet }: RestoreOptions,
+  out: Output,
+): Promise<number> => {
+  const places = placesIn(data)
+  if (places.restored === undefined)
+    throw new SojournError('INVALID_OPTION', 'data is :memory:, which keeps nothing; give a directory', {
+      option: 'data',
+    })
+  if (existsSync(places.store))
+    throw new SojournError('INVALID_OPTION', `${places.store} is there already; move it away first`, { option: 'data' })
+  const progress = out.progress(isQuiet)
+  const read = (what: string) =>
+    readCounted(file, (bytes) => progress.tell(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
+  const { header, rows } = await checkBackup(read('checked'))
+    .catch(failed(`${file} cannot be read`))
+    .finally(progress.end)
+  if (header.region !== fromRegion)
+    throw new SojournError(
+      'INVALID_OPTION',
+      `the backup is of region ${JSON.stringify(header.region)}, and region is ${JSON.stringify(fromRegion)}; ` +
+        'a new region needs no backup, for its peers fill it; to begin it with these sessions all the same, ' +
+        `give --from-region ${header.region}`,
+      { option: 'region' },
+    )
+  makeData(data)
+  // Two restores into one place would write into each other's draft.
+  const lock = lockDirectory(data)
+  lock.confirm()
+  try {
+    const draft = join(data, 'store.restoring')
+    rmSync(draft, { recursive: true, force: true })
+    const isForeign = fromRegion !== region
+    await fillStore(levelEngine, draft, (await decodeBackup(read('restored'))).rows, { region, isForeign })
+    // First the note, then the store: never the store without it.
+    writeWhole(places.restored, `${JSON.stringify({ takenAt: header.takenAt })}\n`)
+    try {
+      renameSync(draft, places.store)
+    } catch (cause) {
+      failed(`${places.store} came to be there meanwhile`)(cause as Error)
+    }
+    syncDirectory(data)
+  } finally {
+    progress.end()
+    lock.release()
+  }
+  if (isJson) out.json({ data, ...header, rows })
+  else out.text(`${data}: ${rows} rows of ${JSON.stringify(region)}, as of ${new Date(header.takenAt).toISOString()}`)
+  return EXIT.ok
+}
+
+const makeData = (data: string): void => {
+  try {
+    makePrivateDirectory(data)
+  } catch (cause) {
+    failed(`data is ${JSON.stringify(data)}, which cannot be written`)(cause as Error)
+  }
+}
