@@ -88,7 +88,7 @@ const dev = command({
   },
   more: `
 Secrets and tokens are made anew and stand in the directory, for its owner alone. The first line of --json says how to reach each region.
-The command ends with 7 when a region ends by itself, or with 2, 3 or 4 where the region said so, and stops the others.`,
+When a region ends by itself, the command stops the others and ends with 7, or with the region's own 2, 3 or 4.`,
   async run({ flags, env, out }) {
     const { runCluster } = await import('./dev/cluster.js')
     const { regions, data, port, verbose, json } = flags

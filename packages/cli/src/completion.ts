@@ -38,27 +38,39 @@ const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 const INDENT = '        '
 
-/** A line of a bash script that offers words, or files. */
+/** A statement of a bash script that offers words, files, or nothing. */
 const bashOffer = ({ choices, files }: Offer): string => {
   if (choices !== undefined) return `words=${quote(choices.join(' '))}`
   if (files !== undefined) return `_sojourn_files ${files === 'directory' ? '-d' : '-f'}; return`
   return 'return'
 }
 
-const bashArguments = (args: readonly Argument[]): string => {
-  const offered = args.find(({ choices, files }) => choices !== undefined || files !== undefined)
-  return offered === undefined ? ':' : bashOffer(offered)
+/** Arguments of which only some can be offered: those come wherever no flag does. */
+const offeredOf = ({ arguments: args }: Command): Argument | undefined =>
+  args.find(({ choices, files }) => choices !== undefined || files !== undefined)
+
+/** Flags by what is offered behind them, so that the script has a line for each offer, not for each flag. */
+const bashValues = (flags: readonly Named[]): string[] => {
+  const byOffer = new Map<string, string[]>()
+  for (const [names, flag] of flags) {
+    if (flag.value === undefined) continue
+    const isOptional = flag.value.startsWith('[')
+    const offer = isOptional
+      ? `if [[ $current == -* ]]; then words=$flags; else ${bashOffer(flag)}; fi`
+      : bashOffer(flag)
+    byOffer.set(offer, [...(byOffer.get(offer) ?? []), ...names])
+  }
+  return [...byOffer].map(([offer, names]) => `${INDENT}    ${names.join('|')}) ${offer} ;;`)
 }
 
 const bashCase = (path: readonly string[], command: Command): string => {
   const flags = flagsOf(command)
-  const valued = flags.filter(([, { value }]) => value !== undefined && !value.startsWith('['))
-  const values = valued.map(([names, flag]) => `${INDENT}    ${names.join('|')}) ${bashOffer(flag)} ;;`)
-  const names = flags.map(([each]) => each.at(-1)!)
+  const offered = offeredOf(command)
+  const rest = `if [[ $current == -* ]]; then words=$flags; else ${offered === undefined ? 'return' : bashOffer(offered)}; fi`
   return `${INDENT}${quote(path.join(' '))})
+${INDENT}  flags=${quote(flags.map(([names]) => names.at(-1)!).join(' '))}
 ${INDENT}  case "$previous" in
-${values.join('\n')}
-${INDENT}    *) if [[ $current == -* ]]; then words=${quote(names.join(' '))}; else ${bashArguments(command.arguments)}; fi ;;
+${[...bashValues(flags), `${INDENT}    *) ${rest} ;;`].join('\n')}
 ${INDENT}  esac ;;`
 }
 
@@ -74,7 +86,7 @@ _sojourn_files() {
 }
 
 _sojourn() {
-  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path='' words=''
+  local current=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD-1]} path='' words='' flags=''
   COMPREPLY=()
   # bash takes --flag=value apart at the sign.
   if [[ $current == '=' ]]; then
@@ -173,7 +185,8 @@ const fishTakes = ({ choices, files }: Offer): string => {
 
 const fishFlag = (where: string, [names, flag]: Named): string => {
   const spelt = names.map((name) => (name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`))
-  const takes = flag.value === undefined || flag.value.startsWith('[') ? '' : ` ${fishTakes(flag)}`
+  const isOptional = flag.value?.startsWith('[') === true
+  const takes = flag.value === undefined ? '' : ` ${isOptional ? fishTakes(flag).replace('-x', '-f') : fishTakes(flag)}`
   return `complete -c sojourn -n ${where} ${spelt.join(' ')}${takes} -d ${fishQuote(brief(flag.about))}`
 }
 
@@ -185,7 +198,7 @@ const fishList = (path: readonly string[], entries: readonly Entry[]): string[] 
 
 const fishCommand = (path: readonly string[], command: Command): string[] => {
   const where = fishQuote(`__sojourn_below ${path.join(' ')}`)
-  const offered = command.arguments.find(({ choices, files }) => choices !== undefined || files !== undefined)
+  const offered = offeredOf(command)
   const args =
     offered === undefined
       ? []

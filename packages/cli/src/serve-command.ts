@@ -42,7 +42,12 @@ export const serveHere = async (input: ConfigInput): Promise<void> => {
     })
   process.on('SIGHUP', () => running?.reload())
   // A parent that started this one with a channel, as `sojourn dev` does, and is gone: nobody else would end it.
-  if (process.channel !== undefined) process.once('disconnect', stop)
+  process.once('disconnect', () => {
+    asked = true
+    stop()
+  })
+  // Listening for that must not keep a process alive that could not start.
+  process.channel?.unref()
 
   const opened = await serve({
     config,

@@ -58,7 +58,8 @@ const look = async (regions: readonly Named[], progress: Progress): Promise<Look
   const differing = new Map<string, Map<string, string>>()
   const shown = slices.slice(0, MAX_SLICES)
   for (const [index, slice] of shown.entries()) {
-    progress.tell(() => `part ${index + 1} of ${shown.length} that differ: comparing each record`)
+    if (shown.length > 1)
+      progress.tell(() => `comparing each record of ${index + 1} of ${shown.length} parts that differ`)
     const held = new Map<string, Map<string, string>>()
     await Promise.all(
       regions.map(async ({ region, client }) => {
@@ -99,7 +100,7 @@ const compare = async (regions: readonly Named[], options: VerifyOptions, progre
   while (last.differing.size > 0 && clock.monotonic() < deadline) {
     progress.tell(() => {
       const left = Math.ceil((deadline - clock.monotonic()) / 1_000)
-      return `${last.differing.size} records differ; looking again for ${left} s`
+      return `${differing(last.differing.size)}; looking again for ${left} s`
     })
     await pause(STEP_MS)
     last = await look(regions, progress)
@@ -111,6 +112,8 @@ const compare = async (regions: readonly Named[], options: VerifyOptions, progre
   const differ = last === first ? [...last.differing] : stuck
   return { differ, moving: last.differing.size - differ.length, records: last.records }
 }
+
+const differing = (records: number): string => (records === 1 ? '1 record differs' : `${records} records differ`)
 
 const show = (asked: readonly Asked[], { differ, moving, records }: Found, out: Output): void => {
   const names = Object.keys(records)
@@ -124,7 +127,7 @@ const show = (asked: readonly Asked[], { differ, moving, records }: Found, out: 
     out.text(`${key}: ${names.map((region) => `${region} ${versions.get(region)?.slice(0, 8) ?? 'none'}`).join(', ')}`)
   if (differ.length > MAX_SHOWN_KEYS) out.text(`… and ${differ.length - MAX_SHOWN_KEYS} more`)
   if (moving > 0) out.text(`${moving} records are being written and differ for the moment`)
-  if (differ.length > 0) out.text(out.paint('red', `${differ.length} records differ`))
+  if (differ.length > 0) out.text(out.paint('red', differing(differ.length)))
   else {
     const others = asked.length > names.length ? '; the others could not be asked' : ''
     out.text(out.paint('green', `${names.map((name) => JSON.stringify(name)).join(', ')} hold the same${others}`))
