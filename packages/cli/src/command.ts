@@ -32,12 +32,11 @@ export interface Flags {
 export interface Argument extends Offer {
   readonly name: string
   readonly about: string
-  readonly optional?: true
 }
 
 /** What a command is called with. */
 export interface Call<F extends Flags = Flags> {
-  /** As many as the command declares; optional ones may be missing. */
+  /** As many as the command declares. */
   readonly args: readonly string[]
   readonly flags: { readonly [name in keyof F]: F[name] extends Flag<infer T> ? T : never }
   readonly env: NodeJS.ProcessEnv

@@ -133,9 +133,7 @@ const zshFlag = ([names, flag]: Named): string => {
 const zshFunction = (path: readonly string[]): string => ['_sojourn', ...path].join('_')
 
 const zshCommand = (path: readonly string[], command: Command): string => {
-  const args = command.arguments.map((each) =>
-    quote(`${each.optional ? ':' : ''}:${zshText(each.name)}:${zshOffer(each)}`),
-  )
+  const args = command.arguments.map((each) => quote(`:${zshText(each.name)}:${zshOffer(each)}`))
   return `${zshFunction(path)}() {
   _arguments -s -S \\
     ${[...flagsOf(command).map(zshFlag), ...args].join(' \\\n    ')}

@@ -15,7 +15,8 @@ const single = <T, const W extends Words>(
   read: (text, name) => (typeof text === 'string' ? read(text, name) : undefined) as never,
 })
 
-const refused = (name: string, text: string, allowed: string): SojournError =>
+/** What stands for a flag or an argument, and is not allowed. */
+export const refused = (name: string, text: string, allowed: string): SojournError =>
   new SojournError('INVALID_OPTION', `${name} is ${JSON.stringify(text)}; give ${allowed}`, {
     option: name.replace('--', ''),
   })

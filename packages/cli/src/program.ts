@@ -1,6 +1,7 @@
 /** Makes of the table of commands what parses arguments and writes help; it refuses what the table does not have, with the nearest name. */
 import { Option, Command as Parser } from 'commander'
 import { type Call, type Command, type Entry, type Flag, flagName, isGroup } from './command.js'
+import { refused } from './flags.js'
 
 /** What a command finds around it. */
 export type Surroundings = Pick<Call, 'env' | 'input' | 'out'>
@@ -27,17 +28,22 @@ const optionOf = (name: string, { about, value, short, default: fallback, group,
 
 /** What a command is called with, of what was parsed. @throws INVALID_OPTION */
 const callOf = (
-  { flags }: Command,
+  { flags, arguments: declared }: Command,
   args: readonly string[],
   given: Readonly<Record<string, never>>,
   surroundings: Surroundings,
-): Call => ({
-  ...surroundings,
-  args,
-  flags: Object.fromEntries(
-    Object.entries(flags).map(([name, flag]) => [name, flag.read(given[name], flagName(name))]),
-  ),
-})
+): Call => {
+  for (const [index, { name, choices }] of declared.entries())
+    if (choices !== undefined && !choices.includes(args[index]!))
+      throw refused(name, args[index]!, `one of ${choices.join(', ')}`)
+  return {
+    ...surroundings,
+    args,
+    flags: Object.fromEntries(
+      Object.entries(flags).map(([name, flag]) => [name, flag.read(given[name], flagName(name))]),
+    ),
+  }
+}
 
 const HELP = ['-h, --help', 'Show the help'] as const
 
@@ -46,8 +52,7 @@ const addCommand = (parent: Parser, path: string, command: Command, options: Pro
     .command(command.name)
     .description(`${command.about}.`)
     .helpOption(...HELP)
-  for (const { name, about, optional } of command.arguments)
-    parser.argument(optional ? `[${name}]` : `<${name}>`, about)
+  for (const { name, about } of command.arguments) parser.argument(`<${name}>`, about)
   for (const [name, flag] of Object.entries(command.flags)) parser.addOption(optionOf(name, flag))
   const { line, does } = command.example
   parser.addHelpText(
@@ -56,7 +61,7 @@ const addCommand = (parent: Parser, path: string, command: Command, options: Pro
   )
   refuseIn(parser, path)
   parser.action(async (...given: unknown[]) => {
-    const args = given.slice(0, command.arguments.length).filter((each) => each !== undefined) as string[]
+    const args = given.slice(0, command.arguments.length) as string[]
     const code = await command.run(callOf(command, args, parser.opts(), options.surroundings))
     if (code !== undefined) options.done(code)
   })
