@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { BIN, type SojournProcess, sojourn, startSojourn } from '../support/sojourn-process.js'
+import { BIN, type SojournProcess, sojourn, sojournUnread, startSojourn } from '../support/sojourn-process.js'
 import { until } from '../support/until.js'
 
 interface Guide {
@@ -153,6 +153,13 @@ describe('[CLI-6] sojourn dev', () => {
     const again = await guideOf(dev(['--regions', '1', '--data', data, '--json']))
     expect(new URL(again.regions.eu!.admin).port).not.toBe(String(port))
     expect(again.tokens).toEqual(before.tokens)
+  })
+
+  it('[CLI-3] ends quietly, and leaves nothing, when nobody reads what it prints', async () => {
+    const place = await mkdtemp(join(directory, 'unread-'))
+    const ended = await sojournUnread(['dev', '--regions', '1'], { TMPDIR: place })
+    expect(ended).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await readdir(place)).toEqual([])
   })
 
   it('refuses what is no cluster', async () => {

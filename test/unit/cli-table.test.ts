@@ -1,11 +1,15 @@
 /** What the table of commands says, checked against itself. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { hasColours } from '../../packages/cli/src/colour.js'
 import { commandPaths, flagName } from '../../packages/cli/src/command.js'
 import { COMMANDS } from '../../packages/cli/src/commands.js'
 import { openProgress } from '../../packages/cli/src/progress.js'
 import { SETTING_FLAGS } from '../../packages/cli/src/settings-flags.js'
+import { ROOT } from '../support/sources.js'
 
+const README = join(ROOT, 'packages/cli/README.md')
 const MAX_WORDS = 25
 const all = commandPaths(COMMANDS)
 
@@ -25,6 +29,19 @@ describe('[CLI-8] the table of commands', () => {
     ])
     expect(sentences.filter((each) => each.split(/\s+/).length > MAX_WORDS)).toEqual([])
     expect(sentences.length).toBeGreaterThan(60)
+  })
+
+  it('is what the README says', () => {
+    const rows = all.map(({ path, command }) => {
+      const words = ['sojourn', ...path, ...command.arguments.map(({ name }) => `<${name}>`)]
+      return `| \`${words.join(' ')}\` | ${command.about} |`
+    })
+    const table = ['| | |', '|---|---|', ...rows].join('\n')
+    const readme = readFileSync(README, 'utf8')
+    const current = readme.replace(/(<!-- commands -->\n)[\s\S]*?(\n<!-- \/commands -->)/, `$1${table}$2`)
+    if (process.env.UPDATE_DOCS) writeFileSync(README, current)
+    expect(readme, 'out of date: UPDATE_DOCS=1 npx vitest run cli-table').toBe(current)
+    expect(readme).toContain(table)
   })
 
   it('has an example of each command, with flags that the command has', () => {

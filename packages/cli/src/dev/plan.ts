@@ -17,7 +17,7 @@ export interface RegionPlan {
   readonly admin: number
 }
 
-const REGIONS_ALLOWED = `a number from 1 to ${MAX_REGIONS}, or as many names, such as eu,us, each of 1 to 32 lower-case letters, digits and dashes`
+const REGIONS_ALLOWED = `a number from 1 to ${MAX_REGIONS}, or as many names of lower-case letters, digits and dashes, such as eu,us`
 
 /** Region names, of a number or a list. @throws INVALID_OPTION */
 export const parseRegions = (text: string, flag: string): readonly string[] => {
