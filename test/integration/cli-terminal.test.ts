@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { connect } from '@sojourn/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openServers, type Server, TOKENS } from '../support/servers.js'
-import { BIN, sojourn } from '../support/sojourn-process.js'
+import { BIN, sojourn, startSojourn } from '../support/sojourn-process.js'
 import { HAS_TERMINAL, sojournOnTerminal } from '../support/terminal.js'
+import { until } from '../support/until.js'
 
 const ESCAPE = '\u001b'
 const envOf = (server: Server): NodeJS.ProcessEnv => ({
@@ -52,6 +53,10 @@ describe.skipIf(!HAS_TERMINAL)(
       expect(piped.stdout.match(/^REGION /gm)).toHaveLength(3)
       const lines = (await sojourn([...args, '--json'], env)).stdout.trim().split('\n')
       expect(lines.map((line) => JSON.parse(line).regions.eu.ready)).toEqual([true, true, true])
+      expect(await sojourn(['status', '--times', '2'], env)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--times is given without --watch'),
+      })
     })
 
     it('backup, restore and verify show how far they are, on a line that is cleared, unless --quiet', async () => {
@@ -84,6 +89,19 @@ describe.skipIf(!HAS_TERMINAL)(
     })
   },
 )
+
+it('[CLI-7] status --watch goes on while nobody answers, and says so', async () => {
+  await using servers = await openServers(['eu'])
+  const env = { ...envOf(servers.get('eu')) }
+  const watching = startSojourn(['status', '--watch', '--json', '--interval', '10ms'], env)
+  await until(() => watching.stdout.includes('"ready":true'), 'a look')
+  await servers.stop('eu')
+  await until(() => watching.stdout.includes('{"error":"UNAVAILABLE: '), 'a look at nobody')
+  watching.kill('SIGINT')
+  expect(await watching.ended).toMatchObject({ code: null, stderr: '' })
+  const none = await sojourn(['status', '--watch', '--interval', '10ms'], env)
+  expect(none).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining('cannot be reached') })
+})
 
 it('[CLI-7] in a pipe, what lasts writes a plain line now and then to standard error, unless --quiet', async () => {
   await using servers = await openServers(['eu', 'us'])

@@ -16,7 +16,7 @@ export interface Flag<T = unknown> extends Offer {
   readonly short?: string
   /** What is read where the flag is left out. */
   readonly default?: string
-  /** May be given more than once; then all values are read, each behind a comma. */
+  /** May be given more than once; all values are read. */
   readonly repeats?: true
   /** Heading of the help under which it stands. */
   readonly group?: string

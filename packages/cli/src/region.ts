@@ -7,9 +7,9 @@ import { table } from './table.js'
 
 const MEANING: { readonly [told in Told]: string } = {
   told: 'knows',
-  unreachable: 'cannot be reached; it is told as soon as it is linked',
-  refused: 'refused to be told; see its log',
-  'dials this region': 'dials this region, and is told when it does',
+  unreachable: 'cannot be reached; it hears of it as soon as it is linked',
+  refused: 'refused the news; its log says why',
+  'dials this region': 'dials this region, and hears of it then',
 }
 
 export const changeRegions = async (

@@ -3,7 +3,7 @@ import { isSojournError } from '@sojourn/core'
 import type { Running } from '@sojourn/server'
 import { type ConfigInput, loadConfig, strangeVariables } from '@sojourn/server/parts'
 import { EXIT, exitOf, exitOfSignal } from './exit-codes.js'
-import { OTHER_VARIABLES } from './settings-flags.js'
+import { ENDS_WITH_PARENT, OTHER_VARIABLES } from './settings-flags.js'
 
 /** Resolves when the store is open; from then on signals decide when the process ends. @throws as `serve` does */
 export const serveHere = async (input: ConfigInput): Promise<void> => {
@@ -41,13 +41,15 @@ export const serveHere = async (input: ConfigInput): Promise<void> => {
       stop()
     })
   process.on('SIGHUP', () => running?.reload())
-  // A parent that started this one with a channel, as `sojourn dev` does, and is gone: nobody else would end it.
-  process.once('disconnect', () => {
-    asked = true
-    stop()
-  })
-  // Listening for that must not keep a process alive that could not start.
-  process.channel?.unref()
+  if (input.env[ENDS_WITH_PARENT]) {
+    // The parent was killed: nobody else would end this process.
+    process.once('disconnect', () => {
+      asked = true
+      stop()
+    })
+    // Listening for that must not keep a process alive that could not start.
+    process.channel?.unref()
+  }
 
   const opened = await serve({
     config,

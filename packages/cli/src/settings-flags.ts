@@ -3,8 +3,11 @@ import { type ConfigInput, SETTINGS, type Setting } from '@sojourn/server/parts'
 import type { Flag, Flags } from './command.js'
 import { file } from './flags.js'
 
+/** Set by `sojourn dev`: the server stops when the channel to the process that started it closes. */
+export const ENDS_WITH_PARENT = 'SOJOURN_ENDS_WITH_PARENT'
+
 /** Variables with our prefix that are no settings. */
-export const OTHER_VARIABLES = ['SOJOURN_CONFIG', 'SOJOURN_TOKEN', 'SOJOURN_ADMIN_URL']
+export const OTHER_VARIABLES = ['SOJOURN_CONFIG', 'SOJOURN_TOKEN', 'SOJOURN_ADMIN_URL', ENDS_WITH_PARENT]
 
 export const CONFIG_FLAG = {
   config: file({ about: 'A file of settings in YAML [SOJOURN_CONFIG]', short: 'c' }),

@@ -1,5 +1,5 @@
 /** `sojourn status` and `sojourn top`: how the regions are, and what they do, once or again and again. */
-import type { Clock } from '@sojourn/core'
+import { type Clock, isSojournError } from '@sojourn/core'
 import type { AdminClient } from './admin-client.js'
 import type { Paint, Style } from './colour.js'
 import { EXIT } from './exit-codes.js'
@@ -86,18 +86,27 @@ const showLook = (text: string, isFirst: boolean, out: Output): void =>
 const statusText = (asked: readonly Asked[], { paint }: Output): string =>
   `${regionTable(asked, paint)}\n\n${linkTable(asked, paint)}`
 
-/** One look, or, where `times` is not 1, a live screen. */
+/**
+ * One look, or, where `times` is not 1, one after the other: then a cluster that does not answer for a while is shown so.
+ * @throws UNAVAILABLE where no region answers the first look
+ */
 export const showStatus = async (
   clients: readonly AdminClient[],
   { isJson, intervalMs, times, pause }: StatusOptions,
   out: Output,
 ): Promise<number> => {
   for (let round = 1; ; round++) {
-    const asked = await askRegions(clients)
-    if (isJson) out.json(jsonOf(asked))
-    else if (times === 1) out.text(statusText(asked, out))
-    else showLook(statusText(asked, out), round === 1, out)
-    if (round === times) return exitOf(asked)
+    const asked = await askRegions(clients).catch((error: unknown) => {
+      if (round === 1 || !isSojournError(error, 'UNAVAILABLE')) throw error
+      return error.message
+    })
+    if (isJson) out.json(typeof asked === 'string' ? { error: asked } : jsonOf(asked))
+    else {
+      const text = typeof asked === 'string' ? out.paint('red', asked) : statusText(asked, out)
+      if (times === 1) out.text(text)
+      else showLook(text, round === 1, out)
+    }
+    if (round === times) return typeof asked === 'string' ? EXIT.unreachable : exitOf(asked)
     await pause(intervalMs)
   }
 }

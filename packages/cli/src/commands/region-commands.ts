@@ -1,4 +1,5 @@
 /** Commands about regions as a whole: how they are, what they hold, copies of that, and which there are. */
+import { SojournError } from '@sojourn/core'
 import { loadPart } from '@sojourn/server/parts'
 import { ADMIN_FLAGS, clientsOf, REAL_TIME } from '../admin-flags.js'
 import { backUp } from '../backup.js'
@@ -20,6 +21,10 @@ export const status = command({
   },
   example: { line: 'sojourn status --watch', does: 'A live table shows each region, and each link with its lag' },
   run: ({ flags, env, out }) => {
+    if (flags.times !== undefined && !flags.watch)
+      throw new SojournError('INVALID_OPTION', '--times is given without --watch; give both, or neither', {
+        option: 'times',
+      })
     const times = flags.watch ? flags.times : 1
     const options = { isJson: flags.json, intervalMs: flags.interval, times, ...REAL_TIME }
     return showStatus(clientsOf({ flags, env }), options, out)

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { ENDS_WITH_PARENT } from '../settings-flags.js'
 
 const BIN = fileURLToPath(new URL('../../bin/sojourn.js', import.meta.url))
 
@@ -33,8 +34,11 @@ interface LogLine {
 
 const WEIGHT: { readonly [level: string]: Line['weight'] } = { warn: 'warning', error: 'fault', fatal: 'fault' }
 
+/** It goes to a terminal, and peers choose parts of it. */
 const briefOf = ({ msg, peer, why }: LogLine): string =>
-  [msg, ...(peer === undefined ? [] : [JSON.stringify(peer)]), ...(why === undefined ? [] : [`(${why})`])].join(' ')
+  [msg, ...(peer === undefined ? [] : [JSON.stringify(peer)]), ...(why === undefined ? [] : [`(${why})`])]
+    .join(' ')
+    .replace(/\p{C}/gu, '?')
 
 const parseLog = (text: string): LogLine | undefined => {
   try {
@@ -45,8 +49,10 @@ const parseLog = (text: string): LogLine | undefined => {
 }
 
 /** What surrounds this process, without settings: a variable would win over the file of each region. */
-const withoutSettings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SOJOURN_')))
+const surroundings = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv => ({
+  ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('SOJOURN_'))),
+  [ENDS_WITH_PARENT]: 'true',
+})
 
 export class RegionProcess {
   readonly region: string
@@ -63,7 +69,7 @@ export class RegionProcess {
       this.#becameReady = resolve
     })
     // A group of its own: Ctrl-C goes to this process alone, which then asks each region once. The channel tells a region that this process is gone.
-    const options = { env: withoutSettings(env), detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] as const }
+    const options = { env: surroundings(env), detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] as const }
     this.#child = spawn(process.execPath, [BIN, 'serve', '--config', settings], {
       ...options,
       stdio: [...options.stdio],
