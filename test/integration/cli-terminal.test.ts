@@ -66,12 +66,12 @@ describe.skipIf(!HAS_TERMINAL)(
       await client.close()
       const env = envOf(servers.get('eu'))
       const copy = join(directory, 'copy')
-      const [cleared] = [`\r${ESCAPE}[K`]
+      const cleared = `\r${ESCAPE}[K`
       const backup = await sojournOnTerminal(['backup', copy], env)
       expect(backup.code).toBe(0)
       expect(backup.stdout).toMatch(/copy: \d+\.\d MB copied/)
       // What comes after the line was cleared stands alone.
-      expect(backup.stdout.split(cleared).at(-1)).toMatch(/^.*copy: \d+ rows of "eu", \d+ bytes\r\n$/)
+      expect(backup.stdout.split(cleared).at(-1)).toMatch(/^\S+copy: \d+ rows of "eu", \d+ bytes\r\n$/)
       const restore = (data: string, ...more: string[]) =>
         sojournOnTerminal(['restore', copy, '--region', 'eu', '--data', join(directory, data), ...more], env)
       expect((await restore('one')).stdout).toMatch(/copy: 100 % checked/)
