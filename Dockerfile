@@ -30,7 +30,7 @@ RUN npm ci --omit=dev --workspace @sojourn/cli --include-workspace-root=false \
  && for name in core wire store replica server cli; do \
       mkdir -p /app/packages/$name && cp -r packages/$name/package.json packages/$name/dist /app/packages/$name/; \
     done \
- && cp -r packages/cli/bin /app/packages/server/
+ && cp -r packages/cli/bin /app/packages/cli/
 COPY deploy/docker /app/deploy/docker
 RUN sh /app/deploy/docker/trim.sh /app
 

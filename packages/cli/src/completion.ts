@@ -79,10 +79,12 @@ const bash = (entries: readonly Entry[]): string => {
   const lists = groups.map(
     ({ name, commands }) => `${INDENT}${quote(name)}) words=${quote(commands.map((each) => each.name).join(' '))} ;;`,
   )
+  // Nothing here is newer than bash 3.2, which macOS has.
   return `# bash completion for sojourn. Load it with: source <(sojourn completion bash)
 _sojourn_files() {
   compopt -o filenames 2>/dev/null
-  mapfile -t COMPREPLY < <(compgen "$1" -- "$current")
+  local IFS=$'\\n'
+  COMPREPLY=($(compgen "$1" -- "$current"))
 }
 
 _sojourn() {
@@ -105,7 +107,7 @@ ${commandPaths(entries)
   .map(({ path, command }) => bashCase(path, command))
   .join('\n')}
   esac
-  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
 
 complete -F _sojourn sojourn

@@ -136,8 +136,7 @@ const runPlan = async (
       else out.text(guideText(plan, directory, out.paint))
     }
     const end = started === 'ready' ? await Promise.race([cluster.firstEnd(), asked.promise]) : started
-    // What ended because it was asked to is no failure.
-    if (end === 'asked' || cluster.isStopping) return undefined
+    if (end === 'asked') return undefined
     return { end, wasReady: started === 'ready' }
   } finally {
     isUp = false
