@@ -21,16 +21,16 @@ RUN npm ci
 COPY tsconfig.base.json ./
 COPY packages packages
 COPY demo demo
-RUN npx tsc -b packages/server demo
+RUN npx tsc -b packages/cli demo
 
 # What the server needs to run, and nothing else: its own libraries, without LevelDB for other systems.
 FROM build AS server-files
-RUN npm ci --omit=dev --workspace @sojourn/server --include-workspace-root=false \
+RUN npm ci --omit=dev --workspace @sojourn/cli --include-workspace-root=false \
  && mkdir /app && cp -r package.json node_modules /app/ \
- && for name in core wire net store replica server; do \
+ && for name in core wire net store replica server cli; do \
       mkdir -p /app/packages/$name && cp -r packages/$name/package.json packages/$name/dist /app/packages/$name/; \
     done \
- && cp -r packages/server/bin /app/packages/server/
+ && cp -r packages/cli/bin /app/packages/cli/
 COPY deploy/docker /app/deploy/docker
 RUN sh /app/deploy/docker/trim.sh /app
 
@@ -57,7 +57,7 @@ ENTRYPOINT ["node", "/app/demo/dist/remote.js"]
 FROM ${NODE_IMAGE} AS server
 ENV NODE_ENV=production SOJOURN_DATA=/var/lib/sojourn SOJOURN_ADMIN_HOST=0.0.0.0 SOJOURN_ADMIN_PORT=7402
 COPY --from=server-files /app /app
-RUN ln -s /app/packages/server/bin/sojourn.js /usr/local/bin/sojourn \
+RUN ln -s /app/packages/cli/bin/sojourn.js /usr/local/bin/sojourn \
  && install -d -o node -g node -m 700 /var/lib/sojourn
 WORKDIR /var/lib/sojourn
 USER node

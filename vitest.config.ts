@@ -10,8 +10,9 @@ export default defineConfig({
     alias: {
       // The first that fits counts, and a package's name fits its other doors, too.
       '@sojourn/store/contract': source('store', 'contract'),
+      '@sojourn/server/parts': source('server', 'parts'),
       ...Object.fromEntries(
-        ['core', 'wire', 'net', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [
+        ['core', 'wire', 'net', 'store', 'replica', 'express', 'client', 'server', 'cli', 'sim'].map((n) => [
           `@sojourn/${n}`,
           source(n),
         ]),

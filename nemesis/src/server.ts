@@ -9,7 +9,7 @@ import type { RegionName, Settings } from './schedule.js'
 
 /** `sojourn serve` of one region: a process that is started, stopped, killed, and started again. */
 
-const BIN = fileURLToPath(new URL('../../packages/server/bin/sojourn.js', import.meta.url))
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/sojourn.js', import.meta.url))
 
 export const SECRET = 'a secret of the nemesis, known to all'
 export const TOKENS = { admin: 'an-admin-token-of-the-nemesis', write: 'a-write-token-of-the-nemesis' }

@@ -19,7 +19,7 @@ const STEP_MS = 300
 const MAX_LISTINGS = 20
 /** Agreements in a row: what is on its way is in no status. */
 const LOOKS = 2
-const BIN = fileURLToPath(new URL('../../packages/server/bin/sojourn.js', import.meta.url))
+const BIN = fileURLToPath(new URL('../../packages/cli/bin/sojourn.js', import.meta.url))
 
 /** Characters that are repeated of what a command says. */
 const MAX_SAID = 600

@@ -5,8 +5,8 @@ import { until } from './until.js'
 
 /** The command line, in a process of its own, from what `tsc -b` built. */
 
-const BIN = fileURLToPath(new URL('../../packages/server/bin/sojourn.js', import.meta.url))
-const BUILT = fileURLToPath(new URL('../../packages/server/dist/index.js', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../packages/cli/bin/sojourn.js', import.meta.url))
+const BUILT = fileURLToPath(new URL('../../packages/cli/dist/index.js', import.meta.url))
 
 export interface Ended {
   readonly code: number | null

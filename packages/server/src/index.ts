@@ -1,6 +1,5 @@
 /** The face of @sojourn/server: a replica as a process, and its listener for clients. */
 export type { ClientsStatus } from '@sojourn/wire'
-export { main } from './cli/main.js'
 export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
 export {
   type ClientListener,

@@ -8,6 +8,8 @@ import { fromEnvironment, fromFlags, fromYaml, type Given, type Source } from '.
 /** What `sojourn serve` runs with. */
 export interface Config {
   readonly settings: Settings
+  /** Where each setting comes from, by its path: a file, a variable, a flag. The others have their defaults. */
+  readonly from: ReadonlyMap<string, string>
   /** What the peers know; undefined where nothing links. */
   readonly secret: string | undefined
   /** @throws INVALID_OPTION; reads the file anew */
@@ -44,7 +46,8 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
     settings.tokensFile === undefined
       ? parseTokens(settings.tokens ?? '')
       : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
-  const config = { settings, secret: readSecret(settings), readTokens }
+  const from = new Map([...given].map(([path, value]) => [path, value.from]))
+  const config = { settings, from, secret: readSecret(settings), readTokens }
   needTokens(settings, new Tokens(readTokens()).size)
   return config
 }

@@ -1,50 +1,23 @@
-/** `sojourn backup` and `sojourn restore`. */
-import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
+/** `sojourn restore`: makes a data directory of a backup. */
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { SojournError } from '@sojourn/core'
+import { checkBackup, decodeBackup, placesIn, syncDirectory, writeWhole } from '@sojourn/server/parts'
 import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
-import { checkBackup, decodeBackup } from '../backup/format.js'
-import { EXIT } from '../exit-codes.js'
-import { syncDirectory, writeWhole } from '../files.js'
-import { placesIn } from '../places.js'
-import type { AdminClient } from './admin-client.js'
+import { failed, percent, readCounted } from './counted.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
-
-const failed = (what: string) => (cause: Error) => {
-  if (cause instanceof SojournError) throw cause
-  throw new SojournError('STORE_FAILED', `${what} (${cause.message})`, { cause })
-}
-
-/** Takes a copy of a region that goes on meanwhile. The file has its name only when it is whole and was read back. */
-export const backUp = async (client: AdminClient, file: string, isJson: boolean, out: Output): Promise<number> => {
-  if (existsSync(file))
-    throw new SojournError('INVALID_OPTION', `${file} is there already; give another name`, { option: 'file' })
-  const draft = `${file}.part`
-  const from = await client.open('backup', {})
-  // Sessions are in it, though no ids: it is for its owner alone. One that was left behind by a crash, or that somebody put there, is none of ours.
-  rmSync(draft, { force: true })
-  const to = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true })
-  try {
-    await pipeline(from, to).catch(failed(`${draft} cannot be written`))
-    const { header, rows } = await checkBackup(createReadStream(draft)).catch(failed(`${draft} cannot be read back`))
-    renameSync(draft, file)
-    syncDirectory(dirname(file))
-    if (isJson) out.json({ file, ...header, rows, bytes: to.bytesWritten })
-    else out.text(`${file}: ${rows} rows of ${JSON.stringify(header.region)}, ${to.bytesWritten} bytes`)
-    return EXIT.ok
-  } catch (error) {
-    to.destroy()
-    rmSync(draft, { force: true })
-    throw error
-  }
-}
 
 export interface RestoreTarget {
   readonly region: string
   readonly data: string
   /** The region that the backup was taken of, where it is another one. */
   readonly fromRegion?: string | undefined
+}
+
+export interface RestoreOptions {
+  readonly isJson: boolean
+  readonly isQuiet: boolean
 }
 
 /**
@@ -54,7 +27,7 @@ export interface RestoreTarget {
 export const restore = async (
   file: string,
   { region, data, fromRegion = region }: RestoreTarget,
-  isJson: boolean,
+  { isJson, isQuiet }: RestoreOptions,
   out: Output,
 ): Promise<number> => {
   const places = placesIn(data)
@@ -64,8 +37,12 @@ export const restore = async (
     })
   if (existsSync(places.store))
     throw new SojournError('INVALID_OPTION', `${places.store} is there already; move it away first`, { option: 'data' })
-  const read = () => createReadStream(file)
-  const { header, rows } = await checkBackup(read()).catch(failed(`${file} cannot be read`))
+  const progress = out.progress(isQuiet)
+  const read = (what: string) =>
+    readCounted(file, (bytes) => progress.tell(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
+  const { header, rows } = await checkBackup(read('checked'))
+    .catch(failed(`${file} cannot be read`))
+    .finally(progress.end)
   if (header.region !== fromRegion)
     throw new SojournError(
       'INVALID_OPTION',
@@ -82,7 +59,7 @@ export const restore = async (
     const draft = join(data, 'store.restoring')
     rmSync(draft, { recursive: true, force: true })
     const isForeign = fromRegion !== region
-    await fillStore(levelEngine, draft, (await decodeBackup(read())).rows, { region, isForeign })
+    await fillStore(levelEngine, draft, (await decodeBackup(read('restored'))).rows, { region, isForeign })
     // First the note, then the store: never the store without it.
     writeWhole(places.restored, `${JSON.stringify({ takenAt: header.takenAt })}\n`)
     try {
@@ -92,6 +69,7 @@ export const restore = async (
     }
     syncDirectory(data)
   } finally {
+    progress.end()
     lock.release()
   }
   if (isJson) out.json({ data, ...header, rows })

@@ -1,19 +1,23 @@
-import type { Clock } from '@sojourn/core'
-import { EXIT } from '../exit-codes.js'
+/** `sojourn status` and `sojourn top`: how the regions are, and what they do, once or again and again. */
+import { type Clock, isSojournError } from '@sojourn/core'
 import type { AdminClient } from './admin-client.js'
+import type { Paint, Style } from './colour.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 import { type Asked, askRegions } from './regions.js'
-import { table, time } from './table.js'
+import { type Cell, table, time } from './table.js'
 
-const regionTable = (asked: readonly Asked[]): string =>
+const painted = (text: string | undefined, style: Style): Cell => text && { text, style }
+
+const regionTable = (asked: readonly Asked[], paint: Paint): string =>
   table(
     ['REGION', 'STATE', 'SESSIONS', 'ENDED', 'COMMITS', 'CLIENTS', 'UP'],
     asked.map(({ region, status, why }) =>
       status === undefined
-        ? [region, why]
+        ? [region, painted(why, 'red')]
         : [
             region,
-            status.ready ? 'ready' : `not ready: ${status.reasons.join('; ')}`,
+            status.ready ? painted('ready', 'green') : painted(`not ready: ${status.reasons.join('; ')}`, 'yellow'),
             status.replica.sessions,
             status.replica.tombstones,
             status.replica.head,
@@ -21,6 +25,7 @@ const regionTable = (asked: readonly Asked[]): string =>
             time(status.uptimeSeconds * 1_000),
           ],
     ),
+    paint,
   )
 
 type Link = NonNullable<Asked['status']>['replica']['links'][string]
@@ -33,13 +38,13 @@ const stateOf = ({ state, lastError, nextTryAt }: Link): string => {
   return `down: ${lastError.reason} (${lastError.why.replace(/\p{C}/gu, '?')})${next}`
 }
 
-const linkTable = (asked: readonly Asked[]): string =>
+const linkTable = (asked: readonly Asked[], paint: Paint): string =>
   table(
     ['LINK', 'STATE', 'BEHIND', 'LAG', 'TO RECEIVE', 'ROUND TRIP', 'SKEW', 'VERSION'],
     asked.flatMap(({ region, status }) =>
       Object.entries(status?.replica.links ?? {}).map(([peer, link]) => [
         `${region} → ${peer}`,
-        stateOf(link),
+        painted(stateOf(link), link.state === 'live' ? 'green' : link.state === 'down' ? 'red' : 'yellow'),
         link.behind,
         link.state === 'down' ? undefined : time(link.lag),
         link.toReceive,
@@ -48,6 +53,7 @@ const linkTable = (asked: readonly Asked[]): string =>
         link.version,
       ]),
     ),
+    paint,
   )
 
 const jsonOf = (asked: readonly Asked[]) => ({
@@ -58,23 +64,56 @@ const jsonOf = (asked: readonly Asked[]) => ({
 const exitOf = (asked: readonly Asked[]): number =>
   asked.some(({ client, status }) => client !== undefined && status === undefined) ? EXIT.unreachable : EXIT.ok
 
-export const showStatus = async (clients: readonly AdminClient[], isJson: boolean, out: Output): Promise<number> => {
-  const asked = await askRegions(clients)
-  if (isJson) out.json(jsonOf(asked))
-  else out.text(`${regionTable(asked)}\n\n${linkTable(asked)}`)
-  return exitOf(asked)
-}
-
-export interface TopOptions {
+/** How often something is looked at. */
+export interface Repeated {
   readonly intervalMs: number
   /** How often it is shown; undefined: until it is interrupted. */
   readonly times: number | undefined
-  readonly isJson: boolean
   readonly clock: Clock
   readonly pause: (ms: number) => Promise<void>
 }
 
+export interface StatusOptions extends Repeated {
+  readonly isJson: boolean
+}
+
 const CLEAR = '\u001b[H\u001b[2J'
+
+/** Draws over the look before on a terminal; in a file or a pipe, one look follows the other. */
+const showLook = (text: string, isFirst: boolean, out: Output): void =>
+  out.text(`${out.isLive ? CLEAR : isFirst ? '' : '\n'}${text}`)
+
+const statusText = (asked: readonly Asked[], { paint }: Output): string =>
+  `${regionTable(asked, paint)}\n\n${linkTable(asked, paint)}`
+
+/**
+ * One look, or, where `times` is not 1, one after the other: then a cluster that does not answer for a while is shown so.
+ * @throws UNAVAILABLE where no region answers the first look
+ */
+export const showStatus = async (
+  clients: readonly AdminClient[],
+  { isJson, intervalMs, times, pause }: StatusOptions,
+  out: Output,
+): Promise<number> => {
+  for (let round = 1; ; round++) {
+    const asked = await askRegions(clients).catch((error: unknown) => {
+      if (round === 1 || !isSojournError(error, 'UNAVAILABLE')) throw error
+      return error.message
+    })
+    if (isJson) out.json(typeof asked === 'string' ? { error: asked } : jsonOf(asked))
+    else {
+      const text = typeof asked === 'string' ? out.paint('red', asked) : statusText(asked, out)
+      if (times === 1) out.text(text)
+      else showLook(text, round === 1, out)
+    }
+    if (round === times) return typeof asked === 'string' ? EXIT.unreachable : exitOf(asked)
+    await pause(intervalMs)
+  }
+}
+
+export interface TopOptions extends Repeated {
+  readonly isJson: boolean
+}
 
 /** What happened between two looks, a second. */
 const rates = (now: Asked, before: Asked | undefined, seconds: number) => {
@@ -95,6 +134,28 @@ const rates = (now: Asked, before: Asked | undefined, seconds: number) => {
   }
 }
 
+interface TopRow {
+  readonly asked: Asked
+  readonly rate: ReturnType<typeof rates>
+}
+
+const topText = (rows: readonly TopRow[], { paint }: Output): string =>
+  table(
+    ['REGION', 'CALLS/S', 'ERRORS/S', 'MEAN', 'COMMITS/S', 'SENT KB/S', 'RECEIVED KB/S', 'SESSIONS', 'LAG'],
+    rows.map(({ asked, rate }) => [
+      asked.region,
+      rate && Math.round(rate.requests),
+      rate && Math.round(rate.errors),
+      time(rate?.meanMs),
+      rate && Math.round(rate.commits),
+      rate && Math.round(rate.sentBytes / 1_024),
+      rate && Math.round(rate.receivedBytes / 1_024),
+      asked.status?.replica.sessions,
+      rate ? time(rate.lagMs) : painted(asked.why, 'red'),
+    ]),
+    paint,
+  )
+
 export const showTop = async (clients: readonly AdminClient[], options: TopOptions, out: Output): Promise<number> => {
   const { intervalMs, times, isJson, clock, pause } = options
   let before: readonly Asked[] = await askRegions(clients)
@@ -104,7 +165,7 @@ export const showTop = async (clients: readonly AdminClient[], options: TopOptio
     const now = await askRegions(clients)
     const seconds = (clock.monotonic() - at) / 1_000
     at = clock.monotonic()
-    const rows = now.map((asked) => {
+    const rows = now.map((asked): TopRow => {
       const old = before.find(({ region }) => region === asked.region)
       return { asked, rate: rates(asked, old, seconds) }
     })
@@ -112,25 +173,7 @@ export const showTop = async (clients: readonly AdminClient[], options: TopOptio
       out.json({
         regions: Object.fromEntries(rows.map(({ asked, rate }) => [asked.region, rate ?? { error: asked.why }])),
       })
-    else {
-      const shown = table(
-        ['REGION', 'CALLS/S', 'ERRORS/S', 'MEAN', 'COMMITS/S', 'SENT KB/S', 'RECEIVED KB/S', 'SESSIONS', 'LAG'],
-        rows.map(({ asked, rate }) => [
-          asked.region,
-          rate && Math.round(rate.requests),
-          rate && Math.round(rate.errors),
-          time(rate?.meanMs),
-          rate && Math.round(rate.commits),
-          rate && Math.round(rate.sentBytes / 1_024),
-          rate && Math.round(rate.receivedBytes / 1_024),
-          asked.status?.replica.sessions,
-          rate ? time(rate.lagMs) : asked.why,
-        ]),
-      )
-      // In a file or a pipe, one look follows the other.
-      const gap = out.isTerminal ? CLEAR : round > 0 ? '\n' : ''
-      out.text(`${gap}${shown}\n\n${linkTable(now)}`)
-    }
+    else showLook(`${topText(rows, out)}\n\n${linkTable(now, out.paint)}`, round === 0, out)
     before = now
   }
   return exitOf(before)

@@ -1,7 +1,8 @@
-import { END_REASONS, type EndReason, type Level, SojournError } from '@sojourn/core'
+/** `sojourn get`, `touch` and `end`: one session, by its id. */
+import { SojournError } from '@sojourn/core'
 import type { AdminRequest } from '@sojourn/wire'
-import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 
 const MAX_ID_BYTES = 4_096
@@ -18,29 +19,6 @@ export const readId = async (argument: string, input: AsyncIterable<Uint8Array>)
   if (id === '' || id.length > MAX_ID_BYTES)
     throw new SojournError('INVALID_OPTION', 'standard input holds no session id in its first line', { option: 'id' })
   return id
-}
-
-/** @throws INVALID_OPTION */
-export const parseLevel = (text: string | undefined): Level | undefined => {
-  if (text === undefined || text === 'local' || text === 'majority' || text === 'all') return text
-  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
-  throw new SojournError(
-    'INVALID_OPTION',
-    `--level is ${JSON.stringify(text)}; give local, majority, all, or a number of regions`,
-    {
-      option: 'level',
-    },
-  )
-}
-
-/** @throws INVALID_OPTION */
-export const parseReason = (text: string | undefined): EndReason | undefined => {
-  if (text === undefined || END_REASONS.includes(text as EndReason)) return text as EndReason | undefined
-  throw new SojournError(
-    'INVALID_OPTION',
-    `--reason is ${JSON.stringify(text)}; give one of ${END_REASONS.join(', ')}`,
-    { option: 'reason' },
-  )
 }
 
 export const callSession = async (

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
 import { askHttp, MAX_BODY_BYTES, parseJson, readBody, type TlsOptions } from '@sojourn/net'
+import { readText } from '@sojourn/server/parts'
 import {
   ADMIN_ROUTES,
   type AdminAnswer,
@@ -12,7 +13,6 @@ import {
   checkJson,
   type JsonShape,
 } from '@sojourn/wire'
-import { readText } from '../config/load.js'
 
 export const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7402'
 /** A digest of a large store takes its time; silence longer than this is none. */
@@ -22,11 +22,11 @@ const STATUS_TIMEOUT_MS = 3_000
 
 /** What a command takes to reach regions. */
 export interface AdminFlags {
-  readonly admin?: readonly string[]
-  readonly tokenFile?: string
-  readonly caFile?: string
-  readonly certFile?: string
-  readonly keyFile?: string
+  readonly admin?: readonly string[] | undefined
+  readonly tokenFile?: string | undefined
+  readonly caFile?: string | undefined
+  readonly certFile?: string | undefined
+  readonly keyFile?: string | undefined
 }
 
 /** One region's admin listener. */

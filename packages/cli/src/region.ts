@@ -1,14 +1,15 @@
+/** `sojourn region add` and `remove`: which regions there are. */
 import type { AdminRequest, Told } from '@sojourn/wire'
-import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
+import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 import { table } from './table.js'
 
 const MEANING: { readonly [told in Told]: string } = {
   told: 'knows',
-  unreachable: 'cannot be reached; it is told as soon as it is linked',
-  refused: 'refused to be told; see its log',
-  'dials this region': 'dials this region, and is told when it does',
+  unreachable: 'cannot be reached; it hears of it as soon as it is linked',
+  refused: 'refused the news; its log says why',
+  'dials this region': 'dials this region, and hears of it then',
 }
 
 export const changeRegions = async (

@@ -1,4 +1,6 @@
 /** What the process ends with; the README has the same table. */
+import { isSojournError } from '@sojourn/core'
+
 export const EXIT = {
   ok: 0,
   /** The command worked, and the answer is no: no such session, regions that differ. */
@@ -13,9 +15,25 @@ export const EXIT = {
   unreachable: 5,
   /** A stop took longer than shutdownTimeout, and what was in flight was cut. */
   cut: 6,
+  /** A region of `sojourn dev` ended by itself. */
+  child: 7,
   /** A bug. */
   bug: 70,
 } as const
 
 /** As a shell tells of a process that a signal ended: the second one that `serve` is sent. */
 export const exitOfSignal = (signal: 'SIGTERM' | 'SIGINT'): number => 128 + (signal === 'SIGTERM' ? 15 : 2)
+
+/** The system calls by which listening fails. */
+const LISTENING = ['listen', 'getaddrinfo']
+
+/** What a failure to start, or of a command, ends the process with. */
+export const exitOf = (error: unknown): number => {
+  if (!isSojournError(error)) return EXIT.bug
+  if (error.code === 'INVALID_OPTION' || error.code === 'INVALID_DATA') {
+    // An address that is taken is named by its setting, but nothing is wrong with that.
+    const { syscall } = (error.cause ?? {}) as NodeJS.ErrnoException
+    return LISTENING.includes(syscall ?? '') ? EXIT.listen : EXIT.usage
+  }
+  return error.code.startsWith('STORE_') ? EXIT.store : EXIT.unreachable
+}

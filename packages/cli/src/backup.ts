@@ -1,0 +1,52 @@
+/** `sojourn backup`: copies what a region holds to a file. */
+import { createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { SojournError } from '@sojourn/core'
+import { checkBackup, syncDirectory } from '@sojourn/server/parts'
+import type { AdminClient } from './admin-client.js'
+import { counted, failed, megabytes, percent, readCounted } from './counted.js'
+import { EXIT } from './exit-codes.js'
+import type { Output } from './output.js'
+
+export interface BackupOptions {
+  /** Where to; it must not be there yet. */
+  readonly file: string
+  readonly isJson: boolean
+  readonly isQuiet: boolean
+}
+
+/** Takes a copy of a region that goes on meanwhile. The file has its name only when it is whole and was read back. */
+export const backUp = async (
+  client: AdminClient,
+  { file, isJson, isQuiet }: BackupOptions,
+  out: Output,
+): Promise<number> => {
+  if (existsSync(file))
+    throw new SojournError('INVALID_OPTION', `${file} is there already; give another name`, { option: 'file' })
+  const draft = `${file}.part`
+  const from = await client.open('backup', {})
+  // Sessions are in it, though no ids: it is for its owner alone. One that was left behind by a crash, or that somebody put there, is none of ours.
+  rmSync(draft, { force: true })
+  const progress = out.progress(isQuiet)
+  const to = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true })
+  try {
+    const copied = (bytes: number) => progress.tell(() => `${file}: ${megabytes(bytes)} copied`)
+    await pipeline(from, (stream) => counted(stream, copied), to).catch(failed(`${draft} cannot be written`))
+    const readBack = (bytes: number) => progress.tell(() => `${file}: ${percent(bytes, to.bytesWritten)} read back`)
+    const { header, rows } = await checkBackup(readCounted(draft, readBack)).catch(
+      failed(`${draft} cannot be read back`),
+    )
+    progress.end()
+    renameSync(draft, file)
+    syncDirectory(dirname(file))
+    if (isJson) out.json({ file, ...header, rows, bytes: to.bytesWritten })
+    else out.text(`${file}: ${rows} rows of ${JSON.stringify(header.region)}, ${to.bytesWritten} bytes`)
+    return EXIT.ok
+  } catch (error) {
+    progress.end()
+    to.destroy()
+    rmSync(draft, { force: true })
+    throw error
+  }
+}

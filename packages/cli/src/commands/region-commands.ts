@@ -1,0 +1,141 @@
+/** Commands about regions as a whole: how they are, what they hold, copies of that, and which there are. */
+import { SojournError } from '@sojourn/core'
+import { loadPart } from '@sojourn/server/parts'
+import { ADMIN_FLAGS, clientsOf, REAL_TIME } from '../admin-flags.js'
+import { backUp } from '../backup.js'
+import { command } from '../command.js'
+import { count, duration, JSON_FLAG, QUIET_FLAG, text, toggle } from '../flags.js'
+import { changeRegions } from '../region.js'
+import { CONFIG_FLAG, configInput, SETTING_FLAGS } from '../settings-flags.js'
+import { showStatus, showTop } from '../status.js'
+import { verify } from '../verify.js'
+
+export const status = command({
+  name: 'status',
+  about: 'Show the regions, their links and lags',
+  flags: {
+    ...ADMIN_FLAGS,
+    watch: toggle('Show it again and again, drawn over on a terminal, until it is interrupted'),
+    interval: duration({ about: 'With --watch: how often', default: '2s' }),
+    times: count({ about: 'With --watch: how many times; default: until it is interrupted' }),
+  },
+  example: { line: 'sojourn status --watch', does: 'A live table shows each region, and each link with its lag' },
+  run: ({ flags, env, out }) => {
+    if (flags.times !== undefined && !flags.watch)
+      throw new SojournError('INVALID_OPTION', '--times is given without --watch; give both, or neither', {
+        option: 'times',
+      })
+    const times = flags.watch ? flags.times : 1
+    const options = { isJson: flags.json, intervalMs: flags.interval, times, ...REAL_TIME }
+    return showStatus(clientsOf({ flags, env }), options, out)
+  },
+})
+
+export const top = command({
+  name: 'top',
+  about: 'Show what the regions do a second, again and again',
+  flags: {
+    ...ADMIN_FLAGS,
+    interval: duration({ about: 'How often', default: '1s' }),
+    times: count({ about: 'How many times; default: until it is interrupted' }),
+  },
+  example: { line: 'sojourn top --times 1', does: 'One table shows calls, errors and bytes of the next second' },
+  run: ({ flags, env, out }) =>
+    showTop(
+      clientsOf({ flags, env }),
+      { isJson: flags.json, intervalMs: flags.interval, times: flags.times, ...REAL_TIME },
+      out,
+    ),
+})
+
+export const verifying = command({
+  name: 'verify',
+  about: 'Compare what the regions hold',
+  flags: {
+    ...ADMIN_FLAGS,
+    ...QUIET_FLAG,
+    wait: duration({ about: 'How long what differs may be on its way', default: '10s' }),
+    repair: toggle('First have every region compare all keys with its peers, and repair what differs'),
+  },
+  example: {
+    line: 'sojourn verify --repair',
+    does: 'The regions repair what differs; the command ends with 0 where all hold the same',
+  },
+  run: ({ flags, env, out }) => {
+    const { wait, repair, json, quiet } = flags
+    const options = { waitMs: wait, repair, isJson: json, isQuiet: quiet, ...REAL_TIME }
+    return verify(clientsOf({ flags, env }), options, out)
+  },
+})
+
+export const backup = command({
+  name: 'backup',
+  about: 'Copy what a region holds to a file, while the region goes on',
+  arguments: [{ name: 'file', about: 'Where to; it must not be there yet', files: 'file' }],
+  flags: { ...ADMIN_FLAGS, ...QUIET_FLAG },
+  example: {
+    line: 'sojourn backup eu.backup',
+    does: 'The command copies the region, reads the file back, and only then names it',
+  },
+  run: ({ args, flags, env, out }) =>
+    backUp(clientsOf({ flags, env })[0], { file: args[0]!, isJson: flags.json, isQuiet: flags.quiet }, out),
+})
+
+export const restoring = command({
+  name: 'restore',
+  about: 'Make a data directory of a backup; the region must not be running',
+  arguments: [{ name: 'file', about: 'What `sojourn backup` made', files: 'file' }],
+  flags: {
+    ...CONFIG_FLAG,
+    region: SETTING_FLAGS.region!,
+    data: SETTING_FLAGS.data!,
+    fromRegion: text({ about: 'The region that the backup was taken of, where it is another one' }, '<name>'),
+    ...JSON_FLAG,
+    ...QUIET_FLAG,
+  },
+  example: {
+    line: 'sojourn restore eu.backup --config sojourn.yaml',
+    does: 'The region has the sessions of the backup when it is started next',
+  },
+  async run({ args, flags, env, out }) {
+    const { restore } = await import('../restore.js')
+    const target = loadPart(configInput(flags, env))
+    const { fromRegion, json, quiet } = flags
+    return restore(args[0]!, { ...target, fromRegion }, { isJson: json, isQuiet: quiet }, out)
+  },
+})
+
+export const regionAdd = command({
+  name: 'add',
+  about: 'Make a region a member, everywhere',
+  arguments: [
+    { name: 'region', about: 'Its name' },
+    { name: 'url', about: 'The address of its peer listener (ws:// or wss://), or null: it dials the others' },
+  ],
+  flags: {
+    ...ADMIN_FLAGS,
+    adminUrl: text({ about: 'The address of its admin listener, for status and verify' }, '<url>'),
+  },
+  example: {
+    line: 'sojourn region add sa wss://sessions.sa.example.net:7400',
+    does: 'The region asked dials sa, counts it in majorities, and informs the others',
+  },
+  run: ({ args: [region, url], flags, env, out }) => {
+    const { adminUrl: admin, json } = flags
+    const call = { call: 'add' as const, region: region!, url: url === 'null' ? null : url!, ...(admin && { admin }) }
+    return changeRegions(clientsOf({ flags, env })[0], call, json, out)
+  },
+})
+
+export const regionRemove = command({
+  name: 'remove',
+  about: 'End the membership of a region, everywhere',
+  arguments: [{ name: 'region', about: 'Its name' }],
+  flags: ADMIN_FLAGS,
+  example: {
+    line: 'sojourn region remove sa',
+    does: 'The other regions stop counting sa in majorities and close their links to it',
+  },
+  run: ({ args, flags, env, out }) =>
+    changeRegions(clientsOf({ flags, env })[0], { call: 'remove', region: args[0]! }, flags.json, out),
+})

@@ -1,0 +1,73 @@
+/** The command line: parses the arguments, runs a command, and ends with its code. */
+import { isSojournError } from '@sojourn/core'
+import { VERSION } from '@sojourn/server/parts'
+import { CommanderError } from 'commander'
+import { COMMANDS } from './commands.js'
+import { EXIT, exitOf } from './exit-codes.js'
+import { endWithReader, processOutput } from './output.js'
+import { programOf } from './program.js'
+
+const MORE = `
+Exit codes:
+  0    The command is done.
+  1    The command is done, and the answer is no: no such session or region, regions that differ.
+  2    Settings or arguments are wrong.
+  3    A store could not be opened, a file could not be written, or a backup is damaged.
+  4    An address could not be listened on.
+  5    A region could not be reached, refused the token, or answered with an error.
+  7    A region of \`sojourn dev\` ended by itself.
+  70   A bug.
+
+Commands take tokens from SOJOURN_TOKEN or --token-file, never from a flag. NO_COLOR and FORCE_COLOR decide about colours.
+\`sojourn <command> --help\` shows the rest.
+`
+
+/** As the store makes ids; one in 64 of these begins with what an option begins with. */
+const DASHED_ID = /^-[\w-]{42}$/
+
+/** An id that would be taken for an option stands behind `--`, where none are. */
+const withIdLast = (argv: readonly string[]): readonly string[] => {
+  const at = argv.findIndex((arg, index) => index > 2 && DASHED_ID.test(arg))
+  return at < 0 || argv.includes('--') ? argv : [...argv.toSpliced(at, 1), '--', argv[at]!]
+}
+
+const textOf = (error: unknown): string =>
+  isSojournError(error) ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
+
+/**
+ * Runs a command line and sets the exit code of this process, one of `exit-codes.ts`.
+ * @param argv as `process.argv`
+ * @example await main(['node', 'sojourn', 'status', '--json'])
+ */
+export const main = async (argv: readonly string[]): Promise<void> => {
+  const { env, stdin: input } = process
+  const out = processOutput(env)
+  const done = (code: number): void => {
+    process.exitCode = code
+  }
+  endWithReader()
+  const fail = (error: unknown): void => {
+    out.aside(`${out.paintAside('red', 'sojourn:')} ${textOf(error)}`)
+    done(exitOf(error))
+  }
+  process.on('uncaughtException', (error) => {
+    fail(error)
+    process.exit()
+  })
+  const about = 'An active-active, multi-region session store'
+  const program = programOf({
+    entries: COMMANDS,
+    about,
+    version: VERSION,
+    more: MORE,
+    surroundings: { env, input, out },
+    done,
+  })
+  try {
+    await program.parseAsync(withIdLast(argv))
+  } catch (error) {
+    // Commander has said what is wrong, or has shown the help that was asked for.
+    if (error instanceof CommanderError) done(error.exitCode === 0 ? EXIT.ok : EXIT.usage)
+    else fail(error)
+  }
+}
