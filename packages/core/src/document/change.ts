@@ -1,7 +1,8 @@
 import { hash as digest } from 'node:crypto'
 import { ByteReader, ByteWriter } from '../bytes.js'
 import type { ActorId, Change, ChangeHash, ChangeLimits } from './op.js'
-import { otherActors, readOps, writeOps } from './operations.js'
+import { otherActors, writeOps } from './operations.js'
+import { readOps } from './read-operations.js'
 
 /**
  * Automerge's change chunk (https://automerge.org/automerge-binary-format-spec/#change-chunks), uncompressed, for the
