@@ -10,6 +10,7 @@ export default defineConfig({
     alias: {
       // The first that fits counts, and a package's name fits its other doors, too.
       '@sojourn/store/contract': source('store', 'contract'),
+      '@sojourn/replica/options': source('replica', 'option-table'),
       ...Object.fromEntries(
         ['core', 'wire', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [
           `@sojourn/${n}`,

@@ -1,10 +1,12 @@
 /** How long a call waits for other regions: what it says, within what the replica allows. */
-import type { Duration } from '@sojourn/core'
+import type { Duration, Limits } from '@sojourn/core'
 import { parseDuration, SojournError } from '@sojourn/core'
-import type { Settings } from './options.js'
 
 /** Milliseconds. @throws INVALID_OPTION where `timeout` is none, or longer than `limits.maxTimeoutMs` */
-export const patienceOf = (settings: Settings, timeout: Duration | undefined): number => {
+export const patienceOf = (
+  settings: { readonly timeoutMs: number; readonly limits: Pick<Limits, 'maxTimeoutMs'> },
+  timeout: Duration | undefined,
+): number => {
   if (timeout === undefined) return settings.timeoutMs
   const ms = parseDuration(timeout, 'timeout')
   checkPatience(ms, settings.limits.maxTimeoutMs, 'timeout')

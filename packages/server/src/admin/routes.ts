@@ -1,4 +1,4 @@
-import { END_REASONS, type EndReason, type Level, type SessionApi, SojournError } from '@sojourn/core'
+import { END_REASONS, type EndReason, type Level, MAX_ID_CHARS, type SessionApi, SojournError } from '@sojourn/core'
 import { DIGEST_SLICES, type Replica, type ReplicaStatus, type UnauthenticatedStatus } from '@sojourn/replica'
 import { z } from 'zod'
 import { encodeBackup } from '../backup/format.js'
@@ -49,7 +49,7 @@ const level = z
   .optional()
 const sessionCall = z.strictObject({
   call: z.enum(['get', 'touch', 'end']),
-  id: z.string().min(1).max(4_096),
+  id: z.string().min(1).max(MAX_ID_CHARS),
   level,
   reason: z
     .enum(END_REASONS as readonly [EndReason, ...EndReason[]], { error: `give one of ${END_REASONS.join(', ')}` })
