@@ -6,6 +6,7 @@ import {
   FUNCTION_RULE,
   type GivenOf,
   group,
+  isAddress,
   limit,
   listRule,
   type OptionRule,
@@ -27,7 +28,7 @@ import {
   typedOption,
   wholeRule,
 } from '@sojourn/core'
-import { CLIENT_DIALECT, speechOf } from '@sojourn/wire'
+import { CLIENT_DIALECT, MAX_TOKEN_BYTES, speechOf } from '@sojourn/wire'
 import { type Dial, dialWebSocket, type TlsOptions } from './websocket.js'
 
 const MB = 1024 * 1024
@@ -42,12 +43,10 @@ export interface LinkChange {
   readonly why?: string
 }
 
-const MAX_TOKEN_BYTES = 1_024
-const isAddress = (url: string): boolean => {
-  const { protocol, hash } = URL.canParse(url) ? new URL(url) : { protocol: '', hash: '' }
-  return (protocol === 'ws:' || protocol === 'wss:') && hash === ''
-}
-const ADDRESS = textRule("an address such as 'wss://sessions.eu.example.net:7200'", isAddress)
+const ADDRESS = textRule(
+  "an address such as 'wss://sessions.eu.example.net:7200'",
+  (url) => isAddress(url, /^wss?:$/) && new URL(url).hash === '',
+)
 
 /** A certificate or a key is no secret to its owner, but nothing that a log should have. */
 const PEM = secretOption(

@@ -3,7 +3,7 @@
 import { ID_RULE } from './key.js'
 import { END_REASONS, type EndReason } from './lifetime.js'
 import { choiceRule, DURATION_RULE, FLAG_RULE, LEVEL_RULE, pointersRule, typedOption } from './option-rules.js'
-import { type Options, option, optional } from './option-table.js'
+import { defaultsOf, type Options, option, optional } from './option-table.js'
 import { checkOptions, type OptionTable, optionTable } from './options.js'
 
 const TIMEOUT = {
@@ -41,6 +41,9 @@ const END = {
   ...WRITE,
   reason: option(typedOption<EndReason>('EndReason', choiceRule(END_REASONS)), 'logout', 'Why it ends'),
 }
+
+/** Why a session ends where its caller does not say. */
+export const DEFAULT_END_REASON = defaultsOf(END).reason
 
 /** By the names of their types. */
 export const CALL_OPTIONS = {

@@ -1,6 +1,6 @@
 /** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
-export { CALL_OPTIONS, checkCall } from './call-options.js'
+export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
 export {
   changeSession,
@@ -98,7 +98,7 @@ export {
   DURATION_RULE,
   FLAG_RULE,
   FUNCTION_RULE,
-  isLevel,
+  isAddress,
   LEVEL_RULE,
   listRule,
   pointersRule,
@@ -120,7 +120,6 @@ export {
   option,
   optional,
   optionalGroup,
-  readOption,
   readOptions,
   required,
   type SettingsOf,

@@ -30,6 +30,10 @@ export const textRule = (
   takes: (value) => typeof value === 'string' && isAllowed(value),
 })
 
+/** Whether something is an address of one of these protocols. */
+export const isAddress = (url: unknown, protocols: RegExp): boolean =>
+  typeof url === 'string' && URL.canParse(url) && protocols.test(new URL(url).protocol)
+
 export const wholeRule = (min: number, max = Number.MAX_SAFE_INTEGER): OptionRule<number, number> => ({
   allowed: max === Number.MAX_SAFE_INTEGER ? `a whole number, ${min} or more` : `a whole number from ${min} to ${max}`,
   type: 'number',
@@ -57,7 +61,7 @@ export const DURATION_OR_ZERO_RULE: OptionRule<Duration, number> = {
 const LEVELS: readonly Level[] = ['local', 'majority', 'all']
 
 /** Whether there are so many regions is for who knows them to say. */
-export const isLevel = (value: unknown): value is Level =>
+const isLevel = (value: unknown): value is Level =>
   LEVELS.includes(value as Level) || (Number.isSafeInteger(value) && (value as number) >= 1)
 
 export const LEVEL_RULE: OptionRule<Level, Level> = {

@@ -112,7 +112,7 @@ export const readOptions = <T extends Options>(options: T, given: NoInfer<GivenO
   ) as SettingsOf<T>
 
 /** The setting of one option: of what is given, or of its default. */
-export const readOption = (option: Option, given: unknown): unknown => {
+const readOption = (option: Option, given: unknown): unknown => {
   const value = given === undefined ? option.fallback : given
   return value === undefined || option.read === undefined ? value : option.read(value as never)
 }

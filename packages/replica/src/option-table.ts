@@ -6,6 +6,7 @@ import {
   DURATION_OR_ZERO_RULE,
   DURATION_RULE,
   group,
+  isAddress,
   LEVEL_RULE,
   LIMITS,
   type OptionRule,
@@ -53,10 +54,6 @@ export const addressesRule = <A extends Addresses>(
     return true
   },
 })
-
-/** Whether a text is an address of one of these protocols. */
-export const isAddress = (url: unknown, protocols: RegExp): boolean =>
-  typeof url === 'string' && URL.canParse(url) && protocols.test(new URL(url).protocol)
 
 export const PEERS_RULE = addressesRule<Addresses>(
   {

@@ -59,7 +59,8 @@ export const CLIENT_MAGIC = 0x736f6a63
 /** Until a client is known, its frames are no longer than this. */
 export const MAX_GREETING_BYTES = 2_048
 
-const MAX_TOKEN_BYTES = 1_024
+/** What lets a client in, in bytes of UTF-8. */
+export const MAX_TOKEN_BYTES = 1_024
 /** Of a session's id: a UTF-16 code unit takes less in UTF-8. */
 const MAX_ID_BYTES = 4 * MAX_ID_CHARS
 const MAX_MESSAGE_BYTES = 64 * 1_024

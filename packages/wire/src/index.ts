@@ -18,6 +18,7 @@ export {
   MAX_ATOMIC,
   MAX_COUNTERS,
   MAX_GREETING_BYTES,
+  MAX_TOKEN_BYTES,
   type MadeAnswer,
   type PageAnswer,
   type PatchChoices,

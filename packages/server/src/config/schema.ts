@@ -4,6 +4,7 @@ import {
   DURATION_RULE,
   FLAG_RULE,
   group,
+  isAddress,
   listRule,
   type OptionRule,
   option,
@@ -13,7 +14,7 @@ import {
   textRule,
   wholeRule,
 } from '@sojourn/core'
-import { addressesRule, isAddress, LINK_OPTIONS, REPLICA_OPTIONS } from '@sojourn/replica/options'
+import { addressesRule, LINK_OPTIONS, REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { CLIENT_DIALECT } from '@sojourn/wire'
 import { namesThisMachine } from '../admin/hosts.js'
 import { ADMIN_LIMITS } from '../admin/limits.js'
@@ -95,14 +96,14 @@ export const SERVER_OPTIONS = {
   purgeGrace: REPLICA_OPTIONS.purgeGrace,
   links: group({
     host: option(HOST, '127.0.0.1', 'Where peers link to'),
-    port: optional(PORT, 'Where peers link to', 'nowhere'),
+    port: optional(PORT, 'The port where peers link to', 'nowhere'),
     tls: tlsOf('this replica, shown to whoever dials it and to whom it dials'),
     allowedOrigins: originsOf('peers'),
     ...LINK_OPTIONS,
   }),
   clients: group({
     host: option(HOST, '127.0.0.1', 'Where clients connect to'),
-    port: optional(PORT, 'Where clients connect to', 'nowhere'),
+    port: optional(PORT, 'The port where clients connect to', 'nowhere'),
     tls: tlsOf('the client listener'),
     allowedOrigins: originsOf('clients'),
     dangerouslyAllowAnyone: flag(
@@ -117,7 +118,7 @@ export const SERVER_OPTIONS = {
   }),
   admin: group({
     host: option(HOST, '127.0.0.1', 'Where probes, metrics and the command line reach this replica'),
-    port: option(PORT, 7402, 'The same'),
+    port: option(PORT, 7402, 'The port where they do'),
     tls: tlsOf('the admin listener'),
     dangerouslyAllowAnyone: flag(
       'Whoever reaches the admin listener may do all that it offers, take a copy of every session included, without a token',
