@@ -1,6 +1,6 @@
 /** What is written from the declarations of options: interfaces with docstrings, and tables for people (ADR 17). */
 import { CLIENT_OPTIONS } from '@sojourn/client'
-import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options } from '@sojourn/core'
+import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options, wholeRule } from '@sojourn/core'
 import { STORE_OPTIONS } from '@sojourn/express'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { settingsTable } from '@sojourn/server'
@@ -14,9 +14,20 @@ const fallbackOf = ({ fallback, otherwise }: Option): string | undefined => {
   return Object.keys(fallback as object).length === 0 ? 'none' : JSON.stringify(fallback)
 }
 
+/** Whether its type does not say already what is allowed. */
+const needsAllowed = ({ type = '', allowed, inside }: Option): boolean => {
+  if (inside) return false
+  if (type === 'number') return allowed !== wholeRule(1).allowed
+  return !type.includes("'") && (/string|^\{/.test(type) || allowed.startsWith('one of '))
+}
+
+/** What it does, and what may be given. */
+const textOf = (option: Option): string =>
+  needsAllowed(option) ? `${option.about}. Give ${option.allowed}` : option.about
+
 const docOf = (option: Option): string => {
   const fallback = option.inside && option.fallback ? undefined : fallbackOf(option)
-  const text = option.about === '' ? '' : `${option.about}.`
+  const text = option.about === '' ? '' : `${textOf(option)}.`
   return `${text}${fallback === undefined ? '' : ` Default: ${fallback}.`}`
 }
 
@@ -127,7 +138,7 @@ const cell = (text: string): string => text.replaceAll('|', '\\|')
 const rowsOf = (options: Options, prefix = ''): string[] =>
   Object.entries(options).flatMap(([name, option]) => {
     const inside = option.type === 'object' ? insideOf(option) : undefined
-    const row = `| \`${prefix}${name}\` | ${cell(`\`${option.type}\``)} | ${fallbackOf(option) ?? '–'} | ${cell(option.about)} |`
+    const row = `| \`${prefix}${name}\` | ${cell(`\`${option.type}\``)} | ${fallbackOf(option) ?? '–'} | ${cell(textOf(option))} |`
     if (inside === undefined) return [row]
     return [...(option.fallback === undefined ? [row] : []), ...rowsOf(inside, `${prefix}${name}.`)]
   })

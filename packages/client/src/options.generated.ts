@@ -37,14 +37,21 @@ export interface NearCacheOptions {
 }
 
 export interface ClientOptions {
-  /** Address of a server's client port, `ws://` or `wss://`. This or `urls`. Default: none. */
+  /**
+   * Address of a server's client port, `ws://` or `wss://`. This or `urls`. Give an address such as
+   * 'wss://sessions.eu.example.net:7200'. Default: none.
+   */
   readonly url?: string | undefined
   /**
    * Addresses of several, the nearest first. The first that can be reached is used; a nearer one is gone back to when
-   * it is there again. Default: none.
+   * it is there again. Give an array of addresses, the nearest first: each an address such as
+   * 'wss://sessions.eu.example.net:7200'. Default: none.
    */
   readonly urls?: readonly string[] | undefined
-  /** Lets the client in. Without one, only a server that asks nobody takes it. Default: none. */
+  /**
+   * Lets the client in. Without one, only a server that asks nobody takes it. Give a text of at most 1024 bytes.
+   * Default: none.
+   */
   readonly token?: string | undefined
   /**
    * How long a call may take, retries counted. A call's own `timeout` (how long the server waits for other regions) is
@@ -80,7 +87,10 @@ export interface ClientOptions {
     readonly maxReconnectDelay?: Duration | undefined
     /** How often a nearer server than the present one is tried. Default: `5s`. */
     readonly failback?: Duration | undefined
-    /** The latest version of the client protocol to speak. Both sides speak the latest that both know. Default: `2`. */
+    /**
+     * The latest version of the client protocol to speak. Both sides speak the latest that both know. Give a whole
+     * number from 1 to 2. Default: `2`.
+     */
     readonly maxVersion?: number | undefined
   } | undefined
   /**

@@ -16,7 +16,7 @@ export interface Limits {
   readonly maxRecordBytes: number
   /** Bytes of one key of an object. Default: `1024`. */
   readonly maxKeyBytes: number
-  /** Nesting of objects and arrays in a session. Default: `32`. */
+  /** Nesting of objects and arrays in a session. Give a whole number from 1 to 256. Default: `32`. */
   readonly maxDepth: number
   /** Bytes of one frame on a link. Default: `4194304`. */
   readonly maxFrameBytes: number
@@ -100,7 +100,7 @@ export interface WriteOptions {
 export interface DataOptions {
   /**
    * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Default: none.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
 }
@@ -110,7 +110,7 @@ export interface CreateOptions {
   readonly write?: Level | undefined
   /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration | undefined
-  /** For middleware that makes its own ids. Default: 256 random bits. */
+  /** For middleware that makes its own ids. Give a string of 1 to 512 characters. Default: 256 random bits. */
   readonly id?: string | undefined
   /**
    * Without use, the session is gone after this. It may live longer by `session.touchGranularity` of the store, and
@@ -124,7 +124,7 @@ export interface CreateOptions {
   readonly maxLifetime?: Duration | undefined
   /**
    * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Default: none.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
 }
@@ -140,7 +140,7 @@ export interface UpdateOptions {
   readonly idleTimeout?: Duration | undefined
   /**
    * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Default: none.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
 }
@@ -156,17 +156,20 @@ export interface ReplaceOptions {
   readonly idleTimeout?: Duration | undefined
   /**
    * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Default: none.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
   /** What the caller had read; only what differs from it is written. Default: what the store holds now. */
   readonly base?: object | undefined
-  /** JSON pointers of integer fields whose change is written as an increment. Default: none. */
+  /**
+   * JSON pointers of integer fields whose change is written as an increment. Give an array of JSON pointers, such as
+   * ['/views']. Default: none.
+   */
   readonly counters?: readonly string[] | undefined
   /**
    * JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object,
-   * whole, and what others edit in the old one goes with that. Default: an object that stands in both places was
-   * changed.
+   * whole, and what others edit in the old one goes with that. Give an array of JSON pointers, such as ['/user'].
+   * Default: an object that stands in both places was changed.
    */
   readonly assigned?: readonly string[] | undefined
 }
@@ -185,6 +188,6 @@ export interface EndOptions {
   readonly write?: Level | undefined
   /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration | undefined
-  /** Why it ends. Default: `logout`. */
+  /** Why it ends. Give one of 'logout', 'revoked', 'rotated'. Default: `logout`. */
   readonly reason?: EndReason | undefined
 }

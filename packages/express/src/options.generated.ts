@@ -5,12 +5,13 @@ export interface SojournStoreOptions {
   /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */
   readonly sessions: SessionApi
   /**
-   * JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Default: none.
+   * JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up. Give an array
+   * of JSON pointers, such as ['/views']. Default: none.
    */
   readonly counters?: readonly string[] | undefined
   /**
    * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that `sessions` is set to. Default: none.
+   * Beside those that `sessions` is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
   /**

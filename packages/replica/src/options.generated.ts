@@ -14,28 +14,35 @@ export interface Ports {
 }
 
 export interface ReplicaOptions {
-  /** The name of this region. */
+  /**
+   * The name of this region. Give a name of 1 to 64 bytes, such as eu, without control characters, and none that every
+   * JavaScript object has, such as constructor.
+   */
   readonly region: string
   /**
    * A directory for this replica alone, made where it is missing: a journal, and rows in LevelDB; `':memory:'` keeps
-   * nothing.
+   * nothing. Give the path of a directory, or ':memory:'.
    */
   readonly location: string
   /** Where links from peers are accepted. Default: nowhere. */
   readonly listen?: {
-    /** The host where links are accepted. Default: `127.0.0.1`. */
+    /** The host where links are accepted. Give a host name or an IP address of this machine. Default: `127.0.0.1`. */
     readonly host?: string | undefined
-    /** The port where links are accepted; 0 picks a free one, and `replica.address` tells. */
+    /**
+     * The port where links are accepted; 0 picks a free one, and `replica.address` tells. Give a whole number from 0 to
+     * 65535.
+     */
     readonly port: number
   } | undefined
   /**
    * Every other region, by name, with the address of its replica (`ws://` or `wss://`); `null`: a member that is not
-   * dialled from here. All members count in majorities. Default: none.
+   * dialled from here. All members count in majorities. Give an object of region names and addresses, such as { us:
+   * 'wss://sessions.us.example.net:7400' }. Default: none.
    */
   readonly peers?: { readonly [region: string]: string | null } | undefined
   /**
-   * What peers prove to each other that they know; the same in all regions. Needed as soon as there are links. Default:
-   * none.
+   * What peers prove to each other that they know; the same in all regions. Needed as soon as there are links. Give at
+   * least 16 characters. Default: none.
    */
   readonly secret?: string | undefined
   readonly session?: {
@@ -57,7 +64,7 @@ export interface ReplicaOptions {
     readonly touchGranularity?: Duration | undefined
     /**
      * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins;
-     * the same in all regions. Default: none.
+     * the same in all regions. Give an array of JSON pointers, such as ['/user']. Default: none.
      */
     readonly atomic?: readonly string[] | undefined
   } | undefined
@@ -71,7 +78,7 @@ export interface ReplicaOptions {
   } | undefined
   /**
    * When commits are fsynced: `always` before they are acknowledged, `everysec` once a second, `never` when the
-   * operating system likes. Default: `everysec`.
+   * operating system likes. Give one of 'always', 'everysec', 'never'. Default: `everysec`.
    */
   readonly fsync?: Fsync | undefined
   /** A peer whose clock is off by more is refused. Default: `5s`. */
@@ -89,7 +96,7 @@ export interface ReplicaOptions {
     readonly digestInterval?: Duration | undefined
     /**
      * The latest version of the link protocol to speak. Two sides speak the latest that both know; an older one holds
-     * back what an upgrade brings until all are upgraded. Default: `2`.
+     * back what an upgrade brings until all are upgraded. Give a whole number from 1 to 2. Default: `2`.
      */
     readonly maxVersion?: number | undefined
   } | undefined
