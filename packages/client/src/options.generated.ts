@@ -59,8 +59,8 @@ export interface ClientOptions {
    */
   readonly timeout?: Duration | undefined
   /**
-   * How long `connect` waits for a server to let the client in; one that starts waits for its peers first
-   * (`readyPeerWait`, 5 s). Default: `15s`.
+   * How long `connect` waits for a server to let the client in; one that starts waits for its peers first (its
+   * `readyPeerWait`). Default: `15s`.
    */
   readonly connectTimeout?: Duration | undefined
   /**

@@ -129,7 +129,7 @@ export const CLIENT_OPTIONS = {
     connectTimeout: option(
       DURATION_RULE,
       '15s',
-      'How long `connect` waits for a server to let the client in; one that starts waits for its peers first (`readyPeerWait`, 5 s)',
+      'How long `connect` waits for a server to let the client in; one that starts waits for its peers first (its `readyPeerWait`)',
     ),
     whenUnavailable: option(
       choiceRule(['fail', 'wait']),
