@@ -11,6 +11,7 @@ export default defineConfig({
       // The first that fits counts, and a package's name fits its other doors, too.
       '@sojourn/store/contract': source('store', 'contract'),
       '@sojourn/server/parts': source('server', 'parts'),
+      '@sojourn/replica/options': source('replica', 'option-table'),
       ...Object.fromEntries(
         ['core', 'wire', 'net', 'store', 'replica', 'express', 'client', 'server', 'cli', 'sim'].map((n) => [
           `@sojourn/${n}`,

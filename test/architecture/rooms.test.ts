@@ -23,7 +23,12 @@ const TOOLS: Record<string, readonly string[]> = {
 }
 
 /** What a package gives beside its `index`. */
-const DOORS: Record<string, readonly string[]> = { ...TOOLS, store: ['index', 'contract'], server: ['index', 'parts'] }
+const DOORS: Record<string, readonly string[]> = {
+  ...TOOLS,
+  store: ['index', 'contract'],
+  server: ['index', 'parts'],
+  replica: ['index', 'option-table'],
+}
 
 /** The one file with the real clock, timers and entropy. */
 const SYSTEM = 'packages/core/src/system.ts'

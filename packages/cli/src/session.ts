@@ -1,11 +1,9 @@
 /** `sojourn get`, `touch` and `end`: one session, by its id. */
-import { SojournError } from '@sojourn/core'
+import { MAX_ID_CHARS, SojournError } from '@sojourn/core'
 import type { AdminRequest } from '@sojourn/wire'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
-
-const MAX_ID_BYTES = 4_096
 
 /** An id is a secret, and every user of a machine can read the arguments of a process: `-` takes it from standard input. */
 export const readId = async (argument: string, input: AsyncIterable<Uint8Array>): Promise<string> => {
@@ -13,10 +11,10 @@ export const readId = async (argument: string, input: AsyncIterable<Uint8Array>)
   let text = ''
   for await (const chunk of input) {
     text += Buffer.from(chunk).toString('utf8')
-    if (text.length > MAX_ID_BYTES || text.includes('\n')) break
+    if (text.length > MAX_ID_CHARS || text.includes('\n')) break
   }
   const id = text.split('\n')[0]!.trim()
-  if (id === '' || id.length > MAX_ID_BYTES)
+  if (id === '' || id.length > MAX_ID_CHARS)
     throw new SojournError('INVALID_OPTION', 'standard input holds no session id in its first line', { option: 'id' })
   return id
 }

@@ -1,5 +1,5 @@
 import { Client } from './client.js'
-import type { ClientOptions } from './options.js'
+import type { ClientOptions } from './options.generated.js'
 import { resolveOptions } from './options.js'
 
 /**
@@ -43,5 +43,6 @@ export {
   type WriteOptions,
 } from '@sojourn/core'
 export { Client, type ClientStatus } from './client.js'
-export type { ClientLimits, ClientOptions, LinkChange, NearCacheOptions } from './options.js'
+export type { ClientLimits, ClientOptions, NearCacheOptions } from './options.generated.js'
+export { CLIENT_OPTIONS, type LinkChange } from './options.js'
 export type { Dial, DialOptions, TlsOptions } from './websocket.js'

@@ -1,84 +1,117 @@
 /** What the calls of the session API take as options. */
-import { pointerFault } from './document/pointer.js'
-import { SojournError } from './errors.js'
-import { MAX_ID_CHARS } from './key.js'
-import { END_REASONS } from './lifetime.js'
-import {
-  checkOptions,
-  choiceRule,
-  DURATION_RULE,
-  FLAG_RULE,
-  LEVEL_RULE,
-  type OptionRule,
-  type OptionTable,
-  optionTable,
-  type RulesOf,
-  secretOption,
-  textRule,
-} from './options.js'
-import type {
-  CreateOptions,
-  EndOptions,
-  ReadOptions,
-  ReplaceOptions,
-  SessionApi,
-  TouchOptions,
-  UpdateOptions,
-  WriteOptions,
-} from './session.js'
 
-const WRITE: RulesOf<WriteOptions> = { write: LEVEL_RULE, timeout: DURATION_RULE }
+import { ID_RULE } from './key.js'
+import { END_REASONS, type EndReason } from './lifetime.js'
+import { choiceRule, DURATION_RULE, FLAG_RULE, LEVEL_RULE, pointersRule, typedOption } from './option-rules.js'
+import { defaultsOf, type Options, option, optional } from './option-table.js'
+import { checkOptions, type OptionTable, optionTable } from './options.js'
 
-/** JSON pointers, in an option of that name. */
-export const pointersRule = (example: string): OptionRule => ({
-  allowed: `an array of JSON pointers, such as ['${example}']`,
-  takes: (value, option) => {
-    if (!Array.isArray(value)) return false
-    const at = value.findIndex((pointer) => typeof pointer !== 'string' || pointerFault(pointer) !== undefined)
-    if (at < 0) return true
-    const fault = typeof value[at] === 'string' ? pointerFault(value[at])! : 'a field is named by a string'
-    throw new SojournError('INVALID_DATA', `${option}[${at}]: ${fault}`, { path: String(value[at]), option })
-  },
-})
-
-const ATOMIC = pointersRule('/user')
-
-const UPDATE: RulesOf<UpdateOptions> = { ...WRITE, touch: FLAG_RULE, idleTimeout: DURATION_RULE, atomic: ATOMIC }
-
-const END = optionTable<EndOptions>({ ...WRITE, reason: choiceRule(END_REASONS) })
-
-type Call = keyof SessionApi &
-  ('create' | 'get' | 'update' | 'replace' | 'increment' | 'touch' | 'end' | 'rotate' | 'endAll')
-
-const TABLES: { readonly [call in Call]: OptionTable } = {
-  create: optionTable<CreateOptions>({
-    ...WRITE,
-    id: secretOption(
-      textRule(`a string of 1 to ${MAX_ID_CHARS} characters`, (id) => id !== '' && id.length <= MAX_ID_CHARS),
-    ),
-    idleTimeout: DURATION_RULE,
-    maxLifetime: DURATION_RULE,
-    atomic: ATOMIC,
-  }),
-  get: optionTable<ReadOptions>({ read: LEVEL_RULE, timeout: DURATION_RULE }),
-  update: optionTable<UpdateOptions>(UPDATE),
-  replace: optionTable<ReplaceOptions>({
-    ...UPDATE,
-    base: { allowed: 'the data that was read', takes: (value) => typeof value === 'object' && value !== null },
-    counters: pointersRule('/views'),
-    assigned: pointersRule('/user'),
-  }),
-  increment: optionTable<UpdateOptions>(UPDATE),
-  touch: optionTable<TouchOptions>({ ...WRITE, idleTimeout: DURATION_RULE }),
-  end: END,
-  rotate: optionTable<WriteOptions>(WRITE),
-  endAll: END,
+const TIMEOUT = {
+  timeout: optional(
+    DURATION_RULE,
+    'How long to wait for other regions, `limits.maxTimeoutMs` at most',
+    "the store's `consistency.timeout`",
+  ),
 }
+const WRITE = {
+  write: optional(LEVEL_RULE, 'How many regions must hold the write', "the store's `consistency.write`"),
+  ...TIMEOUT,
+}
+const DATA = {
+  atomic: optional(
+    pointersRule('/user'),
+    'JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins. Beside those that the store is set to',
+    'none',
+  ),
+}
+const RENEWED = {
+  idleTimeout: optional(
+    DURATION_RULE,
+    'A new idle timeout for the session, where it is renewed',
+    'the one that it has',
+  ),
+}
+const UPDATE = {
+  ...WRITE,
+  touch: option(FLAG_RULE, true, 'Whether the write also renews the idle deadline, as any use does'),
+  ...RENEWED,
+  ...DATA,
+}
+const END = {
+  ...WRITE,
+  reason: option(typedOption<EndReason>('EndReason', choiceRule(END_REASONS)), 'logout', 'Why it ends'),
+}
+
+/** Why a session ends where its caller does not say. */
+export const DEFAULT_END_REASON = defaultsOf(END).reason
+
+/** By the names of their types. */
+export const CALL_OPTIONS = {
+  ReadOptions: {
+    read: optional(LEVEL_RULE, 'How many regions are asked', "the store's `consistency.read`"),
+    ...TIMEOUT,
+  },
+  WriteOptions: WRITE,
+  DataOptions: DATA,
+  CreateOptions: {
+    ...WRITE,
+    id: optional(ID_RULE, 'For middleware that makes its own ids', '256 random bits'),
+    idleTimeout: optional(
+      DURATION_RULE,
+      'Without use, the session is gone after this. It may live longer by `session.touchGranularity` of the store, and ends at its `maxLifetime`, however long this is',
+      "the store's `session.idleTimeout`",
+    ),
+    maxLifetime: optional(
+      DURATION_RULE,
+      "Whatever happens, the session is gone after this; at most the store's `session.maxLifetime`",
+      "the store's `session.maxLifetime`",
+    ),
+    ...DATA,
+  },
+  UpdateOptions: UPDATE,
+  ReplaceOptions: {
+    ...UPDATE,
+    base: optional(
+      typedOption<object>('object', {
+        allowed: 'the data that was read',
+        takes: (value) => typeof value === 'object' && value !== null,
+      }),
+      'What the caller had read; only what differs from it is written',
+      'what the store holds now',
+    ),
+    counters: optional(
+      pointersRule('/views'),
+      'JSON pointers of integer fields whose change is written as an increment',
+      'none',
+    ),
+    assigned: optional(
+      pointersRule('/user'),
+      'JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object, whole, and what others edit in the old one goes with that',
+      'an object that stands in both places was changed',
+    ),
+  },
+  TouchOptions: { ...WRITE, ...RENEWED },
+  EndOptions: END,
+}
+
+const tableOf = (name: keyof typeof CALL_OPTIONS): OptionTable => optionTable<Options>(CALL_OPTIONS[name])
+
+const TABLES = {
+  create: tableOf('CreateOptions'),
+  get: tableOf('ReadOptions'),
+  update: tableOf('UpdateOptions'),
+  replace: tableOf('ReplaceOptions'),
+  increment: tableOf('UpdateOptions'),
+  touch: tableOf('TouchOptions'),
+  end: tableOf('EndOptions'),
+  rotate: tableOf('WriteOptions'),
+  endAll: tableOf('EndOptions'),
+} as const
 
 /**
  * Checks the options of a call of the session API, names and values.
  * @throws INVALID_OPTION
  */
-export const checkCall = (call: Call, options: object | undefined): void => {
+export const checkCall = (call: keyof typeof TABLES, options: object | undefined): void => {
   if (options !== undefined) checkOptions(options, TABLES[call], call)
 }

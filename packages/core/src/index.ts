@@ -1,6 +1,6 @@
 /** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
-export { checkCall, pointersRule } from './call-options.js'
+export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
 export {
   changeSession,
@@ -70,10 +70,10 @@ export {
 } from './document/value.js'
 export { deriveView, type FieldSet, materialize, setInView, type View } from './document/view.js'
 export { spliceChange, spliceEdits } from './document-splice.js'
-export { DURATION_ALLOWED, type Duration, durationMs, optionalDuration, parseDuration } from './duration.js'
+export { type Duration, optionalDuration, parseDuration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
-export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
+export { checkId, KEY_BYTES, MAX_ID_CHARS, newSessionId, type SessionKey, sessionKey } from './key.js'
 export { largestFields } from './largest-fields.js'
 export { LazySession } from './lazy-session.js'
 export {
@@ -91,31 +91,52 @@ export {
   renewLease,
   TOUCH_GRANULARITY,
 } from './lifetime.js'
-export { DEFAULT_LIMITS, type Limits } from './limits.js'
+export { DEFAULT_LIMITS, LIMITS, type Limits } from './limits.js'
 export { type Merge, type MergeContext, mergeItem, mergeRecord } from './merge.js'
 export {
-  checkOption,
-  checkOptions,
   choiceRule,
   DURATION_OR_ZERO_RULE,
   DURATION_RULE,
   FLAG_RULE,
   FUNCTION_RULE,
-  groupRule,
-  isLevel,
+  isAddress,
   LEVEL_RULE,
-  limitsRule,
   listRule,
-  type OptionRule,
-  type OptionTable,
-  optionTable,
+  pointersRule,
   portRule,
-  type RulesOf,
-  requiredOption,
   secretOption,
+  tableRule,
   textRule,
+  typedOption,
   wholeRule,
-} from './options.js'
+} from './option-rules.js'
+export {
+  defaultsOf,
+  type GivenOf,
+  group,
+  insideOf,
+  limit,
+  type Option,
+  type Options,
+  option,
+  optional,
+  optionalGroup,
+  readOptions,
+  required,
+  type SettingsOf,
+  settingsReader,
+} from './option-table.js'
+export type {
+  CreateOptions,
+  DataOptions,
+  EndOptions,
+  ReadOptions,
+  ReplaceOptions,
+  TouchOptions,
+  UpdateOptions,
+  WriteOptions,
+} from './options.generated.js'
+export { checkOption, checkOptions, type OptionRule, type OptionTable, optionTable, type TextKind } from './options.js'
 export type {
   Clock,
   Connection,
@@ -170,22 +191,7 @@ export {
 } from './record-codec.js'
 export { joinRecords } from './record-join.js'
 export { RestingRecord, resting, sharesDocument } from './resting-record.js'
-export type {
-  AnyData,
-  CreateOptions,
-  DataOptions,
-  EndOptions,
-  Lifetimes,
-  ReadOptions,
-  ReplaceOptions,
-  Session,
-  SessionApi,
-  StoredSession,
-  TouchOptions,
-  Update,
-  UpdateOptions,
-  WriteOptions,
-} from './session.js'
+export type { AnyData, Lifetimes, Session, SessionApi, StoredSession, Update } from './session.js'
 export { compareStamps, nextStamp, type Stamp } from './stamp.js'
 export { systemClock, systemPause, systemRandom } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'

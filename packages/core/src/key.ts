@@ -1,23 +1,24 @@
 /** Session ids, and the keys by which everything but their users names them. */
 import { hash } from 'node:crypto'
-import { SojournError } from './errors.js'
+import { secretOption, textRule } from './option-rules.js'
+import { checkOption } from './options.js'
 import type { Random } from './ports.js'
-import { maskedValue } from './wording.js'
 
 /** How Sojourn names a session everywhere but to its user: the first 16 bytes of SHA-256 of the id, as 32 hex digits. */
 export type SessionKey = string
 
 export const KEY_BYTES = 16
+/** The longest id of a session, in UTF-16 code units. All other bounds of an id follow from this one. */
 export const MAX_ID_CHARS = 512
+
+/** What can be the id of a session, wherever one is taken. */
+export const ID_RULE = secretOption(
+  textRule(`a string of 1 to ${MAX_ID_CHARS} characters`, (id) => id !== '' && id.length <= MAX_ID_CHARS),
+)
 
 /** @throws INVALID_OPTION for what can be the id of no session */
 export const checkId = (id: string): string => {
-  if (typeof id !== 'string' || id.length === 0 || id.length > MAX_ID_CHARS)
-    throw new SojournError(
-      'INVALID_OPTION',
-      `id is ${maskedValue(id)}; give a string of 1 to ${MAX_ID_CHARS} characters`,
-      { option: 'id' },
-    )
+  checkOption(id, 'id', ID_RULE)
   return id
 }
 

@@ -1,9 +1,15 @@
-/** The session API: what is called, with which options, and what a session is to its caller. */
+/** The session API: what is called, and what a session is to its caller. */
 import type { Data } from './document/value.js'
-import type { Duration } from './duration.js'
 import type { SessionKey } from './key.js'
-import type { EndReason } from './lifetime.js'
-import type { Level } from './quorum.js'
+import type {
+  CreateOptions,
+  EndOptions,
+  ReadOptions,
+  ReplaceOptions,
+  TouchOptions,
+  UpdateOptions,
+  WriteOptions,
+} from './options.generated.js'
 
 /** Data whose shape a caller has not stated. */
 // biome-ignore lint/suspicious/noExplicitAny: only the caller knows what it put in; `unknown` would make every read a cast.
@@ -29,20 +35,6 @@ export interface StoredSession {
   readonly expiresAt: number
 }
 
-export interface ReadOptions {
-  /** How many regions are asked. Default: the store's `consistency.read`. */
-  readonly read?: Level
-  /** How long to wait for them, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
-  readonly timeout?: Duration
-}
-
-export interface WriteOptions {
-  /** How many regions must hold the write. Default: the store's `consistency.write`. */
-  readonly write?: Level
-  /** How long to wait for them, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
-  readonly timeout?: Duration
-}
-
 /** What holds for a session of which a call says nothing. */
 export interface Lifetimes {
   /** `session.atomic`: JSON pointers of objects that are one value. Default: none. */
@@ -51,56 +43,6 @@ export interface Lifetimes {
   readonly idleTimeoutMs: number
   /** `session.maxLifetime`, in milliseconds: nothing extends any session past it. */
   readonly maxLifetimeMs: number
-}
-
-/** How data is taken apart. */
-export interface DataOptions {
-  /**
-   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins. Beside those that the store
-   * is set to.
-   */
-  readonly atomic?: readonly string[]
-}
-
-export interface CreateOptions extends WriteOptions, DataOptions {
-  /** For middleware that makes its own ids. Default: 256 random bits. */
-  readonly id?: string
-  /**
-   * Default: the store's `session.idleTimeout`. A session may live longer by the store's `session.touchGranularity`, and ends at its
-   * `maxLifetime`, however long this is.
-   */
-  readonly idleTimeout?: Duration
-  /** At most, and by default, the store's `session.maxLifetime`. */
-  readonly maxLifetime?: Duration
-}
-
-export interface UpdateOptions extends WriteOptions, DataOptions {
-  /** Whether the write also renews the idle deadline, as any use does. Default: true. */
-  readonly touch?: boolean
-  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
-  readonly idleTimeout?: Duration
-}
-
-export interface ReplaceOptions extends UpdateOptions {
-  /** What the caller had read; only what differs from it is written. Default: what the store holds now. */
-  readonly base?: object
-  /** JSON pointers of integer fields whose change is written as an increment. */
-  readonly counters?: readonly string[]
-  /**
-   * JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object, whole, and what others
-   * edit in the old one goes with that. Default: an object that stands in both places was changed.
-   */
-  readonly assigned?: readonly string[]
-}
-
-export interface TouchOptions extends WriteOptions {
-  /** A new idle timeout for the session. Default: the one that it has. */
-  readonly idleTimeout?: Duration
-}
-
-export interface EndOptions extends WriteOptions {
-  /** Default: `'logout'`. */
-  readonly reason?: EndReason
 }
 
 /** A draft to change in place, or the whole new data as return value; or a JSON merge patch (RFC 7396). */

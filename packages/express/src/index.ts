@@ -1,3 +1,3 @@
 /** What @sojourn/express offers. */
-export type { SojournStoreOptions } from './options.js'
+export { type SojournStoreOptions, STORE_OPTIONS } from './options.js'
 export { SojournStore } from './store.js'

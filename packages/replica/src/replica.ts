@@ -33,6 +33,7 @@ import {
   checkPointer,
   checkTop,
   createSession,
+  DEFAULT_END_REASON,
   diff,
   type Edit,
   editsFor,
@@ -266,7 +267,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     checkCall('end', options)
     this.#open()
-    return this.#endKey(sessionKey(id), options.reason ?? 'logout', options)
+    return this.#endKey(sessionKey(id), options.reason ?? DEFAULT_END_REASON, options)
   }
 
   async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
@@ -325,7 +326,7 @@ export class Replica implements SessionApi, AsyncDisposable {
   async endAll(options: EndOptions = {}): Promise<number> {
     checkCall('endAll', options)
     const { settings } = this.#open()
-    const reason = options.reason ?? 'logout'
+    const reason = options.reason ?? DEFAULT_END_REASON
     return endAll({
       clock: settings.ports.clock,
       slices: Array.from({ length: DIGEST_SLICES }, (_, slice) => () => this.#aliveIn(slice)),

@@ -8,6 +8,7 @@ export {
 } from './clients/listener.js'
 export { type Config, type ConfigInput, loadConfig } from './config/load.js'
 export { settingsTable } from './config/reference.js'
+export { SERVER_OPTIONS } from './config/schema.js'
 export { openLog } from './log.js'
 export { LogThrottle } from './log-throttle.js'
 export { Readiness, type ReadinessOptions } from './readiness.js'

@@ -1,5 +1,5 @@
 /** The admin API: each route once, with who may ask, what is asked, and what is answered. */
-import { END_REASONS } from '@sojourn/core'
+import { END_REASONS, type EndReason, MAX_ID_CHARS } from '@sojourn/core'
 import { adminStatus, member } from './admin-status.js'
 import {
   anything,
@@ -21,11 +21,11 @@ import {
   word,
 } from './json.js'
 
-/** A session id is not longer. */
-const MAX_ID_CHARS = 4_096
-
 /** Keys are listed, and compared from outside, in slices by their first byte. */
 export const DIGEST_SLICES = 256
+
+/** Why a session ends that somebody ends over the admin API, where nothing else is said. */
+export const ADMIN_END_REASON: EndReason = 'revoked'
 
 export interface AdminRoute<Q = unknown, A = unknown> {
   readonly method: 'GET' | 'POST'

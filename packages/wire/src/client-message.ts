@@ -6,6 +6,7 @@ import {
   type ErrorCode,
   KEY_BYTES,
   type Level,
+  MAX_ID_CHARS,
   TOKEN_BYTES,
 } from '@sojourn/core'
 import { messagesIn, writeMessage } from './frame.js'
@@ -58,8 +59,10 @@ export const CLIENT_MAGIC = 0x736f6a63
 /** Until a client is known, its frames are no longer than this. */
 export const MAX_GREETING_BYTES = 2_048
 
-const MAX_TOKEN_BYTES = 1_024
-const MAX_ID_BYTES = 2_048
+/** What lets a client in, in bytes of UTF-8. */
+export const MAX_TOKEN_BYTES = 1_024
+/** Of a session's id: a UTF-16 code unit takes less in UTF-8. */
+const MAX_ID_BYTES = 4 * MAX_ID_CHARS
 const MAX_MESSAGE_BYTES = 64 * 1_024
 const MAX_PATH_BYTES = 64 * 1_024
 

@@ -1,4 +1,5 @@
 export {
+  ADMIN_END_REASON,
   ADMIN_ROUTES,
   type AdminAnswer,
   type AdminCall,
@@ -39,6 +40,7 @@ export {
   MAX_ATOMIC,
   MAX_COUNTERS,
   MAX_GREETING_BYTES,
+  MAX_TOKEN_BYTES,
   type MadeAnswer,
   type PageAnswer,
   type PatchChoices,

@@ -1,5 +1,7 @@
 /** Commands about one session. */
+
 import { END_REASONS, type EndReason } from '@sojourn/core'
+import { ADMIN_END_REASON } from '@sojourn/wire'
 import { ADMIN_FLAGS, clientsOf } from '../admin-flags.js'
 import { type Call, type Command, command } from '../command.js'
 import { choice, level } from '../flags.js'
@@ -46,7 +48,7 @@ export const end = command({
   about: 'End a session, everywhere and for good',
   flags: {
     ...SESSION_FLAGS,
-    reason: choice(END_REASONS, { about: `One of ${END_REASONS.join(', ')}`, default: 'revoked' }, '<reason>'),
+    reason: choice(END_REASONS, { about: `One of ${END_REASONS.join(', ')}`, default: ADMIN_END_REASON }, '<reason>'),
   },
   example: exampleOf('end', 'No region shows the session again'),
   run: (call) => askSession('end', call, call.flags.reason),

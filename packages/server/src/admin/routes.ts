@@ -2,6 +2,7 @@
 import type { SessionApi } from '@sojourn/core'
 import type { Replica } from '@sojourn/replica'
 import {
+  ADMIN_END_REASON,
   type AdminAnswer,
   type AdminRequest,
   type AdminStatus,
@@ -64,7 +65,7 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
 
 const callSession = async (
   sessions: SessionApi,
-  { call, id, level, reason = 'revoked' }: AdminRequest<'session'>,
+  { call, id, level, reason = ADMIN_END_REASON }: AdminRequest<'session'>,
 ): Promise<AdminAnswer<'session'>> => {
   const write = level !== undefined && { write: level }
   if (call === 'end') return { found: await sessions.end(id, { ...write, reason }) }

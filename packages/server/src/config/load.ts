@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { nearestName, SojournError } from '@sojourn/core'
+import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core'
+import { MIN_SECRET_CHARS } from '@sojourn/replica/options'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
-import { MIN_SECRET_CHARS, type Settings, schema } from './schema.js'
+import { SERVER_OPTIONS, type Settings } from './schema.js'
 import { fromEnvironment, fromFlags, fromYaml, type Given, type Source } from './sources.js'
 
 /** What `sojourn serve` runs with. */
@@ -36,10 +37,9 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
   for (const path of yaml?.strangers ?? []) faults.push(strangerFault(path, file!))
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
-  const parsed = schema.safeParse(unflatten(given))
-  if (!parsed.success) for (const issue of parsed.error.issues) faults.push(faultOf(issue.path.map(String), given))
+  faults.push(...SETTINGS.flatMap((setting) => faultOf(setting, given)))
   if (faults.length > 0) refuse(faults)
-  const settings = withinLifetime(parsed.data!, given)
+  const settings = withinLifetime(readOptions(SERVER_OPTIONS, unflatten(given)), given)
   faults.push(...contradictions(settings, given))
   if (faults.length > 0) refuse(faults)
   const readTokens = () =>
@@ -59,10 +59,10 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
 export const loadPart = ({ file, env, flags }: ConfigInput): Pick<Settings, 'region' | 'data'> => {
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
-  const { region, data } = unflatten(given) as { readonly region?: unknown; readonly data?: unknown }
-  const parsed = schema.pick({ region: true, data: true }).safeParse({ region, data })
-  if (!parsed.success) refuse(parsed.error.issues.map((issue) => faultOf(issue.path.map(String), given)))
-  return parsed.data!
+  const { region, data } = SERVER_OPTIONS
+  const faults = [settingAt('region'), settingAt('data')].flatMap((setting) => faultOf(setting!, given))
+  if (faults.length > 0) refuse(faults)
+  return readOptions({ region, data }, unflatten(given))
 }
 
 const refuse = (faults: readonly string[]): never => {
@@ -72,7 +72,7 @@ const refuse = (faults: readonly string[]): never => {
 
 const merge = (...sources: readonly Source[]): Map<string, Given> => new Map(sources.flatMap((source) => [...source]))
 
-const unflatten = (given: Source): object => {
+const unflatten = (given: Source): GivenOf<typeof SERVER_OPTIONS> => {
   const root: Record<string, unknown> = {}
   for (const [path, { value }] of given) {
     const parts = path.split('.')
@@ -84,7 +84,7 @@ const unflatten = (given: Source): object => {
     }
     at[last] = value
   }
-  return root
+  return root as GivenOf<typeof SERVER_OPTIONS>
 }
 
 const strangerFault = (path: string, file: string): string => {
@@ -100,15 +100,34 @@ const strangerFault = (path: string, file: string): string => {
   return `${path} (${file}) is no setting;${meant} ${parent === '' ? 'there are' : `in ${parent} there are`} ${names.join(', ')}`
 }
 
-const faultOf = (path: readonly string[], given: Source): string => {
-  const setting = settingAt(path.join('.'))!
-  const from = given.get(setting.path)
-  const ways = [setting.env, setting.flag].filter((way) => way !== undefined).join(' or ')
-  if (from === undefined) return `${setting.path} is not set; give ${setting.allowed}, in sojourn.yaml, ${ways}`
-  const inner = path.slice(setting.path.split('.').length)
-  const value = inner.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], from.value)
-  const shown = setting.secret ? 'not good' : show(value)
-  return `${path.join('.')} (${from.from}) is ${shown}; give ${setting.allowed}`
+/** What is wrong with a setting: one sentence, or none. */
+const faultOf = (setting: Setting, given: Source): string[] => {
+  const { path, env, flag, option, allowed } = setting
+  const from = given.get(path)
+  if (from === undefined) {
+    const ways = flag === undefined ? env : `${env} or ${flag}`
+    return option.isRequired ? [`${path} is not set; give ${allowed}, in sojourn.yaml, ${ways}`] : []
+  }
+  const at = faultyPart(setting, from.value)
+  if (at === undefined) return []
+  const part = at === path ? from.value : partOf(from.value, at.slice(path.length + 1))
+  return [`${at} (${from.from}) is ${setting.secret ? 'not good' : show(part)}; give ${allowed}`]
+}
+
+/** The path of what an option does not take: of the option, or of a part of its value. */
+const faultyPart = ({ option, path }: Setting, value: unknown): string | undefined => {
+  try {
+    return option.takes(value, path, 'sojourn serve') ? undefined : path
+  } catch (error) {
+    if (!isSojournError(error)) throw error
+    return error.option ?? path
+  }
+}
+
+/** @param name as an error has it, which shows only the beginning of a long one */
+const partOf = (value: unknown, name: string): unknown => {
+  const parts: [string, unknown][] = Object.entries(Object(value))
+  return (parts.find(([each]) => each === name) ?? parts.find(([each]) => each.startsWith(name)))?.[1]
 }
 
 const MAX_SHOWN_CHARS = 200

@@ -1,3 +1,4 @@
+/** The reference of all settings, as a table. */
 import { SETTINGS, type Setting } from './catalogue.js'
 
 const cell = (text: string): string => text.replaceAll('|', '\\|')

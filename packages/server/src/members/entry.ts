@@ -1,4 +1,4 @@
-import { SojournError } from '@sojourn/core'
+import { isAddress, SojournError } from '@sojourn/core'
 import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
 
@@ -9,10 +9,9 @@ const MAX_URL_CHARS = 256
 const PEER = /^wss?:$/
 const ADMIN = /^https?:$/
 
-const isAddress = (text: string, protocols: RegExp): boolean =>
-  text.length <= MAX_URL_CHARS && URL.canParse(text) && protocols.test(new URL(text).protocol)
+const isUrl = (text: string, protocols: RegExp): boolean => text.length <= MAX_URL_CHARS && isAddress(text, protocols)
 
-const url = (protocols: RegExp) => z.string().refine((text) => isAddress(text, protocols))
+const url = (protocols: RegExp) => z.string().refine((text) => isUrl(text, protocols))
 
 const entry = z.strictObject({
   region: z.string().refine(isRegionName),
@@ -71,13 +70,13 @@ export const checkMember = (region: string, url: string | null, admin: string | 
   }
   if (!isRegionName(region)) refuse('region', region, REGION_NAMES)
   const longest = `of at most ${MAX_URL_CHARS} characters`
-  if (url !== null && !isAddress(url, PEER))
+  if (url !== null && !isUrl(url, PEER))
     refuse(
       'url',
       url,
-      `the address of its peer listener, ws:// or wss://, ${longest}, or null where it dials the others${isAddress(url, ADMIN) ? '; its admin listener is --admin-url' : ''}`,
+      `the address of its peer listener, ws:// or wss://, ${longest}, or null where it dials the others${isUrl(url, ADMIN) ? '; its admin listener is --admin-url' : ''}`,
     )
-  if (admin !== undefined && !isAddress(admin, ADMIN))
+  if (admin !== undefined && !isUrl(admin, ADMIN))
     refuse('admin', admin, `the address of its admin listener, http:// or https://, ${longest}`)
 }
 

@@ -1,0 +1,193 @@
+/**
+ * The limits of a replica, and the options of the calls of the session API: `npm run docs:options` writes them from
+ * where they are declared (ADR 17).
+ */
+import type { Duration } from './duration.js'
+import type { EndReason } from './lifetime.js'
+import type { Level } from './quorum.js'
+
+export interface Limits {
+  /** Encoded bytes of one session that a local write may reach. Default: `65536`. */
+  readonly maxSessionBytes: number
+  /**
+   * Encoded bytes of one session that may come from a peer: the union of concurrent edits can be larger than each.
+   * Default: `1048576`.
+   */
+  readonly maxRecordBytes: number
+  /** Bytes of one key of an object. Default: `1024`. */
+  readonly maxKeyBytes: number
+  /** Nesting of objects and arrays in a session. Give a whole number from 1 to 256. Default: `32`. */
+  readonly maxDepth: number
+  /** Bytes of one frame on a link. Default: `4194304`. */
+  readonly maxFrameBytes: number
+  /** Bytes that a sender puts into one frame before it begins the next. Default: `65536`. */
+  readonly targetFrameBytes: number
+  /** Bytes handed to a link's socket and not yet taken by it, above which the sender pauses. Default: `1048576`. */
+  readonly maxBufferedBytes: number
+  /**
+   * Bytes that a link may be sent before the peer has acknowledged them; each item weighs 2,048 more, for what it is in
+   * memory. Default: `4194304`.
+   */
+  readonly maxUnackedBytes: number
+  /** Commits waiting for the disk; one more is refused with OVERLOADED. Default: `20000`. */
+  readonly maxPendingCommits: number
+  /** Bytes of those commits; one more commit is refused with OVERLOADED. Default: `8388608`. */
+  readonly maxPendingBytes: number
+  /**
+   * Bytes that the journal grows by until the records that changed are written to the rows: opening replays as many at
+   * most. Default: `16777216`.
+   */
+  readonly checkpointBytes: number
+  /**
+   * Records that a checkpoint writes in one batch, eight times as many where much waits; others run between two.
+   * Default: `512`.
+   */
+  readonly checkpointRows: number
+  /**
+   * Bytes of records that changed and are not in the rows; what would add to more is refused with OVERLOADED. Default:
+   * `67108864`.
+   */
+  readonly maxUncheckpointedBytes: number
+  /** Quorum calls waiting for regions; one more is refused with OVERLOADED. Default: `20000`. */
+  readonly maxPendingQuorums: number
+  /**
+   * Encoded bytes of the sessions whose writes wait so; one more write is refused with OVERLOADED. Default: `8388608`.
+   */
+  readonly maxPendingQuorumBytes: number
+  /** Milliseconds that a call may wait for regions; a longer `timeout` is refused. Default: `60000`. */
+  readonly maxTimeoutMs: number
+  /** Received frames of one link that wait to be committed, or to be claimed in a vector. Default: `1024`. */
+  readonly maxPendingFrames: number
+  /**
+   * Recent commits kept in memory as deltas for links in step; a link that lags further is sent records. Default:
+   * `8192`.
+   */
+  readonly maxRecentCommits: number
+  /** Bytes of those deltas. Default: `8388608`. */
+  readonly maxRecentBytes: number
+  /** Sessions kept in memory. Default: `50000`. */
+  readonly maxCacheEntries: number
+  /** Encoded bytes of those sessions. Default: `25165824`. */
+  readonly maxCacheBytes: number
+  /**
+   * Feeds that a vector remembers; the longest unmoved are forgotten first, which costs a longer catch-up. Default:
+   * `64`.
+   */
+  readonly maxVectorFeeds: number
+  /**
+   * Connections of peers, at a time, whose other side is not known yet; one more closes the one that was silent
+   * longest. Default: `256`.
+   */
+  readonly maxHandshakes: number
+  /** Those of them that come from one address (of IPv6: one /64 network). Default: `64`. */
+  readonly maxHandshakesPerAddress: number
+}
+
+export interface ReadOptions {
+  /** How many regions are asked. Default: the store's `consistency.read`. */
+  readonly read?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+}
+
+export interface WriteOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+}
+
+export interface DataOptions {
+  /**
+   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   */
+  readonly atomic?: readonly string[] | undefined
+}
+
+export interface CreateOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** For middleware that makes its own ids. Give a string of 1 to 512 characters. Default: 256 random bits. */
+  readonly id?: string | undefined
+  /**
+   * Without use, the session is gone after this. It may live longer by `session.touchGranularity` of the store, and
+   * ends at its `maxLifetime`, however long this is. Default: the store's `session.idleTimeout`.
+   */
+  readonly idleTimeout?: Duration | undefined
+  /**
+   * Whatever happens, the session is gone after this; at most the store's `session.maxLifetime`. Default: the store's
+   * `session.maxLifetime`.
+   */
+  readonly maxLifetime?: Duration | undefined
+  /**
+   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   */
+  readonly atomic?: readonly string[] | undefined
+}
+
+export interface UpdateOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** Whether the write also renews the idle deadline, as any use does. Default: `true`. */
+  readonly touch?: boolean | undefined
+  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  readonly idleTimeout?: Duration | undefined
+  /**
+   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   */
+  readonly atomic?: readonly string[] | undefined
+}
+
+export interface ReplaceOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** Whether the write also renews the idle deadline, as any use does. Default: `true`. */
+  readonly touch?: boolean | undefined
+  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  readonly idleTimeout?: Duration | undefined
+  /**
+   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
+   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   */
+  readonly atomic?: readonly string[] | undefined
+  /** What the caller had read; only what differs from it is written. Default: what the store holds now. */
+  readonly base?: object | undefined
+  /**
+   * JSON pointers of integer fields whose change is written as an increment. Give an array of JSON pointers, such as
+   * ['/views']. Default: none.
+   */
+  readonly counters?: readonly string[] | undefined
+  /**
+   * JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object,
+   * whole, and what others edit in the old one goes with that. Give an array of JSON pointers, such as ['/user'].
+   * Default: an object that stands in both places was changed.
+   */
+  readonly assigned?: readonly string[] | undefined
+}
+
+export interface TouchOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  readonly idleTimeout?: Duration | undefined
+}
+
+export interface EndOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** Why it ends. Give one of 'logout', 'revoked', 'rotated'. Default: `logout`. */
+  readonly reason?: EndReason | undefined
+}

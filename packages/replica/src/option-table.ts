@@ -1,0 +1,179 @@
+/** What a replica is opened with: each option once. A server's settings are made of them, too, without loading a replica. */
+import {
+  type Clock,
+  checkOption,
+  choiceRule,
+  DURATION_OR_ZERO_RULE,
+  DURATION_RULE,
+  group,
+  isAddress,
+  LEVEL_RULE,
+  LIMITS,
+  type OptionRule,
+  option,
+  optional,
+  optionalGroup,
+  pointersRule,
+  portRule,
+  type Random,
+  required,
+  type StorageEngine,
+  secretOption,
+  type Transport,
+  textRule,
+  typedOption,
+  wholeRule,
+} from '@sojourn/core'
+import type { Fsync } from '@sojourn/store'
+import { isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
+
+/** What both sides of a link know. */
+export const MIN_SECRET_CHARS = 16
+const MAX_SHOWN_NAME_CHARS = 64
+
+/** The name of a region and, if not `null`, an address. */
+export interface Addresses {
+  readonly [region: string]: string | null
+}
+
+const REGION = textRule(REGION_NAMES, isRegionName)
+
+/** Addresses of regions, by name. `null` is taken where the rule of an address takes it. */
+export const addressesRule = <A extends Addresses>(
+  address: OptionRule,
+  words: Pick<OptionRule, 'allowed' | 'allowedText' | 'type'>,
+): OptionRule<A, A> => ({
+  ...words,
+  kind: 'map',
+  takes: (value, option, owner) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    for (const [name, url] of Object.entries(value)) {
+      checkOption(name, `${option}.${name.slice(0, MAX_SHOWN_NAME_CHARS)}`, REGION, owner)
+      checkOption(url, `${option}.${name}`, address, owner)
+    }
+    return true
+  },
+})
+
+export const PEERS_RULE = addressesRule<Addresses>(
+  {
+    allowed: "an address such as 'ws://127.0.0.1:7102', or null for a region that is not dialled from here",
+    type: 'string | null',
+    takes: (value) => value === null || isAddress(value, /^wss?:$/),
+  },
+  {
+    allowed: "an object of region names and addresses, such as { us: 'wss://sessions.us.example.net:7400' }",
+    allowedText:
+      'region names with ws:// or wss:// addresses, such as us=wss://sessions.us.example.net:7400, or us=null',
+    type: '{ readonly [region: string]: string | null }',
+  },
+)
+
+const SESSION = {
+  idleTimeout: option(
+    DURATION_RULE,
+    '30m',
+    'Without use, a session is gone after this, and at most `session.touchGranularity` later. At most `session.maxLifetime`; the default gives way to a shorter one',
+  ),
+  maxLifetime: option(
+    DURATION_RULE,
+    '30d',
+    'Whatever happens, a session is gone after this; the same in all regions. An ended session is remembered for as long',
+  ),
+  touchGranularity: optional(
+    DURATION_OR_ZERO_RULE,
+    'A use that would move the deadline by less is not written, and each renewal that is written reaches so much further: no session expires early, and one may live that much longer than its idle timeout. At most the idle timeout counts. 0: exact, and every use is written',
+    "a twentieth of the session's idle timeout",
+  ),
+  atomic: option(
+    pointersRule('/user'),
+    [],
+    'JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins; the same in all regions',
+  ),
+}
+
+export const LINK_OPTIONS = {
+  heartbeat: option(DURATION_RULE, '1s', 'How often a link says that it is there'),
+  timeout: option(DURATION_RULE, '5s', 'Silence after which a link is given up; longer than the heartbeat'),
+  maxReconnectDelay: option(DURATION_RULE, '5s', 'The longest pause between attempts to dial'),
+  digestInterval: option(
+    DURATION_RULE,
+    '1s',
+    'How often sums over ranges of keys are compared with a peer whose records differ',
+  ),
+  maxVersion: option(
+    wholeRule(LINK_DIALECT.oldest, LINK_DIALECT.newest),
+    LINK_DIALECT.newest,
+    'The latest version of the link protocol to speak. Two sides speak the latest that both know; an older one holds back what an upgrade brings until all are upgraded',
+  ),
+}
+
+export const REPLICA_OPTIONS = {
+  region: required(REGION, 'The name of this region'),
+  location: required(
+    textRule("the path of a directory, or ':memory:'"),
+    "A directory for this replica alone, made where it is missing: a journal, and rows in LevelDB; `':memory:'` keeps nothing",
+  ),
+  listen: optionalGroup(
+    {
+      host: option(
+        textRule('a host name or an IP address of this machine'),
+        '127.0.0.1',
+        'The host where links are accepted',
+      ),
+      port: required(
+        wholeRule(0, 65_535),
+        'The port where links are accepted; 0 picks a free one, and `replica.address` tells',
+      ),
+    },
+    'Where links from peers are accepted',
+    'nowhere',
+  ),
+  peers: option(
+    PEERS_RULE,
+    {},
+    'Every other region, by name, with the address of its replica (`ws://` or `wss://`); `null`: a member that is not dialled from here. All members count in majorities',
+  ),
+  secret: optional(
+    secretOption(textRule(`at least ${MIN_SECRET_CHARS} characters`, (text) => text.length >= MIN_SECRET_CHARS)),
+    'What peers prove to each other that they know; the same in all regions. Needed as soon as there are links',
+    'none',
+  ),
+  session: group(SESSION),
+  consistency: group({
+    read: option(LEVEL_RULE, 'local', 'How many regions a read asks, unless the call says'),
+    write: option(LEVEL_RULE, 'local', 'How many regions must hold a write, unless the call says'),
+    timeout: option(DURATION_RULE, '1s', 'How long a call waits for other regions, unless the call says'),
+  }),
+  fsync: option(
+    typedOption<Fsync>('Fsync', choiceRule<Fsync>(['always', 'everysec', 'never'])),
+    'everysec',
+    'When commits are fsynced: `always` before they are acknowledged, `everysec` once a second, `never` when the operating system likes',
+  ),
+  maxClockSkew: option(DURATION_RULE, '5s', 'A peer whose clock is off by more is refused'),
+  purgeGrace: option(
+    DURATION_RULE,
+    '1m',
+    'How long a record stays on the disk after its deadline, for renewals that are still under way',
+  ),
+  links: group(LINK_OPTIONS),
+  limits: group(LIMITS, 'What is bounded, and by how much; regions should agree on the first four', 'Limits'),
+  ports: group(
+    {
+      clock: optional(
+        typedOption<Clock>('Clock', portRule('now', 'monotonic', 'after', 'soon')),
+        'Time and timers',
+        "the system's",
+      ),
+      random: optional(typedOption<Random>('Random', portRule('bytes')), 'Entropy', "the system's"),
+      storage: optional(typedOption<StorageEngine>('StorageEngine', portRule('open')), 'The engine', '`levelEngine`'),
+      transport: optional(
+        typedOption<Transport>('Transport', portRule('dial', 'listen')),
+        'How links are made',
+        'WebSockets',
+      ),
+    },
+    'Where the world plugs in; see `ports.ts` of @sojourn/core',
+    'Ports',
+  ),
+}
