@@ -1,5 +1,6 @@
 /** The door of @sojourn/core. */
 export { ByteReader, ByteWriter } from './bytes.js'
+export type { AtOnce } from './at-once.js'
 export { checkCall, pointersRule } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
 export {

@@ -39,28 +39,30 @@ export class Commits {
     this.#runtime = runtime
   }
 
-  /** Reads, decides, commits, and resolves with what `answer` makes of it once as many regions hold it as the level asks for. */
-  change<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): Promise<T> {
+  /**
+   * Reads, decides, commits, and gives what `answer` makes of it once as many regions hold it as the level asks for: at once where nothing is to
+   * be waited for.
+   */
+  change<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): T | Promise<T> {
     return this.run(options, () => this.#healing(key, () => this.#transact(key, decide)), answer)
   }
 
   /** @param make commits, once */
-  async run<T>(
+  run<T>(
     options: WriteOptions,
     make: () => Committed | Promise<Committed>,
     answer: (made: Committed) => T,
-  ): Promise<T> {
+  ): T | Promise<T> {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
     const timeoutMs = patienceOf(settings, options.timeout)
-    if (need > 1) {
-      return writes.run(make, answer, need, timeoutMs, callerOf(options))
+    if (need > 1) return writes.run(make, answer, need, timeoutMs, callerOf(options))
+    const journaled = (made: Committed): T | Promise<T> => {
+      const value = answer(made)
+      return made.done ? made.done.then(() => value) : value
     }
     const making = make()
-    const made = making instanceof Promise ? await making : making
-    const value = answer(made)
-    if (made.done) await made.done
-    return value
+    return making instanceof Promise ? making.then(journaled) : journaled(making)
   }
 
   #transact(key: SessionKey, decide: Decide): Committed | Promise<Committed> {

@@ -1,6 +1,7 @@
 /** One region's copy: the session API, answered from its own store, or with other regions where a level asks for them. */
 import type {
   AnyData,
+  AtOnce,
   CreateOptions,
   Data,
   DataOptions,
@@ -74,7 +75,7 @@ const RECORDS_A_TURN = 64
 const STALL_MS = 10_000
 
 /** See {@link openReplica}. */
-export class Replica implements SessionApi, AsyncDisposable {
+export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   readonly #runtime: Runtime
   readonly #commits: Commits
   #closing: Promise<void> | undefined
@@ -152,14 +153,34 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
+    return this.getNow<T>(id, options)
+  }
+
+  /** @internal As `get`; see {@link AtOnce}. */
+  getNow<T extends object = AnyData>(
+    id: string,
+    options?: ReadOptions,
+  ): Session<T> | undefined | Promise<Session<T> | undefined> {
     checkCall('get', options)
-    const { store, settings } = this.#open()
+    const { settings } = this.#open()
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
-    if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
+    return level === 'local' || level === 1
+      ? this.#held<T>(id, key)
+      : this.#consult(key, level, options).then(() => this.#held<T>(id, key))
+  }
+
+  /** What is here of a session that shows: at once where that is in memory, or can be read at once. */
+  #held<T extends object>(id: string, key: SessionKey): Session<T> | undefined | Promise<Session<T> | undefined> {
+    const { store } = this.#runtime
     const reading = store.read(key, true)
-    const entry = 'state' in reading && reading.state !== 'corrupt' ? reading : await this.#commits.sound(key)
-    return entry?.state === 'held' && isVisible(entry.record, settings.ports.clock.now())
+    return 'state' in reading && reading.state !== 'corrupt'
+      ? this.#shown<T>(id, reading)
+      : this.#commits.sound(key).then((entry) => this.#shown<T>(id, entry))
+  }
+
+  #shown<T extends object>(id: string, entry: Reading | undefined): Session<T> | undefined {
+    return entry?.state === 'held' && isVisible(entry.record, this.#runtime.settings.ports.clock.now())
       ? this.#commits.session<T>(id, entry)
       : undefined
   }
@@ -188,6 +209,15 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+    return this.replaceNow<T>(id, next, options)
+  }
+
+  /** @internal As `replace`; see {@link AtOnce}. */
+  replaceNow<T extends object = AnyData>(
+    id: string,
+    next: T,
+    options: ReplaceOptions = {},
+  ): Session<T> | Promise<Session<T>> {
     checkCall('replace', options)
     checkTop(next)
     const assigned = new Set(options.assigned)
@@ -221,11 +251,11 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   /** The common path of everything that changes data: read, edit, commit. */
-  async #change<T extends object>(
+  #change<T extends object>(
     id: string,
     options: UpdateOptions,
     edit: (data: Data) => readonly Edit[],
-  ): Promise<Session<T>> {
+  ): Session<T> | Promise<Session<T>> {
     const { store, actors, settings } = this.#open()
     const key = sessionKey(id)
     const request = {
@@ -247,6 +277,14 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
+    return this.touchNow<T>(id, options)
+  }
+
+  /** @internal As `touch`; see {@link AtOnce}. */
+  touchNow<T extends object = AnyData>(
+    id: string,
+    options: TouchOptions = {},
+  ): Session<T> | undefined | Promise<Session<T> | undefined> {
     checkCall('touch', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)

@@ -1,0 +1,24 @@
+/** Calls of the session API that are answered in the turn in which they are made, where nothing is to be waited for. */
+import type { AnyData, ReadOptions, ReplaceOptions, Session, TouchOptions } from './session.js'
+
+/**
+ * What an adapter may ask instead of `get`, `touch` and `replace`, where `sessions` offers it: the same answers, without a promise where memory has
+ * them. What those reject with, these throw, or reject with where they had to wait. Not for applications, for which one way is simpler.
+ *
+ * @internal
+ */
+export interface AtOnce {
+  getNow<T extends object = AnyData>(
+    id: string,
+    options?: ReadOptions,
+  ): Session<T> | undefined | Promise<Session<T> | undefined>
+  touchNow<T extends object = AnyData>(
+    id: string,
+    options?: TouchOptions,
+  ): Session<T> | undefined | Promise<Session<T> | undefined>
+  replaceNow<T extends object = AnyData>(
+    id: string,
+    next: T,
+    options?: ReplaceOptions,
+  ): Session<T> | Promise<Session<T>>
+}
