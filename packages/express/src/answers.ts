@@ -43,7 +43,7 @@ export class Answers {
   }
 
   /**
-   * Answers with what `work` gives: in the same turn where that is there at once, as express-session expects of a store that is quick.
+   * Answers with what `work` gives: in the same turn where that is there at once, so that express-session sends its answer in one piece.
    * @param work is given what it calls when it gets on: the timeout begins anew then
    * @param wait is called where the answer has to be waited for; what it returns, when it is there
    */

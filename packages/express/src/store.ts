@@ -22,7 +22,7 @@ import { holdAnswer } from './one-piece.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'
 import { toPlain } from './plain.js'
 import { watchNumber } from './progress.js'
-import { type Read, Reads } from './reads.js'
+import { type Read, Reads, type Sources } from './reads.js'
 
 /** What koa-session puts where express-session puts a callback: a lifetime, and the request. */
 interface KoaCall {
@@ -86,10 +86,10 @@ export class SojournStore extends session.Store {
 
   #given(sid: string, found: Found | undefined, context: object | undefined): SessionData | null {
     if (!found || isCookieOver(found.data, this.#clock.now())) return null
-    const sources = new WeakMap<object, object>()
+    const sources = new Map<object, object>()
     const revived = this.#revive(found.data, found.expiresAt, (copy, original) => sources.set(original, copy))
-    const read: Read = { sid, base: found.data, sources, createdAt: found.createdAt, saving: undefined }
-    this.#reads.given(revived, read, context)
+    const { data: base, createdAt } = found
+    this.#reads.given(revived, { sid, base, sources, createdAt, saving: undefined }, context)
     return revived
   }
 
@@ -109,8 +109,13 @@ export class SojournStore extends session.Store {
   }
 
   #revive(data: Data, expiresAt: number, copied?: Copied): SessionData {
-    const fields = thaw(data, copied) as Record<string, unknown>
-    return { ...fields, ...('cookie' in fields && { cookie: revivedCookie(fields.cookie, expiresAt) }) } as SessionData
+    const session: Record<string, unknown> = {}
+    for (const key of Object.keys(data)) {
+      const value = data[key]
+      if (key === 'cookie') session[key] = revivedCookie(thaw(value), expiresAt)
+      else session[key] = typeof value === 'object' ? thaw(value, copied) : value
+    }
+    return session as unknown as SessionData
   }
 
   /** express-session makes its session object of what `get` gave; both hold the same base. */
@@ -134,7 +139,7 @@ export class SojournStore extends session.Store {
         this.#cap(data, read.createdAt)
         if (context) capKoaCookie(context, this.#latest(read.createdAt) - this.#clock.now())
         // As it is now: the holder may change it while it waits for its turn.
-        const next = dataOf(data, read)
+        const next = snapshotOf(data, read.base)
         return this.#inTurn(read, () => this.#save(read, next, idleMs))
       },
       data,
@@ -154,12 +159,13 @@ export class SojournStore extends session.Store {
   }
 
   /** Writes what the request changed; where it had read nothing, the session begins. */
-  #save(read: Read, next: Data, idleMs: number | undefined): Soon<void> {
+  #save(read: Read, { data, sources }: Snapshot, idleMs: number | undefined): Soon<void> {
     if (idleMs !== undefined && idleMs <= 0) return this.#end(read.sid)
     const lifetime = idleMs === undefined ? {} : { idleTimeout: idleMs }
     const { sid, base } = read
     const written = () => {
-      read.base = next
+      read.base = data
+      read.sources = sources
     }
     const failed = (error: unknown) => {
       // It is written here all the same; from the old base, the next save would add to the counters again.
@@ -168,8 +174,8 @@ export class SojournStore extends session.Store {
     }
     const made =
       base === undefined
-        ? this.#begin(read, next, lifetime)
-        : this.#change(sid, next, { ...lifetime, base, assigned: assignedOf(read, base, next) })
+        ? this.#begin(read, data, lifetime)
+        : this.#change(sid, data, { ...lifetime, base, assigned: assignedOf(read.sources, sources, base, data) })
     return types.isPromise(made) ? made.then(written, failed) : written()
   }
 
@@ -323,18 +329,27 @@ export class SojournStore extends session.Store {
 
 const nothing = () => {}
 
+/** A session as it is at one moment. */
+interface Snapshot {
+  readonly data: Data
+  readonly sources: Sources
+}
+
 /** A session as data: what its middleware's JSON of it would hold. */
-const dataOf = (session: SessionData, { base, sources }: Read): Data => {
+const snapshotOf = (session: SessionData, base: Data | undefined): Snapshot => {
   const { toJSON } = session as { toJSON?: unknown }
   const held = (typeof toJSON === 'function' ? toJSON.call(session) : session) as SessionData
   const { cookie, ...fields } = held
-  const copied: Copied = (copy, original) => sources.set(copy, original)
-  return toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }, copied) as Data
+  const sources = new Map<object, object>()
+  const data = toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }, (copy, original) =>
+    sources.set(copy, original),
+  ) as Data
+  return { data, sources }
 }
 
 /** The objects that the request put in the place of others, told by reference. The cookie's is made anew each time, and means nothing by that. */
-const assignedOf = ({ sources }: Read, base: Data, next: Data): string[] =>
-  assignedIn(base, next, (is, was) => sources.get(is) !== sources.get(was)).filter((path) => path !== '/cookie')
+const assignedOf = (before: Sources, after: Sources, base: Data, next: Data): string[] =>
+  assignedIn(base, next, (is, was) => after?.get(is) !== before?.get(was)).filter((path) => path !== '/cookie')
 
 /** The request, where koa-session names it: in the call's last argument. */
 const contextOf = (...args: readonly unknown[]): object | undefined => {
