@@ -1,4 +1,5 @@
 /** Calls of the session API that are answered in the turn in which they are made, where nothing is to be waited for. */
+import type { IsAssigned } from './document/diff.js'
 import type { AnyData, ReadOptions, ReplaceOptions, Session, TouchOptions } from './session.js'
 
 /**
@@ -16,9 +17,11 @@ export interface AtOnce {
     id: string,
     options?: TouchOptions,
   ): Session<T> | undefined | Promise<Session<T> | undefined>
+  /** @param isAssigned says at once what the option `assigned` lists; default: by that option */
   replaceNow<T extends object = AnyData>(
     id: string,
     next: T,
     options?: ReplaceOptions,
+    isAssigned?: IsAssigned,
   ): Session<T> | Promise<Session<T>>
 }

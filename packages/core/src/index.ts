@@ -1,6 +1,7 @@
 /** The door of @sojourn/core. */
-export { ByteReader, ByteWriter } from './bytes.js'
+
 export type { AtOnce } from './at-once.js'
+export { ByteReader, ByteWriter } from './bytes.js'
 export { checkCall, pointersRule } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
 export {
@@ -17,7 +18,7 @@ export {
   touchSession,
 } from './decide.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
-export { assignedIn, type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
+export { assignedIn, type DiffOptions, diff, type Edit, editsFor, type IsAssigned } from './document/diff.js'
 export { runDraft } from './document/draft.js'
 export {
   applyChange,

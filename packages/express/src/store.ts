@@ -8,6 +8,7 @@ import type {
   Data,
   DataOptions,
   Session as Found,
+  IsAssigned,
   Lifetimes,
   ReplaceOptions,
   SessionApi,
@@ -16,11 +17,11 @@ import type {
 import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
-import { Answers, andThen, attempt, type Callback, type Soon } from './answers.js'
+import { type AnswerOptions, Answers, andThen, attempt, type Callback, type Soon } from './answers.js'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
-import { holdAnswer } from './one-piece.js'
+import { holdForTurn } from './one-piece.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'
-import { toPlain } from './plain.js'
+import { plainFields } from './plain.js'
 import { watchNumber } from './progress.js'
 import { type Read, Reads, type Sources } from './reads.js'
 
@@ -79,8 +80,10 @@ export class SojournStore extends session.Store {
   /** A callback for what another framework's types call a session: only that framework can know that it gets one. */
   override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null>
   override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null> {
-    return this.#answer(callback as Second<SessionData | null>, () =>
-      andThen(this.#get(sid), (found) => this.#given(sid, found, contextOf(callback, call))),
+    return this.#answer(
+      callback as Second<SessionData | null>,
+      () => andThen(this.#get(sid), (found) => this.#given(sid, found, contextOf(callback, call))),
+      { isNextTurn: true },
     )
   }
 
@@ -103,9 +106,16 @@ export class SojournStore extends session.Store {
     return sessions.touchNow ? sessions.touchNow(sid, options) : sessions.touch(sid, options)
   }
 
-  #replace(sid: string, next: Data, options: ReplaceOptions): Soon<unknown> {
+  #replace(
+    sid: string,
+    next: Data,
+    options: ReplaceOptions & { readonly base: Data },
+    isAssigned: IsAssigned,
+  ): Soon<unknown> {
     const sessions = this.#sessions
-    return sessions.replaceNow ? sessions.replaceNow(sid, next, options) : sessions.replace(sid, next, options)
+    return sessions.replaceNow
+      ? sessions.replaceNow(sid, next, options, isAssigned)
+      : sessions.replace(sid, next, { ...options, assigned: assignedIn(options.base, next, isAssigned) })
   }
 
   #revive(data: Data, expiresAt: number, copied?: Copied): SessionData {
@@ -142,7 +152,7 @@ export class SojournStore extends session.Store {
         const next = snapshotOf(data, read.base)
         return this.#inTurn(read, () => this.#save(read, next, idleMs))
       },
-      data,
+      { waits: () => holdForTurn(data, this.#clock) },
     )
   }
 
@@ -175,7 +185,7 @@ export class SojournStore extends session.Store {
     const made =
       base === undefined
         ? this.#begin(read, data, lifetime)
-        : this.#change(sid, data, { ...lifetime, base, assigned: assignedOf(read.sources, sources, base, data) })
+        : this.#change(sid, data, { ...lifetime, base }, assignment(read.sources, sources))
     return types.isPromise(made) ? made.then(written, failed) : written()
   }
 
@@ -208,9 +218,10 @@ export class SojournStore extends session.Store {
   #change(
     sid: string,
     next: Data,
-    options: { readonly base: Data; readonly idleTimeout?: number; readonly assigned?: readonly string[] },
+    options: { readonly base: Data; readonly idleTimeout?: number },
+    isAssigned: IsAssigned = nothingAssigned,
   ): Soon<unknown> {
-    const made = attempt(() => this.#replace(sid, next, { ...options, ...this.#dataOptions }))
+    const made = attempt(() => this.#replace(sid, next, { ...options, ...this.#dataOptions }, isAssigned))
     if (!types.isPromise(made)) return made
     return made.catch((error: unknown) => {
       // It ended or expired while the request ran: there is nothing to write to, and nothing comes back.
@@ -230,7 +241,7 @@ export class SojournStore extends session.Store {
           this.#renew(sid, data, read, idleMs === undefined ? {} : { idleTimeout: idleMs }),
         )
       },
-      data,
+      { waits: () => holdForTurn(data, this.#clock) },
     )
   }
 
@@ -317,17 +328,13 @@ export class SojournStore extends session.Store {
     return (createdAt ?? this.#clock.now()) + (this.#lifetimes()?.maxLifetimeMs ?? Number.POSITIVE_INFINITY)
   }
 
-  /** @param held the session that an express-session answer waits for: that leaves in one piece when it is saved */
-  #answer<T>(callback: Second<T>, work: (progressed: () => void) => Soon<T>, held?: SessionData): Promise<T> {
-    return this.#answers.answer(
-      typeof callback === 'function' ? callback : undefined,
-      work,
-      held && (() => holdAnswer(held)),
-    )
+  #answer<T>(callback: Second<T>, work: (progressed: () => void) => Soon<T>, options?: AnswerOptions): Promise<T> {
+    return this.#answers.answer(typeof callback === 'function' ? callback : undefined, work, options)
   }
 }
 
 const nothing = () => {}
+const nothingAssigned: IsAssigned = () => false
 
 /** A session as it is at one moment. */
 interface Snapshot {
@@ -339,17 +346,21 @@ interface Snapshot {
 const snapshotOf = (session: SessionData, base: Data | undefined): Snapshot => {
   const { toJSON } = session as { toJSON?: unknown }
   const held = (typeof toJSON === 'function' ? toJSON.call(session) : session) as SessionData
-  const { cookie, ...fields } = held
   const sources = new Map<object, object>()
-  const data = toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }, (copy, original) =>
-    sources.set(copy, original),
-  ) as Data
-  return { data, sources }
+  const data = plainFields(held, (copy, original) => sources.set(copy, original), [], 'cookie')
+  const cookie = storedCookie(held.cookie, base?.cookie)
+  if (cookie !== undefined) data.cookie = cookie
+  return { data: data as Data, sources }
 }
 
-/** The objects that the request put in the place of others, told by reference. The cookie's is made anew each time, and means nothing by that. */
-const assignedOf = (before: Sources, after: Sources, base: Data, next: Data): string[] =>
-  assignedIn(base, next, (is, was) => after?.get(is) !== before?.get(was)).filter((path) => path !== '/cookie')
+/**
+ * Whether the request put an object in the place of another one, told by reference. The cookie's objects are made anew each time, and mean nothing
+ * by that.
+ */
+const assignment =
+  (before: Sources, after: Sources): IsAssigned =>
+  (is, was, path) =>
+    path !== '/cookie' && !path.startsWith('/cookie/') && after?.get(is) !== before?.get(was)
 
 /** The request, where koa-session names it: in the call's last argument. */
 const contextOf = (...args: readonly unknown[]): object | undefined => {

@@ -11,6 +11,7 @@ import type {
   EndOptions,
   EndReason,
   Fold,
+  IsAssigned,
   Level,
   Lifetimes,
   Limits,
@@ -73,6 +74,11 @@ const RECORDS_A_TURN = 64
 
 /** How much longer than a single call `endAll` waits for the next end, milliseconds: a disk may be busy. */
 const STALL_MS = 10_000
+
+const assignedBy = ({ assigned = [] }: ReplaceOptions): IsAssigned => {
+  const paths = new Set(assigned)
+  return (_next, _base, path) => paths.has(path)
+}
 
 /** See {@link openReplica}. */
 export class Replica implements SessionApi, AtOnce, AsyncDisposable {
@@ -217,15 +223,14 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     id: string,
     next: T,
     options: ReplaceOptions = {},
+    isAssigned?: IsAssigned,
   ): Session<T> | Promise<Session<T>> {
     checkCall('replace', options)
     checkTop(next)
-    const assigned = new Set(options.assigned)
-    const isAssigned = (_next: object, _base: object, path: string) => assigned.has(path)
     const dataOptions = {
       ...this.#dataOptions(options),
       counters: new Set(options.counters),
-      isAssigned,
+      isAssigned: isAssigned ?? assignedBy(options),
       objects: readObjectsOf(options),
     }
     return this.#change<T>(id, options, (data) => diff(options.base ?? data, next, dataOptions))
