@@ -2,6 +2,9 @@
 import type { IsAssigned } from './document/diff.js'
 import type { AnyData, ReadOptions, ReplaceOptions, Session, TouchOptions } from './session.js'
 
+/** What is there already, or will be. */
+export type Soon<T> = T | Promise<T>
+
 /**
  * What an adapter may ask instead of `get`, `touch` and `replace`, where `sessions` offers it: the same answers, without a promise where memory has
  * them. What those reject with, these throw, or reject with where they had to wait. Not for applications, for which one way is simpler.
@@ -9,19 +12,13 @@ import type { AnyData, ReadOptions, ReplaceOptions, Session, TouchOptions } from
  * @internal
  */
 export interface AtOnce {
-  getNow<T extends object = AnyData>(
-    id: string,
-    options?: ReadOptions,
-  ): Session<T> | undefined | Promise<Session<T> | undefined>
-  touchNow<T extends object = AnyData>(
-    id: string,
-    options?: TouchOptions,
-  ): Session<T> | undefined | Promise<Session<T> | undefined>
+  getNow<T extends object = AnyData>(id: string, options?: ReadOptions): Soon<Session<T> | undefined>
+  touchNow<T extends object = AnyData>(id: string, options?: TouchOptions): Soon<Session<T> | undefined>
   /** @param isAssigned says at once what the option `assigned` lists; default: by that option */
   replaceNow<T extends object = AnyData>(
     id: string,
     next: T,
     options?: ReplaceOptions,
     isAssigned?: IsAssigned,
-  ): Session<T> | Promise<Session<T>>
+  ): Soon<Session<T>>
 }

@@ -1,11 +1,8 @@
 /** Answers the calls of a store: by callback where one is given, by promise, and within its timeout. */
 import { types } from 'node:util'
-import { type Clock, SojournError, type Timer } from '@sojourn/core'
+import { type Clock, SojournError, type Soon, type Timer } from '@sojourn/core'
 
 export type Callback<T> = (error: unknown, value?: T) => void
-
-/** What is there already, or will be. */
-export type Soon<T> = T | Promise<T>
 
 /** What follows, in the same turn where that is possible. */
 export const andThen = <T, U>(value: Soon<T>, next: (value: T) => Soon<U>): Soon<U> =>
@@ -132,7 +129,7 @@ export class Answers {
       this.#timer = undefined
       this.#giveUp(this.#clock.monotonic())
       const [first] = this.#waiting
-      if (first) this.#look(first.dueAt - this.#clock.monotonic())
+      if (first) this.#look(Math.max(0, first.dueAt - this.#clock.monotonic()))
     })
     this.#timer.hold()
   }

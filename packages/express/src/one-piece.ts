@@ -1,9 +1,16 @@
 /** Holds back an Express answer while its session is saved, so that it leaves in one piece. */
-import { ServerResponse } from 'node:http'
 import type { Clock } from '@sojourn/core'
 
-/** What express-session notes of a session, and Express of a request. */
-type Requested = { readonly req?: { readonly res?: unknown } }
+/** What express-session notes of a session, Express of a request, and Node.js of an answer whose turn on its connection has come. */
+interface Requested {
+  readonly req?: {
+    readonly httpVersionMajor?: number
+    readonly res?: {
+      readonly headersSent?: boolean
+      readonly socket?: { cork(): void; uncork(): void } | null
+    }
+  }
+}
 
 /**
  * express-session writes an answer but for its last byte, and that byte when the session is saved: two packets, and twice the system calls. A save
@@ -13,10 +20,10 @@ type Requested = { readonly req?: { readonly res?: unknown } }
  * @param session where it is one of express-session behind Express, it leads to the answer; else nothing is done
  */
 export const holdForTurn = (session: object, clock: Clock): void => {
-  const response = (session as Requested).req?.res
-  if (!(response instanceof ServerResponse) || response.headersSent) return
-  const { socket } = response
-  if (!socket) return
+  const { httpVersionMajor, res } = (session as Requested).req ?? {}
+  // HTTP/2 has no socket for each answer.
+  if (httpVersionMajor !== 1 || res?.headersSent !== false || !res.socket) return
+  const { socket } = res
   socket.cork()
   // After the append, which was asked for before. Where the answer has ended by then, Node.js has let go of it already.
   clock.soon(() => socket.uncork())

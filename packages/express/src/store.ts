@@ -12,12 +12,13 @@ import type {
   Lifetimes,
   ReplaceOptions,
   SessionApi,
+  Soon,
   TouchOptions,
 } from '@sojourn/core'
 import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
-import { type AnswerOptions, Answers, andThen, attempt, type Callback, type Soon } from './answers.js'
+import { type AnswerOptions, Answers, andThen, attempt, type Callback } from './answers.js'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
 import { holdForTurn } from './one-piece.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'

@@ -21,6 +21,7 @@ import type {
   Session,
   SessionApi,
   SessionKey,
+  Soon,
   StoredSession,
   TouchOptions,
   Update,
@@ -28,6 +29,7 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  assignedAt,
   callerOf,
   changeSession,
   checkCall,
@@ -74,11 +76,6 @@ const RECORDS_A_TURN = 64
 
 /** How much longer than a single call `endAll` waits for the next end, milliseconds: a disk may be busy. */
 const STALL_MS = 10_000
-
-const assignedBy = ({ assigned = [] }: ReplaceOptions): IsAssigned => {
-  const paths = new Set(assigned)
-  return (_next, _base, path) => paths.has(path)
-}
 
 /** See {@link openReplica}. */
 export class Replica implements SessionApi, AtOnce, AsyncDisposable {
@@ -163,32 +160,14 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   }
 
   /** @internal As `get`; see {@link AtOnce}. */
-  getNow<T extends object = AnyData>(
-    id: string,
-    options?: ReadOptions,
-  ): Session<T> | undefined | Promise<Session<T> | undefined> {
+  getNow<T extends object = AnyData>(id: string, options?: ReadOptions): Soon<Session<T> | undefined> {
     checkCall('get', options)
     const { settings } = this.#open()
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
     return level === 'local' || level === 1
-      ? this.#held<T>(id, key)
-      : this.#consult(key, level, options).then(() => this.#held<T>(id, key))
-  }
-
-  /** What is here of a session that shows: at once where that is in memory, or can be read at once. */
-  #held<T extends object>(id: string, key: SessionKey): Session<T> | undefined | Promise<Session<T> | undefined> {
-    const { store } = this.#runtime
-    const reading = store.read(key, true)
-    return 'state' in reading && reading.state !== 'corrupt'
-      ? this.#shown<T>(id, reading)
-      : this.#commits.sound(key).then((entry) => this.#shown<T>(id, entry))
-  }
-
-  #shown<T extends object>(id: string, entry: Reading | undefined): Session<T> | undefined {
-    return entry?.state === 'held' && isVisible(entry.record, this.#runtime.settings.ports.clock.now())
-      ? this.#commits.session<T>(id, entry)
-      : undefined
+      ? this.#commits.shown<T>(id, key)
+      : this.#consult(key, level, options).then(() => this.#commits.shown<T>(id, key))
   }
 
   /** What a quorum of regions holds is here afterwards. */
@@ -224,13 +203,13 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     next: T,
     options: ReplaceOptions = {},
     isAssigned?: IsAssigned,
-  ): Session<T> | Promise<Session<T>> {
+  ): Soon<Session<T>> {
     checkCall('replace', options)
     checkTop(next)
     const dataOptions = {
       ...this.#dataOptions(options),
       counters: new Set(options.counters),
-      isAssigned: isAssigned ?? assignedBy(options),
+      isAssigned: isAssigned ?? assignedAt(options.assigned),
       objects: readObjectsOf(options),
     }
     return this.#change<T>(id, options, (data) => diff(options.base ?? data, next, dataOptions))
@@ -260,7 +239,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     id: string,
     options: UpdateOptions,
     edit: (data: Data) => readonly Edit[],
-  ): Session<T> | Promise<Session<T>> {
+  ): Soon<Session<T>> {
     const { store, actors, settings } = this.#open()
     const key = sessionKey(id)
     const request = {
@@ -286,10 +265,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   }
 
   /** @internal As `touch`; see {@link AtOnce}. */
-  touchNow<T extends object = AnyData>(
-    id: string,
-    options: TouchOptions = {},
-  ): Session<T> | undefined | Promise<Session<T> | undefined> {
+  touchNow<T extends object = AnyData>(id: string, options: TouchOptions = {}): Soon<Session<T> | undefined> {
     checkCall('touch', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)

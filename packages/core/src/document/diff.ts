@@ -105,6 +105,12 @@ const assign = (
   )
 }
 
+/** What the option `assigned` says. */
+export const assignedAt = (pointers: Iterable<Pointer> = []): IsAssigned => {
+  const paths = new Set(pointers)
+  return (_next, _base, path) => paths.has(path)
+}
+
 /** The pointers of the objects that were assigned in the place of other ones, as `assigned` of `replace` has them. */
 export const assignedIn = (base: unknown, next: unknown, isAssigned: IsAssigned, path: Pointer = ''): Pointer[] => {
   if (!isPlainObject(base) || !isPlainObject(next)) return []
