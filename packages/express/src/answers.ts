@@ -17,12 +17,9 @@ export const attempt = <T>(call: () => Soon<T>): Soon<T> => {
   }
 }
 
-/** A call that was not answered yet. */
-interface Waiting {
-  /** By the monotonic clock, in milliseconds. */
-  dueAt: number
-  hasProgressed: boolean
-  readonly reject: (error: SojournError) => void
+/** Whether a call got on since somebody looked last. */
+interface Progress {
+  isMade: boolean
 }
 
 export interface AnswerOptions {
@@ -38,10 +35,6 @@ export interface AnswerOptions {
 export class Answers {
   readonly #clock: Clock
   readonly #timeoutMs: number
-  /** Who is given up first comes first: all wait for equally long, and who gets on begins anew. */
-  readonly #waiting = new Set<Waiting>()
-  /** One for all: it looks at the first of them, and goes on while there are any. */
-  #timer: Timer | undefined
 
   /** @param timeoutMs a call that takes longer is given up with TIMEOUT */
   constructor(clock: Clock, timeoutMs: number) {
@@ -58,9 +51,9 @@ export class Answers {
     work: (progressed: () => void) => Soon<T>,
     { isNextTurn = false, waits }: AnswerOptions = {},
   ): Promise<T> {
-    const waiting = { dueAt: 0, hasProgressed: false, reject: noReject }
+    const progress: Progress = { isMade: false }
     const progressed = () => {
-      waiting.hasProgressed = true
+      progress.isMade = true
     }
     const made = attempt(() => work(progressed))
     if (!types.isPromise(made)) {
@@ -69,7 +62,7 @@ export class Answers {
       return Promise.resolve(made)
     }
     if (callback) waits?.()
-    const answered = this.#inTime(made, waiting)
+    const answered = this.#inTime(made, progress)
     if (!callback) return answered
     return answered.then(
       (value) => {
@@ -95,60 +88,29 @@ export class Answers {
     }
   }
 
-  #inTime<T>(made: Promise<T>, waiting: Writable<Waiting>): Promise<T> {
+  #inTime<T>(made: Promise<T>, progress: Progress): Promise<T> {
     return new Promise((resolve, reject) => {
-      waiting.reject = reject
-      this.#add(waiting)
+      let timer: Timer
+      const watch = () => {
+        timer = this.#clock.after(this.#timeoutMs, () => {
+          if (!progress.isMade)
+            return reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`))
+          progress.isMade = false
+          watch()
+        })
+        timer.hold()
+      }
+      watch()
       made.then(
         (value) => {
-          this.#remove(waiting)
+          timer.cancel()
           resolve(value)
         },
         (error: unknown) => {
-          this.#remove(waiting)
+          timer.cancel()
           reject(error)
         },
       )
     })
   }
-
-  #add(waiting: Waiting): void {
-    waiting.dueAt = this.#clock.monotonic() + this.#timeoutMs
-    this.#waiting.add(waiting)
-    if (this.#timer === undefined) this.#look(this.#timeoutMs)
-    // Who waits keeps the process alive.
-    else if (this.#waiting.size === 1) this.#timer.hold()
-  }
-
-  #remove(waiting: Waiting): void {
-    if (this.#waiting.delete(waiting) && this.#waiting.size === 0) this.#timer?.release()
-  }
-
-  #look(delayMs: number): void {
-    this.#timer = this.#clock.after(delayMs, () => {
-      this.#timer = undefined
-      this.#giveUp(this.#clock.monotonic())
-      const [first] = this.#waiting
-      if (first) this.#look(Math.max(0, first.dueAt - this.#clock.monotonic()))
-    })
-    this.#timer.hold()
-  }
-
-  #giveUp(now: number): void {
-    for (const waiting of this.#waiting) {
-      if (waiting.dueAt > now) return
-      this.#waiting.delete(waiting)
-      if (!waiting.hasProgressed)
-        waiting.reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`))
-      else {
-        waiting.hasProgressed = false
-        waiting.dueAt = now + this.#timeoutMs
-        this.#waiting.add(waiting)
-      }
-    }
-  }
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
-
-const noReject = () => {}
