@@ -145,6 +145,33 @@ describe('sessions that answer at once', () => {
   })
 })
 
+describe('a session object', () => {
+  it('[EXPR-1] that is saved in two stores is known to each by itself', async () => {
+    const { eu, us } = await regionsOf(['eu', 'us'], { pairs: [] })
+    const [one, other] = [new SojournStore({ sessions: eu }), new SojournStore({ sessions: us })]
+    await one.set('a', { cookie: new session.Cookie(), user: 'ada' })
+    const held = (await one.get('a'))!
+    await eu.update('a', { theirs: 1 })
+    for (const views of [1, 2]) {
+      held.views = views
+      await one.set('a', held)
+      await other.set('a', held)
+    }
+    expect((await eu.get('a'))?.data).toMatchObject({ user: 'ada', views: 2, theirs: 1 })
+    expect((await us.get('a'))?.data).toMatchObject({ user: 'ada', views: 2 })
+  })
+
+  it('[EXPR-1] that is frozen is known as any other', async () => {
+    const { eu } = await regionsOf(['eu'])
+    const store = new SojournStore({ sessions: eu })
+    const held = Object.freeze({ cookie: new session.Cookie(), user: 'ada' })
+    await store.set('a', held)
+    await eu.update('a', { theirs: 1 })
+    await store.set('a', held)
+    expect((await eu.get('a'))?.data).toMatchObject({ user: 'ada', theirs: 1 })
+  })
+})
+
 /** An Express app, and a connection to it that says what comes when. */
 const appOf = async (sessions: SessionApi, route: express.RequestHandler) => {
   const app = express()

@@ -6,6 +6,8 @@ export type Sources = ReadonlyMap<object, object> | undefined
 
 /** What one request knows of one session. */
 export interface Read {
+  /** Of which store: a session may be saved in more than one. */
+  readonly owner: Reads
   readonly sid: string
   /** What the request had read, or has written since; undefined where it begins the session. */
   base: Data | undefined
@@ -34,8 +36,8 @@ class Given {
 }
 
 /**
- * Holds an object's read in a private field of it, which nobody else sees, prints or copies. A WeakMap would do the same; but each entry of a young
- * object costs the collector, and three a request are a tenth of what a request costs.
+ * Holds an object's read in a private field of it, which nobody else sees, prints or copies. A WeakMap would do the same; but each of its entries
+ * costs the collector, and there are three for each request.
  */
 class Holder extends Given {
   #read: Read
@@ -60,29 +62,39 @@ class Holder extends Given {
  * (its sessions are plain copies). Whatever is found counts for its own id only: a regenerated session carries the marks of the one before.
  */
 export class Reads {
+  /** Of objects that hold another store's read, or take no field any more. */
+  readonly #byHolder = new WeakMap<object, Read>()
   readonly #byContext = new WeakMap<object, Map<string, Read>>()
 
   /** @param data what the store gives, not yet seen by anybody */
-  given(data: object, read: Read, context: object | undefined): void {
+  given(data: object, found: Omit<Read, 'owner'>, context: object | undefined): void {
+    const read: Read = { owner: this, ...found }
     this.#hold(data, read, context)
     const { cookie } = data as { cookie?: unknown }
     if (typeof cookie !== 'object' || cookie === null) return
     const mark = {}
     ;(cookie as Marked)[MARK] = mark
-    Holder.give(mark, read)
+    this.#give(mark, read)
   }
 
   /** What a request that saves had read; a new one where it had not read the session. */
   of(sid: string, data: object, context: object | undefined): Read {
     const known = this.find(sid, data, context)
     if (known) return known
-    const begun: Read = { sid, base: undefined, sources: undefined, createdAt: undefined, saving: undefined }
+    const begun: Read = {
+      owner: this,
+      sid,
+      base: undefined,
+      sources: undefined,
+      createdAt: undefined,
+      saving: undefined,
+    }
     this.#hold(data, begun, context)
     return begun
   }
 
   find(sid: string, data: object, context: object | undefined): Read | undefined {
-    const held = Holder.readOf(data)
+    const held = this.#readOf(data)
     if (held?.sid === sid) return held
     const named = context && this.#byContext.get(context)?.get(sid)
     return named ?? this.#marked(data).find((read) => read?.sid === sid)
@@ -93,18 +105,29 @@ export class Reads {
     const kept = Object.getOwnPropertySymbols(data).map((symbol) => (data as Record<symbol, unknown>)[symbol])
     return [cookie, ...kept].map((value) => {
       const mark = typeof value === 'object' && value !== null ? (value as Marked)[MARK] : undefined
-      return mark && Holder.readOf(mark)
+      return mark && this.#readOf(mark)
     })
   }
 
   /** Middleware made a session of what the store gave, and left some of its keys out: they are not to be deleted by that. */
   taken(from: object, made: object): void {
-    const read = Holder.readOf(from)
-    if (read) Holder.give(made, { ...read, base: read.base && partOf(read.base, made) })
+    const read = this.#readOf(from)
+    if (read) this.#give(made, { ...read, base: read.base && partOf(read.base, made) })
+  }
+
+  #give(object: object, read: Read): void {
+    const held = Holder.readOf(object)
+    if (held ? held.owner === this : Object.isExtensible(object)) Holder.give(object, read)
+    else this.#byHolder.set(object, read)
+  }
+
+  #readOf(object: object): Read | undefined {
+    const held = Holder.readOf(object)
+    return held?.owner === this ? held : this.#byHolder.get(object)
   }
 
   #hold(data: object, read: Read, context: object | undefined): void {
-    Holder.give(data, read)
+    this.#give(data, read)
     if (context === undefined) return
     const reads = this.#byContext.get(context) ?? new Map<string, Read>()
     this.#byContext.set(context, reads.set(read.sid, read))
