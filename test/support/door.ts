@@ -1,5 +1,5 @@
 import { connect } from '@sojourn/client'
-import type { SessionApi } from '@sojourn/core'
+import type { AtOnce, SessionApi } from '@sojourn/core'
 import type { Replica } from '@sojourn/replica'
 import { listenForClients, type TokenBook } from '@sojourn/server'
 
@@ -20,6 +20,9 @@ const SESSION_API: readonly Exclude<keyof SessionApi, 'answersWithinMs'>[] = [
   'count',
   'endAll',
 ]
+
+/** What a client does not offer: nobody has an answer of another process at once. */
+const AT_ONCE: readonly (keyof AtOnce)[] = ['getNow', 'touchNow', 'replaceNow']
 
 let isOverTheNetwork = false
 
@@ -43,6 +46,7 @@ export const door = async (replica: Replica): Promise<Replica> => {
   }
   const calls = new Map<string | symbol, unknown>([
     ...SESSION_API.map((name) => [name, client[name].bind(client)] as const),
+    ...AT_ONCE.map((name) => [name, undefined] as const),
     ['close', close],
     [Symbol.asyncDispose, close],
   ])

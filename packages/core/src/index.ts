@@ -1,4 +1,6 @@
 /** The door of @sojourn/core. */
+
+export type { AtOnce, Soon } from './at-once.js'
 export { ByteReader, ByteWriter } from './bytes.js'
 export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
@@ -16,7 +18,15 @@ export {
   touchSession,
 } from './decide.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
-export { assignedIn, type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
+export {
+  assignedAt,
+  assignedIn,
+  type DiffOptions,
+  diff,
+  type Edit,
+  editsFor,
+  type IsAssigned,
+} from './document/diff.js'
 export { runDraft } from './document/draft.js'
 export {
   applyChange,

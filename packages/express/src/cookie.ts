@@ -66,27 +66,49 @@ const timeOf = (expires: unknown): number | undefined => {
 /** By what express-session and @fastify/session ask a cookie for what goes to the browser: a getter, and a method. */
 type Sent = { data?: Fields; toJSON?: () => Fields }
 
+/** When the session of a cookie is gone at the latest, in milliseconds since the epoch. */
+type Latest = () => number
+
+/** Not seen where a cookie is printed, or copied. */
+const LATEST = Symbol('sojourn.latest')
+
+type Capped = object & { readonly [LATEST]: Latest }
+
+const capped = (cookie: Capped, sent: Fields): Fields => {
+  const { expires } = sent
+  if (!(expires instanceof Date)) return sent
+  const latest = cookie[LATEST]()
+  return expires.getTime() > latest ? { ...sent, expires: new Date(latest) } : sent
+}
+
+const sentBy = (cookie: object): Sent => Object.getPrototypeOf(cookie) ?? {}
+
+// One getter and one method for all cookies: with others for each, the engine would give every cookie a hidden class of its own.
+const CAPPED_DATA: PropertyDescriptor = {
+  configurable: true,
+  get(this: Capped) {
+    return capped(this, Reflect.get(sentBy(this), 'data', this) as Fields)
+  },
+}
+const CAPPED_JSON: PropertyDescriptor = {
+  configurable: true,
+  value(this: Capped) {
+    return capped(this, sentBy(this).toJSON!.call(this))
+  },
+}
+
 /**
  * From now on the cookie tells the browser no later `expires` than its session can live to. The object stays what it is, because the middleware
  * made it.
  * @param latest milliseconds since the epoch
  */
-export const capCookie = (cookie: unknown, latest: () => number): void => {
+export const capCookie = (cookie: unknown, latest: Latest): void => {
   if (typeof cookie !== 'object' || cookie === null || Object.hasOwn(cookie, 'toJSON') || !Object.isExtensible(cookie))
     return
-  const prototype: Sent = Object.getPrototypeOf(cookie) ?? {}
-  const capped = (sent: Fields): Fields => {
-    const { expires } = sent
-    return expires instanceof Date && expires.getTime() > latest() ? { ...sent, expires: new Date(latest()) } : sent
-  }
-  if ('data' in prototype)
-    Object.defineProperty(cookie, 'data', {
-      configurable: true,
-      get: () => capped(Reflect.get(prototype, 'data', cookie) as Fields),
-    })
-  const { toJSON } = prototype
-  if (typeof toJSON === 'function')
-    Object.defineProperty(cookie, 'toJSON', { configurable: true, value: () => capped(toJSON.call(cookie)) })
+  const prototype = sentBy(cookie)
+  Object.defineProperty(cookie, LATEST, { configurable: true, value: latest })
+  if ('data' in prototype) Object.defineProperty(cookie, 'data', CAPPED_DATA)
+  if (typeof prototype.toJSON === 'function') Object.defineProperty(cookie, 'toJSON', CAPPED_JSON)
 }
 
 /**

@@ -19,6 +19,8 @@ const LEFT_OUT = '__proto__'
  * @returns undefined for what is left out
  */
 export const toPlain = (value: unknown, copied?: Copied, key = '', above: readonly object[] = []): unknown => {
+  // Most values of most sessions, which JSON asks for no `toJSON`.
+  if (value === null || (!isObject(value) && typeof value !== 'bigint')) return withoutToJson(value, above, copied)
   if (types.isDate(value)) return Number.isNaN(Date.prototype.getTime.call(value)) ? null : new Date(value)
   if (types.isUint8Array(value)) return new Uint8Array(value)
   if (isObject(value) && above.includes(value)) return value
@@ -53,19 +55,35 @@ const withoutToJson = (value: unknown, path: readonly object[], copied: Copied |
 const plainObject = (value: object, path: readonly object[], copied: Copied | undefined): unknown => {
   // What a `toJSON` gave.
   if (types.isDate(value) || types.isUint8Array(value)) return toPlain(value)
-  if (types.isNumberObject(value)) return withoutToJson(Number(value), path, copied)
-  if (types.isStringObject(value)) return withoutToJson(String(value), path, copied)
-  if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value)
-  if (types.isBigIntObject(value)) return withoutToJson(BigInt.prototype.valueOf.call(value), path, copied)
+  if (types.isBoxedPrimitive(value)) {
+    if (types.isNumberObject(value)) return withoutToJson(Number(value), path, copied)
+    if (types.isStringObject(value)) return withoutToJson(String(value), path, copied)
+    if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value)
+    if (types.isBigIntObject(value)) return withoutToJson(BigInt.prototype.valueOf.call(value), path, copied)
+  }
   // Not `map`, which leaves holes.
   if (Array.isArray(value))
     return Array.from(value, (item, index) => toPlain(item, undefined, String(index), path) ?? null)
+  const out = plainFields(value, copied, path)
+  copied?.(out, value)
+  return out
+}
+
+/**
+ * The fields of an object as {@link toPlain} has them, but for one.
+ * @param above the objects that they are part of
+ */
+export const plainFields = (
+  object: object,
+  copied?: Copied,
+  above: readonly object[] = [],
+  leftOut = LEFT_OUT,
+): Record<string, unknown> => {
   const out: Record<string, unknown> = {}
-  for (const key of Object.keys(value)) {
-    if (key === LEFT_OUT) continue
-    const item = toPlain((value as Record<string, unknown>)[key], copied, key, path)
+  for (const key of Object.keys(object)) {
+    if (key === LEFT_OUT || key === leftOut) continue
+    const item = toPlain((object as Record<string, unknown>)[key], copied, key, above)
     if (item !== undefined) out[key.toWellFormed()] = item
   }
-  copied?.(out, value)
   return out
 }

@@ -1,15 +1,30 @@
 /** The store that middleware of express-session's kind is given: each call of the middleware becomes a call of the session API. */
-import type { Clock, Copied, Data, DataOptions, Lifetimes, SessionApi, Timer } from '@sojourn/core'
+
+import { types } from 'node:util'
+import type {
+  AtOnce,
+  Clock,
+  Copied,
+  Data,
+  DataOptions,
+  Session as Found,
+  IsAssigned,
+  Lifetimes,
+  ReplaceOptions,
+  SessionApi,
+  Soon,
+  TouchOptions,
+} from '@sojourn/core'
 import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
+import { type AnswerOptions, Answers, andThen, attempt, type Callback } from './answers.js'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
+import { holdForTurn } from './one-piece.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'
-import { toPlain } from './plain.js'
+import { plainFields } from './plain.js'
 import { watchNumber } from './progress.js'
-import { type Read, Reads } from './reads.js'
-
-type Callback<T> = (error: unknown, value?: T) => void
+import { type Read, Reads, type Sources } from './reads.js'
 
 /** What koa-session puts where express-session puts a callback: a lifetime, and the request. */
 interface KoaCall {
@@ -28,7 +43,8 @@ type Generate = (request: Request) => void
  * @example app.use(session({ store: new SojournStore({ sessions: await openReplica({ region: 'eu', location: './data/eu' }) }), … }))
  */
 export class SojournStore extends session.Store {
-  readonly #sessions: SessionApi
+  readonly #sessions: SessionApi & Partial<AtOnce>
+  readonly #answers: Answers
   readonly #atomic: DataOptions
   readonly #dataOptions: DataOptions & { readonly counters: readonly string[] }
   readonly #timeoutMs: number
@@ -46,6 +62,7 @@ export class SojournStore extends session.Store {
     this.#dataOptions = { ...this.#atomic, counters }
     this.#timeoutMs = timeoutMs
     this.#clock = clock
+    this.#answers = new Answers(clock, timeoutMs)
     // express-session sets it, and calls it for a new session: the only place where the store sees one before its cookie is sent.
     Object.defineProperty(this, 'generate', {
       configurable: true,
@@ -64,20 +81,52 @@ export class SojournStore extends session.Store {
   /** A callback for what another framework's types call a session: only that framework can know that it gets one. */
   override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null>
   override get(sid: string, callback?: Second<never>, call?: KoaCall): Promise<SessionData | null> {
-    return this.#answer(callback as Second<SessionData | null>, async () => {
-      const found = await this.#sessions.get<Data>(sid)
-      if (!found || isCookieOver(found.data, this.#clock.now())) return null
-      const sources = new WeakMap<object, object>()
-      const revived = this.#revive(found.data, found.expiresAt, (copy, original) => sources.set(original, copy))
-      const read: Read = { sid, base: found.data, sources, createdAt: found.createdAt, saving: undefined }
-      this.#reads.given(revived, read, contextOf(callback, call))
-      return revived
-    })
+    return this.#answer(
+      callback as Second<SessionData | null>,
+      () => andThen(this.#get(sid), (found) => this.#given(sid, found, contextOf(callback, call))),
+      { isNextTurn: true },
+    )
+  }
+
+  #given(sid: string, found: Found | undefined, context: object | undefined): SessionData | null {
+    if (!found || isCookieOver(found.data, this.#clock.now())) return null
+    const sources = new Map<object, object>()
+    const revived = this.#revive(found.data, found.expiresAt, (copy, original) => sources.set(original, copy))
+    const { data: base, createdAt } = found
+    this.#reads.given(revived, { sid, base, sources, createdAt, saving: undefined }, context)
+    return revived
+  }
+
+  #get(sid: string): Soon<Found | undefined> {
+    const { getNow } = this.#sessions
+    return getNow ? (getNow.call(this.#sessions, sid) as Soon<Found | undefined>) : this.#sessions.get<Data>(sid)
+  }
+
+  #touch(sid: string, options: TouchOptions): Soon<unknown> {
+    const sessions = this.#sessions
+    return sessions.touchNow ? sessions.touchNow(sid, options) : sessions.touch(sid, options)
+  }
+
+  #replace(
+    sid: string,
+    next: Data,
+    options: ReplaceOptions & { readonly base: Data },
+    isAssigned: IsAssigned,
+  ): Soon<unknown> {
+    const sessions = this.#sessions
+    return sessions.replaceNow
+      ? sessions.replaceNow(sid, next, options, isAssigned)
+      : sessions.replace(sid, next, { ...options, assigned: assignedIn(options.base, next, isAssigned) })
   }
 
   #revive(data: Data, expiresAt: number, copied?: Copied): SessionData {
-    const fields = thaw(data, copied) as Record<string, unknown>
-    return { ...fields, ...('cookie' in fields && { cookie: revivedCookie(fields.cookie, expiresAt) }) } as SessionData
+    const session: Record<string, unknown> = {}
+    for (const key of Object.keys(data)) {
+      const value = data[key]
+      if (key === 'cookie') session[key] = revivedCookie(thaw(value), expiresAt)
+      else session[key] = typeof value === 'object' ? thaw(value, copied) : value
+    }
+    return session as unknown as SessionData
   }
 
   /** express-session makes its session object of what `get` gave; both hold the same base. */
@@ -92,36 +141,58 @@ export class SojournStore extends session.Store {
   }
 
   override set(sid: string, data: SessionData, callback?: Second<void>, call?: KoaCall): Promise<void> {
-    return this.#answer(callback, async () => {
-      const context = contextOf(callback, call)
-      const read = this.#reads.of(sid, data, context)
-      const idleMs = this.#idleMs(data, callback)
-      this.#cap(data, read.createdAt)
-      if (context) capKoaCookie(context, this.#latest(read.createdAt) - this.#clock.now())
-      // As it is now: the holder may change it while it waits for its turn.
-      const next = dataOf(data, read)
-      const saved = (read.saving ?? Promise.resolve()).then(() => this.#save(read, next, idleMs))
-      read.saving = saved.catch(() => {})
-      await saved
-    })
+    return this.#answer(
+      callback,
+      () => {
+        const context = contextOf(callback, call)
+        const read = this.#reads.of(sid, data, context)
+        const idleMs = this.#idleMs(data, callback)
+        this.#cap(data, read.createdAt)
+        if (context) capKoaCookie(context, this.#latest(read.createdAt) - this.#clock.now())
+        // As it is now: the holder may change it while it waits for its turn.
+        const next = snapshotOf(data, read.base)
+        return this.#inTurn(read, () => this.#save(read, next, idleMs))
+      },
+      { waits: () => holdForTurn(data, this.#clock) },
+    )
+  }
+
+  /** Saves after the save before, whose base this one builds on. */
+  #inTurn(read: Read, save: () => Soon<void>): Soon<void> {
+    const saved = read.saving ? read.saving.then(save) : save()
+    if (!types.isPromise(saved)) return
+    const over = () => {
+      if (read.saving === saving) read.saving = undefined
+    }
+    const saving = saved.then(over, over)
+    read.saving = saving
+    return saved
   }
 
   /** Writes what the request changed; where it had read nothing, the session begins. */
-  async #save(read: Read, next: Data, idleMs: number | undefined): Promise<void> {
+  #save(read: Read, { data, sources }: Snapshot, idleMs: number | undefined): Soon<void> {
     if (idleMs !== undefined && idleMs <= 0) return this.#end(read.sid)
     const lifetime = idleMs === undefined ? {} : { idleTimeout: idleMs }
     const { sid, base } = read
-    try {
-      if (base !== undefined)
-        await this.#replace(sid, next, { ...lifetime, base, assigned: assignedOf(read, base, next) })
-      else if (!(await this.#create(read, next, lifetime)))
-        await this.#sessions.replace(sid, next, { ...lifetime, ...this.#dataOptions })
-    } catch (error) {
+    const written = () => {
+      read.base = data
+      read.sources = sources
+    }
+    const failed = (error: unknown) => {
       // It is written here all the same; from the old base, the next save would add to the counters again.
-      if (isSojournError(error, 'QUORUM_UNMET')) read.base = next
+      if (isSojournError(error, 'QUORUM_UNMET')) written()
       throw error
     }
-    read.base = next
+    const made =
+      base === undefined
+        ? this.#begin(read, data, lifetime)
+        : this.#change(sid, data, { ...lifetime, base }, assignment(read.sources, sources))
+    return types.isPromise(made) ? made.then(written, failed) : written()
+  }
+
+  async #begin(read: Read, next: Data, lifetime: { idleTimeout?: number }): Promise<void> {
+    if (await this.#create(read, next, lifetime)) return
+    await this.#sessions.replace(read.sid, next, { ...lifetime, ...this.#dataOptions })
   }
 
   /**
@@ -144,37 +215,48 @@ export class SojournStore extends session.Store {
     }
   }
 
-  async #replace(
+  /** Writes what leads from one state to another; nothing where the session is gone. */
+  #change(
     sid: string,
     next: Data,
-    options: { readonly base: Data; readonly idleTimeout?: number; readonly assigned?: readonly string[] },
-  ): Promise<void> {
-    try {
-      await this.#sessions.replace(sid, next, { ...options, ...this.#dataOptions })
-    } catch (error) {
+    options: { readonly base: Data; readonly idleTimeout?: number },
+    isAssigned: IsAssigned = nothingAssigned,
+  ): Soon<unknown> {
+    const made = attempt(() => this.#replace(sid, next, { ...options, ...this.#dataOptions }, isAssigned))
+    if (!types.isPromise(made)) return made
+    return made.catch((error: unknown) => {
       // It ended or expired while the request ran: there is nothing to write to, and nothing comes back.
       if (!isSojournError(error, 'SESSION_NOT_FOUND')) throw error
-    }
+    })
   }
 
   /** Renews the session, and writes its cookie where the request changed that. */
   override touch(sid: string, data: SessionData, callback?: Second<void>): Promise<void> {
-    return this.#answer(callback, async () => {
-      const idleMs = this.#idleMs(data, callback)
-      if (idleMs !== undefined && idleMs <= 0) return this.#end(sid)
-      const lifetime = idleMs === undefined ? {} : { idleTimeout: idleMs }
-      const read = this.#reads.find(sid, data, undefined)
-      await read?.saving
-      const base = read?.base ?? (await this.#sessions.get<Data>(sid))?.data
+    return this.#answer(
+      callback,
+      () => {
+        const idleMs = this.#idleMs(data, callback)
+        if (idleMs !== undefined && idleMs <= 0) return this.#end(sid)
+        const read = this.#reads.find(sid, data, undefined)
+        return andThen(read?.saving, () =>
+          this.#renew(sid, data, read, idleMs === undefined ? {} : { idleTimeout: idleMs }),
+        )
+      },
+      { waits: () => holdForTurn(data, this.#clock) },
+    )
+  }
+
+  #renew(sid: string, data: SessionData, read: Read | undefined, lifetime: { idleTimeout?: number }): Soon<void> {
+    const known = read?.base
+    return andThen(known ? { data: known } : this.#get(sid), (found) => {
+      const base = found?.data
       if (base === undefined) return
       const cookie = storedCookie(data.cookie, base.cookie)
-      if (cookie === undefined || sameValue(cookie, base.cookie)) {
-        await this.#sessions.touch(sid, lifetime)
-        return
-      }
+      if (cookie === undefined || sameValue(cookie, base.cookie)) return andThen(this.#touch(sid, lifetime), nothing)
       const next = { ...base, cookie } as Data
-      await this.#replace(sid, next, { ...lifetime, base })
-      if (read) read.base = next
+      return andThen(this.#change(sid, next, { ...lifetime, base }), () => {
+        if (read) read.base = next
+      })
     })
   }
 
@@ -247,53 +329,39 @@ export class SojournStore extends session.Store {
     return (createdAt ?? this.#clock.now()) + (this.#lifetimes()?.maxLifetimeMs ?? Number.POSITIVE_INFINITY)
   }
 
-  /** Answers by callback where one is given, and by promise where not; within the timeout, which begins anew where the work gets on. */
-  #answer<T>(callback: Second<T>, work: (progressed: () => void) => Promise<T>): Promise<T> {
-    const answered = this.#inTime(work)
-    if (typeof callback !== 'function') return answered
-    answered.then(
-      // On a turn of its own: what the callback throws is the application's, and must not become our error.
-      (value) => this.#clock.soon(() => callback(null, value)),
-      (error: unknown) => this.#clock.soon(() => callback(error)),
-    )
-    return answered.catch(() => undefined as T)
+  #answer<T>(callback: Second<T>, work: (progressed: () => void) => Soon<T>, options?: AnswerOptions): Promise<T> {
+    return this.#answers.answer(typeof callback === 'function' ? callback : undefined, work, options)
   }
+}
 
-  #inTime<T>(work: (progressed: () => void) => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      let timer: Timer
-      let hasProgressed = false
-      const watch = () => {
-        timer = this.#clock.after(this.#timeoutMs, () => {
-          if (!hasProgressed)
-            return reject(new SojournError('TIMEOUT', `the session store did not answer within ${this.#timeoutMs} ms`))
-          hasProgressed = false
-          watch()
-        })
-        timer.hold()
-      }
-      watch()
-      work(() => {
-        hasProgressed = true
-      })
-        .then(resolve, reject)
-        .finally(() => timer.cancel())
-    })
-  }
+const nothing = () => {}
+const nothingAssigned: IsAssigned = () => false
+
+/** A session as it is at one moment. */
+interface Snapshot {
+  readonly data: Data
+  readonly sources: Sources
 }
 
 /** A session as data: what its middleware's JSON of it would hold. */
-const dataOf = (session: SessionData, { base, sources }: Read): Data => {
+const snapshotOf = (session: SessionData, base: Data | undefined): Snapshot => {
   const { toJSON } = session as { toJSON?: unknown }
   const held = (typeof toJSON === 'function' ? toJSON.call(session) : session) as SessionData
-  const { cookie, ...fields } = held
-  const copied: Copied = (copy, original) => sources.set(copy, original)
-  return toPlain({ ...fields, cookie: storedCookie(cookie, base?.cookie) }, copied) as Data
+  const sources = new Map<object, object>()
+  const data = plainFields(held, (copy, original) => sources.set(copy, original), [], 'cookie')
+  const cookie = storedCookie(held.cookie, base?.cookie)
+  if (cookie !== undefined) data.cookie = cookie
+  return { data: data as Data, sources }
 }
 
-/** The objects that the request put in the place of others, told by reference. The cookie's is made anew each time, and means nothing by that. */
-const assignedOf = ({ sources }: Read, base: Data, next: Data): string[] =>
-  assignedIn(base, next, (is, was) => sources.get(is) !== sources.get(was)).filter((path) => path !== '/cookie')
+/**
+ * Whether the request put an object in the place of another one, told by reference. The cookie's objects are made anew each time, and mean nothing
+ * by that.
+ */
+const assignment =
+  (before: Sources, after: Sources): IsAssigned =>
+  (is, was, path) =>
+    path !== '/cookie' && !path.startsWith('/cookie/') && after?.get(is) !== before?.get(was)
 
 /** The request, where koa-session names it: in the call's last argument. */
 const contextOf = (...args: readonly unknown[]): object | undefined => {

@@ -7,6 +7,7 @@ import type {
   Session,
   SessionKey,
   SessionRecord,
+  Soon,
   WriteOptions,
 } from '@sojourn/core'
 import {
@@ -14,6 +15,7 @@ import {
   endSession,
   expiresAt,
   isSojournError,
+  isVisible,
   LazySession,
   regionsNeeded,
   rotateSession,
@@ -32,12 +34,6 @@ const UNREADABLE: Refusal = {
   refusal: new SojournError('STORE_CORRUPT', 'the stored record cannot be read, and no peer could supply a good copy'),
 }
 
-/** What `answer` makes of a commit, at once; it is given when the commit is kept. */
-const kept = <T>(made: Committed, answer: (made: Committed) => T): Promise<T> => {
-  const value = answer(made)
-  return made.done ? made.done.then(() => value) : Promise.resolve(value)
-}
-
 export class Commits {
   readonly #runtime: Runtime
 
@@ -45,23 +41,26 @@ export class Commits {
     this.#runtime = runtime
   }
 
-  /** Reads, decides, commits, and resolves with what `answer` makes of it once as many regions hold it as the level asks for. */
-  change<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): Promise<T> {
+  /**
+   * Reads, decides, commits, and gives what `answer` makes of it once as many regions hold it as the level asks for: at once where nothing is to
+   * be waited for.
+   */
+  change<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): Soon<T> {
     return this.run(options, () => this.#healing(key, () => this.#transact(key, decide)), answer)
   }
 
   /** @param make commits, once @throws what `make` throws */
-  run<T>(
-    options: WriteOptions,
-    make: () => Committed | Promise<Committed>,
-    answer: (made: Committed) => T,
-  ): Promise<T> {
+  run<T>(options: WriteOptions, make: () => Committed | Promise<Committed>, answer: (made: Committed) => T): Soon<T> {
     const { settings, writes } = this.#runtime
     const need = regionsNeeded(options.write ?? settings.write, settings.members, 'write')
     const timeoutMs = patienceOf(settings, options.timeout)
     if (need > 1) return writes.run(make, answer, need, timeoutMs, callerOf(options))
+    const journaled = (made: Committed): Soon<T> => {
+      const value = answer(made)
+      return made.done ? made.done.then(() => value) : value
+    }
     const making = make()
-    return making instanceof Promise ? making.then((made) => kept(made, answer)) : kept(making, answer)
+    return making instanceof Promise ? making.then(journaled) : journaled(making)
   }
 
   #transact(key: SessionKey, decide: Decide): Committed | Promise<Committed> {
@@ -109,6 +108,19 @@ export class Commits {
     }
     if (reading.state === 'corrupt') throw UNREADABLE.refusal
     return reading.state === 'held' ? reading : undefined
+  }
+
+  /** A session, where it shows: at once where that is in memory, or can be read at once. @throws STORE_CORRUPT where nobody has it */
+  shown<T extends object>(id: string, key: SessionKey): Soon<Session<T> | undefined> {
+    const reading = this.#runtime.store.read(key, true)
+    return 'state' in reading && reading.state !== 'corrupt'
+      ? this.#visible<T>(id, reading)
+      : this.sound(key).then((entry) => this.#visible<T>(id, entry))
+  }
+
+  #visible<T extends object>(id: string, entry: Reading | undefined): Session<T> | undefined {
+    const isShown = entry?.state === 'held' && isVisible(entry.record, this.#runtime.settings.ports.clock.now())
+    return isShown ? this.session<T>(id, entry) : undefined
   }
 
   /** One entry of the journal, the new session first: whoever has seen the end has seen what follows it. */

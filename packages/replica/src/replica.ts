@@ -2,6 +2,7 @@
 import type {
   ActorId,
   AnyData,
+  AtOnce,
   CreateOptions,
   Data,
   DataOptions,
@@ -10,6 +11,7 @@ import type {
   DiffOptions,
   EndOptions,
   EndReason,
+  IsAssigned,
   Level,
   Lifetimes,
   Limits,
@@ -19,6 +21,7 @@ import type {
   Session,
   SessionApi,
   SessionKey,
+  Soon,
   StoredSession,
   TouchOptions,
   Update,
@@ -26,6 +29,7 @@ import type {
   WriteOptions,
 } from '@sojourn/core'
 import {
+  assignedAt,
   callerOf,
   changeSession,
   checkCall,
@@ -74,7 +78,7 @@ const RECORDS_A_TURN = 64
 const STALL_MS = 10_000
 
 /** See {@link openReplica}. */
-export class Replica implements SessionApi, AsyncDisposable {
+export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   readonly #runtime: Runtime
   readonly #commits: Commits
   #closing: Promise<void> | undefined
@@ -152,16 +156,18 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
+    return this.getNow<T>(id, options)
+  }
+
+  /** @internal As `get`; see {@link AtOnce}. */
+  getNow<T extends object = AnyData>(id: string, options?: ReadOptions): Soon<Session<T> | undefined> {
     checkCall('get', options)
-    const { store, settings } = this.#open()
+    const { settings } = this.#open()
     const key = sessionKey(id)
     const level = options?.read ?? settings.read
-    if (level !== 'local' && level !== 1) await this.#consult(key, level, options)
-    const reading = store.read(key, true)
-    const entry = 'state' in reading && reading.state !== 'corrupt' ? reading : await this.#commits.sound(key)
-    return entry?.state === 'held' && isVisible(entry.record, settings.ports.clock.now())
-      ? this.#commits.session<T>(id, entry)
-      : undefined
+    return level === 'local' || level === 1
+      ? this.#commits.shown<T>(id, key)
+      : this.#consult(key, level, options).then(() => this.#commits.shown<T>(id, key))
   }
 
   /** What a quorum of regions holds is here afterwards. */
@@ -188,14 +194,22 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async replace<T extends object = AnyData>(id: string, next: T, options: ReplaceOptions = {}): Promise<Session<T>> {
+    return this.replaceNow<T>(id, next, options)
+  }
+
+  /** @internal As `replace`; see {@link AtOnce}. */
+  replaceNow<T extends object = AnyData>(
+    id: string,
+    next: T,
+    options: ReplaceOptions = {},
+    isAssigned?: IsAssigned,
+  ): Soon<Session<T>> {
     checkCall('replace', options)
     checkTop(next)
-    const assigned = new Set(options.assigned)
-    const isAssigned = (_next: object, _base: object, path: string) => assigned.has(path)
     const dataOptions = {
       ...this.#dataOptions(options),
       counters: new Set(options.counters),
-      isAssigned,
+      isAssigned: isAssigned ?? assignedAt(options.assigned),
       objects: readObjectsOf(options),
     }
     return this.#change<T>(id, options, (data) => diff(options.base ?? data, next, dataOptions))
@@ -225,7 +239,7 @@ export class Replica implements SessionApi, AsyncDisposable {
     id: string,
     options: UpdateOptions,
     edit: (data: Data) => readonly Edit[],
-  ): Promise<Session<T>> {
+  ): Soon<Session<T>> {
     const { store, actors, settings } = this.#open()
     const key = sessionKey(id)
     const touch = options.touch !== false
@@ -242,6 +256,11 @@ export class Replica implements SessionApi, AsyncDisposable {
   }
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
+    return this.touchNow<T>(id, options)
+  }
+
+  /** @internal As `touch`; see {@link AtOnce}. */
+  touchNow<T extends object = AnyData>(id: string, options: TouchOptions = {}): Soon<Session<T> | undefined> {
     checkCall('touch', options)
     const { store, settings } = this.#open()
     const key = sessionKey(id)

@@ -83,6 +83,8 @@ const transport = (
 
 /** Faults of TLS have a code among links. */
 const withLinkCodes = (handler: ConnectionHandler): ConnectionHandler => ({
-  ...handler,
+  opened: () => handler.opened(),
+  received: (frame) => handler.received(frame),
+  drained: () => handler.drained(),
   closed: (why, code, fault) => handler.closed(why, code ?? (fault === 'tls' ? 'LINK_TLS' : undefined), fault),
 })

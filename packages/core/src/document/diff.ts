@@ -21,6 +21,9 @@ export type Edit = (
   readonly within?: Identity | undefined
 }
 
+/** Whether an object was assigned in the place of another one, rather than changed. */
+export type IsAssigned = (next: object, base: object, path: Pointer) => boolean
+
 export interface DiffOptions {
   /** Nesting of objects and arrays. */
   readonly maxDepth: number
@@ -115,13 +118,14 @@ const assign = (
   )
 }
 
+/** What the option `assigned` says. */
+export const assignedAt = (pointers: Iterable<Pointer> = []): IsAssigned => {
+  const paths = new Set(pointers)
+  return (_next, _base, path) => paths.has(path)
+}
+
 /** The pointers of the objects that were assigned in the place of other ones, as `assigned` of `replace` has them. */
-export const assignedIn = (
-  base: unknown,
-  next: unknown,
-  isAssigned: NonNullable<DiffOptions['isAssigned']>,
-  path: Pointer = '',
-): Pointer[] => {
+export const assignedIn = (base: unknown, next: unknown, isAssigned: IsAssigned, path: Pointer = ''): Pointer[] => {
   if (!isPlainObject(base) || !isPlainObject(next)) return []
   return Object.keys(next).flatMap((key) => {
     const [was, is] = [Object.hasOwn(base, key) ? base[key] : undefined, next[key]]
