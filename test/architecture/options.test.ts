@@ -1,6 +1,6 @@
 /** Whether each option is declared once: its default and its name stand in a declaration, and nowhere else. */
 import { CLIENT_OPTIONS } from '@sojourn/client'
-import { CALL_OPTIONS, insideOf, type Option, type Options } from '@sojourn/core'
+import { CALL_OPTIONS, insideOf, type Option, type Options } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { SERVER_OPTIONS } from '@sojourn/server'

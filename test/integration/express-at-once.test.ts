@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import type { SessionApi } from '@sojourn/core'
+import type { SessionApi } from '@sojourn/core/internal'
 import { SojournStore } from '@sojourn/express'
 import { isSojournError, type Replica } from '@sojourn/replica'
 import express, { type Request } from 'express'

@@ -1,5 +1,5 @@
 /** The change that is made on a document's bytes is the one that is made on its maps: the same change, the same bytes, the same view. */
-import type { ActorId, ChangeDelta, Data, Edit, Fold, LiveRecord } from '@sojourn/core'
+import type { ActorId, ChangeDelta, Data, Edit, Fold, LiveRecord } from '@sojourn/core/internal'
 import {
   decodeChange,
   diff,
@@ -12,7 +12,7 @@ import {
   spliceChange,
   spliceEdits,
   type Value,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { tokensOf } from '../../packages/core/src/document/identity.js'

@@ -1,6 +1,6 @@
 /** What is written from the declarations of options: interfaces with docstrings, and tables for people (ADR 17). */
 import { CLIENT_OPTIONS } from '@sojourn/client'
-import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options, wholeRule } from '@sojourn/core'
+import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options, wholeRule } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { settingsTable } from '@sojourn/server'
@@ -92,7 +92,7 @@ const PACKAGES: readonly Package[] = [
     path: 'packages/replica/src',
     about: 'The options of a replica',
     imports: [
-      "import type { Clock, Duration, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core'",
+      "import type { Clock, Duration, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core/internal'",
       "import type { Fsync } from '@sojourn/store'",
     ],
     tables: { ReplicaOptions: REPLICA_OPTIONS },
@@ -102,7 +102,7 @@ const PACKAGES: readonly Package[] = [
     path: 'packages/client/src',
     about: 'The options of a client',
     imports: [
-      "import type { Clock, Duration, Random } from '@sojourn/core'",
+      "import type { Clock, Duration, Random } from '@sojourn/core/internal'",
       "import type { LinkChange } from './options.js'",
       "import type { Dial, TlsOptions } from './websocket.js'",
     ],
@@ -112,7 +112,7 @@ const PACKAGES: readonly Package[] = [
   {
     path: 'packages/express/src',
     about: 'The options of a `SojournStore`',
-    imports: ["import type { Clock, Duration, SessionApi } from '@sojourn/core'"],
+    imports: ["import type { Clock, Duration, SessionApi } from '@sojourn/core/internal'"],
     tables: { SojournStoreOptions: STORE_OPTIONS },
   },
 ]

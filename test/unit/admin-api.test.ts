@@ -1,5 +1,5 @@
 /** The admin API as it is declared: which requests and answers are of its shapes. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { ADMIN_ROUTES, type AdminCall, adminRequest, adminTarget, type JsonShape } from '@sojourn/wire'
 import { describe, expect, it } from 'vitest'
 

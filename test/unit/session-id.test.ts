@@ -1,5 +1,5 @@
 /** How long a session's id may be: as long at every door. */
-import { ByteWriter, CALL_OPTIONS, checkId, isSojournError, MAX_ID_CHARS } from '@sojourn/core'
+import { ByteWriter, CALL_OPTIONS, checkId, isSojournError, MAX_ID_CHARS } from '@sojourn/core/internal'
 import { readFromClient, writeFromClient } from '@sojourn/wire'
 import { expect, it } from 'vitest'
 

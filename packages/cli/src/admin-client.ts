@@ -1,6 +1,6 @@
 /** What commands ask regions by: the admin listener of each, over HTTP. */
 import type { IncomingMessage } from 'node:http'
-import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
+import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core/internal'
 import { askHttp, MAX_BODY_BYTES, parseJson, readBody, type TlsOptions } from '@sojourn/net'
 import { readText } from '@sojourn/server/parts'
 import {

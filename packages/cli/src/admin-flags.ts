@@ -1,5 +1,5 @@
 /** What every command takes that asks regions which run. */
-import { systemClock, systemPause } from '@sojourn/core'
+import { systemClock, systemPause } from '@sojourn/core/internal'
 import { adminClients, DEFAULT_ADMIN_URL } from './admin-client.js'
 import type { Call } from './command.js'
 import { file, JSON_FLAG, texts } from './flags.js'

@@ -2,7 +2,7 @@
 import { createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { checkBackup, syncDirectory } from '@sojourn/server/parts'
 import type { AdminClient } from './admin-client.js'
 import { counted, failed, megabytes, percent, readCounted } from './counted.js'

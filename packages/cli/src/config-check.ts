@@ -1,5 +1,5 @@
 /** `sojourn config check`: what is wrong with the settings of a server, or what is in force, and where that comes from. */
-import { isSojournError, nearestName, SojournError } from '@sojourn/core'
+import { isSojournError, nearestName, SojournError } from '@sojourn/core/internal'
 import { TlsFiles } from '@sojourn/net'
 import {
   type Config,

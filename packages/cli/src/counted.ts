@@ -1,6 +1,6 @@
 /** Files and streams whose bytes are counted on the way, for progress, and whose faults are given a code. */
 import { createReadStream } from 'node:fs'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /** Passes chunks on, and says how many bytes have come in all. */
 export const counted = async function* (

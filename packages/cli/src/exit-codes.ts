@@ -1,5 +1,5 @@
 /** What the process ends with; the README has the same table. */
-import { isSojournError } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core/internal'
 
 export const EXIT = {
   ok: 0,

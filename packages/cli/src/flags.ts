@@ -1,5 +1,5 @@
 /** The kinds of flags that commands take, each with how it is checked, and the flags that several commands share. */
-import { type Level, parseDuration, SojournError } from '@sojourn/core'
+import { type Level, parseDuration, SojournError } from '@sojourn/core/internal'
 import type { Flag, Offer } from './command.js'
 
 type Words = Offer & Pick<Flag, 'about' | 'default' | 'short' | 'group'>

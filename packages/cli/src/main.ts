@@ -1,5 +1,5 @@
 /** The command line: parses the arguments, runs a command, and ends with its code. */
-import { isSojournError } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core/internal'
 import { VERSION } from '@sojourn/server/parts'
 import { CommanderError } from 'commander'
 import { COMMANDS } from './commands.js'

@@ -1,5 +1,5 @@
 /** Where commands write, and what becomes of that when nobody reads on. */
-import { systemClock } from '@sojourn/core'
+import { systemClock } from '@sojourn/core/internal'
 import { isLive, type Paint, paintFor } from './colour.js'
 import { NO_PROGRESS, openProgress, type Progress } from './progress.js'
 

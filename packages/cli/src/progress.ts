@@ -1,5 +1,5 @@
 /** How far something that lasts has come: a live line on a terminal, a plain line now and then elsewhere, always on standard error. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 
 export interface Progress {
   /** Call it as often as there is something new; it shows what people can follow. */

@@ -1,7 +1,7 @@
 /** `sojourn restore`: makes a data directory of a backup. */
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { checkBackup, decodeBackup, placesIn, syncDirectory, writeWhole } from '@sojourn/server/parts'
 import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
 import { failed, percent, readCounted } from './counted.js'

@@ -1,5 +1,5 @@
 /** `sojourn serve`: runs a region's server in this process, from its start to a signal that ends it. */
-import { isSojournError } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core/internal'
 import type { Running } from '@sojourn/server'
 import { type ConfigInput, loadConfig, strangeVariables } from '@sojourn/server/parts'
 import { EXIT, exitOf, exitOfSignal } from './exit-codes.js'

@@ -1,5 +1,5 @@
 /** `sojourn get`, `touch` and `end`: one session, by its id. */
-import { MAX_ID_CHARS, SojournError } from '@sojourn/core'
+import { MAX_ID_CHARS, SojournError } from '@sojourn/core/internal'
 import type { AdminRequest } from '@sojourn/wire'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'

@@ -1,5 +1,5 @@
 /** `sojourn status` and `sojourn top`: how the regions are, and what they do, once or again and again. */
-import { type Clock, isSojournError } from '@sojourn/core'
+import { type Clock, isSojournError } from '@sojourn/core/internal'
 import type { AdminClient } from './admin-client.js'
 import type { Paint, Style } from './colour.js'
 import { EXIT } from './exit-codes.js'

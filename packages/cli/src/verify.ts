@@ -1,5 +1,5 @@
 /** `sojourn verify`: whether regions hold the same, and which records they do not. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'

@@ -1,6 +1,6 @@
 /** One connection to one server: who is there, what is said, and whether it lives. */
-import type { Clock, Connection, SessionKey, Timer } from '@sojourn/core'
-import { isSojournError, SojournError } from '@sojourn/core'
+import type { Clock, Connection, SessionKey, Timer } from '@sojourn/core/internal'
+import { isSojournError, SojournError } from '@sojourn/core/internal'
 import { FrameBatch } from '@sojourn/net'
 import {
   type Answer,

@@ -1,5 +1,5 @@
 /** The options of a client: `npm run docs:options` writes them from where they are declared (ADR 17). */
-import type { Clock, Duration, Random } from '@sojourn/core'
+import type { Clock, Duration, Random } from '@sojourn/core/internal'
 import type { LinkChange } from './options.js'
 import type { Dial, TlsOptions } from './websocket.js'
 

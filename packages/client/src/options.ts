@@ -27,7 +27,7 @@ import {
   textRule,
   typedOption,
   wholeRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { CLIENT_DIALECT, MAX_TOKEN_BYTES, speechOf } from '@sojourn/wire'
 import { type Dial, dialWebSocket, type TlsOptions } from './websocket.js'
 

@@ -1,6 +1,6 @@
 /** Which server is asked: the nearest that can be reached, dialed and dialed again. */
-import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
-import { ERROR_CODES, SojournError } from '@sojourn/core'
+import type { ErrorCode, SessionKey, Timer } from '@sojourn/core/internal'
+import { ERROR_CODES, SojournError } from '@sojourn/core/internal'
 import { Backoff, jittered } from '@sojourn/net'
 import type { Answer } from '@sojourn/wire'
 import { Channel, type ChannelHandler } from './channel.js'

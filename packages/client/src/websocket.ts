@@ -1,5 +1,5 @@
 /** How a client's connections are dialed: a port, so that tests and simulators can bring their own. */
-import { type Connection, type ConnectionHandler, systemClock } from '@sojourn/core'
+import { type Connection, type ConnectionHandler, systemClock } from '@sojourn/core/internal'
 import { dialWebSocket as dial, type TlsOptions } from '@sojourn/net'
 import { CLIENT_PROTOCOL } from '@sojourn/wire'
 

@@ -1,6 +1,6 @@
 /** Answers the calls of a store: by callback where one is given, by promise, and within its timeout. */
 import { types } from 'node:util'
-import { type Clock, SojournError, type Soon, type Timer } from '@sojourn/core'
+import { type Clock, SojournError, type Soon, type Timer } from '@sojourn/core/internal'
 
 export type Callback<T> = (error: unknown, value?: T) => void
 

@@ -1,5 +1,5 @@
 /** Holds back an Express answer while its session is saved, so that it leaves in one piece. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 
 /** What express-session notes of a session, Express of a request, and Node.js of an answer whose turn on its connection has come. */
 interface Requested {

@@ -1,5 +1,5 @@
 /** The options of a `SojournStore`: `npm run docs:options` writes them from where they are declared (ADR 17). */
-import type { Clock, Duration, SessionApi } from '@sojourn/core'
+import type { Clock, Duration, SessionApi } from '@sojourn/core/internal'
 
 export interface SojournStoreOptions {
   /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */

@@ -13,7 +13,7 @@ import {
   settingsReader,
   systemClock,
   typedOption,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 
 export type { SojournStoreOptions } from './options.generated.js'
 

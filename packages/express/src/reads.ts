@@ -1,5 +1,5 @@
 /** Remembers what each holder of a session had read, also where a framework hands on a copy of what the store gave. */
-import type { Data } from '@sojourn/core'
+import type { Data } from '@sojourn/core/internal'
 
 /** Of objects of data, which of a request's objects each stands for; undefined where there are none. */
 export type Sources = ReadonlyMap<object, object> | undefined

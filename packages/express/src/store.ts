@@ -14,8 +14,8 @@ import type {
   SessionApi,
   Soon,
   TouchOptions,
-} from '@sojourn/core'
-import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
+} from '@sojourn/core/internal'
+import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core/internal'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { type AnswerOptions, Answers, andThen, attempt, type Callback } from './answers.js'

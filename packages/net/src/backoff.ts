@@ -1,5 +1,5 @@
 /** Pauses between tries that grow, and differ from one process to the next. */
-import type { Random } from '@sojourn/core'
+import type { Random } from '@sojourn/core/internal'
 
 /**
  * A pause that differs from one process to the next: those that lost something at one time must not all come at one moment.

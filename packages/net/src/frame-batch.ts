@@ -1,5 +1,5 @@
 /** What is said in one turn of the event loop, gathered into as few frames as its size allows. */
-import { ByteWriter } from '@sojourn/core'
+import { ByteWriter } from '@sojourn/core/internal'
 
 export interface FrameBatchOptions {
   /** Bytes to begin with; it grows. */

@@ -3,7 +3,7 @@ import { type IncomingMessage, type RequestOptions, request as requestPlain, typ
 import { request as requestSecure } from 'node:https'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import type { TlsOptions } from './tls.js'
 
 /** A session may have 64 kB; nothing that is asked or answered as a whole is longer than this. Backups are streamed. */

@@ -1,7 +1,7 @@
 /** Listens on an address, and says why that cannot be done and what to do about it. */
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /** By the system's code of the failure. */
 const ADVICE: { readonly [code: string]: string } = {

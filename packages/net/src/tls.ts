@@ -3,7 +3,7 @@ import { hash, X509Certificate } from 'node:crypto'
 import { createServer as createPlain, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /** Called as `http.createServer` is: makes the server that is listened with, plain or with TLS. */
 export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server

@@ -1,6 +1,6 @@
 /** Listens for WebSockets: who may connect, how many at a time, and how much they may say before it is known who they are. */
 import { createServer as createPlainServer, type Server } from 'node:http'
-import { type Clock, SojournError } from '@sojourn/core'
+import { type Clock, SojournError } from '@sojourn/core/internal'
 import { WebSocketServer } from 'ws'
 import { Admission } from './admission.js'
 import { ConnectionBudget, type ConnectionBudgetOptions, type UnauthenticatedStatus } from './connection-budget.js'

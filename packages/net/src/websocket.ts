@@ -1,6 +1,6 @@
 /** WebSockets as connections of frames: dialed, or taken by a listener, and attached to who hears them in one way. */
 import type { Socket } from 'node:net'
-import type { Clock, Connection, ConnectionFault, ConnectionHandler, ErrorCode } from '@sojourn/core'
+import type { Clock, Connection, ConnectionFault, ConnectionHandler, ErrorCode } from '@sojourn/core/internal'
 import { WebSocket } from 'ws'
 import { Admission } from './admission.js'
 import { PartialFrame } from './partial-frame.js'

@@ -1,5 +1,5 @@
 /** What a peer is told of who holds what: at once where somebody waits for it, else saved up for a moment. */
-import type { Clock, Timer } from '@sojourn/core'
+import type { Clock, Timer } from '@sojourn/core/internal'
 import type { Acks } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
 import type { Peer } from './peer.js'

@@ -1,6 +1,6 @@
 /** A connection from its first frame to its end: a handshake at first, a link from then on. */
-import type { Clock, Connection, ConnectionFault, ConnectionHandler, ErrorCode, Timer } from '@sojourn/core'
-import { isSojournError, SojournError } from '@sojourn/core'
+import type { Clock, Connection, ConnectionFault, ConnectionHandler, ErrorCode, Timer } from '@sojourn/core/internal'
+import { isSojournError, SojournError } from '@sojourn/core/internal'
 import { codeOfReason, type Handshake, type Met } from './handshake.js'
 import type { Link } from './link.js'
 

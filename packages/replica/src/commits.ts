@@ -9,7 +9,7 @@ import type {
   SessionRecord,
   Soon,
   WriteOptions,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   callerOf,
   endSession,
@@ -20,7 +20,7 @@ import {
   regionsNeeded,
   rotateSession,
   SojournError,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Committed, Entry, Reading } from '@sojourn/store'
 import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'

@@ -1,5 +1,5 @@
 /** Why regions are not linked: the last failure of each, and how often each reason was met. */
-import type { ErrorCode } from '@sojourn/core'
+import type { ErrorCode } from '@sojourn/core/internal'
 import type { LinkFailure, LinkReason } from '@sojourn/wire'
 
 /** What became of a connection to a region; `code` says why, where it was refused or lost, or did not come about. */

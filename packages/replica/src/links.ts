@@ -1,6 +1,6 @@
 /** The links of a replica: who may connect, and which connection is kept. */
-import type { Connection, ConnectionHandler, FeedId, Listener, Random, Transport } from '@sojourn/core'
-import { quoted, SojournError } from '@sojourn/core'
+import type { Connection, ConnectionHandler, FeedId, Listener, Random, Transport } from '@sojourn/core/internal'
+import { quoted, SojournError } from '@sojourn/core/internal'
 import type { Hello, LinkFailure, Speech } from '@sojourn/wire'
 import { Arrival, type Ended } from './arrival.js'
 import { Dialers } from './dialers.js'

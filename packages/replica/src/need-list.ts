@@ -1,5 +1,5 @@
 /** What a sender left out because its peer gets it elsewhere, and by what the peer can tell that it has it. */
-import type { FeedId } from '@sojourn/core'
+import type { FeedId } from '@sojourn/core/internal'
 import type { Origin } from '@sojourn/store'
 import type { Need } from '@sojourn/wire'
 

@@ -23,7 +23,7 @@ import {
   textRule,
   typedOption,
   wholeRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Fsync } from '@sojourn/store'
 import { isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
 

@@ -1,5 +1,5 @@
 /** The options of a replica: `npm run docs:options` writes them from where they are declared (ADR 17). */
-import type { Clock, Duration, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core'
+import type { Clock, Duration, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core/internal'
 import type { Fsync } from '@sojourn/store'
 
 export interface Ports {

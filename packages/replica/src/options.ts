@@ -7,7 +7,7 @@ import {
   settingsReader,
   systemClock,
   systemRandom,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { levelEngine } from '@sojourn/store'
 import { LINK_DIALECT, speechOf } from '@sojourn/wire'
 import { MIN_SECRET_CHARS, PEERS_RULE, REPLICA_OPTIONS } from './option-table.js'

@@ -1,5 +1,5 @@
-import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { encodeItem } from '@sojourn/core'
+import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core/internal'
+import { encodeItem } from '@sojourn/core/internal'
 import type { FeedCursor, Origin, RecordStore } from '@sojourn/store'
 import type { Stretch } from '@sojourn/wire'
 import { Inflight } from './inflight.js'

@@ -1,6 +1,6 @@
 /** How long a call waits for other regions: what it says, within what the replica allows. */
-import type { Duration, Limits } from '@sojourn/core'
-import { parseDuration, SojournError } from '@sojourn/core'
+import type { Duration, Limits } from '@sojourn/core/internal'
+import { parseDuration, SojournError } from '@sojourn/core/internal'
 
 export interface Patience {
   /** Where a call says nothing. */

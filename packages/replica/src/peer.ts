@@ -1,5 +1,5 @@
 /** The other side of a link. */
-import type { FeedId } from '@sojourn/core'
+import type { FeedId } from '@sojourn/core/internal'
 
 /** What a link's parts know of the peer. Each link has one of its own, so that it also stands for the link. */
 export interface Peer {

@@ -1,6 +1,6 @@
 /** Questions to the other regions about one session: for quorum reads, for healing, before an end of what is not known here. */
-import type { Clock, SessionKey, Tally, Timer } from '@sojourn/core'
-import { answer, fail, SojournError, startTally, verdict } from '@sojourn/core'
+import type { Clock, SessionKey, Tally, Timer } from '@sojourn/core/internal'
+import { answer, fail, SojournError, startTally, verdict } from '@sojourn/core/internal'
 import type { Ask, Records, Tell } from '@sojourn/wire'
 import type { Peer } from './peer.js'
 

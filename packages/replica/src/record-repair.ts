@@ -1,6 +1,14 @@
 /** Takes in what peers send of single sessions, answers what they ask, and finds what they lack. Returns what is to be sent. */
-import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeItem, decodeRecord, encodeRecord, frontierOf, recordVersion, takeItem, takeRecord } from '@sojourn/core'
+import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core/internal'
+import {
+  decodeItem,
+  decodeRecord,
+  encodeRecord,
+  frontierOf,
+  recordVersion,
+  takeItem,
+  takeRecord,
+} from '@sojourn/core/internal'
 import type { Origin, Reading, RecordStore } from '@sojourn/store'
 import type { Ask, Records, Tell, Want } from '@sojourn/wire'
 import type { Actors } from './actors.js'

@@ -27,7 +27,7 @@ import type {
   Update,
   UpdateOptions,
   WriteOptions,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   assignedAt,
   callerOf,
@@ -55,7 +55,7 @@ import {
   sessionKey,
   touchSession,
   verdict,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Committed, Reading } from '@sojourn/store'
 import { DIGEST_SLICES, type ReplicaStatus } from '@sojourn/wire'
 import { exportDocument } from './automerge-export.js'

@@ -1,6 +1,6 @@
 /** What waits until a link's socket has taken enough of what it was given. */
-import type { Clock, Connection } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, Connection } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 
 /** Answers of one link that wait. */
 const MAX_WAITING = 64

@@ -10,7 +10,7 @@ import {
   portRule,
   type Transport,
   textRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { type CreateServer, dialWebSocket, listenForWebSockets, type TlsOptions } from '@sojourn/net'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 

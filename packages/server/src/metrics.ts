@@ -1,4 +1,4 @@
-import { type ErrorCode, isSojournError } from '@sojourn/core'
+import { type ErrorCode, isSojournError } from '@sojourn/core/internal'
 import type { UnauthenticatedStatus } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
 import type { ClientsStatus } from '@sojourn/wire'

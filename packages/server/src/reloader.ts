@@ -1,5 +1,5 @@
 /** Takes in the files of certificates and tokens as they change: every now and then, and when it is asked to. */
-import { type Clock, isSojournError, type Timer } from '@sojourn/core'
+import { type Clock, isSojournError, type Timer } from '@sojourn/core/internal'
 import type { TlsFiles } from '@sojourn/net'
 import type { Config } from './config/load.js'
 import type { Logger } from './log.js'

@@ -1,6 +1,6 @@
 /** Runs a replica as a process: the list of its parts, and what passes between them. */
 import { existsSync, rmSync } from 'node:fs'
-import { type Clock, type SessionApi, systemClock, type Transport } from '@sojourn/core'
+import { type Clock, type SessionApi, systemClock, type Transport } from '@sojourn/core/internal'
 import { TlsFiles } from '@sojourn/net'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'

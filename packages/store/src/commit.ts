@@ -1,6 +1,6 @@
 /** What a decision becomes when it is committed: the next entry of a key, its bytes, and what travels. */
-import type { Decision, SessionKey, SessionRecord, Transition, View } from '@sojourn/core'
-import { deriveView, encodeItem, encodeRecord, resting, setInView, sharesDocument } from '@sojourn/core'
+import type { Decision, SessionKey, SessionRecord, Transition, View } from '@sojourn/core/internal'
+import { deriveView, encodeItem, encodeRecord, resting, setInView, sharesDocument } from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 import type { JournalCommit } from './journal-entry.js'
 import { documentOf, type Entry, type PendingRecord, type Reading } from './record-reader.js'

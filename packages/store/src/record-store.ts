@@ -1,6 +1,16 @@
 /** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
-import type { Ancestor, Decided, Decision, FeedId, Held, Row, SessionKey, SessionRecord, View } from '@sojourn/core'
-import { dueAt, expiresAt, materialize, SojournError } from '@sojourn/core'
+import type {
+  Ancestor,
+  Decided,
+  Decision,
+  FeedId,
+  Held,
+  Row,
+  SessionKey,
+  SessionRecord,
+  View,
+} from '@sojourn/core/internal'
+import { dueAt, expiresAt, materialize, SojournError } from '@sojourn/core/internal'
 import { type Commit, type Committed, type EnterOptions, itemOf, nextState, type TransactOptions } from './commit.js'
 import type { IndexView } from './index/index-view.js'
 import type { Origin, SessionIndex } from './index/session-index.js'

@@ -1,5 +1,5 @@
 /** What a server says of itself over its admin listener, field by field. */
-import type { ConnectionFault, ErrorCode } from '@sojourn/core'
+import type { ConnectionFault, ErrorCode } from '@sojourn/core/internal'
 import { either, figure, flag, type JsonOf, list, maybe, nothing, record, struct, text, whole, word } from './json.js'
 
 const count = whole()

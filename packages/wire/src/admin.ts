@@ -1,5 +1,5 @@
 /** The admin API: each route once, with who may ask, what is asked, and what is answered. */
-import { END_REASONS, type EndReason, MAX_ID_CHARS } from '@sojourn/core'
+import { END_REASONS, type EndReason, MAX_ID_CHARS } from '@sojourn/core/internal'
 import { adminStatus, member } from './admin-status.js'
 import {
   anything,

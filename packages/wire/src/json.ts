@@ -1,5 +1,5 @@
 /** What a JSON value may be: each shape says, once, what is taken, how an error names that, and its type. */
-import { type ErrorCode, SojournError } from '@sojourn/core'
+import { type ErrorCode, SojournError } from '@sojourn/core/internal'
 
 /** What is wrong with a value: where, and what belongs there. */
 interface Fault {

@@ -1,5 +1,5 @@
 /** Commands about regions as a whole: how they are, what they hold, copies of that, and which there are. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { loadPart } from '@sojourn/server/parts'
 import { ADMIN_FLAGS, clientsOf, REAL_TIME } from '../admin-flags.js'
 import { backUp } from '../backup.js'

@@ -1,5 +1,5 @@
 /** Commands that run servers, and those that look at their settings. */
-import { systemClock } from '@sojourn/core'
+import { systemClock } from '@sojourn/core/internal'
 import { settingsTable } from '@sojourn/server/parts'
 import { command } from '../command.js'
 import { checkConfig } from '../config-check.js'

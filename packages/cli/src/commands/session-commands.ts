@@ -1,6 +1,6 @@
 /** Commands about one session. */
 
-import { END_REASONS, type EndReason } from '@sojourn/core'
+import { END_REASONS, type EndReason } from '@sojourn/core/internal'
 import { ADMIN_END_REASON } from '@sojourn/wire'
 import { ADMIN_FLAGS, clientsOf } from '../admin-flags.js'
 import { type Call, type Command, command } from '../command.js'

@@ -1,5 +1,5 @@
 /** `sojourn dev`: a cluster on one machine, a child process for each region, until a signal or the end of one region ends all. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import { EXIT } from '../exit-codes.js'
 import type { Output } from '../output.js'
 import { type ClusterDirectory, openClusterDirectory } from './files.js'

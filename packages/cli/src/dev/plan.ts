@@ -1,6 +1,6 @@
 /** Which regions a cluster on one machine has, and on which ports they listen. */
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 const MAX_REGIONS = 9
 const NAMES = ['eu', 'us', 'ap', 'sa', 'af', 'me', 'ca', 'in', 'oc']

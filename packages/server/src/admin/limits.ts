@@ -1,5 +1,5 @@
 /** What is bounded of the admin listener, and by how much. */
-import { limit, type SettingsOf } from '@sojourn/core'
+import { limit, type SettingsOf } from '@sojourn/core/internal'
 
 export const ADMIN_LIMITS = {
   maxConnections: limit(

@@ -1,7 +1,7 @@
 /** The admin listener: who may ask what over HTTP, how many at a time, and how it is answered. */
 import type { IncomingMessage, RequestListener } from 'node:http'
 import type { Socket } from 'node:net'
-import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core'
+import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core/internal'
 import {
   answerHttp,
   ConnectionBudget,

@@ -1,5 +1,5 @@
 /** What the admin listener answers, route by route. */
-import type { SessionApi } from '@sojourn/core'
+import type { SessionApi } from '@sojourn/core/internal'
 import type { Replica } from '@sojourn/replica'
 import {
   ADMIN_END_REASON,

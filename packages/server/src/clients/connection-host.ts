@@ -1,5 +1,5 @@
 /** What the listener does with the connection of a client, and what such a connection needs of the listener. */
-import type { Clock, SessionApi, SojournError } from '@sojourn/core'
+import type { Clock, SessionApi, SojournError } from '@sojourn/core/internal'
 import type { Speech } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
 import type { Budgets } from './budgets.js'

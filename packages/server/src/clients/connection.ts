@@ -1,6 +1,6 @@
 /** One client of a server: who it is, what it asks, and what it is answered. */
-import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
-import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core'
+import type { ErrorCode, SessionKey, Timer } from '@sojourn/core/internal'
+import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core/internal'
 import { FrameBatch, type SocketConnection, type SocketHandler } from '@sojourn/net'
 import {
   type Agreement,

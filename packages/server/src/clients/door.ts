@@ -1,5 +1,5 @@
 /** Lets clients in when the replica is ready for the first time: who asked earlier would miss sessions that there are. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import type { Part } from '../part.js'
 import type { ClientListener } from './listener.js'
 

@@ -1,5 +1,5 @@
 /** What a client has sent and is not heard yet: read so much in a turn, and nothing while its answers lie unread. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import type { SocketConnection } from '@sojourn/net'
 import type { FromClient } from '@sojourn/wire'
 

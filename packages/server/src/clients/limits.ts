@@ -1,5 +1,5 @@
 /** What is bounded of the client listener, and by how much; and what each thing that is kept for a client weighs. */
-import { defaultsOf, limit, type SettingsOf } from '@sojourn/core'
+import { defaultsOf, limit, type SettingsOf } from '@sojourn/core/internal'
 
 const MB = 1024 * 1024
 

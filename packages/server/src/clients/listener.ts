@@ -1,5 +1,5 @@
-import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
-import { SojournError, systemClock, systemRandom } from '@sojourn/core'
+import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core/internal'
+import { SojournError, systemClock, systemRandom } from '@sojourn/core/internal'
 import { type CreateServer, listenForWebSockets } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
 import { CLIENT_DIALECT, CLIENT_PROTOCOL, type ClientsStatus, speechOf } from '@sojourn/wire'

@@ -1,5 +1,5 @@
 /** What can be set of a server: its options, each with its three names. */
-import { insideOf, type Option, type Options, type TextKind } from '@sojourn/core'
+import { insideOf, type Option, type Options, type TextKind } from '@sojourn/core/internal'
 import { SERVER_OPTIONS } from './schema.js'
 
 /** One thing that can be set, with its three names. */

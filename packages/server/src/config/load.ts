@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core'
+import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core/internal'
 import { MIN_SECRET_CHARS } from '@sojourn/replica/options'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'

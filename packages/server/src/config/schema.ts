@@ -13,7 +13,7 @@ import {
   secretOption,
   textRule,
   wholeRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { addressesRule, LINK_OPTIONS, REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { CLIENT_DIALECT } from '@sojourn/wire'
 import { namesThisMachine } from '../admin/hosts.js'

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
-import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core'
+import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core/internal'
 import { answerHttp, askHttp, parseJson, readBody, type TlsOptions } from '@sojourn/net'
 import type { Told } from '@sojourn/wire'
 import { parseEntries } from './entry.js'

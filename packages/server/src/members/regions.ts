@@ -1,6 +1,6 @@
 /** The regions of a server, and the news of them: who was added or removed here or elsewhere is so everywhere. */
 import type { RequestListener } from 'node:http'
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import type { TlsOptions } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
 import type { Told } from '@sojourn/wire'
