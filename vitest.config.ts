@@ -9,6 +9,7 @@ export default defineConfig({
     // Tests run the sources, so that a stale build can never pass for the code.
     alias: {
       // The first that fits counts, and a package's name fits its other doors, too.
+      '@sojourn/core/internal': source('core', 'internal'),
       '@sojourn/store/contract': source('store', 'contract'),
       ...Object.fromEntries(
         ['core', 'wire', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [

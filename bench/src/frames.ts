@@ -1,5 +1,5 @@
 /** Counts the frames that a replica sends over its links, by what they are. */
-import { type Connection, type ConnectionHandler, systemClock, type Transport } from '@sojourn/core'
+import { type Connection, type ConnectionHandler, systemClock, type Transport } from '@sojourn/core/internal'
 import { webSocketTransport } from '@sojourn/replica'
 import { decodeMessage } from '@sojourn/wire'
 

@@ -1,4 +1,4 @@
-import type { SessionApi, UpdateOptions } from '@sojourn/core'
+import type { SessionApi, UpdateOptions } from '@sojourn/core/internal'
 import { IDLE_TIMEOUT_MS, lastPath, type SessionData, sessionData } from './session-data.js'
 import { numberedId, type SessionIds } from './session-ids.js'
 import { forEachOf, mixOf, type Subject } from './subject.js'

@@ -21,7 +21,11 @@ const TOOLS: Record<string, readonly string[]> = {
 }
 
 /** What a package gives beside its `index`. */
-const DOORS: Record<string, readonly string[]> = { ...TOOLS, store: ['index', 'contract'] }
+const DOORS: Record<string, readonly string[]> = {
+  ...TOOLS,
+  core: ['index', 'internal'],
+  store: ['index', 'contract'],
+}
 
 /** The one file with the real clock, timers and entropy. */
 const SYSTEM = 'packages/core/src/system.ts'

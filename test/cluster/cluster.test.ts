@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Client, connect, isSojournError } from '@sojourn/client'
-import type { Level } from '@sojourn/core'
+import type { Level } from '@sojourn/core/internal'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Browser } from '../support/browser.js'
 import {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { ByteWriter, type SojournError } from '@sojourn/core'
+import { ByteWriter, type SojournError } from '@sojourn/core/internal'
 import {
   CLIENT_DIALECT,
   CLIENT_MAGIC,

@@ -1,5 +1,5 @@
 import { type Client, connect } from '@sojourn/client'
-import type { SojournError } from '@sojourn/core'
+import type { SojournError } from '@sojourn/core/internal'
 import type { Bearer, TokenBook } from '@sojourn/server'
 import { decodeData, encodeData } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'

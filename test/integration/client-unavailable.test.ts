@@ -1,6 +1,6 @@
 /** What calls are answered while no server is there, and what waits when one comes back. */
 import { type Client, connect, type LinkChange } from '@sojourn/client'
-import { type Clock, systemClock } from '@sojourn/core'
+import { type Clock, systemClock } from '@sojourn/core/internal'
 import { SojournStore } from '@sojourn/express'
 import type { SojournError } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'

@@ -1,5 +1,5 @@
 /** What a store acknowledges it gives back after it was closed, up to the edges of what a session can hold. */
-import { DEFAULT_LIMITS } from '@sojourn/core'
+import { DEFAULT_LIMITS } from '@sojourn/core/internal'
 import type { Replica } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { closeOpened, open, refuses, temporary } from '../support/replica.js'

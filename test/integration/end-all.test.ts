@@ -1,5 +1,5 @@
 /** Ending every session: for as long as it gets on, and not by the time that a single call may take. */
-import { type Clock, type SessionApi, systemClock } from '@sojourn/core'
+import { type Clock, type SessionApi, systemClock } from '@sojourn/core/internal'
 import { SojournStore } from '@sojourn/express'
 import type { Replica } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'

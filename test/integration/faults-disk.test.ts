@@ -1,5 +1,5 @@
-import type { StorageEngine } from '@sojourn/core'
-import { SojournError, systemClock } from '@sojourn/core'
+import type { StorageEngine } from '@sojourn/core/internal'
+import { SojournError, systemClock } from '@sojourn/core/internal'
 import { logReplica, openLog } from '@sojourn/server'
 import { levelEngine } from '@sojourn/store'
 import { describe, expect, test } from 'vitest'

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type SessionKey, sessionKey } from '@sojourn/core'
+import { type SessionKey, sessionKey } from '@sojourn/core/internal'
 import { openReplica, type Replica } from '@sojourn/replica'
 import { ClassicLevel } from 'classic-level'
 import { describe, expect, onTestFinished, test } from 'vitest'

@@ -1,6 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { join } from 'node:path'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { openReplica, type Replica } from '@sojourn/replica'
 import { levelEngine } from '@sojourn/store'
 import { afterEach, describe, expect, test } from 'vitest'

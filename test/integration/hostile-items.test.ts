@@ -10,7 +10,7 @@ import {
   type OpId,
   openLease,
   sessionKey,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Fault } from '@sojourn/replica'
 import { encodeMessage } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { encodeItem, encodeRecord, sessionKey } from '@sojourn/core'
+import { encodeItem, encodeRecord, sessionKey } from '@sojourn/core/internal'
 import { encodeMessage, type Message } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { authenticate, hex, type Stranger } from '../support/hostile-peer.js'

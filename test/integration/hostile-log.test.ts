@@ -1,6 +1,6 @@
 /** What a peer, or nobody, can make a region write into its log. */
 import { randomBytes } from 'node:crypto'
-import { systemClock } from '@sojourn/core'
+import { systemClock } from '@sojourn/core/internal'
 import { logReplica, openLog } from '@sojourn/server'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { connect, linkAs } from '../support/hostile-peer.js'

@@ -1,4 +1,4 @@
-import type { Row, Storage, StorageEngine } from '@sojourn/core'
+import type { Row, Storage, StorageEngine } from '@sojourn/core/internal'
 import { sessionKey } from '@sojourn/replica'
 import { levelEngine } from '@sojourn/store'
 import { afterEach, describe, expect, it } from 'vitest'

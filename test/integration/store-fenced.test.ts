@@ -1,4 +1,4 @@
-import type { Journal, StorageEngine } from '@sojourn/core'
+import type { Journal, StorageEngine } from '@sojourn/core/internal'
 import { levelEngine } from '@sojourn/store'
 import { expect, test } from 'vitest'
 import { openRegions } from '../support/region.js'

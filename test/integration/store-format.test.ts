@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemClock } from '@sojourn/core'
+import { systemClock } from '@sojourn/core/internal'
 import { afterEach, describe, expect, test } from 'vitest'
 import { closeOpened, open, refuses, temporary } from '../support/replica.js'
 

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { systemClock } from '@sojourn/core'
+import { systemClock } from '@sojourn/core/internal'
 import type { Replica } from '@sojourn/replica'
 import { levelEngine } from '@sojourn/store'
 import { expect, test } from 'vitest'

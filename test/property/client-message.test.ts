@@ -1,4 +1,4 @@
-import { ByteWriter, isSojournError } from '@sojourn/core'
+import { ByteWriter, isSojournError } from '@sojourn/core/internal'
 import { decodeData, encodeData, readFromClient, readFromServer, writeFromClient, writeFromServer } from '@sojourn/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-import type { Data, Fold } from '@sojourn/core'
+import type { Data, Fold } from '@sojourn/core/internal'
 import {
   decodeChange,
   diff,
@@ -10,7 +10,7 @@ import {
   mutate,
   sameValue,
   thaw,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

@@ -1,4 +1,4 @@
-import type { ActorId, ChangeDelta, Data, End, Fold, Lease, Op, SessionRecord } from '@sojourn/core'
+import type { ActorId, ChangeDelta, Data, End, Fold, Lease, Op, SessionRecord } from '@sojourn/core/internal'
 import {
   applyChange,
   changeFault,
@@ -16,7 +16,7 @@ import {
   readiness,
   recordVersion,
   renewLease,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

@@ -1,4 +1,4 @@
-import { type Data, deriveView, type Fold, isPlainObject, materialize, mutate, type View } from '@sojourn/core'
+import { type Data, deriveView, type Fold, isPlainObject, materialize, mutate, type View } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { tokensOf } from '../../packages/core/src/document/identity.js'

@@ -1,6 +1,6 @@
 import * as A from '@automerge/automerge'
-import type { ChangeDelta, ChangeHash, Fold, LiveOp, Registers, Scalar } from '@sojourn/core'
-import { decodeChange, EMPTY_FOLD, isMap, liveValue } from '@sojourn/core'
+import type { ChangeDelta, ChangeHash, Fold, LiveOp, Registers, Scalar } from '@sojourn/core/internal'
+import { decodeChange, EMPTY_FOLD, isMap, liveValue } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

@@ -1,4 +1,4 @@
-import type { Data, Edit, Fold, SessionRecord } from '@sojourn/core'
+import type { Data, Edit, Fold, SessionRecord } from '@sojourn/core/internal'
 import {
   decodeChange,
   decodeRecord,
@@ -10,7 +10,7 @@ import {
   joinFolds,
   mutate,
   openLease,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

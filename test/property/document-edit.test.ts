@@ -1,5 +1,5 @@
-import type { Data, Edit, Fold } from '@sojourn/core'
-import { diff, isPlainObject, joinFolds, mutate, sameValue } from '@sojourn/core'
+import type { Data, Edit, Fold } from '@sojourn/core/internal'
+import { diff, isPlainObject, joinFolds, mutate, sameValue } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

@@ -1,5 +1,5 @@
-import type { ChangeDelta, Fold } from '@sojourn/core'
-import { decodeChange, EMPTY_FOLD, joinFolds, MapNode, readiness } from '@sojourn/core'
+import type { ChangeDelta, Fold } from '@sojourn/core/internal'
+import { decodeChange, EMPTY_FOLD, joinFolds, MapNode, readiness } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { foldByDefinition } from '../support/fold-definition.js'

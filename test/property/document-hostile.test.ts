@@ -1,5 +1,5 @@
 /** Documents that a peer made to cost: what a look at them, or an edit in them, takes. */
-import type { Change, Fold, LiveOp, LiveRecord, Op } from '@sojourn/core'
+import type { Change, Fold, LiveOp, LiveRecord, Op } from '@sojourn/core/internal'
 import {
   applyChange,
   changeFault,
@@ -12,7 +12,7 @@ import {
   materialize,
   mutate,
   openLease,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 import { MAX_DEPTH, RECORD_LIMITS } from '../support/worlds.js'
 

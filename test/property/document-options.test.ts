@@ -1,5 +1,5 @@
 /** Authors who count, and who hold objects atomic, each as its own options say: what they write, peers take, and all see the same. */
-import type { ActorId, ChangeDelta, ChangeHash, Data, Edit, Fold, Mutation, Value } from '@sojourn/core'
+import type { ActorId, ChangeDelta, ChangeHash, Data, Edit, Fold, Mutation, Value } from '@sojourn/core/internal'
 import {
   decodeChange,
   diff,
@@ -9,7 +9,7 @@ import {
   joinFolds,
   materialize,
   mutate,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { foldByDefinition } from '../support/fold-definition.js'

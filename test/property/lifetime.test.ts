@@ -1,4 +1,4 @@
-import type { LiveRecord, SessionRecord } from '@sojourn/core'
+import type { LiveRecord, SessionRecord } from '@sojourn/core/internal'
 import {
   compareStamps,
   dueAt,
@@ -12,7 +12,7 @@ import {
   openLease,
   renewLease,
   type Stamp,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { records } from '../support/records.js'

@@ -1,4 +1,4 @@
-import { isSojournError } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core/internal'
 import { decodeMessage, encodeMessage, type Message } from '@sojourn/wire'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'

@@ -1,6 +1,15 @@
 /** What users are told of objects, held against a model that forgets nothing: the operations themselves, read by the two sentences. */
-import type { ChangeDelta, Data, Fold, Op, OpId, Value } from '@sojourn/core'
-import { decodeChange, diff, EMPTY_FOLD, isPlainObject, joinFolds, materialize, mutate, sameValue } from '@sojourn/core'
+import type { ChangeDelta, Data, Fold, Op, OpId, Value } from '@sojourn/core/internal'
+import {
+  decodeChange,
+  diff,
+  EMPTY_FOLD,
+  isPlainObject,
+  joinFolds,
+  materialize,
+  mutate,
+  sameValue,
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { fromScalar } from '../../packages/core/src/document/value.js'

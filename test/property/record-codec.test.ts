@@ -1,5 +1,13 @@
-import type { Fold, LiveRecord, Registers, SessionRecord } from '@sojourn/core'
-import { decodeRecord, encodeRecord, isSojournError, joinRecords, MapNode, mutate, openLease } from '@sojourn/core'
+import type { Fold, LiveRecord, Registers, SessionRecord } from '@sojourn/core/internal'
+import {
+  decodeRecord,
+  encodeRecord,
+  isSojournError,
+  joinRecords,
+  MapNode,
+  mutate,
+  openLease,
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, leases, limits, records } from '../support/records.js'

@@ -1,6 +1,6 @@
 /** Records that no replica writes, each wrong in one place. */
-import type { Fold, LiveOp, Register } from '@sojourn/core'
-import { ByteWriter, decodeRecord, encodeRecord, MapNode, openLease } from '@sojourn/core'
+import type { Fold, LiveOp, Register } from '@sojourn/core/internal'
+import { ByteWriter, decodeRecord, encodeRecord, MapNode, openLease } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 import type { Lost } from '../../packages/core/src/document/live.js'
 import { documentIn } from '../../packages/core/src/record-codec.js'

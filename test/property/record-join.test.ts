@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { End, Lease, LiveRecord, SessionRecord, Stamp } from '@sojourn/core'
-import { isVisible, joinRecords, recordVersion, sameRecord, versionHash } from '@sojourn/core'
+import type { End, Lease, LiveRecord, SessionRecord, Stamp } from '@sojourn/core/internal'
+import { isVisible, joinRecords, recordVersion, sameRecord, versionHash } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ends, type Records, records } from '../support/records.js'

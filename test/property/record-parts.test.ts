@@ -1,5 +1,5 @@
 /** What a newer version adds to a record is kept by this one, and comes out the same everywhere. */
-import type { OtherParts, SessionRecord } from '@sojourn/core'
+import type { OtherParts, SessionRecord } from '@sojourn/core/internal'
 import {
   decodeRecord,
   encodeRecord,
@@ -12,7 +12,7 @@ import {
   sameRecord,
   touchSession,
   versionHash,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

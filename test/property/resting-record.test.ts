@@ -1,5 +1,5 @@
 /** A record whose document rests as bytes is the same record. */
-import type { LiveRecord } from '@sojourn/core'
+import type { LiveRecord } from '@sojourn/core/internal'
 import {
   encodeRecord,
   joinRecords,
@@ -12,7 +12,7 @@ import {
   sharesDocument,
   touchSession,
   versionHash,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

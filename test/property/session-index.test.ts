@@ -1,4 +1,4 @@
-import type { SessionKey } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { FeedCursor } from '../../packages/store/src/index/feed-order.js'

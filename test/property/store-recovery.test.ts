@@ -1,4 +1,4 @@
-import type { Edit, Row } from '@sojourn/core'
+import type { Edit, Row } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { runs } from '../support/runs.js'

@@ -1,5 +1,5 @@
 import { connect } from '@sojourn/client'
-import type { SessionApi } from '@sojourn/core'
+import type { SessionApi } from '@sojourn/core/internal'
 import type { Replica } from '@sojourn/replica'
 import { listenForClients, type TokenBook } from '@sojourn/server'
 

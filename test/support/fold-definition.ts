@@ -1,7 +1,18 @@
 /** The reference: a document that forgets nothing, and works its fold out from the whole history by definition. */
 import { createHash } from 'node:crypto'
-import type { ActorId, Change, ChangeDelta, ChangeHash, Fold, Head, LiveOp, Op, OpId, Scalar } from '@sojourn/core'
-import { compareOpIds, decodeChange, isInteger, MapNode } from '@sojourn/core'
+import type {
+  ActorId,
+  Change,
+  ChangeDelta,
+  ChangeHash,
+  Fold,
+  Head,
+  LiveOp,
+  Op,
+  OpId,
+  Scalar,
+} from '@sojourn/core/internal'
+import { compareOpIds, decodeChange, isInteger, MapNode } from '@sojourn/core/internal'
 import { CHANGE_LIMITS } from './worlds.js'
 
 export type History = ReadonlyMap<ChangeHash, ChangeDelta>

@@ -1,4 +1,4 @@
-import { ByteWriter } from '@sojourn/core'
+import { ByteWriter } from '@sojourn/core/internal'
 import {
   CLIENT_DIALECT,
   CLIENT_MAGIC,

@@ -10,7 +10,7 @@ import {
   mutate,
   openLease,
   sessionKey,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { type LinkChange, openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
 import type { Message } from '@sojourn/wire'
 import { expect } from 'vitest'

@@ -1,5 +1,5 @@
-import type { End, Lease, Limit, SessionRecord, Stamp } from '@sojourn/core'
-import { END_REASONS } from '@sojourn/core'
+import type { End, Lease, Limit, SessionRecord, Stamp } from '@sojourn/core/internal'
+import { END_REASONS } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { mapWorlds } from './map-worlds.js'
 import { type World, worlds } from './worlds.js'

@@ -1,4 +1,4 @@
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { expect } from 'vitest'
 
 /** The error that a call is refused with. Fails the test where the call succeeds, or is refused with what is no SojournError. */

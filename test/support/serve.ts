@@ -1,5 +1,5 @@
 import { type Client, type ClientOptions, connect } from '@sojourn/client'
-import type { SessionApi } from '@sojourn/core'
+import type { SessionApi } from '@sojourn/core/internal'
 import { openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
 import { type ClientListener, type ListenForClientsOptions, listenForClients } from '@sojourn/server'
 import { ANYBODY } from './door.js'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '@sojourn/core'
+import { type Clock, systemClock } from '@sojourn/core/internal'
 import { loadConfig, openLog, type Running, serve } from '@sojourn/server'
 import { openProxy, type TcpProxy } from './proxy.js'
 import { SECRET } from './region.js'

@@ -10,7 +10,7 @@ import type {
   SessionKey,
   SessionRecord,
   StorageEngine,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   changeSession,
   createSession,
@@ -33,7 +33,7 @@ import {
   takeItem,
   touchSession,
   versionHash,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { type Commit, type Committed, type Fsync, fillStore, type Reading, RecordStore } from '@sojourn/store'
 import { expect } from 'vitest'
 // Not doors of their packages: who writes which record, and the parts of simulated machines.

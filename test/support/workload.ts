@@ -1,5 +1,5 @@
 import { type Client, isSojournError } from '@sojourn/client'
-import { type Level, SojournError } from '@sojourn/core'
+import { type Level, SojournError } from '@sojourn/core/internal'
 import { until } from './until.js'
 
 /** What is known of a session by what its writers were told. */

@@ -1,4 +1,13 @@
-import type { ActorId, ChangeDelta, ChangeHash, ChangeLimits, Data, Fold, Mutation, Value } from '@sojourn/core'
+import type {
+  ActorId,
+  ChangeDelta,
+  ChangeHash,
+  ChangeLimits,
+  Data,
+  Fold,
+  Mutation,
+  Value,
+} from '@sojourn/core/internal'
 import {
   applyChange,
   changeFault,
@@ -13,7 +22,7 @@ import {
   mutate,
   readiness,
   thaw,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import fc from 'fast-check'
 
 /** Random sessions, and random histories of them: authors that edit, and that learn from each other in every way. */

@@ -1,5 +1,5 @@
 /** When a wall clock is trusted, and what time it is else. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import { describe, expect, it } from 'vitest'
 import { type ClockView, doubtOf } from '../../packages/replica/src/clock-trust.js'
 import { TrustedClock } from '../../packages/replica/src/trusted-clock.js'

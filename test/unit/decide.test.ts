@@ -1,4 +1,14 @@
-import type { Data, Decided, Decision, Edit, Fold, Item, LiveRecord, MergeContext, SessionRecord } from '@sojourn/core'
+import type {
+  Data,
+  Decided,
+  Decision,
+  Edit,
+  Fold,
+  Item,
+  LiveRecord,
+  MergeContext,
+  SessionRecord,
+} from '@sojourn/core/internal'
 import {
   changeSession,
   createSession,
@@ -11,7 +21,7 @@ import {
   takeItem,
   takeRecord,
   touchSession,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 /** Decisions are functions of a record, a time and a request: no store, no clock and no disk are here. */

@@ -1,4 +1,4 @@
-import { parseDuration } from '@sojourn/core'
+import { parseDuration } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 describe('durations', () => {

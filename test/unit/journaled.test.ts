@@ -1,5 +1,5 @@
 /** What others are told of a record while commits of it are on their way to the disk. */
-import { recordVersion } from '@sojourn/core'
+import { recordVersion } from '@sojourn/core/internal'
 import { expect, it } from 'vitest'
 import { keyOf, StoreWorld } from '../support/store-world.js'
 

@@ -1,4 +1,4 @@
-import type { Held } from '@sojourn/core'
+import type { Held } from '@sojourn/core/internal'
 import { describe, expect, it } from 'vitest'
 // Not a door of the package: the replica's own part.
 import { Knowledge } from '../../packages/replica/src/knowledge.js'

@@ -1,4 +1,4 @@
-import { LazySession } from '@sojourn/core'
+import { LazySession } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 describe('sessions whose data is made when it is read', () => {

@@ -1,5 +1,5 @@
 /** The log of what happens again and again. */
-import type { Clock, Timer } from '@sojourn/core'
+import type { Clock, Timer } from '@sojourn/core/internal'
 import { LogThrottle, openLog } from '@sojourn/server'
 import { describe, expect, it } from 'vitest'
 

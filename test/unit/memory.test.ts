@@ -1,5 +1,5 @@
 /** What the limits allow in memory, added up, and what a server says of it. */
-import { DEFAULT_LIMITS } from '@sojourn/core'
+import { DEFAULT_LIMITS } from '@sojourn/core/internal'
 import { DEFAULT_CLIENT_LIMITS } from '@sojourn/server'
 import { afterEach, describe, expect, it } from 'vitest'
 import { describeMemory, memoryNeed, memoryShortages } from '../../packages/server/src/memory.js'

@@ -1,4 +1,4 @@
-import { checkPointer, editsFor, pointerFault } from '@sojourn/core'
+import { checkPointer, editsFor, pointerFault } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 describe('pointers', () => {

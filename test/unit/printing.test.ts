@@ -1,7 +1,7 @@
 /** What `console.log` shows of errors and sessions, and what loggers make of them. */
 import { inspect } from 'node:util'
 import { runInNewContext } from 'node:vm'
-import { LazySession, nearestName, SojournError } from '@sojourn/core'
+import { LazySession, nearestName, SojournError } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 /** Without the lines that say where. */

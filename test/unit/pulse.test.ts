@@ -1,5 +1,5 @@
 /** What the first heartbeats of a link say of clocks, when they have waited. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import { expect, it } from 'vitest'
 import { Pulse } from '../../packages/replica/src/pulse.js'
 import { TrustedClock } from '../../packages/replica/src/trusted-clock.js'

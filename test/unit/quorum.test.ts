@@ -1,5 +1,5 @@
-import type { Level, Verdict } from '@sojourn/core'
-import { answer, fail, quorumUnmet, regionsNeeded, startTally, verdict } from '@sojourn/core'
+import type { Level, Verdict } from '@sojourn/core/internal'
+import { answer, fail, quorumUnmet, regionsNeeded, startTally, verdict } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 describe('how many regions a level asks for', () => {

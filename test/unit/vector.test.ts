@@ -1,4 +1,4 @@
-import { type Ancestor, heldThrough, raise, resumeFrom } from '@sojourn/core'
+import { type Ancestor, heldThrough, raise, resumeFrom } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 describe('vectors', () => {

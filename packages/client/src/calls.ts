@@ -1,5 +1,5 @@
-import type { Clock, SojournError as Failure, Timer } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, SojournError as Failure, Timer } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import {
   type Answer,
   type ClientRequest,

@@ -1,5 +1,5 @@
-import type { Clock, Connection, SessionKey, Timer } from '@sojourn/core'
-import { ByteWriter, isSojournError, SojournError } from '@sojourn/core'
+import type { Clock, Connection, SessionKey, Timer } from '@sojourn/core/internal'
+import { ByteWriter, isSojournError, SojournError } from '@sojourn/core/internal'
 import {
   type Answer,
   CLIENT_MAGIC,

@@ -14,7 +14,7 @@ import type {
   Update,
   UpdateOptions,
   WriteOptions,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   assignedIn,
   checkCall,
@@ -27,7 +27,7 @@ import {
   SojournError,
   sessionKey,
   tokensIn,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   type ClientRequest,
   encodeData,

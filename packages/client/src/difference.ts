@@ -1,4 +1,4 @@
-import { checkTop, childOf, diff, editsFor, isPlainObject, isSojournError, sameValue } from '@sojourn/core'
+import { checkTop, childOf, diff, editsFor, isPlainObject, isSojournError, sameValue } from '@sojourn/core/internal'
 
 /** Deeper than any `limits.maxDepth` that makes sense; it keeps a cycle from being followed for ever. The server has the real bound. */
 const MAX_DEPTH = 256

@@ -1,4 +1,4 @@
-import type { SessionKey } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
 import type { Told } from './told.js'
 
 interface Entry {

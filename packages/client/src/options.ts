@@ -1,5 +1,5 @@
 /** What can be set of a client: the options, and the settings that come of them. */
-import type { Clock, Duration, OptionRule, Random } from '@sojourn/core'
+import type { Clock, Duration, OptionRule, Random } from '@sojourn/core/internal'
 import {
   checkOptions,
   choiceRule,
@@ -17,7 +17,7 @@ import {
   systemRandom,
   textRule,
   wholeRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { CLIENT_DIALECT, type Speech, speechOf } from '@sojourn/wire'
 import { type Dial, dialWebSocket, type TlsOptions } from './websocket.js'
 

@@ -1,5 +1,5 @@
-import type { ErrorCode, SessionKey, Timer } from '@sojourn/core'
-import { ERROR_CODES, SojournError } from '@sojourn/core'
+import type { ErrorCode, SessionKey, Timer } from '@sojourn/core/internal'
+import { ERROR_CODES, SojournError } from '@sojourn/core/internal'
 import type { Answer } from '@sojourn/wire'
 import { Channel, type ChannelHandler } from './channel.js'
 import type { LinkChange, Settings } from './options.js'

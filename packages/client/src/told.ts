@@ -1,5 +1,5 @@
-import type { Data, Session } from '@sojourn/core'
-import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core'
+import type { Data, Session } from '@sojourn/core/internal'
+import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core/internal'
 import { decodeData } from '@sojourn/wire'
 
 interface ToldSession {

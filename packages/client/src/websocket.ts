@@ -1,4 +1,4 @@
-import type { Connection, ConnectionHandler } from '@sojourn/core'
+import type { Connection, ConnectionHandler } from '@sojourn/core/internal'
 import { CLIENT_PROTOCOL } from '@sojourn/wire'
 import { WebSocket } from 'ws'
 

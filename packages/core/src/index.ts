@@ -1,120 +1,10 @@
-/** The door of @sojourn/core. */
-export { ByteReader, ByteWriter } from './bytes.js'
-export { checkCall, pointersRule } from './call-options.js'
-export { CALLER, type CalledFor, callerOf } from './caller.js'
-export {
-  changeSession,
-  createSession,
-  type Decided,
-  type Decision,
-  endSession,
-  type Refusal,
-  rotateSession,
-  type Transition,
-  takeItem,
-  takeRecord,
-  touchSession,
-} from './decide.js'
-export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
-export { assignedIn, type DiffOptions, diff, type Edit, editsFor } from './document/diff.js'
-export { runDraft } from './document/draft.js'
-export {
-  applyChange,
-  type Context,
-  changeFault,
-  EMPTY_FOLD,
-  type Fold,
-  type Head,
-  joinFolds,
-  MAX_MAP_DEPTH,
-  type Readiness,
-  readiness,
-  type Seen,
-} from './document/fold.js'
-export {
-  NO_TOKEN,
-  objectsIn,
-  READ_OBJECTS,
-  type ReadObjects,
-  readObjectsOf,
-  TOKEN_BYTES,
-  tokensIn,
-  tokensOf,
-} from './document/identity.js'
-export { checkIncrement, incrementEdits } from './document/increment.js'
-export {
-  isMap,
-  type LiveMap,
-  type LiveOp,
-  liveValue,
-  MapNode,
-  type Register,
-  type Registers,
-  winner,
-} from './document/live.js'
-export { type ChangeDelta, type Mutation, mutate } from './document/mutate.js'
-export type { ActorId, Change, ChangeHash, ChangeLimits, Op, OpId, Scalar } from './document/op.js'
-export { compareOpIds, isInteger } from './document/op.js'
-export { checkPointer, childOf, type Pointer, pointerFault } from './document/pointer.js'
-export {
-  type Copied,
-  checkTop,
-  type Data,
-  isBytes,
-  isDate,
-  isPlainObject,
-  sameValue,
-  scalarFault,
-  thaw,
-  type Value,
-} from './document/value.js'
-export { deriveView, materialize, type View } from './document/view.js'
-export { DURATION_ALLOWED, type Duration, durationMs, optionalDuration, parseDuration } from './duration.js'
+/** What apps see of @sojourn/core: the types of the session API, errors and their codes, limits, ports. */
+export type { Data, Value } from './document/value.js'
+export type { Duration } from './duration.js'
 export { ERROR_CODES, type ErrorCode, type ErrorDetails, isSojournError, SojournError } from './errors.js'
-export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
-export { checkId, KEY_BYTES, newSessionId, type SessionKey, sessionKey } from './key.js'
-export { largestFields } from './largest-fields.js'
-export { LazySession } from './lazy-session.js'
-export {
-  END_REASONS,
-  type End,
-  type EndReason,
-  isFarAhead,
-  joinEnds,
-  joinLeases,
-  joinLimits,
-  type Lease,
-  type Limit,
-  openLease,
-  type Renewal,
-  renewLease,
-  TOUCH_GRANULARITY,
-} from './lifetime.js'
+export { type SessionKey, sessionKey } from './key.js'
+export type { EndReason } from './lifetime.js'
 export { DEFAULT_LIMITS, type Limits } from './limits.js'
-export { type Merge, type MergeContext, mergeItem, mergeRecord } from './merge.js'
-export {
-  checkOption,
-  checkOptions,
-  choiceRule,
-  DURATION_OR_ZERO_RULE,
-  DURATION_RULE,
-  FLAG_RULE,
-  FUNCTION_RULE,
-  groupRule,
-  isLevel,
-  LEVEL_RULE,
-  limitsRule,
-  listRule,
-  type OptionRule,
-  type OptionTable,
-  optionTable,
-  portRule,
-  type RulesOf,
-  requiredOption,
-  secretOption,
-  textRule,
-  wholeRule,
-} from './options.js'
 export type {
   Clock,
   Connection,
@@ -133,41 +23,7 @@ export type {
   Transport,
   TransportOptions,
 } from './ports.js'
-export {
-  answer,
-  fail,
-  type Level,
-  quorumUnmet,
-  regionsNeeded,
-  startTally,
-  type Tally,
-  type Verdict,
-  verdict,
-} from './quorum.js'
-export {
-  dueAt,
-  type EndedRecord,
-  expiresAt,
-  isVisible,
-  joinRecords,
-  type LiveRecord,
-  type OtherParts,
-  recordVersion,
-  type SessionRecord,
-  sameHeads,
-  sameRecord,
-} from './record.js'
-export {
-  decodeRecord,
-  encodeRecord,
-  isEndedRecord,
-  type RecordLimits,
-  readEnd,
-  readLease,
-  writeEnd,
-  writeLease,
-} from './record-codec.js'
-export { RestingRecord, resting, sharesDocument } from './resting-record.js'
+export type { Level } from './quorum.js'
 export type {
   AnyData,
   CreateOptions,
@@ -184,8 +40,4 @@ export type {
   UpdateOptions,
   WriteOptions,
 } from './session.js'
-export { compareStamps, nextStamp, type Stamp } from './stamp.js'
-export { systemClock, systemPause, systemRandom } from './system.js'
-export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'
-export { versionHash } from './version-hash.js'
-export { nearestName, quoted, quotedList, shownValue } from './wording.js'
+export { systemClock, systemRandom } from './system.js'

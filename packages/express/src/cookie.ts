@@ -1,6 +1,6 @@
 /** What a session's cookie says of its life, what of it is stored, and what the browser is told. */
 import { types } from 'node:util'
-import { type Data, isPlainObject } from '@sojourn/core'
+import { type Data, isPlainObject } from '@sojourn/core/internal'
 import { toPlain } from './plain.js'
 
 type Fields = { readonly [name: string]: unknown }

@@ -8,7 +8,7 @@ import {
   type SessionApi,
   SojournError,
   systemClock,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 
 export interface SojournStoreOptions {
   /** An open replica, or anything else that offers the session API. Closing it stays with who opened it. */

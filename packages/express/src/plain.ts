@@ -1,6 +1,6 @@
 /** Makes of a session's data what JSON would make of it, except that dates and bytes stay what they are. */
 import { types } from 'node:util'
-import type { Copied } from '@sojourn/core'
+import type { Copied } from '@sojourn/core/internal'
 
 /** Where it is an own key, an assignment of it in somebody's copy would replace that object's prototype. */
 const LEFT_OUT = '__proto__'

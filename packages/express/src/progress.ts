@@ -1,5 +1,5 @@
 /** Whether something long gets on, seen from outside: by a number that changes. */
-import type { Clock, Timer } from '@sojourn/core'
+import type { Clock, Timer } from '@sojourn/core/internal'
 
 /**
  * Looks at a number now and then, and says when it is another one. Where it cannot be had, nothing is said.

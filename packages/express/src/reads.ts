@@ -1,5 +1,5 @@
 /** Remembers what each holder of a session had read, also where a framework hands on a copy of what the store gave. */
-import type { Data } from '@sojourn/core'
+import type { Data } from '@sojourn/core/internal'
 
 /** What one request knows of one session. */
 export interface Read {

@@ -1,6 +1,6 @@
 /** The store that middleware of express-session's kind is given: each call of the middleware becomes a call of the session API. */
-import type { Clock, Copied, Data, DataOptions, Lifetimes, SessionApi, Timer } from '@sojourn/core'
-import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core'
+import type { Clock, Copied, Data, DataOptions, Lifetimes, SessionApi, Timer } from '@sojourn/core/internal'
+import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core/internal'
 import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'

@@ -1,4 +1,4 @@
-import type { ActorId, Fold, SessionKey } from '@sojourn/core'
+import type { ActorId, Fold, SessionKey } from '@sojourn/core/internal'
 
 /** Hex digits of an actor that name the opening; the rest number its actors. */
 const OPENING_DIGITS = 16

@@ -1,6 +1,6 @@
 /** A WebSocket whose other side is not known yet: it may say little, and it can be ended to make room. */
 import type { Duplex } from 'node:stream'
-import { type Clock, SojournError } from '@sojourn/core'
+import { type Clock, SojournError } from '@sojourn/core/internal'
 import type { WebSocket } from 'ws'
 import { closeWebSocket } from './websocket-closing.js'
 

@@ -1,6 +1,6 @@
 import type { Doc } from '@automerge/automerge'
-import type { SessionKey } from '@sojourn/core'
-import { thaw } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
+import { thaw } from '@sojourn/core/internal'
 
 /** An Automerge document with this data: one change, by an actor that is named by the session's key. */
 export const exportDocument = async (key: SessionKey, data: object): Promise<Doc<Record<string, unknown>>> => {

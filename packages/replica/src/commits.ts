@@ -8,7 +8,7 @@ import type {
   SessionKey,
   SessionRecord,
   WriteOptions,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   callerOf,
   endSession,
@@ -18,7 +18,7 @@ import {
   regionsNeeded,
   rotateSession,
   SojournError,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Committed, Entry, Reading } from '@sojourn/store'
 import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'

@@ -1,5 +1,13 @@
 /** Dials the regions that have an address here, again and again, with growing pauses, while no link with them stands. */
-import type { Clock, Connection, ConnectionHandler, Random, Timer, Transport, TransportOptions } from '@sojourn/core'
+import type {
+  Clock,
+  Connection,
+  ConnectionHandler,
+  Random,
+  Timer,
+  Transport,
+  TransportOptions,
+} from '@sojourn/core/internal'
 
 /** A first try to dial again; each further one waits up to twice as long. */
 const MIN_RECONNECT_DELAY_MS = 50

@@ -1,7 +1,7 @@
 /** Do two regions differ although they should not? Sums over ranges of keys are compared, and what differs is found and repaired. */
 import { createHash } from 'node:crypto'
-import type { Clock, SessionKey, Timer } from '@sojourn/core'
-import { dueAt, recordVersion, SojournError } from '@sojourn/core'
+import type { Clock, SessionKey, Timer } from '@sojourn/core/internal'
+import { dueAt, recordVersion, SojournError } from '@sojourn/core/internal'
 import { RANGE_BITS, type RecordStore } from '@sojourn/store'
 import type { Digest, Versions } from '@sojourn/wire'
 import type { Link } from './link.js'

@@ -1,6 +1,6 @@
 /** Ending every session that is held here: many at a time, for as long as it gets on. */
-import type { Clock, SessionKey, Timer } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, SessionKey, Timer } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 
 /** Ends under way at a time: as many as keep the disk and the links busy, and few beside `limits.maxPendingCommits`. */
 const MAX_UNDER_WAY = 512

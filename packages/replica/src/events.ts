@@ -8,7 +8,7 @@ import {
   type ErrorCode,
   FUNCTION_RULE,
   type SessionKey,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { LinkChange } from './link-failures.js'
 
 export interface SessionEvent {

@@ -1,6 +1,6 @@
 /** What regions exchange about single sessions: takes in what peers send, answers what they ask. */
-import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core'
-import { decodeItem, decodeRecord, encodeRecord, recordVersion, takeItem, takeRecord } from '@sojourn/core'
+import type { Decision, Limits, SessionKey, SessionRecord } from '@sojourn/core/internal'
+import { decodeItem, decodeRecord, encodeRecord, recordVersion, takeItem, takeRecord } from '@sojourn/core/internal'
 import type { Origin, Reading, RecordStore } from '@sojourn/store'
 import type { Ask, Records, Tell } from '@sojourn/wire'
 import type { Actors } from './actors.js'

@@ -1,5 +1,5 @@
-import type { Connection, ErrorCode, Random } from '@sojourn/core'
-import { ERROR_CODES, isSojournError, quoted, SojournError } from '@sojourn/core'
+import type { Connection, ErrorCode, Random } from '@sojourn/core/internal'
+import { ERROR_CODES, isSojournError, quoted, SojournError } from '@sojourn/core/internal'
 import {
   type Agreement,
   checkAgreement,

@@ -1,5 +1,5 @@
-import type { FeedId, Held, SessionKey } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { FeedId, Held, SessionKey } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import type { Origin } from '@sojourn/store'
 import type { Stretch } from '@sojourn/wire'
 import type { Applied } from './exchange.js'

@@ -1,5 +1,5 @@
-import type { Clock, SessionKey, Tally, Timer } from '@sojourn/core'
-import { answer, fail, SojournError, startTally, verdict } from '@sojourn/core'
+import type { Clock, SessionKey, Tally, Timer } from '@sojourn/core/internal'
+import { answer, fail, SojournError, startTally, verdict } from '@sojourn/core/internal'
 import type { Tell } from '@sojourn/wire'
 import type { Link } from './link.js'
 

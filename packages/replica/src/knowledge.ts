@@ -1,5 +1,5 @@
-import type { Ancestor, FeedId, Held, Vector } from '@sojourn/core'
-import { heldThrough, quoted, raise, SojournError } from '@sojourn/core'
+import type { Ancestor, FeedId, Held, Vector } from '@sojourn/core/internal'
+import { heldThrough, quoted, raise, SojournError } from '@sojourn/core/internal'
 import type { Holding } from '@sojourn/wire'
 
 interface Holder {

@@ -1,5 +1,5 @@
 /** Why regions are not linked: the last failure of each, and how often each reason was met. */
-import type { ConnectionFault, ErrorCode } from '@sojourn/core'
+import type { ConnectionFault, ErrorCode } from '@sojourn/core/internal'
 
 /** A word for a metric: how the connection failed, or the code with which one side refused the other. There are no others. */
 export type LinkReason = ConnectionFault | ErrorCode

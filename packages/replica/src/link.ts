@@ -1,6 +1,6 @@
 /** One authenticated connection to a peer, and what is said on it. */
-import type { Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { isSojournError, resumeFrom, SojournError } from '@sojourn/core'
+import type { Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core/internal'
+import { isSojournError, resumeFrom, SojournError } from '@sojourn/core/internal'
 import type { Origin, RecordStore } from '@sojourn/store'
 import {
   type Acks,

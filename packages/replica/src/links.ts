@@ -8,8 +8,8 @@ import type {
   Listener,
   Random,
   Transport,
-} from '@sojourn/core'
-import { isSojournError, quoted, SojournError } from '@sojourn/core'
+} from '@sojourn/core/internal'
+import { isSojournError, quoted, SojournError } from '@sojourn/core/internal'
 import type { Hello, Speech } from '@sojourn/wire'
 import { Dialers } from './dialers.js'
 import { codeOfReason, Handshake } from './handshake.js'

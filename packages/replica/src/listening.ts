@@ -1,5 +1,5 @@
 /** Why an address cannot be listened on, and what to do about it. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /** By the system's code of the failure. */
 const ADVICE: { readonly [code: string]: string } = {

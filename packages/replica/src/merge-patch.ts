@@ -1,4 +1,4 @@
-import { isPlainObject } from '@sojourn/core'
+import { isPlainObject } from '@sojourn/core/internal'
 
 /** Deeper than any session; what is nested deeper, or in a cycle, is passed on, and refused when the result is written. */
 const MAX_DEPTH = 256

@@ -1,6 +1,6 @@
 /** Tells two processes that run as one region from one that started again, and keeps the links of the first. */
-import type { Clock, FeedId } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, FeedId } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import type { Link } from './link.js'
 
 /** Feeds of a region that are remembered; each opening of its store makes one. */

@@ -1,5 +1,14 @@
 /** What can be set of a replica: the options, and the settings that come of them. */
-import type { Clock, Level, Lifetimes, Limits, OptionRule, Random, StorageEngine, Transport } from '@sojourn/core'
+import type {
+  Clock,
+  Level,
+  Lifetimes,
+  Limits,
+  OptionRule,
+  Random,
+  StorageEngine,
+  Transport,
+} from '@sojourn/core/internal'
 import {
   checkOption,
   checkOptions,
@@ -25,7 +34,7 @@ import {
   systemRandom,
   textRule,
   wholeRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { type Fsync, levelEngine } from '@sojourn/store'
 import { isRegionName, LINK_DIALECT, REGION_NAMES, type Speech, speechOf } from '@sojourn/wire'
 import { checkPatience } from './patience.js'

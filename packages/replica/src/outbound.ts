@@ -1,5 +1,5 @@
-import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core'
-import { encodeItem } from '@sojourn/core'
+import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core/internal'
+import { encodeItem } from '@sojourn/core/internal'
 import type { Origin, RecordStore } from '@sojourn/store'
 import { encodeMessage, type Need, type Stretch } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'

@@ -1,6 +1,6 @@
 /** How long a call waits for other regions: what it says, within what the replica allows. */
-import type { Duration } from '@sojourn/core'
-import { parseDuration, SojournError } from '@sojourn/core'
+import type { Duration } from '@sojourn/core/internal'
+import { parseDuration, SojournError } from '@sojourn/core/internal'
 import type { Settings } from './options.js'
 
 /** Milliseconds. @throws INVALID_OPTION where `timeout` is none, or longer than `limits.maxTimeoutMs` */

@@ -1,5 +1,5 @@
 /** The heartbeat of one link: whether the peer is heard, how long a round trip takes, and how far its clock is off. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import type { Heartbeat } from '@sojourn/wire'
 import type { ShownClock, TrustedClock } from './trusted-clock.js'
 

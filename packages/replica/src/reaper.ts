@@ -1,6 +1,6 @@
 /** Collects what is due, asking nobody: reports sessions whose deadline passed, and a grace later removes all that is left of them. */
-import type { SessionKey, SessionRecord, Timer } from '@sojourn/core'
-import { dueAt, expiresAt } from '@sojourn/core'
+import type { SessionKey, SessionRecord, Timer } from '@sojourn/core/internal'
+import { dueAt, expiresAt } from '@sojourn/core/internal'
 import type { Reading, RecordStore } from '@sojourn/store'
 import type { TrustedClock } from './trusted-clock.js'
 

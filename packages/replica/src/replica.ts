@@ -24,7 +24,7 @@ import type {
   Update,
   UpdateOptions,
   WriteOptions,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   callerOf,
   changeSession,
@@ -50,7 +50,7 @@ import {
   sessionKey,
   touchSession,
   verdict,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Committed, Reading } from '@sojourn/store'
 import { exportDocument } from './automerge-export.js'
 import { Commits } from './commits.js'

@@ -1,5 +1,5 @@
-import type { SessionKey } from '@sojourn/core'
-import { isSojournError, SojournError } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
+import { isSojournError, SojournError } from '@sojourn/core/internal'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'

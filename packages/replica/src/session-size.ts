@@ -1,5 +1,5 @@
 /** How much data a session holds, whatever is kept beside it to merge it. */
-import { isMap, type LiveRecord, type Registers, type Scalar } from '@sojourn/core'
+import { isMap, type LiveRecord, type Registers, type Scalar } from '@sojourn/core/internal'
 
 /** What a value that is not a string or bytes counts, and what each field does beside its value. */
 const SCALAR_BYTES = 8

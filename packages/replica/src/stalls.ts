@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@sojourn/core'
+import type { Clock, Timer } from '@sojourn/core/internal'
 import type { Link } from './link.js'
 
 /**

@@ -1,5 +1,5 @@
 /** The error that refuses a session which has grown beyond its limit. */
-import { largestFields, materialize, type SessionRecord, SojournError } from '@sojourn/core'
+import { largestFields, materialize, type SessionRecord, SojournError } from '@sojourn/core/internal'
 
 const NAMED_FIELDS = 3
 

@@ -1,5 +1,5 @@
 /** The clock that a replica goes by: the wall clock, held to what the monotonic one and the peers allow where that jumped or is wrong. */
-import type { Clock, Timer } from '@sojourn/core'
+import type { Clock, Timer } from '@sojourn/core/internal'
 import { type ClockDoubt, doubtOf } from './clock-trust.js'
 
 /** Clocks are read one after the other, and a thread can be held up in between: nearer than this is the same. */

@@ -1,5 +1,5 @@
 /** How a WebSocket is closed with a reason, and what is wrong with one that broke. */
-import type { Clock, ErrorCode } from '@sojourn/core'
+import type { Clock, ErrorCode } from '@sojourn/core/internal'
 import type { WebSocket } from 'ws'
 
 /** How long the other side may take to answer a close before the socket is torn down. */

@@ -1,5 +1,5 @@
 /** What the errors of sockets mean: one of a few words, and for people what the system says. */
-import type { ConnectionFault } from '@sojourn/core'
+import type { ConnectionFault } from '@sojourn/core/internal'
 
 /** How Node's codes of TLS and certificate faults begin. */
 const TLS_FAULT =

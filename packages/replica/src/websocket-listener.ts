@@ -1,7 +1,7 @@
 /** Listens for WebSockets: who may connect, how many at a time, and how much they may say before it is known who they are. */
 import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { type Clock, SojournError } from '@sojourn/core'
+import { type Clock, SojournError } from '@sojourn/core/internal'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Admission } from './admission.js'
 import { ConnectionBudget, type ConnectionBudgetOptions, type UnauthenticatedStatus } from './connection-budget.js'

@@ -13,7 +13,7 @@ import {
   portRule,
   type Transport,
   textRule,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 import { type ClientOptions, WebSocket } from 'ws'
 import { Admission } from './admission.js'

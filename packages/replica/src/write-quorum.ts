@@ -1,5 +1,5 @@
-import type { Clock, Tally, Timer } from '@sojourn/core'
-import { answer as answered, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core'
+import type { Clock, Tally, Timer } from '@sojourn/core/internal'
+import { answer as answered, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core/internal'
 import type { Committed } from '@sojourn/store'
 
 interface Waiting {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /** A session may have 64 kB; nothing that is asked or answered as a whole is longer than this. Backups are streamed. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024

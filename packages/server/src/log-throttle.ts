@@ -1,5 +1,5 @@
 /** Keeps a log from being filled by what happens again and again. */
-import type { Clock, Timer } from '@sojourn/core'
+import type { Clock, Timer } from '@sojourn/core/internal'
 import type { Logger } from './log.js'
 
 /** What happens again and again is logged once in this time: a peer that is refused dials on, a full disk refuses every write. */

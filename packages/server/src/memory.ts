@@ -1,5 +1,5 @@
 /** How much memory a server may come to need: everything that its limits allow at one time, added up. */
-import type { Limits } from '@sojourn/core'
+import type { Limits } from '@sojourn/core/internal'
 import { type ClientLimits, WEIGHTS } from './clients/limits.js'
 
 const KB = 1024

@@ -14,8 +14,8 @@ import type {
   Update,
   UpdateOptions,
   WriteOptions,
-} from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+} from '@sojourn/core/internal'
+import { isSojournError } from '@sojourn/core/internal'
 
 type Operation = 'create' | 'get' | 'update' | 'replace' | 'increment' | 'touch' | 'end' | 'rotate' | 'endAll'
 

@@ -1,4 +1,4 @@
-import { type ErrorCode, isSojournError } from '@sojourn/core'
+import { type ErrorCode, isSojournError } from '@sojourn/core/internal'
 import type { Replica, UnauthenticatedStatus } from '@sojourn/replica'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { KINDS } from './clients/budgets.js'

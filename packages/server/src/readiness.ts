@@ -1,5 +1,5 @@
 /** Whether requests should come to this server. */
-import type { Clock, ErrorCode } from '@sojourn/core'
+import type { Clock, ErrorCode } from '@sojourn/core/internal'
 import type { ReplicaStatus } from '@sojourn/replica'
 
 export interface ReadinessOptions {

@@ -1,5 +1,5 @@
 /** What the log says of a replica: what becomes of the links, and what the replica lives with. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import type { Replica } from '@sojourn/replica'
 import type { Logger } from './log.js'
 import { LogThrottle } from './log-throttle.js'

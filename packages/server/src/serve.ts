@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs'
-import { type Clock, isSojournError, systemClock, type Timer } from '@sojourn/core'
+import { type Clock, isSojournError, systemClock, type Timer } from '@sojourn/core/internal'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'
 import { isLoopback } from './admin/hosts.js'

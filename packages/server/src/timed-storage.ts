@@ -1,5 +1,5 @@
 /** A storage engine whose writes are timed: what the disk costs, above all where a sync waits for it. */
-import type { Clock, Journal, Rows, StorageEngine } from '@sojourn/core'
+import type { Clock, Journal, Rows, StorageEngine } from '@sojourn/core/internal'
 
 /** What was done to the disk. */
 export type DiskWork = 'append' | 'sync' | 'rows'

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /** What a token allows. Each contains the one before. */
 export type Scope = 'read' | 'write' | 'admin'

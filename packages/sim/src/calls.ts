@@ -1,5 +1,5 @@
-import type { Level, ReplaceOptions, Session, SessionApi } from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+import type { Level, ReplaceOptions, Session, SessionApi } from '@sojourn/core/internal'
+import { isSojournError } from '@sojourn/core/internal'
 import type { Operation, Outcome, SessionData } from './history.js'
 import type { OperationStep } from './plan.js'
 

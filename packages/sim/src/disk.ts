@@ -1,6 +1,6 @@
 /** A machine's disk: a journal and rows, and what can go wrong with either. */
-import type { Journal, JournalEntry, Row, Rows, RowWrite, Storage, StorageEngine } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Journal, JournalEntry, Row, Rows, RowWrite, Storage, StorageEngine } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import type { Host } from './network.js'
 import type { Prng } from './prng.js'
 import type { WorldTime } from './time.js'

@@ -1,4 +1,4 @@
-import type { Timer } from '@sojourn/core'
+import type { Timer } from '@sojourn/core/internal'
 import type { Part } from './disk.js'
 import type { Loss, Trouble } from './history.js'
 import type { Network, Wire } from './network.js'

@@ -1,4 +1,4 @@
-import type { Level } from '@sojourn/core'
+import type { Level } from '@sojourn/core/internal'
 import type { OperationKind } from './plan.js'
 
 /** A session as its users know it. A rotated one goes on as another. */

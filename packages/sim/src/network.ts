@@ -1,4 +1,4 @@
-import type { Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core'
+import type { Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core/internal'
 import type { Prng } from './prng.js'
 import type { WorldTime } from './time.js'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Random } from '@sojourn/core'
+import type { Random } from '@sojourn/core/internal'
 
 /**
  * A seeded generator: every draw of a simulated world comes from one of these. xoshiro128** (Blackman and Vigna), seeded by

@@ -1,4 +1,4 @@
-import type { Clock, Journal, Random, StorageEngine, Transport } from '@sojourn/core'
+import type { Clock, Journal, Random, StorageEngine, Transport } from '@sojourn/core/internal'
 import type { Disk } from './disk.js'
 import type { Host, Network } from './network.js'
 import type { Prng } from './prng.js'

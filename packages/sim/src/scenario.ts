@@ -1,4 +1,4 @@
-import { type Duration, parseDuration, type Session } from '@sojourn/core'
+import { type Duration, parseDuration, type Session } from '@sojourn/core/internal'
 import { isSojournError, type Replica } from '@sojourn/replica'
 import type { FaultKind, Plan, RegionOptions } from './plan.js'
 import type { Region } from './region.js'

@@ -1,4 +1,4 @@
-import type { Level } from '@sojourn/core'
+import type { Level } from '@sojourn/core/internal'
 import type { DiskSpeed } from './disk.js'
 import type { Wire } from './network.js'
 import {

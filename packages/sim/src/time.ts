@@ -1,4 +1,4 @@
-import type { Timer } from '@sojourn/core'
+import type { Timer } from '@sojourn/core/internal'
 
 interface Happening {
   readonly at: number

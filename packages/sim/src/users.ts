@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Level, Session } from '@sojourn/core'
-import { isSojournError } from '@sojourn/core'
+import type { Level, Session } from '@sojourn/core/internal'
+import { isSojournError } from '@sojourn/core/internal'
 import { create, type Door, end, needOf, outcomeOf, rotate, timeoutOf, use } from './calls.js'
 import type { Operation, Seen, SessionData, SessionName } from './history.js'
 import type { OperationStep } from './plan.js'

@@ -1,6 +1,6 @@
 /** Brings records that changed from the journal to the rows, in the background, and drops the journal behind them. */
-import type { Clock, Journal, Limits, Rows, RowWrite, SessionKey, Timer } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, Journal, Limits, Rows, RowWrite, SessionKey, Timer } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import { droppedIndexCopy } from './index-copy.js'
 import { encodeRecordRow, type RecordRow, recordRowKey, STATE_KEY } from './record-row.js'
 import { encodeState, type StoreState } from './store-state.js'

@@ -1,8 +1,8 @@
 /** What every storage engine must do, as a suite for any test runner: `@sojourn/store/contract`. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import type { ErrorCode, RowWrite, Storage, StorageEngine } from '@sojourn/core'
-import { isSojournError, systemClock } from '@sojourn/core'
+import type { ErrorCode, RowWrite, Storage, StorageEngine } from '@sojourn/core/internal'
+import { isSojournError, systemClock } from '@sojourn/core/internal'
 
 /** The functions of a test runner, such as those of vitest or `node:test`. */
 export interface ContractRunner {

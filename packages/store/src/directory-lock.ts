@@ -17,7 +17,7 @@ import {
 } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /**
  * LevelDB locks its directory by itself, but not against its own process: a second open finds the name in a table, closes the LOCK file,

@@ -1,5 +1,5 @@
 /** The index in rows of its own, written at a clean close: a store opens from it without reading its records. */
-import type { Rows, RowWrite } from '@sojourn/core'
+import type { Rows, RowWrite } from '@sojourn/core/internal'
 import type { SessionIndex } from './index/session-index.js'
 import { indexRowKey, seal, unseal } from './record-row.js'
 

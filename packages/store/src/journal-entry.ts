@@ -1,6 +1,6 @@
 /** What an entry of the journal says: the commits of one turn of the event loop, or how far the store is (SPEC, "Journal"). */
-import type { SessionKey } from '@sojourn/core'
-import { ByteReader, ByteWriter, KEY_BYTES, keyOfItem, SojournError } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
+import { ByteReader, ByteWriter, KEY_BYTES, keyOfItem, SojournError } from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 import {
   type Incarnation,

@@ -1,5 +1,5 @@
 /** The last commits of the feed, in memory, as links in step send them: the tail of the journal. */
-import type { Limits, SessionKey } from '@sojourn/core'
+import type { Limits, SessionKey } from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 
 /** A commit as links in step send it. */

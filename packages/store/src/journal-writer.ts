@@ -1,6 +1,6 @@
 /** The one door to the disk: the commits of a turn of the event loop become one entry of the journal. */
-import type { Clock, Journal, Timer } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, Journal, Timer } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import { encodeEntry, type JournalCommit } from './journal-entry.js'
 import type { Incarnation, Progress } from './store-state.js'
 

@@ -1,7 +1,7 @@
 /** A store's directory is for its owner alone: sessions are in it. */
 import { chmodSync, type Dirent, mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 const DIRECTORY_MODE = 0o700
 const FILE_MODE = 0o600

@@ -1,5 +1,5 @@
 /** Reads records from wherever the latest state is: what is on its way to the journal, the cache, what waits for a checkpoint, the rows. */
-import type { Limits, Rows, SessionKey, SessionRecord } from '@sojourn/core'
+import type { Limits, Rows, SessionKey, SessionRecord } from '@sojourn/core/internal'
 import {
   decodeRecord,
   encodeRecord,
@@ -8,7 +8,7 @@ import {
   resting,
   SojournError,
   type View,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { Cache } from './cache.js'
 import type { Checkpoint } from './checkpoint.js'
 import type { SessionIndex } from './index/session-index.js'

@@ -1,7 +1,7 @@
 /** The rows of a store: a record with what the index needs of it, and what the store knows of itself (SPEC, "Rows"). */
 import { crc32 } from 'node:zlib'
-import type { SessionKey, SessionRecord } from '@sojourn/core'
-import { ByteReader, ByteWriter, dueAt, expiresAt, isEndedRecord, KEY_BYTES, versionHash } from '@sojourn/core'
+import type { SessionKey, SessionRecord } from '@sojourn/core/internal'
+import { ByteReader, ByteWriter, dueAt, expiresAt, isEndedRecord, KEY_BYTES, versionHash } from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 import type { VersionSum } from './index/version-sums.js'
 

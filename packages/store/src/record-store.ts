@@ -10,7 +10,7 @@ import type {
   SessionRecord,
   Transition,
   View,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import {
   deriveView,
   dueAt,
@@ -21,7 +21,7 @@ import {
   resting,
   SojournError,
   sharesDocument,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import type { Origin, SessionIndex } from './index/session-index.js'
 import { writeIndexCopy } from './index-copy.js'
 import type { JournalCommit } from './journal-entry.js'

@@ -1,6 +1,13 @@
 /** Opens a store: the index from the rows, then the journal, replayed as if a peer had sent it. */
-import type { Limits, SessionKey, SessionRecord, Storage } from '@sojourn/core'
-import { decodeItem, decodeRecord, type ErrorCode, encodeRecord, isSojournError, takeItem } from '@sojourn/core'
+import type { Limits, SessionKey, SessionRecord, Storage } from '@sojourn/core/internal'
+import {
+  decodeItem,
+  decodeRecord,
+  type ErrorCode,
+  encodeRecord,
+  isSojournError,
+  takeItem,
+} from '@sojourn/core/internal'
 import type { Checkpoint } from './checkpoint.js'
 import type { SessionIndex } from './index/session-index.js'
 import { readIndexCopy } from './index-copy.js'

@@ -1,6 +1,6 @@
 /** Copies of a store: rows read key by key while it goes on, and a new store filled with them. */
-import type { Clock, Row, RowWrite, SessionKey, StorageEngine } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Clock, Row, RowWrite, SessionKey, StorageEngine } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import { encodeRecordRow, isRowKey, recordRowKey, rowOf, STATE_KEY } from './record-row.js'
 import type { RecordStore } from './record-store.js'
 import { encodeState } from './store-state.js'

@@ -1,5 +1,5 @@
 /** Puts an open store together: the engine, the index that is built from it, and what writes. */
-import type { Clock, Limits, Random, Storage, StorageEngine } from '@sojourn/core'
+import type { Clock, Limits, Random, Storage, StorageEngine } from '@sojourn/core/internal'
 import { Checkpoint } from './checkpoint.js'
 import { SessionIndex } from './index/session-index.js'
 import type { JournalCommit } from './journal-entry.js'

@@ -1,6 +1,6 @@
 /** What a store knows of itself beside its records: who writes its feed, what came before, and what it holds of other feeds. */
-import type { ActorId, Ancestor, FeedId, Held } from '@sojourn/core'
-import { ByteReader, ByteWriter, SojournError } from '@sojourn/core'
+import type { ActorId, Ancestor, FeedId, Held } from '@sojourn/core/internal'
+import { ByteReader, ByteWriter, SojournError } from '@sojourn/core/internal'
 import { STATE_KEY, seal, unseal } from './record-row.js'
 
 /** The version of everything that a store writes: rows and journal. Format 1 was that of 0.1.0, which was never published. */

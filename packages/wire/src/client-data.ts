@@ -1,5 +1,5 @@
 /** A session's data as the bytes of one msgpackr value. */
-import { type Data, isBytes, isDate, isPlainObject, SojournError, type Value } from '@sojourn/core'
+import { type Data, isBytes, isDate, isPlainObject, SojournError, type Value } from '@sojourn/core/internal'
 import { pack, unpack } from './frame.js'
 import { DATA } from './plain.js'
 

@@ -7,7 +7,7 @@ import {
   KEY_BYTES,
   type Level,
   TOKEN_BYTES,
-} from '@sojourn/core'
+} from '@sojourn/core/internal'
 import { messagesIn, writeMessage } from './frame.js'
 import { agreement, type Dialect, speech } from './meeting.js'
 import { MAX_REGION_BYTES } from './region-name.js'

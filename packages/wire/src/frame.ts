@@ -1,5 +1,5 @@
 /** Messages as the bytes of frames, packed by msgpackr; and back, where they are plain and have a shape. */
-import { type ByteWriter, SojournError } from '@sojourn/core'
+import { type ByteWriter, SojournError } from '@sojourn/core/internal'
 // Without its native part, which would read what anybody sends.
 import { Packr, RESET_BUFFER_MODE } from 'msgpackr/pack'
 import { endOfPlain, type Grammar, MESSAGE } from './plain.js'

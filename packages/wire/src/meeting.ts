@@ -1,5 +1,5 @@
 /** How two sides that may be of different builds find out what both of them speak. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { list, text, uint } from './shape.js'
 
 /** What a side says when it meets another one. */

@@ -1,5 +1,5 @@
 /** What replicas say to each other over links: each message once, as its shape, from which its type follows. */
-import { ByteWriter, KEY_BYTES } from '@sojourn/core'
+import { ByteWriter, KEY_BYTES } from '@sojourn/core/internal'
 import { messageIn, writeMessage } from './frame.js'
 import { agreement, type Dialect, speech } from './meeting.js'
 import { MAX_REGION_BYTES } from './region-name.js'

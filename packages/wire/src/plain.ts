@@ -1,6 +1,6 @@
 /** What of MessagePack is let through to msgpackr: only what its `Packr` writes of messages and of data, each value in one form. */
 import { isUtf8 } from 'node:buffer'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /**
  * Everything else is refused before the library sees it: record definitions, of which it makes code, extensions, of which it makes regular

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { ByteWriter } from '@sojourn/core'
+import { ByteWriter } from '@sojourn/core/internal'
 import type { Agreement, Speech } from './meeting.js'
 
 /** What both sides of a handshake have said, from the dialler's point of view. */

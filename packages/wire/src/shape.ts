@@ -1,5 +1,5 @@
 /** What a message may be made of: each shape says, once, how a value is packed, what is taken for it when it was unpacked, and its type. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 
 /**
  * Between a value and what msgpackr packs and unpacks. Nothing is taken that would not have been packed so: each value has one form.

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core'
+import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core/internal'
 import { ConnectionBudget, type CreateServer, cannotListen, type UnauthenticatedStatus } from '@sojourn/replica'
 import { readBody } from '../http.js'
 import { allows, type Scope, type TokenBook } from '../tokens.js'

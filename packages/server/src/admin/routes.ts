@@ -1,4 +1,4 @@
-import { END_REASONS, type EndReason, type Level, type SessionApi, SojournError } from '@sojourn/core'
+import { END_REASONS, type EndReason, type Level, type SessionApi, SojournError } from '@sojourn/core/internal'
 import { DIGEST_SLICES, type Replica, type ReplicaStatus, type UnauthenticatedStatus } from '@sojourn/replica'
 import { z } from 'zod'
 import { encodeBackup } from '../backup/format.js'

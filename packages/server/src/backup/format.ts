@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { ByteReader, ByteWriter, type Row, SojournError } from '@sojourn/core'
+import { ByteReader, ByteWriter, type Row, SojournError } from '@sojourn/core/internal'
 import { z } from 'zod'
 
 /**

@@ -1,7 +1,7 @@
 /** What commands ask regions by: the admin listener of each, over HTTP. */
 import { type IncomingMessage, type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
-import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core'
+import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core/internal'
 import type { AdminStatus } from '../admin/routes.js'
 import { readText } from '../config/load.js'
 import { MAX_BODY_BYTES, readBody } from '../http.js'

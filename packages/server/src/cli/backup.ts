@@ -2,7 +2,7 @@
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
 import { checkBackup, decodeBackup } from '../backup/format.js'
 import { EXIT } from '../exit-codes.js'

@@ -1,4 +1,11 @@
-import { END_REASONS, isSojournError, parseDuration, SojournError, systemClock, systemPause } from '@sojourn/core'
+import {
+  END_REASONS,
+  isSojournError,
+  parseDuration,
+  SojournError,
+  systemClock,
+  systemPause,
+} from '@sojourn/core/internal'
 import { Command, CommanderError } from 'commander'
 import { loadPart } from '../config/load.js'
 import { settingsTable } from '../config/reference.js'

@@ -1,5 +1,5 @@
 /** Which regions a command that looks at all of them asks, and what it says of those that do not answer. */
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import type { AdminStatus } from '../admin/routes.js'
 import type { AdminClient } from './admin-client.js'
 

@@ -1,4 +1,4 @@
-import { isSojournError } from '@sojourn/core'
+import { isSojournError } from '@sojourn/core/internal'
 import { Command, Option } from 'commander'
 import { SETTINGS, type Setting } from '../config/catalogue.js'
 import { loadConfig } from '../config/load.js'

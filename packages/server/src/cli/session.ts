@@ -1,4 +1,4 @@
-import { END_REASONS, type EndReason, type Level, SojournError } from '@sojourn/core'
+import { END_REASONS, type EndReason, type Level, SojournError } from '@sojourn/core/internal'
 import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
 import type { Output } from './output.js'

@@ -1,4 +1,4 @@
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import { EXIT } from '../exit-codes.js'
 import type { AdminClient } from './admin-client.js'
 import type { Output } from './output.js'

@@ -1,5 +1,5 @@
-import type { Data, ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core'
-import { CALLER, isSojournError, READ_OBJECTS, tokensOf } from '@sojourn/core'
+import type { Data, ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core/internal'
+import { CALLER, isSojournError, READ_OBJECTS, tokensOf } from '@sojourn/core/internal'
 import {
   type Answer,
   type ClientRequest,

@@ -1,5 +1,5 @@
 /** The budgets of all clients: what is kept for them, by kind, within what their tokens and all of them may have. */
-import type { Limits } from '@sojourn/core'
+import type { Limits } from '@sojourn/core/internal'
 import { Budget } from './budget.js'
 import { type ClientLimits, WEIGHTS } from './limits.js'
 

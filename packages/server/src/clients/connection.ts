@@ -1,5 +1,5 @@
-import type { Clock, ErrorCode, SessionApi, SessionKey, Timer } from '@sojourn/core'
-import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core'
+import type { Clock, ErrorCode, SessionApi, SessionKey, Timer } from '@sojourn/core/internal'
+import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core/internal'
 import {
   type Agreement,
   CLIENT_MAGIC,

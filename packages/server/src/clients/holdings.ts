@@ -1,6 +1,6 @@
 /** What one connection holds of the budgets, from its first byte to the answer of its last request. */
-import type { Level } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Level } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import { type ClientRequest, dataBytes } from '@sojourn/wire'
 import type { Budget } from './budget.js'
 import type { Budgets, Kept } from './budgets.js'

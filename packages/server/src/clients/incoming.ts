@@ -1,5 +1,5 @@
 /** What a client has sent and is not heard yet: read so much in a turn, and nothing while its answers lie unread. */
-import type { Clock } from '@sojourn/core'
+import type { Clock } from '@sojourn/core/internal'
 import type { FromClient } from '@sojourn/wire'
 import type { ClientSocket } from './socket.js'
 

@@ -1,5 +1,5 @@
-import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core'
-import { SojournError, systemClock, systemRandom } from '@sojourn/core'
+import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core/internal'
+import { SojournError, systemClock, systemRandom } from '@sojourn/core/internal'
 import type { CreateServer, Replica, UnauthenticatedStatus } from '@sojourn/replica'
 import { CLIENT_DIALECT, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'

@@ -1,6 +1,6 @@
 /** The client listener's sockets: what a connection hears of its WebSocket, and what it may do with it. */
 import type { Socket } from 'node:net'
-import type { Clock, ErrorCode } from '@sojourn/core'
+import type { Clock, ErrorCode } from '@sojourn/core/internal'
 import {
   type Admission,
   type CreateServer,

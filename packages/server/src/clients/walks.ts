@@ -1,5 +1,5 @@
-import type { SessionApi, StoredSession } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { SessionApi, StoredSession } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import { encodeData, type PageAnswer } from '@sojourn/wire'
 import type { Holdings } from './holdings.js'
 

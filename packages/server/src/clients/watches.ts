@@ -1,5 +1,5 @@
 /** Which clients are told of the next change of which sessions. */
-import type { SessionKey } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
 
 /** Who is to be told when a session changes. */
 export interface Watcher {

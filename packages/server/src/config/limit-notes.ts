@@ -1,4 +1,4 @@
-import type { Limits } from '@sojourn/core'
+import type { Limits } from '@sojourn/core/internal'
 import type { AdminLimits } from '../admin/limits.js'
 import type { ClientLimits } from '../clients/limits.js'
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { nearestName, SojournError } from '@sojourn/core'
+import { nearestName, SojournError } from '@sojourn/core/internal'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
 import { MIN_SECRET_CHARS, type Settings, schema } from './schema.js'

@@ -1,4 +1,4 @@
-import { DEFAULT_LIMITS, type Limits, pointerFault } from '@sojourn/core'
+import { DEFAULT_LIMITS, type Limits, pointerFault } from '@sojourn/core/internal'
 import { CLIENT_DIALECT, isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
 import { namesThisMachine } from '../admin/hosts.js'

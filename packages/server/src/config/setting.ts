@@ -1,4 +1,4 @@
-import { DURATION_ALLOWED, durationMs, isLevel, type Level } from '@sojourn/core'
+import { DURATION_ALLOWED, durationMs, isLevel, type Level } from '@sojourn/core/internal'
 import { z } from 'zod'
 
 /** How a setting is written where everything is text: in the environment and in flags. */

@@ -1,4 +1,4 @@
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { parseDocument } from 'yaml'
 import { SETTINGS, type Setting } from './catalogue.js'
 

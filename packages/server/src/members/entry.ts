@@ -1,4 +1,4 @@
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'
 

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { type IncomingMessage, type RequestListener, type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
-import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core'
+import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core/internal'
 import { readBody } from '../http.js'
 import type { Credentials } from '../tls.js'
 import { parseEntries } from './entry.js'

@@ -1,4 +1,4 @@
-import { SojournError } from '@sojourn/core'
+import { SojournError } from '@sojourn/core/internal'
 import { readIfThere, writeWhole } from '../files.js'
 import { checkMember, joinEntries, type MemberEntry, parseEntries } from './entry.js'
 

@@ -1,6 +1,6 @@
 /** How an entry of the journal stands in a segment file: length, number, two checksums, bytes (SPEC, "Segments"). */
 import { crc32 } from 'node:zlib'
-import type { JournalEntry } from '@sojourn/core'
+import type { JournalEntry } from '@sojourn/core/internal'
 
 // Where the parts of a frame begin. All integers are little endian.
 const NUMBER_AT = 4

@@ -2,7 +2,7 @@
 import { closeSync, fdatasync, openSync, readdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Row, type Rows, type RowWrite, SojournError } from '@sojourn/core'
+import { type Row, type Rows, type RowWrite, SojournError } from '@sojourn/core/internal'
 import { Level } from 'level'
 import { ONE_OWNER } from '../directory-lock.js'
 import { makeFilesPrivate } from '../private-directory.js'

@@ -1,7 +1,7 @@
 /** The default engine: a directory with a journal of segment files and rows in LevelDB. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { SojournError, type Storage, type StorageEngine } from '@sojourn/core'
+import { SojournError, type Storage, type StorageEngine } from '@sojourn/core/internal'
 import { type DirectoryLock, lockDirectory } from '../directory-lock.js'
 import { makeFilesPrivate, makePrivateDirectory } from '../private-directory.js'
 import { claimRegion } from '../region-marker.js'

@@ -1,6 +1,6 @@
 /** The engine that keeps nothing: rows in a map, and a journal that only counts. */
-import type { Journal, JournalEntry, Row, Rows, RowWrite, Storage } from '@sojourn/core'
-import { SojournError } from '@sojourn/core'
+import type { Journal, JournalEntry, Row, Rows, RowWrite, Storage } from '@sojourn/core/internal'
+import { SojournError } from '@sojourn/core/internal'
 import { MemoryLevel } from 'memory-level'
 
 /** Entries are numbered and forgotten: a journal is read when a store is opened, and this one is never opened again. */

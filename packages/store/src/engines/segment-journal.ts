@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type Journal, type JournalEntry, SojournError } from '@sojourn/core'
+import { type Journal, type JournalEntry, SojournError } from '@sojourn/core/internal'
 import { FRAME_BYTES, type Frames, readFrames, writeFrame } from './frames.js'
 
 const SUFFIX = '.journal'

@@ -1,5 +1,5 @@
 /** What the index holds of each session, column by column in flat arrays: at most 80 bytes a session with all that finds it. */
-import type { FeedId, SessionKey } from '@sojourn/core'
+import type { FeedId, SessionKey } from '@sojourn/core/internal'
 import { KEY_WORDS, keyOfWords } from './key-table.js'
 
 /** Of whom, and as what, a commit first came to this store, where the record holds nothing that did not come so. */

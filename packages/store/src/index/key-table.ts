@@ -1,5 +1,5 @@
 /** Finds the slot of a session's key: an open hash table over 16-byte keys in flat arrays. */
-import type { SessionKey } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
 
 /** 32-bit words of a key. */
 export const KEY_WORDS = 4

@@ -1,5 +1,5 @@
 /** What is known of every session without reading it: where it stands in the feed, when it is due, its version, its origin. */
-import type { SessionKey } from '@sojourn/core'
+import type { SessionKey } from '@sojourn/core/internal'
 import { Columns, type Origin, SLOT_BYTES } from './columns.js'
 import { DueHeap } from './due-heap.js'
 import { type FeedCursor, FeedOrder } from './feed-order.js'
