@@ -12,7 +12,7 @@ export default defineConfig({
       '@sojourn/core/internal': source('core', 'internal'),
       '@sojourn/store/contract': source('store', 'contract'),
       ...Object.fromEntries(
-        ['core', 'wire', 'store', 'replica', 'express', 'client', 'server', 'sim'].map((n) => [
+        ['core', 'wire', 'store', 'replica', 'automerge', 'express', 'client', 'server', 'sim'].map((n) => [
           `@sojourn/${n}`,
           source(n),
         ]),

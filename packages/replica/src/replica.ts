@@ -52,7 +52,6 @@ import {
   verdict,
 } from '@sojourn/core/internal'
 import type { Committed, Reading } from '@sojourn/store'
-import { exportDocument } from './automerge-export.js'
 import { Commits } from './commits.js'
 import { SLICES } from './digests.js'
 import { endAll } from './end-all.js'
@@ -350,15 +349,6 @@ export class Replica implements SessionApi, AsyncDisposable {
         if (reading.state === 'held' && isVisible(reading.record, settings.ports.clock.now())) alive.push(key)
       }
     return alive
-  }
-
-  /**
-   * An ordinary Automerge document with the session's data; undefined where no live session has the id. The history is not
-   * kept, so it holds one change. The same state gives the same bytes in every region.
-   */
-  async exportDocument(id: string): Promise<Awaited<ReturnType<typeof exportDocument>> | undefined> {
-    const session = await this.get(id)
-    return session && exportDocument(sessionKey(id), session.data)
   }
 
   /** What the replica is, holds and hears; of a closed one, what it was last. */
