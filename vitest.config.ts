@@ -17,6 +17,8 @@ export default defineConfig({
           source(n),
         ]),
       ),
+      ...Object.fromEntries(['client', 'express', 'replica'].map((n) => [`sojourn/${n}`, source('sojourn', n)])),
+      sojourn: source('sojourn'),
     },
   },
   test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 },

@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   express: ['core'],
   client: ['core', 'wire'],
   server: ['core', 'wire', 'store', 'replica'],
+  sojourn: ['client', 'core', 'express', 'replica', 'server'],
   sim: ['core', 'replica'],
 }
 
@@ -25,6 +26,7 @@ const TOOLS: Record<string, readonly string[]> = {
 const DOORS: Record<string, readonly string[]> = {
   ...TOOLS,
   core: ['index', 'internal'],
+  sojourn: ['index', 'client', 'express', 'replica'],
   store: ['index', 'contract'],
 }
 

@@ -1,7 +1,6 @@
 /** The store that middleware of express-session's kind is given: each call of the middleware becomes a call of the session API. */
 import type { Clock, Copied, Data, DataOptions, Lifetimes, SessionApi, Timer } from '@sojourn/core/internal'
 import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core/internal'
-import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
 import { checkOptions, type SojournStoreOptions } from './options.js'
@@ -16,6 +15,9 @@ interface KoaCall {
   readonly ctx?: object
 }
 type Second<T> = Callback<T> | KoaCall | number | string | undefined
+
+/** As express-session's types have it: whoever has those has Express's, which this package then need not name. */
+type Request = Parameters<session.Store['createSession']>[0]
 
 type Generate = (request: Request) => void
 

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export { main } from './cli/main.js'
 export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
 export {

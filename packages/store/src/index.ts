@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export { type DirectoryLock, lockDirectory } from './directory-lock.js'
 export { IN_MEMORY, levelEngine } from './engines/level.js'
 export type { FeedCursor } from './index/feed-order.js'

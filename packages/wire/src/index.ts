@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export { decodeData, encodeData, type PackedData, packData } from './client-data.js'
 export {
   type Answer,
