@@ -11,7 +11,7 @@ if [ -d "$level/prebuilds/$platform" ]; then
   find "$level/prebuilds/$platform" -name '*.musl.node' -delete
   rm -rf "$level/deps" "$level/binding.cc" "$level/binding.gyp"
 fi
-rm -rf "$app/node_modules/zod/src"
+rm -rf "$app/node_modules/zod/src" "$app/node_modules/@types"
 # The native part of msgpackr, which is not loaded.
 rm -rf "$app/node_modules/msgpackr-extract" "$app/node_modules/@msgpackr-extract"
 # What npm notes for itself, and links to workspaces that are not there.

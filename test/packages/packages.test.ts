@@ -252,6 +252,11 @@ describe('the page of a package', () => {
     expect(imported.filter((name) => !pages.some(([other]) => other === name))).toEqual([])
   })
 
+  it.each(names)('[PACK-5] of %s leads to nothing that is not published with it', (name) => {
+    const links = [...packed(name).files.get('README.md')!.matchAll(/\]\(([^)]*)\)/g)].map(([, to]) => to)
+    expect(links.filter((to) => !to!.startsWith('#'))).toEqual([])
+  })
+
   it.each(pages)('[PACK-5] of %s has an example that runs', async (_name, snippet) => {
     if (isApp(snippet)) return countsViews(snippet.code, 'app.mjs')
     if (isClient(snippet)) {
