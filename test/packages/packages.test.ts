@@ -253,7 +253,11 @@ describe('the page of a package', () => {
   })
 
   it.each(names)('[PACK-5] of %s leads to nothing that is not published with it', (name) => {
-    const links = [...packed(name).files.get('README.md')!.matchAll(/\]\(([^)]*)\)/g)].map(([, to]) => to)
+    const links = [
+      ...packed(name)
+        .files.get('README.md')!
+        .matchAll(/\]\(([^)]*)\)/g),
+    ].map(([, to]) => to)
     expect(links.filter((to) => !to!.startsWith('#'))).toEqual([])
   })
 
