@@ -3,7 +3,7 @@
  * than from this repository's node_modules, and also runs on newer versions of Node.js.
  */
 import { readFileSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
@@ -19,10 +19,14 @@ import { until } from '../support/until.js'
 
 const registry = process.env.SOJOURN_PACKAGES === 'registry'
 
+const INSTALLING_MS = 300_000
+
 /** What an app of the README has beside Sojourn, and in TypeScript. */
 const APP = ['express', 'express-session']
 const TYPES = ['@types/express', '@types/express-session']
-const NEWER = registry ? [22, 24] : []
+const NEWER = registry ? ['22', '24'] : []
+/** The first one that knows of CommonJS which requires ES modules. */
+const OLDEST_TYPESCRIPT = '5.8'
 
 const manifests = filesBelow('packages', 'package.json').map(
   (path) => JSON.parse(readFileSync(join(ROOT, path), 'utf8')) as Manifest,
@@ -35,7 +39,7 @@ let modules: string
 beforeAll(async () => {
   packing = await packAll()
   modules = await packing.install([...APP, ...TYPES], { registry })
-}, 300_000)
+}, INSTALLING_MS)
 afterAll(() => packing?.[Symbol.asyncDispose]())
 
 const packed = (name: string): Packed => packing.packages.find(({ manifest }) => manifest.name === name)!
@@ -155,9 +159,13 @@ declare module 'express-session' {
 `
 
 /** Checks a file as strictly as TypeScript can, and returns what it is compiled to. */
-const compile = async (file: string, code: string, compilerOptions: object): Promise<string> => {
-  const folder = join(dirname(modules), file)
-  await mkdir(folder)
+const compile = async (
+  file: string,
+  code: string,
+  compilerOptions: object,
+  tsc = join(ROOT, 'node_modules/typescript/bin/tsc'),
+): Promise<string> => {
+  const folder = await mkdtemp(join(dirname(modules), 'typescript-'))
   await writeFile(join(folder, file), code)
   await writeFile(join(folder, 'session.d.ts'), AUGMENTATION)
   const strict = {
@@ -171,8 +179,16 @@ const compile = async (file: string, code: string, compilerOptions: object): Pro
   }
   const config = { compilerOptions: { ...strict, ...compilerOptions }, files: [file, 'session.d.ts'] }
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
-  await output(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder])
+  await output(process.execPath, [tsc, '-p', folder])
   return readFile(join(folder, 'out', file.replace('ts', 'js')), 'utf8')
+}
+
+/** Installs something from the registry beside the project, and returns its folder. */
+const installTool = async (name: string, version: string): Promise<string> => {
+  const place = await mkdtemp(join(dirname(modules), 'tool-'))
+  await writeFile(join(place, 'package.json'), '{ "private": true }\n')
+  await output('npm', ['install', `${name}@${version}`], { cwd: place })
+  return join(place, 'node_modules', name)
 }
 
 const countsViews = async (code: string, file: string, node?: string): Promise<void> => {
@@ -200,17 +216,27 @@ describe('the app of the README, where the packages are installed', () => {
     await countsViews(await compile('app.ts', app, options), 'app.mjs')
   })
 
-  it.each(NEWER)('[PACK-4] runs on Node.js %i', async (major) => {
-    const place = join(dirname(modules), `node-${major}`)
-    const binary = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-    await mkdir(place)
-    await writeFile(join(place, 'package.json'), '{ "private": true }\n')
-    await output('npm', ['install', `${binary}@${major}`], { cwd: place })
-    const node = join(place, 'node_modules', binary, 'bin', 'node')
-    expect(await output(node, ['--version'])).toMatch(`v${major}.`)
-    await countsViews(app, 'app.mjs', node)
-    await countsViews(asCommonJs(app), 'app.cjs', node)
-  })
+  it.runIf(registry)(
+    `[PACK-4] is understood by TypeScript ${OLDEST_TYPESCRIPT}`,
+    async () => {
+      const tsc = join(await installTool('typescript', OLDEST_TYPESCRIPT), 'bin', 'tsc')
+      await compile('app.mts', app, { module: 'nodenext' }, tsc)
+      await compile('app.cts', asCommonTs(app), { module: 'nodenext' }, tsc)
+    },
+    INSTALLING_MS,
+  )
+
+  it.each(NEWER)(
+    '[PACK-4] runs on Node.js %s',
+    async (major) => {
+      const platform = process.platform === 'win32' ? 'win' : process.platform
+      const node = join(await installTool(`node-${platform}-${process.arch}`, major), 'bin', 'node')
+      expect(await output(node, ['--version'])).toMatch(`v${major}.`)
+      await countsViews(app, 'app.mjs', node)
+      await countsViews(asCommonJs(app), 'app.cjs', node)
+    },
+    INSTALLING_MS,
+  )
 
   it('[PACK-4] gives CommonJS the very things that ES modules get, by every door', async () => {
     const doors = packing.packages.flatMap(({ manifest }) =>
