@@ -9,15 +9,17 @@ export default defineConfig({
     // Tests run the sources, so that a stale build can never pass for the code.
     alias: {
       // The first that fits counts, and a package's name fits its other doors, too.
+      '@sojourn/core/internal': source('core', 'internal'),
       '@sojourn/store/contract': source('store', 'contract'),
       '@sojourn/server/parts': source('server', 'parts'),
       '@sojourn/replica/options': source('replica', 'option-table'),
       ...Object.fromEntries(
-        ['core', 'wire', 'net', 'store', 'replica', 'express', 'client', 'server', 'cli', 'sim'].map((n) => [
-          `@sojourn/${n}`,
-          source(n),
-        ]),
+        ['core', 'wire', 'net', 'store', 'replica', 'automerge', 'express', 'client', 'server', 'cli', 'sim'].map(
+          (n) => [`@sojourn/${n}`, source(n)],
+        ),
       ),
+      ...Object.fromEntries(['client', 'express', 'replica'].map((n) => [`sojourn/${n}`, source('sojourn', n)])),
+      sojourn: source('sojourn'),
     },
   },
   test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 },

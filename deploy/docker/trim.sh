@@ -11,13 +11,7 @@ if [ -d "$level/prebuilds/$platform" ]; then
   find "$level/prebuilds/$platform" -name '*.musl.node' -delete
   rm -rf "$level/deps" "$level/binding.cc" "$level/binding.gyp"
 fi
-# Automerge brings its WebAssembly eleven times over, for browsers and bundlers; Node.js reads one of them.
-automerge=$app/node_modules/@automerge/automerge/dist
-rm -rf "$automerge/cjs" "$automerge/iife" "$automerge/automerge.wasm"
-for other in bundler web workerd; do
-  find "$automerge/mjs/wasm_bindgen_output/$other" -type f \( -name '*.wasm' -o -name '*_base64.js' \) -delete
-done
-rm -rf "$app/node_modules/zod/src"
+rm -rf "$app/node_modules/zod/src" "$app/node_modules/@types"
 # The native part of msgpackr, which is not loaded.
 rm -rf "$app/node_modules/msgpackr-extract" "$app/node_modules/@msgpackr-extract"
 # What npm notes for itself, and links to workspaces that are not there.
@@ -29,9 +23,7 @@ cd "$app"
 node --input-type=module -e '
   import { existsSync } from "node:fs"
   import { ClassicLevel } from "classic-level"
-  import { init } from "@automerge/automerge"
   import "msgpackr/pack"
   if (existsSync("node_modules/zod")) await import("zod")
-  init()
   await new ClassicLevel("/tmp/trimmed").open()'
 rm -rf /tmp/trimmed

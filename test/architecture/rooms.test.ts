@@ -14,6 +14,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   client: ['core', 'wire', 'net'],
   server: ['core', 'wire', 'net', 'store', 'replica'],
   cli: ['core', 'wire', 'net', 'store', 'server'],
+  automerge: ['core'],
+  sojourn: ['cli', 'client', 'core', 'express', 'replica'],
   sim: ['core', 'replica'],
 }
 
@@ -25,6 +27,8 @@ const TOOLS: Record<string, readonly string[]> = {
 /** What a package gives beside its `index`. */
 const DOORS: Record<string, readonly string[]> = {
   ...TOOLS,
+  core: ['index', 'internal'],
+  sojourn: ['index', 'client', 'express', 'replica'],
   store: ['index', 'contract'],
   server: ['index', 'parts'],
   replica: ['index', 'option-table'],
@@ -56,7 +60,9 @@ const product = packages.filter((name) => !(name in TOOLS)).flatMap(sourcesOf)
 describe('[ARCH-1] imports point one way', () => {
   it.each(packages)('of @sojourn/%s', (name) => {
     const manifest = JSON.parse(readFileSync(join(ROOT, `packages/${name}/package.json`), 'utf8'))
-    const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
+    const installed = { ...manifest.dependencies, ...manifest.peerDependencies }
+    // Nobody installs what is private, but we do, with what it is developed with.
+    const declared = Object.keys(manifest.private ? { ...installed, ...manifest.devDependencies } : installed)
     const allowed = MAY_IMPORT[name]!.map((other) => `@sojourn/${other}`)
     expect(declared.filter((dependency) => dependency.startsWith('@sojourn/')).sort()).toEqual([...allowed].sort())
     const strays: string[] = []

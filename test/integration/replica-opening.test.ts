@@ -95,7 +95,6 @@ describe.runIf(isEmbedded())('closing', () => {
       () => all(eu),
       () => eu.count(),
       () => eu.endAll(),
-      () => eu.exportDocument(id),
       () => eu.compareDigests(),
       async () => eu.isolate(),
       async () => eu.rejoin(),

@@ -1,27 +1,9 @@
-import { load, save } from '@automerge/automerge'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions, SECRET } from '../support/region.js'
 import { all, closeOpened, open } from '../support/replica.js'
 import { until } from '../support/until.js'
 
 afterEach(closeOpened)
-
-describe('exportDocument', () => {
-  it('[API-1] is an Automerge document that loads, with the data, and the same bytes in both regions', async () => {
-    await using regions = await openRegions(['eu', 'us'])
-    const { eu, us } = regions
-    const { id } = await eu.create({ user: 'ada', n: 1, cart: { items: ['x', { y: 1 }] }, at: new Date(5) })
-    await regions.settled()
-    await Promise.all([eu.update(id, { eu: true }), us.increment(id, '/n', 4)])
-    await regions.settled()
-    const [here, there] = await Promise.all([eu.exportDocument(id), us.exportDocument(id)])
-    const bytes = save(here!)
-    expect(Buffer.compare(bytes, save(there!))).toBe(0)
-    const expected = { user: 'ada', n: 5, cart: { items: ['x', { y: 1 }] }, at: new Date(5), eu: true }
-    expect(load(bytes)).toEqual(expected)
-    expect(await eu.exportDocument('unknown')).toBeUndefined()
-  })
-})
 
 describe('status', () => {
   it('[API-1] tells what the replica is, holds and hears', async () => {

@@ -24,6 +24,12 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Where connections go that the snippet makes to a port of this machine. Elsewhere they are refused. */
   readonly ports?: Readonly<Record<number, number>>
+  /** The node_modules that it finds. Default: those of this repository. */
+  readonly modules?: string
+  /** What it is saved as; its ending says what it is. Default: `snippet.mjs`. */
+  readonly file?: string
+  /** The Node.js that runs it. Default: the one that runs the tests. */
+  readonly node?: string | undefined
 }
 
 export interface Running extends AsyncDisposable {
@@ -36,12 +42,22 @@ export interface Running extends AsyncDisposable {
 }
 
 /** Runs a snippet. Its ports are mapped, so that it takes none that somebody has; nothing else is changed. */
-export const runSnippet = async ({ code }: Snippet, { env = {}, ports = {} }: RunOptions = {}): Promise<Running> => {
+export const runSnippet = async (
+  { code }: Pick<Snippet, 'code'>,
+  {
+    env = {},
+    ports = {},
+    modules = join(ROOT, 'node_modules'),
+    file = 'snippet.mjs',
+    node = process.execPath,
+  }: RunOptions = {},
+): Promise<Running> => {
   const directory = await mkdtemp(join(tmpdir(), 'sojourn-snippet-'))
-  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
-  await writeFile(join(directory, 'snippet.mjs'), code)
-  const child: ChildProcess = fork(join(directory, 'snippet.mjs'), {
+  await symlink(modules, join(directory, 'node_modules'))
+  await writeFile(join(directory, file), code)
+  const child: ChildProcess = fork(join(directory, file), {
     cwd: directory,
+    execPath: node,
     env: { PATH: process.env.PATH, ...env, TEST_PORTS: JSON.stringify(ports) },
     execArgv: ['--import', join(ROOT, 'test/support/mapped-ports.mjs')],
     silent: true,

@@ -20,6 +20,9 @@ const withoutComments = (text: string): string =>
 const importsOf = (code: string): string[] =>
   [...code.matchAll(/(?:from\s+|import\s*\(\s*|import\s+)'([^']+)'/g)].map((match) => match[1]!)
 
+/** The module names that a text of TypeScript or JavaScript imports, its comments aside. */
+export const importsIn = (text: string): string[] => importsOf(withoutComments(text))
+
 export const readSource = (path: string): Source => {
   const text = readFileSync(join(ROOT, path), 'utf8')
   const code = withoutComments(text)

@@ -1,2 +1,3 @@
+/// <reference types="node" preserve="true" />
 /** The door of the command line. */
 export { main } from './main.js'

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import { Client } from './client.js'
 import type { ClientOptions } from './options.generated.js'
 import { resolveOptions } from './options.js'

@@ -16,7 +16,6 @@ import type {
   TouchOptions,
 } from '@sojourn/core/internal'
 import { assignedIn, isSojournError, SojournError, sameValue, thaw } from '@sojourn/core/internal'
-import type { Request } from 'express'
 import session, { type Session, type SessionData } from 'express-session'
 import { type AnswerOptions, Answers, andThen, attempt, type Callback } from './answers.js'
 import { askedMs, capCookie, capKoaCookie, isCookieOver, revivedCookie, storedCookie } from './cookie.js'
@@ -31,6 +30,9 @@ interface KoaCall {
   readonly ctx?: object
 }
 type Second<T> = Callback<T> | KoaCall | number | string | undefined
+
+/** As express-session's types have it: whoever has those has Express's, which this package then need not name. */
+type Request = Parameters<session.Store['createSession']>[0]
 
 type Generate = (request: Request) => void
 

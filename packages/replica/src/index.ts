@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 import type { ReplicaOptions } from './options.js'
 import { resolveOptions } from './options.js'
 import { Replica } from './replica.js'

@@ -58,7 +58,6 @@ import {
 } from '@sojourn/core/internal'
 import type { Committed, Reading } from '@sojourn/store'
 import { DIGEST_SLICES, type ReplicaStatus } from '@sojourn/wire'
-import { exportDocument } from './automerge-export.js'
 import { Commits } from './commits.js'
 import { endAll } from './end-all.js'
 import type { ReplicaEvents } from './events.js'
@@ -364,15 +363,6 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
         if (reading.state === 'held' && isVisible(reading.record, settings.ports.clock.now())) alive.push(key)
       }
     return alive
-  }
-
-  /**
-   * An ordinary Automerge document with the session's data; undefined where no live session has the id. The history is not
-   * kept, so it holds one change. The same state gives the same bytes in every region.
-   */
-  async exportDocument(id: string): Promise<Awaited<ReturnType<typeof exportDocument>> | undefined> {
-    const session = await this.get(id)
-    return session && exportDocument(sessionKey(id), session.data)
   }
 
   /** What the replica is, holds and hears; of a closed one, what it was last. */

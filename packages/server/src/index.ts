@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** The face of @sojourn/server: a replica as a process, and its listener for clients. */
 export type { ClientsStatus } from '@sojourn/wire'
 export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export type { Commit, Committed, EnterOptions, TransactOptions } from './commit.js'
 export { type DirectoryLock, lockDirectory } from './directory-lock.js'
 export { IN_MEMORY, levelEngine } from './engines/level.js'

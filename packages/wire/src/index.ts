@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 export {
   ADMIN_END_REASON,
   ADMIN_ROUTES,

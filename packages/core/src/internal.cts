@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `internal.ts`. */
+export * from './internal.js'

@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `option-table.ts`. */
+export * from './option-table.js'

@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `parts.ts`. */
+export * from './parts.js'

@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { main } from '@sojourn/cli'
+
+main(process.argv)

@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `client.ts`. */
+export * from './client.js'

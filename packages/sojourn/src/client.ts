@@ -1,0 +1,2 @@
+/** What `sojourn/client` offers: all of @sojourn/client. */
+export * from '@sojourn/client'

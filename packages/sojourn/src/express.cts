@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `express.ts`. */
+export * from './express.js'

@@ -1,0 +1,2 @@
+/** What `sojourn/express` offers: all of @sojourn/express. */
+export * from '@sojourn/express'

@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `replica.ts`. */
+export * from './replica.js'

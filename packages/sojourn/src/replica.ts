@@ -1,0 +1,2 @@
+/** What `sojourn/replica` offers: all of @sojourn/replica. */
+export * from '@sojourn/replica'

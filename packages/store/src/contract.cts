@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `contract.ts`. */
+export * from './contract.js'
