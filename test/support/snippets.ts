@@ -1,29 +1,50 @@
-/** The snippets of a Markdown page, and a way to run one as it stands: in a process and an empty directory of its own. */
+/** The snippets of the Markdown pages, and a way to run one as it stands: in a process and an empty directory of its own. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ROOT } from './sources.js'
+import { filesBelow, ROOT } from './sources.js'
 import { until } from './until.js'
 
+/** README.md and the pages of docs/; the decisions (docs/adr) and what typedoc makes (docs/api) aside. */
+export const PAGES: readonly string[] = [
+  'README.md',
+  ...filesBelow('docs', '.md').filter((path) => path.split('/').length === 2),
+]
+
 export interface Snippet {
+  readonly page: string
   /** The heading above it. */
   readonly heading: string
+  /** Where its first line of code stands in the page. */
+  readonly line: number
+  /** Of its fence: `js`, `ts`, `sh`, `console` and so on; empty where the fence names none. */
+  readonly language: string
   readonly code: string
+  /** What the comment above it says: how a test runs it (`run: app`), which file it is (`file: a.mjs`), or why none does (`not run: …`). */
+  readonly mark: string | undefined
 }
 
-/** Every block of TypeScript or JavaScript. */
-export const snippetsOf = (markdown: string): Snippet[] =>
-  [...markdown.matchAll(/^```(?:ts|js|typescript|javascript|mjs)\n([\s\S]*?)^```/gm)].map(({ index, 1: code }) => {
-    const headings = [...markdown.slice(0, index).matchAll(/^#+ (.*)$/gm)]
-    return { heading: headings.at(-1)?.[1] ?? '', code: code! }
+const FENCE = /^(?:<!-- ((?:run|file|not run): .*) -->\n)?```(\w*)\n([\s\S]*?)^```$/gm
+
+/** Every fenced block of a page. */
+export const snippetsOf = (page: string): Snippet[] => {
+  const text = readFileSync(join(ROOT, page), 'utf8')
+  return [...text.matchAll(FENCE)].map(({ index, 0: whole, 1: mark, 2: language, 3: code }) => {
+    const headings = [...text.slice(0, index).matchAll(/^#+ (.*)$/gm)]
+    const line = text.slice(0, index + whole.indexOf('```')).split('\n').length + 1
+    return { page, heading: headings.at(-1)?.[1] ?? '', line, language: language!, code: code!, mark }
   })
+}
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Where connections go that the snippet makes to a port of this machine. Elsewhere they are refused. */
   readonly ports?: Readonly<Record<number, number>>
+  /** What its page has it save beside itself: contents by name. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 export interface Running extends AsyncDisposable {
@@ -35,11 +56,21 @@ export interface Running extends AsyncDisposable {
   ended(): Promise<number | null>
 }
 
-/** Runs a snippet. Its ports are mapped, so that it takes none that somebody has; nothing else is changed. */
-export const runSnippet = async ({ code }: Snippet, { env = {}, ports = {} }: RunOptions = {}): Promise<Running> => {
+/** An empty directory with the packages of this repository. */
+export const emptyDirectory = async (): Promise<string> => {
   const directory = await mkdtemp(join(tmpdir(), 'sojourn-snippet-'))
   await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
-  await writeFile(join(directory, 'snippet.mjs'), code)
+  return directory
+}
+
+/** Runs JavaScript. Its ports are mapped, so that it takes none that somebody has; nothing else is changed. */
+export const runSnippet = async (
+  code: string,
+  { env = {}, ports = {}, files = {} }: RunOptions = {},
+): Promise<Running> => {
+  const directory = await emptyDirectory()
+  for (const [name, content] of Object.entries({ ...files, 'snippet.mjs': code }))
+    await writeFile(join(directory, name), content)
   const child: ChildProcess = fork(join(directory, 'snippet.mjs'), {
     cwd: directory,
     env: { PATH: process.env.PATH, ...env, TEST_PORTS: JSON.stringify(ports) },
@@ -58,10 +89,13 @@ export const runSnippet = async ({ code }: Snippet, { env = {}, ports = {} }: Ru
   return {
     output: () => output,
     port: (named) =>
-      until(() => {
-        if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${output}`)
-        return listening.get(named)
-      }, `port ${named} to be listened on`),
+      until(
+        () => {
+          if (child.exitCode !== null) throw new Error(`it ended with ${child.exitCode}: ${output}`)
+          return listening.get(named)
+        },
+        () => `port ${named} to be listened on; it said: ${output}`,
+      ),
     ended: async () => (await exit)[0],
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
