@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { PAGES } from '../support/snippets.js'
-import { ROOT } from '../support/sources.js'
+import { filesBelow, ROOT } from '../support/sources.js'
 
 const MAX_README_LINES = 200
 const MAX_WORDS = 25
@@ -87,7 +87,13 @@ const anchorOf = (heading: string): string =>
     .replace(/[^\p{L}\p{N} _-]/gu, '')
     .replace(/ /g, '-')
 
-const LINKING = [...ALL, 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SPEC.md']
+const LINKING = [
+  ...ALL,
+  'ARCHITECTURE.md',
+  'CONTRIBUTING.md',
+  'SPEC.md',
+  ...['packages', 'examples', 'deploy', 'bench', 'nemesis'].flatMap((folder) => filesBelow(folder, 'README.md')),
+]
 
 describe('[README-5] links lead to what is there', () => {
   it.each(LINKING)('of %s', (page) => {
