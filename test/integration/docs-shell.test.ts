@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Demo, freePorts, READY } from '../support/demo.js'
-import { emptyDirectory, PAGES, snippetsOf } from '../support/snippets.js'
+import { emptyDirectory, PAGES, snippetsOfPage } from '../support/snippets.js'
 import { ROOT } from '../support/sources.js'
 import { until } from '../support/until.js'
 
-const snippets = PAGES.flatMap(snippetsOf)
+const snippets = PAGES.flatMap(snippetsOfPage)
 const codesOf = (mark: string): string[] => snippets.filter((snippet) => snippet.mark === mark).map(({ code }) => code)
 
 interface Said {

@@ -7,15 +7,15 @@ import { Browser } from '../support/browser.js'
 import { compile } from '../support/compiled.js'
 import { hasRedis, startRedis } from '../support/redis.js'
 import { Opened } from '../support/serve.js'
-import { PAGES, type Running, runSnippet, type Snippet, snippetsOf } from '../support/snippets.js'
+import { PAGES, type PageSnippet, type Running, runSnippet, snippetsOfPage } from '../support/snippets.js'
 import { ROOT } from '../support/sources.js'
 import { until } from '../support/until.js'
 
 const opened = new Opened()
 afterEach(() => opened.close())
 
-const snippets = PAGES.flatMap(snippetsOf)
-const nameOf = ({ page, line }: Snippet): string => `${page}:${line}`
+const snippets = PAGES.flatMap(snippetsOfPage)
+const nameOf = ({ page, line }: PageSnippet): string => `${page}:${line}`
 const marked = (mark: string) =>
   snippets.filter((snippet) => snippet.mark === mark).map((snippet) => [nameOf(snippet), snippet] as const)
 
@@ -53,7 +53,7 @@ describe('[README-1] each snippet says how it is run', () => {
   it('and each fence of a page is one of them', () => {
     for (const page of PAGES) {
       const fences = readFileSync(join(ROOT, page), 'utf8').match(/^```/gm)?.length ?? 0
-      expect(snippetsOf(page), page).toHaveLength(fences / 2)
+      expect(snippetsOfPage(page), page).toHaveLength(fences / 2)
     }
   })
 })
@@ -83,11 +83,11 @@ describe('[README-2] TypeScript compiles with strict', () => {
 })
 
 /** What Node.js runs of a snippet. */
-const javaScriptOf = (snippet: Snippet): string =>
-  snippet.language === 'ts' ? (emitted.get(nameOf(snippet)) ?? '') : snippet.code
+const javaScriptOf = (snippet: PageSnippet): { readonly code: string } =>
+  snippet.language === 'ts' ? { code: emitted.get(nameOf(snippet)) ?? '' } : snippet
 
 /** What a page has its reader save: beside each snippet of the page. */
-const filesOf = ({ page }: Snippet): Record<string, string> =>
+const filesOf = ({ page }: PageSnippet): Record<string, string> =>
   Object.fromEntries(
     snippets.flatMap(({ page: other, mark = '', code }) =>
       other === page && mark.startsWith('file: ') ? [[mark.slice('file: '.length), code]] : [],

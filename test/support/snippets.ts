@@ -15,29 +15,38 @@ export const PAGES: readonly string[] = [
 ]
 
 export interface Snippet {
-  readonly page: string
   /** The heading above it. */
   readonly heading: string
-  /** Where its first line of code stands in the page. */
-  readonly line: number
+  readonly code: string
   /** Of its fence: `js`, `ts`, `sh`, `console` and so on; empty where the fence names none. */
   readonly language: string
-  readonly code: string
+  /** Where its first line of code stands in the page. */
+  readonly line: number
   /** What the comment above it says: how a test runs it (`run: app`), which file it is (`file: a.mjs`), or why none does (`not run: …`). */
   readonly mark: string | undefined
 }
 
+export interface PageSnippet extends Snippet {
+  readonly page: string
+}
+
 const FENCE = /^(?:<!-- ((?:run|file|not run): .*) -->\n)?```(\w*)\n([\s\S]*?)^```$/gm
 
-/** Every fenced block of a page. */
-export const snippetsOf = (page: string): Snippet[] => {
-  const text = readFileSync(join(ROOT, page), 'utf8')
-  return [...text.matchAll(FENCE)].map(({ index, 0: whole, 1: mark, 2: language, 3: code }) => {
-    const headings = [...text.slice(0, index).matchAll(/^#+ (.*)$/gm)]
-    const line = text.slice(0, index + whole.indexOf('```')).split('\n').length + 1
-    return { page, heading: headings.at(-1)?.[1] ?? '', line, language: language!, code: code!, mark }
+/** Every fenced block of a text. */
+const blocksOf = (markdown: string): Snippet[] =>
+  [...markdown.matchAll(FENCE)].map(({ index, 0: whole, 1: mark, 2: language, 3: code }) => {
+    const headings = [...markdown.slice(0, index).matchAll(/^#+ (.*)$/gm)]
+    const line = markdown.slice(0, index + whole.indexOf('```')).split('\n').length + 1
+    return { heading: headings.at(-1)?.[1] ?? '', code: code!, language: language!, line, mark }
   })
-}
+
+/** Every fenced block of a page. */
+export const snippetsOfPage = (page: string): PageSnippet[] =>
+  blocksOf(readFileSync(join(ROOT, page), 'utf8')).map((snippet) => ({ ...snippet, page }))
+
+/** Every block of TypeScript or JavaScript. */
+export const snippetsOf = (markdown: string): Snippet[] =>
+  blocksOf(markdown).filter(({ language }) => /^(?:ts|js|typescript|javascript|mjs)$/.test(language))
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
@@ -65,7 +74,7 @@ export const emptyDirectory = async (): Promise<string> => {
 
 /** Runs JavaScript. Its ports are mapped, so that it takes none that somebody has; nothing else is changed. */
 export const runSnippet = async (
-  code: string,
+  { code }: Pick<Snippet, 'code'>,
   { env = {}, ports = {}, files = {} }: RunOptions = {},
 ): Promise<Running> => {
   const directory = await emptyDirectory()
