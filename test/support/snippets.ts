@@ -52,6 +52,12 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Where connections go that the snippet makes to a port of this machine. Elsewhere they are refused. */
   readonly ports?: Readonly<Record<number, number>>
+  /** The node_modules that it finds. Default: those of this repository. */
+  readonly modules?: string
+  /** What it is saved as; its ending says what it is. Default: `snippet.mjs`. */
+  readonly file?: string
+  /** The Node.js that runs it. Default: the one that runs the tests. */
+  readonly node?: string | undefined
   /** What its page has it save beside itself: contents by name. */
   readonly files?: Readonly<Record<string, string>>
 }
@@ -65,23 +71,26 @@ export interface Running extends AsyncDisposable {
   ended(): Promise<number | null>
 }
 
-/** An empty directory with the packages of this repository. */
-export const emptyDirectory = async (): Promise<string> => {
+const MODULES = join(ROOT, 'node_modules')
+
+/** An empty directory with packages: those of this repository, unless others are given. */
+export const emptyDirectory = async (modules = MODULES): Promise<string> => {
   const directory = await mkdtemp(join(tmpdir(), 'sojourn-snippet-'))
-  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'))
+  await symlink(modules, join(directory, 'node_modules'))
   return directory
 }
 
 /** Runs JavaScript. Its ports are mapped, so that it takes none that somebody has; nothing else is changed. */
 export const runSnippet = async (
   { code }: Pick<Snippet, 'code'>,
-  { env = {}, ports = {}, files = {} }: RunOptions = {},
+  { env = {}, ports = {}, modules, file = 'snippet.mjs', node = process.execPath, files = {} }: RunOptions = {},
 ): Promise<Running> => {
-  const directory = await emptyDirectory()
-  for (const [name, content] of Object.entries({ ...files, 'snippet.mjs': code }))
+  const directory = await emptyDirectory(modules)
+  for (const [name, content] of Object.entries({ ...files, [file]: code }))
     await writeFile(join(directory, name), content)
-  const child: ChildProcess = fork(join(directory, 'snippet.mjs'), {
+  const child: ChildProcess = fork(join(directory, file), {
     cwd: directory,
+    execPath: node,
     env: { PATH: process.env.PATH, ...env, TEST_PORTS: JSON.stringify(ports) },
     execArgv: ['--import', join(ROOT, 'test/support/mapped-ports.mjs')],
     silent: true,
