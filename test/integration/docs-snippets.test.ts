@@ -170,6 +170,45 @@ const cookieOf = (sid: string): string => {
   return `connect.sid=${encodeURIComponent(`s:${sid}.${mac}`)}`
 }
 
+/** Moves from a store of express-session and from two functions, as a table has them; prints what each call gives. */
+const MOVING = `
+import { promisify } from 'node:util'
+import session from 'express-session'
+import { openReplica } from 'sojourn'
+import { MovingStore } from './moving-store.mjs'
+
+const cookie = { originalMaxAge: 600_000, expires: new Date(4e12), httpOnly: true, path: '/' }
+const memory = new session.MemoryStore()
+await promisify(memory.set).call(memory, 'a', { cookie, user: 'ada' })
+
+const table = new Map([['b', { cookie: { originalMaxAge: null, expires: null, path: '/' }, user: 'bob' }]])
+const functions = {
+  get: (sid, callback) => (sid === 'broken' ? callback(new Error('the table is away')) : callback(null, table.get(sid))),
+  destroy: (sid, callback) => callback(null, table.delete(sid)),
+}
+
+const sessions = await openReplica({ region: 'eu', location: ':memory:' })
+for (const [from, sid] of [[memory, 'a'], [functions, 'b']]) {
+  const store = new MovingStore({ sessions, from })
+  const call = (name, ...args) => promisify(store[name]).call(store, ...args)
+  console.log((await call('get', sid)).user, (await sessions.get(sid)).data.user, await call('get', 'nobody'))
+  await call('destroy', sid)
+  console.log(await call('get', sid), await promisify(from.get).call(from, sid))
+}
+const store = new MovingStore({ sessions, from: functions })
+store.get('broken', (error) => console.log(error.message))
+await sessions.close()
+`
+
+describe('[README-1] sessions of other stores', () => {
+  it('move when they are asked for, and stay dead once they are destroyed', async () => {
+    const [, script] = marked('file: moving-store.mjs')[0]!
+    await using running = await runSnippet({ code: MOVING }, { files: filesOf(script) })
+    await endedWell(running)
+    expect(running.output()).toBe('ada ada null\nnull undefined\nbob bob null\nnull undefined\nthe table is away\n')
+  })
+})
+
 describe.runIf(hasRedis)('[README-1] sessions of Redis', () => {
   const [, app] = marked('run: app from redis')[0]!
   const [, script] = marked('run: script from redis')[0]!
