@@ -22,5 +22,12 @@ export default defineConfig({
       sojourn: source('sojourn'),
     },
   },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, maxWorkers: 2 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    // What runs in processes of its own (the demo, servers, examples) runs what `tsc -b` built, and does not count.
+    coverage: { include: ['packages/*/src/**'], exclude: ['packages/sim/**'], reporter: ['text', 'html'] },
+  },
 })

@@ -1,6 +1,6 @@
 import type { DemoSettings } from './settings.js'
 
-/** What to try, with the ports that the demo has. The README walks through the same lines. */
+/** What to try, with the ports that the demo has. The transcripts of README.md and docs/getting-started.md have the same lines. */
 export const guide = ({ regions }: DemoSettings): string => {
   const [eu, us, ap] = regions.map(({ appPort }) => `localhost:${appPort}`) as [string, string, string]
   return `

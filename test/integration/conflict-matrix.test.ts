@@ -16,6 +16,7 @@ import {
   outcomeOf,
   PAIRS,
   SEED,
+  SHORT,
   SHORT_LIFETIME,
   type Stage,
 } from '../support/conflicts.js'
@@ -217,9 +218,27 @@ const section = (x: Op): string =>
     ...OPS.slice(OPS.indexOf(x)).map((y) => `- **${x} × ${y}** — ${outcomeOf(x, y).says}`),
   ].join('\n')
 
-describe('docs/conflicts.md', () => {
-  it('[MATRIX-2] is what the table says', async () => {
+const README = new URL('../../README.md', import.meta.url)
+
+/** The short table of README.md, and what stands around it. */
+const readme = (text: string): string => {
+  const rows = SHORT.map(({ eu, us, pair }) => `| ${eu} | ${us} | ${MATRIX[pair].cell} |`)
+  const table = ['| eu | us | everywhere, in the end |', '|---|---|---|', ...rows].join('\n')
+  return text.replace(/(<!-- conflicts -->\n)[\s\S]*(<!-- \/conflicts -->)/, `$1${table}\n$2`)
+}
+
+const OUT_OF_DATE = 'out of date: UPDATE_DOCS=1 npx vitest run conflict-matrix'
+
+describe('[MATRIX-2] what the pages say is what the table says', () => {
+  it('in docs/conflicts.md', async () => {
     if (process.env.UPDATE_DOCS) await writeFile(PAGE, page())
-    expect(await readFile(PAGE, 'utf8'), 'out of date: UPDATE_DOCS=1 npx vitest run conflict-matrix').toBe(page())
+    expect(await readFile(PAGE, 'utf8'), OUT_OF_DATE).toBe(page())
+  })
+
+  it('in README.md', async () => {
+    const text = await readFile(README, 'utf8')
+    expect(text).toContain('<!-- conflicts -->')
+    if (process.env.UPDATE_DOCS) await writeFile(README, readme(text))
+    expect(await readFile(README, 'utf8'), OUT_OF_DATE).toBe(readme(text))
   })
 })

@@ -41,11 +41,11 @@ const countDerived = (arbitrary: fc.Arbitrary<World>, numRuns: number): number =
 
 describe('a view that is derived from the one before', () => {
   test('[CONV-1] is what materializing gives, whatever two states of a document lie between', () => {
-    expect(countDerived(worlds(20), runs(400))).toBeGreaterThan(1_000)
+    expect(countDerived(worlds(20), runs(400))).toBeGreaterThan(runs(1_000))
   })
 
   test('[CONV-1] is what materializing gives of maps that are edited, replaced, merged, deleted, and scalars for a while', () => {
-    expect(countDerived(mapWorlds(5), runs(150))).toBeGreaterThan(10_000)
+    expect(countDerived(mapWorlds(5), runs(150))).toBeGreaterThan(runs(10_000))
   })
 
   test('[CONV-1] is right after a whole life in which each view is derived from the last one', () => {

@@ -423,7 +423,7 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
 
   'end × end': {
     cell: 'ended',
-    says: 'It is ended everywhere; of the reasons the earlier one is told.',
+    says: 'It is ended everywhere; the earlier one of the reasons is kept.',
     after: 'ended',
   },
   'end × rotate': {
@@ -495,3 +495,16 @@ export const PAIRS: readonly (readonly [Op, Op])[] = OPS.flatMap((x, index) =>
   OPS.slice(index).map((y) => [x, y] as const),
 )
 export const outcomeOf = (x: Op, y: Op): Outcome => MATRIX[`${x} × ${y}` as Pair]
+
+/** The pairs of README.md's short table, in its words. What comes of each is the table's above. */
+export const SHORT: readonly { readonly eu: string; readonly us: string; readonly pair: Pair }[] = [
+  { eu: 'sets a field', us: 'sets another field', pair: 'set a field × set a field' },
+  { eu: 'sets a field', us: 'sets the same field', pair: 'set the same field × set the same field' },
+  { eu: 'sets a field', us: 'deletes it', pair: 'set the same field × delete a field' },
+  { eu: 'increments a counter', us: 'increments it, too', pair: 'increment × increment' },
+  { eu: 'sets a field of an object', us: 'replaces the object', pair: 'set a field × replace an object' },
+  { eu: 'replaces an object', us: 'replaces it, too', pair: 'replace an object × replace an object' },
+  { eu: 'sets a field', us: 'ends the session', pair: 'set a field × end' },
+  { eu: 'renews the session', us: 'lets it idle out', pair: 'touch × idle expiry' },
+  { eu: 'renews the session', us: 'sees its absolute limit pass', pair: 'touch × absolute expiry' },
+]

@@ -1,4 +1,5 @@
 /** Loaded before a snippet: whatever port it listens on is a free one, and what it connects to is where the test says. */
+import { appendFileSync } from 'node:fs'
 import { Server, Socket } from 'node:net'
 
 const ports = JSON.parse(process.env.TEST_PORTS ?? '{}')
@@ -8,7 +9,12 @@ process.channel?.unref()
 const { listen } = Server.prototype
 Server.prototype.listen = function mapped(first, ...rest) {
   const named = typeof first === 'object' && first !== null ? first.port : first
-  this.once('listening', () => process.send?.({ named, actual: this.address().port }))
+  this.once('listening', () => {
+    const mapped = { named, actual: this.address().port }
+    process.send?.(mapped)
+    // Where a shell lies in between, there is no channel to the test.
+    if (process.env.TEST_PORTS_FILE) appendFileSync(process.env.TEST_PORTS_FILE, `${JSON.stringify(mapped)}\n`)
+  })
   return listen.call(this, typeof first === 'object' && first !== null ? { ...first, port: 0 } : 0, ...rest)
 }
 
