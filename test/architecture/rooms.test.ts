@@ -33,6 +33,7 @@ const BANNED: readonly [pattern: RegExp, what: string][] = [
   [/\bDate\.now\b|\bnew Date\(\s*\)/, 'the wall clock'],
   [/\bperformance\b|\bhrtime\b/, 'the monotonic clock'],
   [/\bset(Timeout|Interval|Immediate)\b|timers\/promises|AbortSignal\.timeout/, 'a timer'],
+  [/\bnextTick\b|\bqueueMicrotask\b/, 'the end of a turn'],
   [/\bMath\.random\b|\brandom(Bytes|UUID|Int|Fill|FillSync)\b|\bgetRandomValues\b|\bwebcrypto\b/, 'entropy'],
 ]
 

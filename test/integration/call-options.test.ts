@@ -132,6 +132,7 @@ describe('what a replica is opened with', () => {
       monotonic: () => 0,
       after: () => ({ cancel() {}, hold() {}, release() {} }),
       soon() {},
+      endOfTurn() {},
     }
     expect(await messageOf(() => webSocketTransport({} as never))).toMatch(
       /clock is an object; give an object with now/,

@@ -114,7 +114,7 @@ export class Channel {
     if (this.#isFlushing) return
     this.#isFlushing = true
     // All that is asked in one turn goes in one frame.
-    process.nextTick(() => {
+    this.#clock.endOfTurn(() => {
       this.#isFlushing = false
       this.#flush()
     })

@@ -178,7 +178,7 @@ const TABLE = optionTable<ClientOptions>({
   limits: limitsRule(DEFAULT_LIMITS),
   linkChanged: FUNCTION_RULE,
   ports: groupRule<NonNullable<ClientOptions['ports']>>({
-    clock: portRule('now', 'monotonic', 'after', 'soon'),
+    clock: portRule('now', 'monotonic', 'after', 'soon', 'endOfTurn'),
     random: portRule('bytes'),
     dial: FUNCTION_RULE,
   }),

@@ -192,7 +192,7 @@ const TABLE = optionTable<ReplicaOptions>({
   }),
   limits: limitsRule(DEFAULT_LIMITS),
   ports: groupRule<Ports>({
-    clock: portRule('now', 'monotonic', 'after', 'soon'),
+    clock: portRule('now', 'monotonic', 'after', 'soon', 'endOfTurn'),
     random: portRule('bytes'),
     storage: portRule('open'),
     transport: portRule('dial', 'listen'),

@@ -6,6 +6,7 @@ export {
   type ListenForClientsOptions,
   listenForClients,
 } from './clients/listener.js'
+export type { ClientSocket, ClientSocketHandler, ListenForSockets } from './clients/socket.js'
 export { type Config, type ConfigInput, loadConfig } from './config/load.js'
 export { settingsTable } from './config/reference.js'
 export { openLog } from './log.js'

@@ -47,6 +47,7 @@ export class Process implements Host {
         after: (delayMs, callback) =>
           time.schedule(Math.max(clock.toWorld(delayMs), MIN_TIMER_MS), () => this.deliver(callback)),
         soon: (callback) => void time.schedule(0, () => this.deliver(callback)),
+        endOfTurn: (callback) => void time.schedule(0, () => this.deliver(callback)),
       },
       random,
       storage: {

@@ -339,7 +339,7 @@ export class ClientConnection implements ClientSocketHandler, Watcher, Asker {
     }
     if (this.#isFlushing) return
     this.#isFlushing = true
-    process.nextTick(() => {
+    this.#host.clock.endOfTurn(() => {
       this.#isFlushing = false
       this.#incoming.turned()
       if (!this.#isEnded) this.#flush()

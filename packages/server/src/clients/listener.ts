@@ -7,7 +7,7 @@ import { Budgets, type Kept } from './budgets.js'
 import { ClientConnection, type ConnectionHost } from './connection.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { Memories } from './remembered.js'
-import { listenForSockets } from './socket.js'
+import { type ListenForSockets, listenForSockets } from './socket.js'
 import { type ClientTotals, noTotals } from './totals.js'
 import { Watches } from './watches.js'
 
@@ -28,6 +28,8 @@ export interface ListenForClientsOptions {
   readonly maxVersion?: number
   readonly clock?: Clock
   readonly random?: Random
+  /** What brings connections. Default: WebSockets. */
+  readonly listenForSockets?: ListenForSockets
   /** Something was thrown that ought not to be: a bug. Says nothing of a session. */
   readonly failed?: (error: unknown) => void
 }
@@ -73,6 +75,7 @@ export const listenForClients = async ({
   maxVersion,
   clock = systemClock,
   random = systemRandom,
+  listenForSockets: listenFor = listenForSockets,
   failed = () => {},
 }: ListenForClientsOptions): Promise<ClientListener> => {
   const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
@@ -115,7 +118,7 @@ export const listenForClients = async ({
     },
     failed,
   }
-  const sockets = await listenForSockets(
+  const sockets = await listenFor(
     { host: listen.host ?? '127.0.0.1', port: listen.port, clock, limits, allowedOrigins, createServer },
     (socket) => {
       const connection = new ClientConnection(host, socket)

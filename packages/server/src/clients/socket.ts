@@ -112,14 +112,20 @@ export interface SocketListenerOptions {
 }
 
 /**
- * Listens for WebSockets.
+ * Where clients' connections come from: a port, so that a simulator can bring its own.
  * @param accept is given each connection, already open, and returns its handler
  * @throws INVALID_OPTION where the address cannot be listened on
  */
-export const listenForSockets = (
-  { host, port, clock, limits, allowedOrigins, createServer }: SocketListenerOptions,
+export type ListenForSockets = (
+  options: SocketListenerOptions,
   accept: (socket: ClientSocket) => ClientSocketHandler,
-): Promise<WebSocketListener> =>
+) => Promise<WebSocketListener>
+
+/** Listens for WebSockets. */
+export const listenForSockets: ListenForSockets = (
+  { host, port, clock, limits, allowedOrigins, createServer },
+  accept,
+) =>
   listenForWebSockets(
     {
       host,
