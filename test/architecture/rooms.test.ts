@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   express: ['core'],
   client: ['core', 'wire'],
   server: ['core', 'wire', 'store', 'replica'],
-  sim: ['core', 'replica'],
+  sim: ['core', 'client', 'replica', 'server'],
 }
 
 /** What is no part of the product, and has several doors. */

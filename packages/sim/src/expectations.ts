@@ -49,6 +49,9 @@ export interface Observer {
   readonly need: number
   readonly members: number
   readonly at: number
+  /** The connection over which it is seen, where there is one, and when it was asked for: what was answered on it before shows. */
+  readonly connection?: number | undefined
+  readonly askedAt: number
   /** The region's wall clock, at the latest. */
   readonly wall: number
 }
@@ -57,7 +60,9 @@ export const observerOf = (op: Operation): Observer => ({
   region: op.region,
   need: op.need,
   members: op.members,
-  at: op.invokedAt,
+  at: op.asOf ?? op.invokedAt,
+  connection: op.connection,
+  askedAt: op.invokedAt,
   wall: op.wallHigh,
 })
 
@@ -67,7 +72,8 @@ export const observerOf = (op: Operation): Observer => ({
  */
 export const isSeenLocally = (history: History, observer: Observer, op: Operation): boolean =>
   isKept(op) &&
-  op.returnedAt! < observer.at &&
+  op.returnedAt! <
+    (op.connection !== undefined && op.connection === observer.connection ? observer.askedAt : observer.at) &&
   op.region === observer.region &&
   !losers(history.losses, op, observer.at).has(op.region)
 
@@ -124,11 +130,11 @@ class Deeds {
   replacedBy(writes: readonly Operation[], field: string): Set<unknown> {
     const out = new Set<unknown>()
     for (const write of writes) {
-      if (write.field !== field) continue
+      if (write.field !== field || write.foundElsewhere) continue
       for (let found = write.found; found !== undefined && !out.has(found); ) {
         out.add(found)
         const earlier = this.#byValue.get(found as string)
-        found = earlier?.field === field ? earlier.found : undefined
+        found = earlier?.field === field && !earlier.foundElsewhere ? earlier.found : undefined
       }
     }
     return out
@@ -218,7 +224,7 @@ const cartFaults = function* (
     const item = itemOf(op)
     if (item !== undefined && !cart.has(item) && !dropped.has(item))
       yield { kind: 'lost', what: `${shown}: ${item} is missing, ${told(op)}` }
-    if (op.kind === 'drop' && op.found !== undefined && cart.has(op.found as string))
+    if (op.kind === 'drop' && !op.foundElsewhere && op.found !== undefined && cart.has(op.found as string))
       yield { kind: 'lost', what: `${shown}: ${String(op.found)} is back, ${told(op)}` }
   }
 }

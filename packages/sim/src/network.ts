@@ -52,6 +52,11 @@ interface Pair {
   lossy: boolean
 }
 
+/** A connection that was dialed, and the process at its other end, once there was one. */
+export interface Dialed extends Connection {
+  readonly far: Host | undefined
+}
+
 /** A stranger's eye on everything that is under way: the trace, and checkers of what is on the wire. */
 export type Tap = (from: string, to: string, frame: Uint8Array) => void
 
@@ -66,6 +71,7 @@ export class Network {
   readonly #blocked = new Map<string, number>()
   /** What waits for a direction to be healed, in order. */
   readonly #held = new Map<string, (() => void)[]>()
+  /** By machine and port. */
   readonly #listeners = new Map<string, { host: Host; accept: (connection: Connection) => ConnectionHandler }>()
   readonly #pairs = new Set<Pair>()
   readonly #tap: Tap
@@ -153,13 +159,14 @@ export class Network {
 
   transport(host: Host): Transport {
     return {
-      dial: (url, handler, { connectTimeoutMs }) => this.#dial(host, new URL(url).hostname, handler, connectTimeoutMs),
+      dial: (url, handler, { connectTimeoutMs }) => this.dial(host, url, handler, connectTimeoutMs),
       listen: async (at, accept) => {
-        this.#listeners.set(host.machine, { host, accept })
+        const address = `${host.machine}:${at.port}`
+        this.#listeners.set(address, { host, accept })
         return {
           address: at,
           close: async () => {
-            if (this.#listeners.get(host.machine)?.host === host) this.#listeners.delete(host.machine)
+            if (this.#listeners.get(address)?.host === host) this.#listeners.delete(address)
           },
         }
       },
@@ -182,7 +189,9 @@ export class Network {
     return latencyMs + (jitterMs > 0 ? this.#random.exponential(jitterMs) : 0)
   }
 
-  #dial(near: Host, target: string, handler: ConnectionHandler, connectTimeoutMs: number): Connection {
+  /** @param url names a machine and a port */
+  dial(near: Host, url: string, handler: ConnectionHandler, connectTimeoutMs: number): Dialed {
+    const { hostname: target, host: address } = new URL(url)
     const dialler: Side = newSide(near, handler)
     const patience = this.#time.schedule(connectTimeoutMs, () => this.#tell(dialler, 0, 'no answer', 'LINK_TIMEOUT'))
     const answer = (run: () => void) => {
@@ -191,7 +200,7 @@ export class Network {
     }
     let pair: Pair | undefined
     this.#travel(near.machine, target, this.#latency(near.machine, target), () => {
-      const listener = this.#listeners.get(target)
+      const listener = this.#listeners.get(address)
       if (!listener?.host.isAlive()) {
         const refuse = () => answer(() => this.#tell(dialler, 0, 'connection refused'))
         this.#travel(target, near.machine, this.#latency(target, near.machine), refuse)
@@ -214,6 +223,9 @@ export class Network {
     })
     const connection = (): Connection | undefined => pair && this.#connection(pair, 0)
     return {
+      get far() {
+        return pair?.sides[1].host
+      },
       send: (frame) => connection()?.send(frame),
       get bufferedBytes() {
         return dialler.buffered

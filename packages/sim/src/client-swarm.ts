@@ -1,0 +1,241 @@
+/** Draws the apps of a world, from a stream of the seed of their own: the regions, their faults and the users of replicas stay as they are. */
+import type { Level } from '@sojourn/core'
+import type { Wire } from './network.js'
+import {
+  type AppPlan,
+  CLIENT_FAULTS,
+  type ClientFaultKind,
+  type ClientFaultStep,
+  type ClientsPlan,
+  type DoorPlan,
+  MAX_CLOCK_ERROR_MS,
+  OPERATIONS,
+  type OperationKind,
+  type OperationStep,
+  type Plan,
+  type Step,
+} from './plan.js'
+import { Prng } from './prng.js'
+import { planOf } from './swarm.js'
+
+/** Steps of apps are numbered from here on: those of users of replicas are below. */
+const FIRST_STEP = 10_001
+
+/** What a version without digests cannot heal. */
+const NEEDS_DIGESTS: ReadonlySet<string> = new Set(['rot', 'old-row'])
+
+/** The world of a seed, with apps in it. */
+export const clientPlanOf = (seed: number): Plan => {
+  const random = new Prng(`clients ${seed}`)
+  const base = withOldLinks(random, planOf(seed))
+  const names = ['app-1', 'app-2', 'app-3', 'app-4'].slice(0, random.int(1, 4))
+  const oldClients = random.chance(0.15)
+  const oldDoors = random.chance(0.15)
+  const apps = Object.fromEntries(names.map((name) => [name, drawApp(random, base.regions, oldClients)]))
+  const doors = Object.fromEntries(base.regions.map((name) => [name, drawDoor(random, oldDoors)]))
+  const clients: ClientsPlan = {
+    apps,
+    doors,
+    wires: drawWires(random, names, base.regions),
+    speaksOld: oldClients || oldDoors,
+  }
+  const faults = drawFaults(random, base, names)
+  const operations = drawOperations(random, base, names, faults)
+  return { ...base, clients, steps: [...base.steps, ...operations, ...faults].sort((a, b) => a.at - b.at) }
+}
+
+/** In some worlds regions are told to speak the older version of links, as in the middle of an upgrade. */
+const withOldLinks = (random: Prng, plan: Plan): Plan => {
+  if (!random.chance(0.2)) return plan
+  const old = plan.regions.filter(() => random.chance(0.6))
+  if (old.length === 0) return plan
+  return {
+    ...plan,
+    options: Object.fromEntries(
+      plan.regions.map((name) => {
+        const options = plan.options[name]!
+        return [name, old.includes(name) ? { ...options, links: { ...options.links, maxVersion: 1 } } : options]
+      }),
+    ),
+    faults: plan.faults.filter((fault) => !NEEDS_DIGESTS.has(fault)),
+    steps: plan.steps.filter((step) => step.do !== 'fault' || !NEEDS_DIGESTS.has(step.fault)),
+  }
+}
+
+const drawApp = (random: Prng, regions: readonly string[], mayBeOld: boolean): AppPlan => {
+  const heartbeat = random.pick([300, 1_000])
+  const order = random.shuffled(regions)
+  return {
+    // Some know one server only.
+    regions: random.chance(0.15) ? order.slice(0, 1) : order,
+    clock: random.between(-1, 1) * MAX_CLOCK_ERROR_MS,
+    drift: random.chance(0.3) ? random.pick([-0.01, 0.01]) : 0,
+    options: {
+      timeout: random.pick([300, 1_000, 5_000]),
+      connectTimeout: 5_000,
+      whenUnavailable: random.pick(['fail', 'wait']),
+      nearCache: random.chance(0.7) && {
+        maxEntries: random.pick([1, 3, 100]),
+        maxBytes: random.pick([300, 100_000]),
+        maxStale: heartbeat + random.pick([50, 500, 2_000]),
+      },
+      connection: {
+        heartbeat,
+        timeout: heartbeat + random.pick([500, 2_000]),
+        maxReconnectDelay: random.pick([200, 2_000]),
+        failback: random.pick([500, 3_000]),
+        ...(mayBeOld && random.chance(0.6) && { maxVersion: 1 }),
+      },
+      limits: {
+        maxInFlight: random.pick([3, 4_096, 4_096]),
+        targetFrameBytes: random.pick([100, 1_024]),
+      },
+    },
+  }
+}
+
+const drawDoor = (random: Prng, mayBeOld: boolean): DoorPlan => ({
+  limits: {
+    // A budget that is full refuses, forgets or does not watch: in some worlds all the time.
+    ...(random.chance(0.2) && { maxInFlight: random.int(1, 4) }),
+    ...(random.chance(0.2) && { maxQuorums: random.int(1, 2) }),
+    ...(random.chance(0.3) && { maxRemembered: random.pick([1, 2, 8]) }),
+    ...(random.chance(0.2) && { maxRememberedBytes: random.pick([700, 4_000]) }),
+    ...(random.chance(0.1) && { maxRememberedBytesInAll: random.pick([700, 8_000]) }),
+    ...(random.chance(0.3) && { maxWatched: random.pick([1, 3]) }),
+    ...(random.chance(0.1) && { maxWatchedBytesInAll: random.pick([256, 1_024]) }),
+    ...(random.chance(0.1) && { maxConnections: random.int(1, 2) }),
+    ...(random.chance(0.2) && { maxAwayClients: random.int(1, 2) }),
+    ...(random.chance(0.3) && { maxAwayMs: random.pick([500, 5_000]) }),
+    ...(random.chance(0.2) && { targetFrameBytes: 100 }),
+    ...(random.chance(0.2) && { maxBufferedBytes: random.pick([200, 2_000]) }),
+    maxSilenceMs: random.pick([5_000, 15_000]),
+  },
+  ...(mayBeOld && random.chance(0.6) && { maxVersion: 1 }),
+  drainMs: random.pick([0, 300, 3_000]),
+})
+
+const drawWires = (random: Prng, apps: readonly string[], regions: readonly string[]): Record<string, Wire> => {
+  const wires: Record<string, Wire> = {}
+  for (const app of apps) {
+    const mean = random.pick([0.3, 2, 30])
+    for (const region of regions)
+      for (const way of [`${app}>${region}`, `${region}>${app}`])
+        wires[way] = {
+          latencyMs: random.between(0.5, 2) * mean,
+          jitterMs: random.pick([0, 1, 10]),
+          bytesPerMs: random.pick([50, 12_000]),
+          loss: 0,
+          duplication: 0,
+        }
+  }
+  return wires
+}
+
+const drawFaults = (random: Prng, { regions, endsAt }: Plan, apps: readonly string[]): ClientFaultStep[] => {
+  if (random.chance(0.08)) return []
+  const density = random.pick([0.2, 0.5])
+  const out: ClientFaultStep[] = []
+  for (const fault of CLIENT_FAULTS) {
+    if (!random.chance(density)) continue
+    const count = random.int(1, 5)
+    for (let i = 0; i < count; i++)
+      out.push({
+        do: 'client-fault',
+        at: random.between(500, endsAt),
+        fault,
+        app: random.pick(apps),
+        region: random.pick(regions),
+        ms: random.pick([100, 1_000, 8_000]),
+        ways: random.pick(['to', 'from', 'both']),
+        reset: random.chance(0.5),
+        before: random.chance(0.5),
+        amount: amountOf(random, fault),
+      })
+  }
+  return out
+}
+
+const amountOf = (random: Prng, fault: ClientFaultKind): number => {
+  switch (fault) {
+    case 'app-slow':
+      return random.pick([0.2, 2])
+    case 'app-spike':
+      return random.pick([100, 600, 3_000])
+    case 'app-duplication':
+      return random.pick([0.1, 0.5])
+    case 'answer-crash':
+      return random.int(1, 8)
+    default:
+      return 0
+  }
+}
+
+const USUAL: { readonly [kind in OperationKind]: number } = {
+  create: 3,
+  get: 40,
+  set: 20,
+  save: 5,
+  add: 15,
+  drop: 6,
+  increment: 25,
+  touch: 6,
+  rotate: 2,
+  end: 3,
+}
+
+/** Calls come in bursts, many of them when something has just gone wrong: what retries and caches get wrong shows there. */
+const drawOperations = (
+  random: Prng,
+  { regions, endsAt, steps }: Plan,
+  apps: readonly string[],
+  faults: readonly ClientFaultStep[],
+): OperationStep[] => {
+  const weights = Object.fromEntries(OPERATIONS.map((kind) => [kind, random.between(0.2, 1) * USUAL[kind]])) as {
+    [kind in OperationKind]: number
+  }
+  const levels: { [level in Level & string]?: number } = random.pick([
+    { local: 1 },
+    { local: 1 },
+    { majority: 1 },
+    { local: 3, majority: 2, all: 0.3 },
+  ])
+  const slots = random.pick([1, 2, 6])
+  const count = random.int(60, 240)
+  const burst = random.pick([4, 10, 30])
+  const spreadMs = random.pick([5, 300, 3_000])
+  const troubles = [...faults, ...steps.filter((step: Step) => step.do === 'fault')].map(({ at }) => at)
+  const out: OperationStep[] = []
+  let at = 400
+  for (let i = 0; i < count; i++) {
+    const n = FIRST_STEP + i
+    if (i % burst === 0)
+      at =
+        i === 0
+          ? at
+          : troubles.length > 0 && random.chance(0.6)
+            ? Math.max(0, random.pick(troubles) + random.between(-spreadMs, spreadMs))
+            : random.between(400, endsAt)
+    const kind = i < slots ? 'create' : random.weighted(weights)
+    const app = random.pick(apps)
+    out.push({
+      do: kind,
+      at: Math.min(endsAt, i < slots ? at : at + random.between(0, spreadMs)),
+      n,
+      app,
+      client: `${app}.u${random.int(1, 2)}`,
+      region: regions[0]!,
+      slot: i < slots ? i : random.int(0, slots - 1),
+      read: random.weighted(levels),
+      write: random.weighted(levels),
+      ...(random.chance(0.2) && { timeoutMs: random.pick([50, 2_000]) }),
+      ...((kind === 'set' || kind === 'save') && { field: `f${random.int(0, 2)}` }),
+      // Each increment is of another size, so that one that is done twice is known.
+      ...(kind === 'increment' && { by: n }),
+      ...(kind === 'create' && random.chance(0.3) && { ownId: true }),
+      ...(kind === 'create' && random.chance(0.2) && { idleMs: random.pick([2_000, 5_000]) }),
+      ...(kind === 'create' && random.chance(0.15) && { padBytes: random.pick([200, 2_000]) }),
+    })
+  }
+  return out
+}
