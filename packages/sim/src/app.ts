@@ -211,7 +211,10 @@ export class App {
   /** Closes the client, as an app does that ends in order, and then ends. */
   close(): void {
     const [client, process] = [this.#client, this.#process]
-    if (client === undefined || process === undefined) return this.kill()
+    if (client === undefined || process === undefined) {
+      this.kill()
+      return
+    }
     process.deliver(() => {
       void client.close()
       process.clock.after(LAST_WORDS_MS, () => this.#process === process && this.kill())

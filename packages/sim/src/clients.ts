@@ -124,7 +124,14 @@ export class Clients {
   settle(): void {
     this.#settled = [...this.apps].map(([app, { client, plan }]) => {
       const status = client?.status()
-      return { app, region: status?.region, nearest: plan.regions[0]!, inFlight: status?.inFlight ?? 0 }
+      const [nearest] = plan.regions
+      const hasRoom = this.#options.clients.doors[nearest!]!.limits.maxConnections === undefined
+      return {
+        app,
+        region: status?.region,
+        nearest: hasRoom ? nearest : undefined,
+        inFlight: status?.inFlight ?? 0,
+      }
     })
   }
 

@@ -110,8 +110,8 @@ export interface CommitsSeen {
 export interface AppState {
   readonly app: string
   readonly region: string | undefined
-  /** Where it should be. */
-  readonly nearest: string
+  /** Where it should be; undefined: that server has no room for all clients. */
+  readonly nearest: string | undefined
   readonly inFlight: number
 }
 
