@@ -1,6 +1,7 @@
 /** Brings faults between apps and servers, and takes them back. */
 import type { Timer } from '@sojourn/core'
 import type { App } from './app.js'
+import type { AppTrouble } from './history.js'
 import type { Network, Wire } from './network.js'
 import type { ClientFaultKind, ClientFaultStep } from './plan.js'
 import type { Region } from './region.js'
@@ -33,6 +34,7 @@ export class ClientFaults {
   /** What is to be taken back, and when. */
   readonly #active = new Map<Timer, () => void>()
   readonly #fuses = new Map<string, Fuse>()
+  readonly troubles: AppTrouble[] = []
   readonly injected = new Map<ClientFaultKind, number>()
 
   constructor(options: ClientFaultsOptions) {
@@ -44,6 +46,8 @@ export class ClientFaults {
     if (!this.#apply(step, app)) return
     this.injected.set(step.fault, (this.injected.get(step.fault) ?? 0) + 1)
     const { region, ways, ms, amount } = step
+    const { now } = this.#options.time
+    this.troubles.push({ app: step.app, region, from: now, until: now + ms })
     this.#options.trace.tell(
       step.app,
       `*** ${step.fault} ${region} ${ways}${amount ? ` (${amount})` : ''} for ${(ms / 1_000).toFixed(1)} s`,

@@ -1,9 +1,10 @@
 /** The apps of a world, the doors by which its regions let them in, and what is seen of both. */
+import type { LinkChange } from '@sojourn/client'
 import type { Replica } from '@sojourn/replica'
 import { App } from './app.js'
 import type { Door } from './calls.js'
 import { ClientFaults } from './client-faults.js'
-import type { AppState, ClientHistory, CommitsSeen, DoorState, Service } from './history.js'
+import type { AppState, ClientHistory, CommitsSeen, DoorState, LineSeen, Service } from './history.js'
 import type { Network, Wire } from './network.js'
 import type { ClientFaultStep, ClientsPlan, Plan } from './plan.js'
 import type { Prng } from './prng.js'
@@ -41,6 +42,7 @@ export class Clients {
   readonly #services: Service[] = []
   readonly #commits: CommitsSeen[] = []
   readonly #misunderstandings: string[] = []
+  readonly #lines: LineSeen[] = []
   readonly #isFaithful: boolean
   #connections = 0
   #settled: readonly AppState[] = []
@@ -66,14 +68,34 @@ export class Clients {
         clocksStep: plan.faults.some((fault) => CLOCK_FAULTS.has(fault)),
         linked: ({ name: of }, { state, region, url, why = '' }) => {
           trace.tell(of, `${state} ${region ?? url} ${why}`)
+          this.#noteLine(of, state, region)
           if (state !== 'up') this.misunderstood(`${of} and ${region ?? url}`, why)
         },
-        gone: ({ name: of }) => appGone(of),
+        gone: ({ name: of }) => {
+          this.#endLine(of)
+          appGone(of)
+        },
       })
       this.apps.set(name, made)
     }
     const wires: { readonly [way: string]: Wire } = clients.wires
     this.faults = new ClientFaults({ time, trace, network, apps: this.apps, regions, wires, restart, trouble })
+  }
+
+  #noteLine(app: string, state: LinkChange['state'], region = ''): void {
+    if (state === 'refused') return
+    const { time, regions } = this.#options
+    const open = this.#lines.findLast((line) => line.app === app)
+    // Of two of which one takes the other's place the old one goes down last.
+    if (state === 'down' && open?.region !== region) return
+    this.#endLine(app)
+    if (state === 'up')
+      this.#lines.push({ app, region, incarnation: regions.get(region)!.incarnation, from: time.now, until: undefined })
+  }
+
+  #endLine(app: string): void {
+    const open = this.#lines.findLast((line) => line.app === app)
+    if (open) open.until ??= this.#options.time.now
   }
 
   /** Two sides ended a connection for this reason, whichever of them found it. */
@@ -152,6 +174,8 @@ export class Clients {
   get history(): ClientHistory {
     return {
       services: this.#services,
+      lines: this.#lines,
+      troubles: this.faults.troubles,
       commits: this.#commits,
       maxStaleMs: Object.fromEntries([...this.apps].map(([name, { maxStaleMs }]) => [name, maxStaleMs])),
       settled: this.#settled,

@@ -106,6 +106,23 @@ export interface CommitsSeen {
   readonly keys: readonly string[]
 }
 
+/** An app's client was connected with a server, and asked it. */
+export interface LineSeen {
+  readonly app: string
+  readonly region: string
+  readonly incarnation: number
+  readonly from: number
+  until: number | undefined
+}
+
+/** Something was wrong with an app, or between it and a region. */
+export interface AppTrouble {
+  readonly app: string
+  readonly region: string
+  readonly from: number
+  readonly until: number
+}
+
 /** A client when all has settled. */
 export interface AppState {
   readonly app: string
@@ -125,6 +142,8 @@ export interface DoorState {
 export interface ClientHistory {
   readonly services: readonly Service[]
   readonly commits: readonly CommitsSeen[]
+  readonly lines: readonly LineSeen[]
+  readonly troubles: readonly AppTrouble[]
   /** The longest that a near cache may be behind, of each app, milliseconds of the world. */
   readonly maxStaleMs: { readonly [app: string]: number }
   readonly settled: readonly AppState[]

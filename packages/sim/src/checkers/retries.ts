@@ -1,11 +1,16 @@
 /** A write that is asked again is done once, wherever it was asked; what a client reports as not done was not, and what it reports as done was. */
 import { isKept, violation } from '../expectations.js'
-import type { Checker, Operation, Service } from '../history.js'
+import type { Checker, History, Operation, Service } from '../history.js'
 
 /** Writes whose step can be told from what they write. */
 const NUMBERED: ReadonlySet<string> = new Set(['create', 'set', 'save', 'add', 'increment'])
 
-export const retries: Checker = function* ({ operations, clients }) {
+/** As long as this a healthy connection brings every answer, and what was wrong with one may be felt on it. */
+const PATIENCE_MS = 1_500
+const AFTERMATH_MS = 15_000
+
+export const retries: Checker = function* (history) {
+  const { operations, clients } = history
   if (clients === undefined) return
   const byNumber = new Map<number, Service[]>()
   for (const service of clients.services) {
@@ -14,8 +19,11 @@ export const retries: Checker = function* ({ operations, clients }) {
   }
   for (const op of operations) {
     if (op.app === undefined) continue
-    if (NUMBERED.has(op.kind)) yield* faultsOf(op, byNumber.get(op.n) ?? [])
-    else if (op.kind === 'end') yield* faultsOfEnd(op, operations, clients.services)
+    if (NUMBERED.has(op.kind)) {
+      const services = byNumber.get(op.n) ?? []
+      yield* faultsOf(op, services)
+      yield* neverTold(history, op, services[0])
+    } else if (op.kind === 'end') yield* faultsOfEnd(op, operations, clients.services)
   }
 }
 
@@ -44,4 +52,30 @@ const faultsOfEnd = function* (op: Operation, operations: readonly Operation[], 
   const done = services.filter(({ kind, id, outcome }) => kind === 'end' && id === op.session.id && outcome === 'ok')
   if (isOnly && done.length > 0)
     yield violation('NET-2', `${nameOf(op)} came to ${op.code}, and was done: ${placesOf(done)}`)
+}
+
+/** A call that was done by a server with which its client has been connected since, and well, and which yet came to a timeout. */
+const neverTold = function* ({ clients, troubles }: History, op: Operation, done: Service | undefined) {
+  if (op.code !== 'TIMEOUT' || done?.until === undefined) return
+  const until = op.returnedAt!
+  const line = clients!.lines.find(
+    (each) =>
+      each.app === op.app &&
+      each.region === done.region &&
+      each.incarnation === done.incarnation &&
+      (each.until ?? until) >= until &&
+      Math.max(each.from, done.until!) + PATIENCE_MS < until,
+  )
+  if (line === undefined) return
+  const isWrong = (of: { readonly from: number; readonly until: number }) =>
+    of.from <= until && of.until + AFTERMATH_MS >= Math.max(line.from, done.until!)
+  if (
+    clients!.troubles.some((trouble) => (trouble.app === op.app || trouble.region === done.region) && isWrong(trouble))
+  )
+    return
+  if (troubles.some((trouble) => trouble.region === done.region && isWrong(trouble))) return
+  yield violation(
+    'NET-3',
+    `${nameOf(op)} was done: ${placesOf([done])}; its client was connected there, and never told`,
+  )
 }
