@@ -203,10 +203,7 @@ export class Calls {
 
   close(error: Failure): void {
     for (const call of this.#calls.all())
-      this.#fail(
-        call,
-        call.server === undefined || call.repeat === 'anywhere' ? error : lostOf(call, 'the client was closed'),
-      )
+      this.#fail(call, call.server === undefined || isRead(call) ? error : lostOf(call, 'the client was closed'))
     this.#timer?.cancel()
   }
 

@@ -180,6 +180,7 @@ export class Runtime {
       limits,
       maxLifetimeMs: settings.maxLifetimeMs,
       committed: (commits) => runtime?.committed(commits),
+      refused: (commits) => runtime?.refused(commits),
       failed: (error) => runtime?.failed(error),
       corrupt: (key) => runtime?.corrupt(key),
       vector: () => runtime?.knowledge.held() ?? [],
@@ -231,6 +232,15 @@ export class Runtime {
         const { name, ...more } = event
         this.events.emit(name, { key, origin: source, ...more } as never)
       }
+  }
+
+  /** The disk took none of these. */
+  refused(commits: readonly Commit[]): void {
+    if (this.events.has('refused'))
+      this.events.emit(
+        'refused',
+        commits.map(({ key }) => key),
+      )
   }
 
   failed(error: unknown): void {

@@ -8,6 +8,9 @@ import type { Region } from './region.js'
 import type { WorldTime } from './time.js'
 import type { Trace } from './trace.js'
 
+/** How long a process that closes its client may take to end. */
+const RESTART_MS = 1_000
+
 export interface ClientFaultsOptions {
   readonly time: WorldTime
   readonly trace: Trace
@@ -145,9 +148,13 @@ export class ClientFaults {
     }
     this.#active.clear()
     this.#fuses.clear()
-    for (const app of this.#options.apps.values()) {
-      app.resume()
-      app.start()
+    const { apps, time } = this.#options
+    for (const app of apps.values()) app.resume()
+    const startAll = () => {
+      for (const app of apps.values()) app.start()
     }
+    startAll()
+    // One that is closing at the moment is started when it has ended.
+    time.schedule(RESTART_MS, startAll)
   }
 }

@@ -248,12 +248,15 @@ const sumFaults = function* (
 const told = (op: Operation): string =>
   `and ${op.client} was told "${op.outcome}" for ${op.kind}${op.value ? ` ${op.value}` : ''} in ${op.region} at ${op.returnedAt!.toFixed(0)} ms (level ${op.level})`
 
-/** The writes that somebody may be shown who looked until `until`. */
-export const possibleBy = (deeds: Deeds, until: number, region: string): Operation[] =>
+/**
+ * The writes that somebody may be shown who looked until `until`.
+ * @param since what is shown may be as old as this
+ */
+export const possibleBy = (deeds: Deeds, until: number, region: string, since = until): Operation[] =>
   deeds.writes.filter((op) => {
     if (op.invokedAt > until || op.outcome === 'absent') return false
     // A write that was refused in the end was seen on its way to the disk, if at all, and only where it was made (ADR 6).
-    return op.outcome !== 'refused' || (op.region === region && op.returnedAt! >= until)
+    return op.outcome !== 'refused' || (op.region === region && op.returnedAt! >= since)
   })
 
 /** Calls that returned a session as it was then: each is a look at it. */
@@ -273,7 +276,7 @@ export const lackedBy = function* (
   const kept = deeds.writes.filter(
     (write) => isSeen(history, observer, write) && !mayBePurged(history, write, observer.wall),
   )
-  for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
+  for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region, op.asOf)))
     if (kind === 'lost') yield what
 }
 

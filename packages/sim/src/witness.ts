@@ -64,7 +64,10 @@ export class Witness implements SessionApi {
       if (isSojournError(error, 'QUORUM_UNMET')) {
         if (error.mayHaveApplied) service.outcome = 'ok'
         const session = error.session as Session<object> | undefined
-        if (session) service.shown = shownOf(session)
+        if (session) {
+          service.shown = shownOf(session)
+          service.id ??= session.id
+        }
       }
       throw error
     }

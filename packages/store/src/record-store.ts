@@ -71,6 +71,8 @@ export interface TransactOptions {
 
 export interface RecordStoreOptions extends PartsOptions {
   readonly committed: (commits: readonly Commit[]) => void
+  /** The journal refused these: what was read of them meanwhile was never written. */
+  readonly refused: (commits: readonly Commit[]) => void
   /** A record cannot be read. Called once for each, until it is healed. */
   readonly corrupt: (key: SessionKey) => void
   /** What goes into the journal beside the store's own part. */
@@ -380,6 +382,7 @@ export class RecordStore {
   /** @internal The journal refused these commits. */
   refused(commits: readonly Pending[], error: unknown): void {
     for (const commit of commits) this.#reader.failed(commit)
+    this.#options.refused(commits)
     this.#options.failed(error)
   }
 

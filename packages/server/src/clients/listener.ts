@@ -141,6 +141,7 @@ export const listenForClients = async ({
   sweepLater()
   const changed = (keys: readonly SessionKey[]) => watches.changed(keys)
   replica.on('committed', changed)
+  replica.on('refused', changed)
 
   let closing: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {
@@ -157,6 +158,7 @@ export const listenForClients = async ({
     }
     for (const connection of connections) connection.destroy()
     replica.off('committed', changed)
+    replica.off('refused', changed)
     sweeping?.cancel()
     await sockets.close()
   }
