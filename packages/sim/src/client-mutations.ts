@@ -116,6 +116,22 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     200,
   ),
   mutation(
+    'tell-of-changes-a-frame-later',
+    'a change goes into the next frame, where the present one has begun with an answer',
+    'server/dist/clients/connection.js',
+    'if (this.#changed.length === 0)',
+    'if (this.#changed.length === 0 || this.#out.length > 0)',
+    200,
+  ),
+  mutation(
+    'keep-what-the-disk-refused-near',
+    'clients are not told that what they read was refused by the disk',
+    'server/dist/clients/listener.js',
+    "replica.on('refused', changed);",
+    ';',
+    600,
+  ),
+  mutation(
     'never-go-back',
     'a client that has failed over does not look for the nearer server again',
     'client/dist/route.js',

@@ -71,7 +71,6 @@ export interface TransactOptions {
 
 export interface RecordStoreOptions extends PartsOptions {
   readonly committed: (commits: readonly Commit[]) => void
-  /** The journal refused these: what was read of them meanwhile was never written. */
   readonly refused: (commits: readonly Commit[]) => void
   /** A record cannot be read. Called once for each, until it is healed. */
   readonly corrupt: (key: SessionKey) => void
