@@ -180,7 +180,7 @@ export class Runtime {
       limits,
       maxLifetimeMs: settings.maxLifetimeMs,
       committed: (commits) => runtime?.committed(commits),
-      refused: (commits) => runtime?.refused(commits),
+      refused: (keys) => runtime?.refused(keys),
       failed: (error) => runtime?.failed(error),
       corrupt: (key) => runtime?.corrupt(key),
       vector: () => runtime?.knowledge.held() ?? [],
@@ -235,12 +235,8 @@ export class Runtime {
   }
 
   /** The disk took none of these. */
-  refused(commits: readonly Commit[]): void {
-    if (this.events.has('refused'))
-      this.events.emit(
-        'refused',
-        commits.map(({ key }) => key),
-      )
+  refused(keys: readonly SessionKey[]): void {
+    if (this.events.has('refused')) this.events.emit('refused', keys)
   }
 
   failed(error: unknown): void {

@@ -71,7 +71,6 @@ export interface TransactOptions {
 
 export interface RecordStoreOptions extends PartsOptions {
   readonly committed: (commits: readonly Commit[]) => void
-  readonly refused: (commits: readonly Commit[]) => void
   /** A record cannot be read. Called once for each, until it is healed. */
   readonly corrupt: (key: SessionKey) => void
   /** What goes into the journal beside the store's own part. */
@@ -381,7 +380,7 @@ export class RecordStore {
   /** @internal The journal refused these commits. */
   refused(commits: readonly Pending[], error: unknown): void {
     for (const commit of commits) this.#reader.failed(commit)
-    this.#options.refused(commits)
+    this.#options.refused(commits.map(({ key }) => key))
     this.#options.failed(error)
   }
 
