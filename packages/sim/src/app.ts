@@ -51,6 +51,7 @@ export class App {
   /** How long its processes stood still, and since when one does, milliseconds of the world. */
   #pausedMs = 0
   #pausedAt: number | undefined
+  #repeated = 0
 
   constructor(place: Place, plan: AppPlan, host: AppHost) {
     this.name = place.name
@@ -177,6 +178,11 @@ export class App {
     }
   }
 
+  /** Calls that its clients asked again after a connection had ended. */
+  get repeated(): number {
+    return this.#repeated + (this.#client?.status().totals.repeated ?? 0)
+  }
+
   get pausedMs(): number {
     return this.#pausedMs + (this.#pausedAt === undefined ? 0 : this.place.time.now - this.#pausedAt)
   }
@@ -201,6 +207,7 @@ export class App {
     if (process === undefined) return
     this.#pausedMs = this.pausedMs
     this.#pausedAt = undefined
+    this.#repeated = this.repeated
     process.kill(true)
     this.#process = undefined
     this.#client = undefined

@@ -13,7 +13,6 @@ import {
   type OperationKind,
   type OperationStep,
   type Plan,
-  type Step,
 } from './plan.js'
 import { Prng } from './prng.js'
 import { planOf } from './swarm.js'
@@ -39,7 +38,7 @@ export const clientPlanOf = (seed: number): Plan => {
     wires: drawWires(random, names, base.regions),
     speaksOld: oldClients || oldDoors,
   }
-  const faults = drawFaults(random, base, names)
+  const faults = drawFaults(random, base, apps)
   const operations = drawOperations(random, base, names, faults)
   return { ...base, clients, steps: [...base.steps, ...operations, ...faults].sort((a, b) => a.at - b.at) }
 }
@@ -87,7 +86,7 @@ const drawApp = (random: Prng, regions: readonly string[], mayBeOld: boolean): A
         ...(mayBeOld && random.chance(0.6) && { maxVersion: 1 }),
       },
       limits: {
-        maxInFlight: random.pick([3, 4_096, 4_096]),
+        maxInFlight: random.pick([3, 4_096, 4_096, 4_096, 4_096]),
         targetFrameBytes: random.pick([100, 1_024]),
       },
     },
@@ -97,8 +96,8 @@ const drawApp = (random: Prng, regions: readonly string[], mayBeOld: boolean): A
 const drawDoor = (random: Prng, mayBeOld: boolean): DoorPlan => ({
   limits: {
     // A budget that is full refuses, forgets or does not watch: in some worlds all the time.
-    ...(random.chance(0.2) && { maxInFlight: random.int(1, 4) }),
-    ...(random.chance(0.2) && { maxQuorums: random.int(1, 2) }),
+    ...(random.chance(0.1) && { maxInFlight: random.int(1, 4) }),
+    ...(random.chance(0.1) && { maxQuorums: random.int(1, 2) }),
     ...(random.chance(0.3) && { maxRemembered: random.pick([1, 2, 8]) }),
     ...(random.chance(0.2) && { maxRememberedBytes: random.pick([700, 4_000]) }),
     ...(random.chance(0.1) && { maxRememberedBytesInAll: random.pick([700, 8_000]) }),
@@ -132,26 +131,29 @@ const drawWires = (random: Prng, apps: readonly string[], regions: readonly stri
   return wires
 }
 
-const drawFaults = (random: Prng, { regions, endsAt }: Plan, apps: readonly string[]): ClientFaultStep[] => {
+const drawFaults = (random: Prng, { regions, endsAt }: Plan, apps: ClientsPlan['apps']): ClientFaultStep[] => {
   if (random.chance(0.08)) return []
-  const density = random.pick([0.2, 0.5])
+  const density = random.pick([0.3, 0.6])
   const out: ClientFaultStep[] = []
   for (const fault of CLIENT_FAULTS) {
     if (!random.chance(density)) continue
     const count = random.int(1, 5)
-    for (let i = 0; i < count; i++)
+    for (let i = 0; i < count; i++) {
+      const app = random.pick(Object.keys(apps))
       out.push({
         do: 'client-fault',
         at: random.between(500, endsAt),
         fault,
-        app: random.pick(apps),
-        region: random.pick(regions),
+        app,
+        // The one at which the app probably is, mostly.
+        region: random.chance(0.7) ? apps[app]!.regions[0]! : random.pick(regions),
         ms: random.pick([100, 1_000, 8_000]),
         ways: random.pick(['to', 'from', 'both']),
         reset: random.chance(0.5),
         before: random.chance(0.5),
         amount: amountOf(random, fault),
       })
+    }
   }
   return out
 }
@@ -173,7 +175,7 @@ const amountOf = (random: Prng, fault: ClientFaultKind): number => {
 
 const USUAL: { readonly [kind in OperationKind]: number } = {
   create: 3,
-  get: 40,
+  get: 50,
   set: 20,
   save: 5,
   add: 15,
@@ -184,10 +186,24 @@ const USUAL: { readonly [kind in OperationKind]: number } = {
   end: 3,
 }
 
-/** Calls come in bursts, many of them when something has just gone wrong: what retries and caches get wrong shows there. */
+/** How long before the others of a burst its session is made. */
+const LEAD_MS = 250
+
+/** Some calls of one app, or of all, at about one time. */
+interface Burst {
+  readonly at: number
+  readonly spreadMs: number
+  /** Undefined: whichever. */
+  readonly app: string | undefined
+  readonly slot: number | undefined
+  /** Most of them read, so that near caches have something to give. */
+  readonly reads: boolean
+}
+
+/** Calls come in bursts, many of them when something is just about to go wrong: what retries and caches get wrong shows there. */
 const drawOperations = (
   random: Prng,
-  { regions, endsAt, steps }: Plan,
+  plan: Plan,
   apps: readonly string[],
   faults: readonly ClientFaultStep[],
 ): OperationStep[] => {
@@ -196,46 +212,76 @@ const drawOperations = (
   }
   const levels: { [level in Level & string]?: number } = random.pick([
     { local: 1 },
-    { local: 1 },
     { majority: 1 },
     { local: 3, majority: 2, all: 0.3 },
   ])
   const slots = random.pick([1, 2, 6])
-  const count = random.int(60, 240)
-  const burst = random.pick([4, 10, 30])
-  const spreadMs = random.pick([5, 300, 3_000])
-  const troubles = [...faults, ...steps.filter((step: Step) => step.do === 'fault')].map(({ at }) => at)
+  const count = random.int(80, 260)
+  const size = random.pick([6, 15, 30])
   const out: OperationStep[] = []
-  let at = 400
+  let burst: Burst = { at: 400, spreadMs: 0, app: undefined, slot: undefined, reads: false }
   for (let i = 0; i < count; i++) {
-    const n = FIRST_STEP + i
-    if (i % burst === 0)
-      at =
-        i === 0
-          ? at
-          : troubles.length > 0 && random.chance(0.6)
-            ? Math.max(0, random.pick(troubles) + random.between(-spreadMs, spreadMs))
-            : random.between(400, endsAt)
-    const kind = i < slots ? 'create' : random.weighted(weights)
-    const app = random.pick(apps)
-    out.push({
-      do: kind,
-      at: Math.min(endsAt, i < slots ? at : at + random.between(0, spreadMs)),
-      n,
-      app,
-      client: `${app}.u${random.int(1, 2)}`,
-      region: regions[0]!,
-      slot: i < slots ? i : random.int(0, slots - 1),
-      read: random.weighted(levels),
-      write: random.weighted(levels),
-      ...(random.chance(0.2) && { timeoutMs: random.pick([50, 2_000]) }),
-      ...((kind === 'set' || kind === 'save') && { field: `f${random.int(0, 2)}` }),
-      // Each increment is of another size, so that one that is done twice is known.
-      ...(kind === 'increment' && { by: n }),
-      ...(kind === 'create' && random.chance(0.3) && { ownId: true }),
-      ...(kind === 'create' && random.chance(0.2) && { idleMs: random.pick([2_000, 5_000]) }),
-      ...(kind === 'create' && random.chance(0.15) && { padBytes: random.pick([200, 2_000]) }),
-    })
+    const isFirst = i >= slots && i % size === 0
+    if (isFirst) burst = drawBurst(random, plan, apps, slots, faults)
+    // Sessions of the burst before have mostly expired.
+    const isCreation = i < slots || (isFirst && random.chance(0.8))
+    const kind = isCreation ? 'create' : burst.reads && random.chance(0.8) ? 'get' : random.weighted(weights)
+    const app = burst.app ?? random.pick(apps)
+    const slot = i < slots ? i : (burst.slot ?? random.int(0, slots - 1))
+    const at = Math.min(plan.endsAt, isFirst ? burst.at - LEAD_MS : burst.at + random.between(0, burst.spreadMs))
+    out.push(drawOperation(random, { kind, at, n: FIRST_STEP + i, app, slot, levels }))
   }
   return out
 }
+
+const drawBurst = (
+  random: Prng,
+  { endsAt, steps }: Plan,
+  apps: readonly string[],
+  slots: number,
+  faults: readonly ClientFaultStep[],
+): Burst => {
+  const spreadMs = random.pick([3, 30, 300, 3_000])
+  const slot = random.chance(0.9) ? random.int(0, slots - 1) : undefined
+  const one = random.chance(0.5) ? random.pick(apps) : undefined
+  const reads = random.chance(0.4)
+  const others = steps.filter(({ do: what }) => what === 'fault')
+  // In the middle of it something goes wrong.
+  const before = (at: number) => Math.max(400 + LEAD_MS, at - random.between(0, spreadMs))
+  if (faults.length > 0 && random.chance(0.6)) {
+    const { at, app } = random.pick(faults)
+    return { at: before(at), spreadMs, slot, reads, app: random.chance(0.8) ? app : one }
+  }
+  if (others.length > 0 && random.chance(0.5)) {
+    return { at: before(random.pick(others).at), spreadMs, slot, reads, app: one }
+  }
+  return { at: random.between(400 + LEAD_MS, endsAt), spreadMs, slot, reads, app: one }
+}
+
+interface Drawn {
+  readonly kind: OperationKind
+  readonly at: number
+  readonly n: number
+  readonly app: string
+  readonly slot: number
+  readonly levels: { readonly [level in Level & string]?: number }
+}
+
+const drawOperation = (random: Prng, { kind, at, n, app, slot, levels }: Drawn): OperationStep => ({
+  do: kind,
+  at,
+  n,
+  app,
+  client: `${app}.u${random.int(1, 2)}`,
+  region: '',
+  slot,
+  read: random.weighted(levels),
+  write: random.weighted(levels),
+  ...(random.chance(0.2) && { timeoutMs: random.pick([50, 2_000]) }),
+  ...((kind === 'set' || kind === 'save') && { field: `f${random.int(0, 2)}` }),
+  // Each increment is of another size, so that one that is done twice is known.
+  ...(kind === 'increment' && { by: n }),
+  ...(kind === 'create' && random.chance(0.3) && { ownId: true }),
+  ...(kind === 'create' && random.chance(0.2) && { idleMs: random.pick([2_000, 5_000]) }),
+  ...(kind === 'create' && random.chance(0.15) && { padBytes: random.pick([200, 2_000]) }),
+})

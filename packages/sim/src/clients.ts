@@ -1,6 +1,7 @@
 /** The apps of a world, the doors by which its regions let them in, and what is seen of both. */
 import type { LinkChange } from '@sojourn/client'
 import type { Replica } from '@sojourn/replica'
+import type { ClientsStatus } from '@sojourn/server'
 import { App } from './app.js'
 import type { Door } from './calls.js'
 import { ClientFaults } from './client-faults.js'
@@ -43,6 +44,7 @@ export class Clients {
   readonly #commits: CommitsSeen[] = []
   readonly #misunderstandings: string[] = []
   readonly #lines: LineSeen[] = []
+  readonly #doors: RegionDoor[] = []
   readonly #isFaithful: boolean
   #connections = 0
   #settled: readonly AppState[] = []
@@ -111,7 +113,7 @@ export class Clients {
     replica.on('committed', (keys) => {
       if (process.isAlive()) this.#commits.push({ at: time.now, region: name, incarnation, keys })
     })
-    return new RegionDoor({
+    const door = new RegionDoor({
       region: name,
       replica,
       process,
@@ -123,6 +125,8 @@ export class Clients {
       opened: () => trace.tell(name, 'lets clients in'),
       complain,
     })
+    this.#doors.push(door)
+    return door
   }
 
   start(): void {
@@ -169,6 +173,21 @@ export class Clients {
       const { connections, inFlight, remembered, watched, kept } = status
       return [{ region: name, left: { connections, inFlight, remembered, watched, ...kept } }]
     })
+  }
+
+  /** What happened how often, of what worlds with apps are for. */
+  get totals(): { readonly [what: string]: number } {
+    const doors = this.#doors.flatMap(({ status }) => status ?? [])
+    const sum = (of: (status: ClientsStatus) => number) => doors.reduce((all, status) => all + of(status), 0)
+    return {
+      'connections of clients': this.#lines.length,
+      'calls asked again': [...this.apps.values()].reduce((all, { repeated }) => all + repeated, 0),
+      'writes answered from memory': sum(({ totals }) => totals.answeredFromMemory),
+      'changes told to near caches': sum(({ totals }) => totals.invalidations),
+      'times that a budget was full': sum(({ exceeded }) =>
+        Object.values(exceeded).reduce((all, each) => all + each, 0),
+      ),
+    }
   }
 
   get history(): ClientHistory {

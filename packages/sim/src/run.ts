@@ -19,6 +19,8 @@ export interface RunResult {
     readonly operations: number
     readonly frames: number
     readonly faults: { readonly [fault in FaultKind | ClientFaultKind]?: number }
+    /** Of worlds with apps: what happened how often. */
+    readonly clients: { readonly [what: string]: number }
     /** Rounds until the regions agreed after they were healed. */
     readonly rounds: number
   }
@@ -59,8 +61,22 @@ export const runPlan = async (plan: Plan): Promise<RunResult> => {
       operations: history.operations.length,
       frames: world.network.totals.frames,
       faults: { ...Object.fromEntries(faults.injected), ...Object.fromEntries(world.clients?.faults.injected ?? []) },
+      clients: clientTotals(world, history),
       rounds: rounds ?? MAX_ROUNDS,
     },
+  }
+}
+
+const clientTotals = ({ clients }: World, { operations }: History): RunResult['totals']['clients'] => {
+  if (clients === undefined) return {}
+  const ofApps = operations.filter(({ app }) => app !== undefined)
+  return {
+    'calls through clients': ofApps.length,
+    'answers of near caches': ofApps.filter(({ isCached }) => isCached).length,
+    'calls that came to TIMEOUT': ofApps.filter(({ code }) => code === 'TIMEOUT').length,
+    'calls that came to CONNECTION_LOST': ofApps.filter(({ code }) => code === 'CONNECTION_LOST').length,
+    'calls that came to OVERLOADED': ofApps.filter(({ code }) => code === 'OVERLOADED').length,
+    ...clients.totals,
   }
 }
 

@@ -23,6 +23,7 @@ export const retries: Checker = function* (history) {
       const services = byNumber.get(op.n) ?? []
       yield* faultsOf(op, services)
       yield* neverTold(history, op, services[0])
+      yield* neverAsked(history, op)
     } else if (op.kind === 'end') yield* faultsOfEnd(op, operations, clients.services)
   }
 }
@@ -52,6 +53,15 @@ const faultsOfEnd = function* (op: Operation, operations: readonly Operation[], 
   const done = services.filter(({ kind, id, outcome }) => kind === 'end' && id === op.session.id && outcome === 'ok')
   if (isOnly && done.length > 0)
     yield violation('NET-2', `${nameOf(op)} came to ${op.code}, and was done: ${placesOf(done)}`)
+}
+
+/** A write that may have been done was asked of somebody. */
+const neverAsked = function* ({ clients }: History, op: Operation) {
+  if (op.outcome !== 'crashed' || op.code === undefined) return
+  const isAsked = clients!.lines.some(
+    ({ app, from, until }) => app === op.app && from <= op.returnedAt! && (until ?? op.invokedAt) >= op.invokedAt,
+  )
+  if (!isAsked) yield violation('NET-2', `${nameOf(op)} came to ${op.code}, and there was no server to ask`)
 }
 
 /** A call that was done by a server with which its client has been connected since, and well, and which yet came to a timeout. */
