@@ -174,7 +174,7 @@ const amountOf = (random: Prng, fault: ClientFaultKind): number => {
 }
 
 const USUAL: { readonly [kind in OperationKind]: number } = {
-  create: 3,
+  create: 14,
   get: 50,
   set: 20,
   save: 5,
@@ -224,8 +224,8 @@ const drawOperations = (
     const isFirst = i >= slots && i % size === 0
     if (isFirst) burst = drawBurst(random, plan, apps, slots, faults)
     // Sessions of the burst before have mostly expired.
-    const isCreation = i < slots || (isFirst && random.chance(0.8))
-    const kind = isCreation ? 'create' : burst.reads && random.chance(0.8) ? 'get' : random.weighted(weights)
+    const isCreation = i < slots || (isFirst && random.chance(0.95))
+    const kind = isCreation ? 'create' : burst.reads && random.chance(0.7) ? 'get' : random.weighted(weights)
     const app = burst.app ?? random.pick(apps)
     const slot = i < slots ? i : (burst.slot ?? random.int(0, slots - 1))
     const at = Math.min(plan.endsAt, isFirst ? burst.at - LEAD_MS : burst.at + random.between(0, burst.spreadMs))
