@@ -68,6 +68,14 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     50,
   ),
   mutation(
+    'report-an-unanswered-end-as-not-done',
+    'an end that was asked when the client was closed fails as if it had not been done',
+    'client/dist/calls.js',
+    'call.server === undefined || isRead(call) ? error',
+    "call.server === undefined || call.repeat === 'anywhere' ? error",
+    600,
+  ),
+  mutation(
     'wait-for-ever',
     'a call that is due goes on waiting',
     'client/dist/calls.js',
