@@ -33,6 +33,15 @@ export interface ClientsOptions {
 /** Faults after which clocks are not what they were. */
 const CLOCK_FAULTS: ReadonlySet<string> = new Set(['clock-step', 'clock-drift', 'clock-strobe'])
 
+/** Limits that, where they are small, have a door forget what a client may yet ask. */
+const FORGETFUL = [
+  'maxRemembered',
+  'maxRememberedBytes',
+  'maxRememberedBytesInAll',
+  'maxAwayClients',
+  'maxAwayMs',
+] as const
+
 /** Frames that come twice make either side give up a connection, rightly: no transport of the product does that. */
 const MISUNDERSTANDING = /^(FRAME|LINK_VERSION|CHANGE|RECORD)/
 
@@ -201,6 +210,9 @@ export class Clients {
       left: this.#left,
       misunderstandings: this.#misunderstandings,
       speaksOld: this.#options.clients.speaksOld,
+      remembering: Object.entries(this.#options.clients.doors).flatMap(([region, { limits }]) =>
+        FORGETFUL.every((name) => limits[name] === undefined) ? region : [],
+      ),
     }
   }
 }

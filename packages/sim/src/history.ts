@@ -151,6 +151,8 @@ export interface ClientHistory {
   /** Connections that one side ended because of what the other one had said. */
   readonly misunderstandings: readonly string[]
   readonly speaksOld: boolean
+  /** Regions whose doors have room to remember what they answered, for as long as any call lasts. */
+  readonly remembering: readonly string[]
 }
 
 /** A region lost something that was on its disk. */

@@ -24,6 +24,7 @@ export const retries: Checker = function* (history) {
       yield* faultsOf(op, services)
       yield* neverTold(history, op, services[0])
       yield* neverAsked(history, op)
+      yield* forgotten(history, op, services[0])
     } else if (op.kind === 'end') yield* faultsOfEnd(op, operations, clients.services)
   }
 }
@@ -53,6 +54,25 @@ const faultsOfEnd = function* (op: Operation, operations: readonly Operation[], 
   const done = services.filter(({ kind, id, outcome }) => kind === 'end' && id === op.session.id && outcome === 'ok')
   if (isOnly && done.length > 0)
     yield violation('NET-2', `${nameOf(op)} came to ${op.code}, and was done: ${placesOf(done)}`)
+}
+
+/** A server that has room for it remembers what it answered: who is connected with it again is told. */
+const forgotten = function* ({ clients }: History, op: Operation, done: Service | undefined) {
+  if (op.code !== 'CONNECTION_LOST' || done === undefined || !clients!.remembering.includes(done.region)) return
+  const isBack = clients!.lines.some(
+    ({ app, region, incarnation, from, until }) =>
+      app === op.app &&
+      region === done.region &&
+      incarnation === done.incarnation &&
+      from > done.from &&
+      from <= op.returnedAt! &&
+      (until ?? Number.POSITIVE_INFINITY) > op.returnedAt!,
+  )
+  if (isBack)
+    yield violation(
+      'NET-3',
+      `${nameOf(op)} was done: ${placesOf([done])}, which had forgotten it when it was asked again`,
+    )
 }
 
 /** A write that may have been done was asked of somebody. */
