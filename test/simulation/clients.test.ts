@@ -5,7 +5,8 @@ import { runs } from '../support/runs.js'
 
 /** Worlds in which a rule was broken once; each line says what it was. */
 const PINNED: readonly (readonly [seed: number, found: string])[] = [
-  [53, 'a client that was closed reported an end that was done as not done'],
+  [80, 'a client that was closed reported an end that was done as not done'],
+  [463, 'an end that one server had done was refused by the next one, and reported as not done'],
 ]
 
 const WORLDS = runs(40)

@@ -85,10 +85,10 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'miss-an-invalidation',
-    'of several sessions that changed at one time, the near cache drops the first',
+    'of the sessions that changed at one time, the near cache overlooks the first',
     'client/dist/client.js',
     'for (const key of keys)\n                    this.#cache?.delete(key);',
-    'this.#cache?.delete(keys[0]);',
+    'for (const key of keys.slice(1)) this.#cache?.delete(key);',
     200,
   ),
   mutation(
