@@ -76,6 +76,14 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     600,
   ),
   mutation(
+    'believe-the-second-server',
+    'what another server refuses counts as not done, although the first one may have done it',
+    'client/dist/calls.js',
+    'call.wasElsewhere = true;',
+    ';',
+    1_000,
+  ),
+  mutation(
     'wait-for-ever',
     'a call that is due goes on waiting',
     'client/dist/calls.js',
@@ -114,14 +122,6 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     '|| now >= entry.expiresAt',
     '|| now === Number.POSITIVE_INFINITY',
     100,
-  ),
-  mutation(
-    'watch-what-was-overtaken',
-    'a read that a change overtook passes for one of which the client will be told',
-    'server/dist/clients/connection.js',
-    'isWatched: () => watches.isStanding(key, watch)',
-    'isWatched: () => true',
-    200,
   ),
   mutation(
     'tell-of-changes-a-frame-later',

@@ -80,7 +80,7 @@ const drawApp = (random: Prng, regions: readonly string[], mayBeOld: boolean): A
       },
       connection: {
         heartbeat,
-        timeout: heartbeat + random.pick([500, 2_000]),
+        timeout: heartbeat + random.pick([500, 2_000, 6_000]),
         maxReconnectDelay: random.pick([200, 2_000]),
         failback: random.pick([500, 3_000]),
         ...(mayBeOld && random.chance(0.6) && { maxVersion: 1 }),

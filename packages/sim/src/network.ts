@@ -44,6 +44,8 @@ interface Side {
   arrivesAt: number
   /** Its owner was told, or told us. */
   closed: boolean
+  /** Something that it sent is lost, and all behind it. */
+  isCut: boolean
 }
 
 interface Pair {
@@ -75,9 +77,12 @@ export class Network {
   readonly #listeners = new Map<string, { host: Host; accept: (connection: Connection) => ConnectionHandler }>()
   readonly #pairs = new Set<Pair>()
   readonly #tap: Tap
+  readonly #isOrderly: boolean
   readonly totals: NetworkTotals = { frames: 0, bytes: 0, lost: 0, duplicated: 0, reset: 0 }
 
-  constructor(time: WorldTime, random: Prng, tap: Tap) {
+  /** @param isOrderly whether a connection that is reset brings what came before the first frame that it loses, as TCP does, and nothing behind */
+  constructor(time: WorldTime, random: Prng, tap: Tap, isOrderly = false) {
+    this.#isOrderly = isOrderly
     this.#time = time
     this.#random = random
     this.#tap = tap
@@ -284,7 +289,11 @@ export class Network {
   #arrive(pair: Pair, mine: number, frame: Uint8Array): void {
     const [near, far] = [pair.sides[mine]!, pair.sides[1 - mine]!]
     // A reset connection delivers what chance lets through.
-    if (pair.state === 'gone' && this.#random.chance(0.5)) return
+    if (pair.state === 'gone' && this.#random.chance(0.5)) {
+      near.isCut = this.#isOrderly
+      return
+    }
+    if (near.isCut) return
     if (!far.host.isAlive()) {
       if (far.host.isOn()) this.#tell(near, this.#latency(far.host.machine, near.host.machine), 'reset by the peer')
       return
@@ -314,4 +323,5 @@ const newSide = (host: Host, handler: ConnectionHandler | undefined): Side => ({
   departedAt: 0,
   arrivesAt: 0,
   closed: false,
+  isCut: false,
 })

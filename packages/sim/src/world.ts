@@ -4,7 +4,7 @@ import { Clients } from './clients.js'
 import { Disk } from './disk.js'
 import { Faults } from './faults.js'
 import type { FinalState, History, Loss, Opening, Sample, Seen, SessionData } from './history.js'
-import { Network } from './network.js'
+import { Network, type Tap } from './network.js'
 import { MAX_CLOCK_ERROR_MS, type OperationStep, type Plan, type RegionOptions, type Step } from './plan.js'
 import { Prng } from './prng.js'
 import { Region } from './region.js'
@@ -41,7 +41,8 @@ export class World {
     this.plan = plan
     const random = new Prng(`world ${plan.seed}`)
     this.trace = new Trace(() => this.time.now)
-    this.network = new Network(this.time, random.fork('network'), (from, to, frame) => this.#onWire(from, to, frame))
+    const tap: Tap = (from, to, frame) => this.#onWire(from, to, frame)
+    this.network = new Network(this.time, random.fork('network'), tap, plan.clients !== undefined)
     for (const [way, wire] of Object.entries(plan.wires)) {
       const [from, to] = way.split('>') as [string, string]
       this.network.setWire(from, to, wire)
