@@ -13,6 +13,7 @@ import {
   type OperationKind,
   type OperationStep,
   type Plan,
+  type Step,
 } from './plan.js'
 import { Prng } from './prng.js'
 import { planOf } from './swarm.js'
@@ -40,7 +41,9 @@ export const clientPlanOf = (seed: number): Plan => {
   }
   const faults = drawFaults(random, base, apps)
   const operations = drawOperations(random, base, names, faults)
-  return { ...base, clients, steps: [...base.steps, ...operations, ...faults].sort((a, b) => a.at - b.at) }
+  const silences = drawSilences(new Prng(`silences ${seed}`), base, apps)
+  const steps = [...base.steps, ...operations, ...faults, ...silences]
+  return { ...base, clients, steps: steps.sort((a, b) => a.at - b.at) }
 }
 
 /** In some worlds regions are told to speak the older version of links, as in the middle of an upgrade. */
@@ -285,3 +288,34 @@ const drawOperation = (random: Prng, { kind, at, n, app, slot, levels }: Drawn):
   ...(kind === 'create' && random.chance(0.2) && { idleMs: random.pick([2_000, 5_000]) }),
   ...(kind === 'create' && random.chance(0.15) && { padBytes: random.pick([200, 2_000]) }),
 })
+
+/** Steps of silences are numbered from here on. */
+const FIRST_OF_SILENCES = 20_001
+
+/**
+ * In some worlds: an app that has read a session hears nothing from its server any more, over a connection that stands; others write; and it
+ * goes on reading. What a near cache may not give any more shows then, and hardly ever otherwise.
+ */
+const drawSilences = (random: Prng, { endsAt }: Plan, apps: ClientsPlan['apps']): Step[] => {
+  if (!random.chance(0.25)) return []
+  const names = Object.keys(apps)
+  const readers = names.filter((name) => apps[name]!.options.nearCache !== false)
+  const out: Step[] = []
+  for (let episode = 0; episode < 4 && readers.length > 0 && names.length > 1; episode++) {
+    const app = random.pick(readers)
+    const other = random.pick(names.filter((name) => name !== app))
+    const at = random.between(2_000, endsAt)
+    const call = (by: string, kind: OperationKind, when: number): void => {
+      const n = FIRST_OF_SILENCES + out.length + 100 * episode
+      const drawn = { kind, at: Math.min(endsAt, when), n, app: by, slot: 0, levels: { local: 1 } }
+      out.push(drawOperation(random, drawn))
+    }
+    call(app, 'create', at - 700)
+    for (const before of [200, 100]) call(app, 'get', at - before)
+    const [region] = apps[app]!.regions
+    out.push({ do: 'client-fault', at, fault: 'app-cut', app, region: region!, ms: 8_000, ways: 'from', amount: 0 })
+    for (let write = 0; write < 3; write++) call(other, 'set', at + random.between(50, 400))
+    for (let read = 0; read < 12; read++) call(app, 'get', at + random.between(400, 6_000))
+  }
+  return out
+}
