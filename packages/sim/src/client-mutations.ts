@@ -25,7 +25,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     'server/dist/clients/remembered.js',
     'again(number, asker) {\n        const outcome = this.#outcomes.get(number);',
     'again(number, asker) {\n        const outcome = this.#outcomes.get(number - 1);',
-    200,
+    100,
   ),
   mutation(
     'retry-under-a-new-number',
@@ -97,7 +97,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     'client/dist/client.js',
     'for (const key of keys)\n                    this.#cache?.delete(key);',
     'for (const key of keys.slice(1)) this.#cache?.delete(key);',
-    200,
+    50,
   ),
   mutation(
     'keep-the-cache-of-another-connection',
@@ -113,7 +113,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     'client/dist/client.js',
     'channel !== undefined && clock.monotonic() - channel.freshAt <= nearCache.maxStaleMs',
     'channel !== undefined',
-    200,
+    50,
   ),
   mutation(
     'cache-past-the-deadline',
@@ -129,15 +129,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     'server/dist/clients/connection.js',
     'if (this.#changed.length === 0)',
     'if (this.#changed.length === 0 || this.#out.length > 0)',
-    200,
-  ),
-  mutation(
-    'keep-what-the-disk-refused-near',
-    'clients are not told that what they read was refused by the disk',
-    'server/dist/clients/listener.js',
-    "replica.on('refused', changed);",
-    ';',
-    600,
+    400,
   ),
   mutation(
     'never-go-back',
