@@ -16,6 +16,7 @@ import type {
 } from '@sojourn/core'
 import { isSojournError } from '@sojourn/core'
 import type { Service } from './history.js'
+import { shownOf } from './shown.js'
 
 export interface WitnessOptions {
   readonly sessions: SessionApi
@@ -124,19 +125,6 @@ export class Witness implements SessionApi {
 
 const isSession = (value: unknown): value is Session<object> =>
   typeof value === 'object' && value !== null && 'expiresAt' in value
-
-/** A session as text: the same for the same data, whoever shows it. */
-export const shownOf = ({ data, expiresAt }: { readonly data: object; readonly expiresAt: number }): string =>
-  `${expiresAt} ${JSON.stringify(sorted(data))}`
-
-const sorted = (value: unknown): unknown =>
-  typeof value === 'object' && value !== null
-    ? Object.fromEntries(
-        Object.entries(value)
-          .sort(([a], [b]) => (a < b ? -1 : 1))
-          .map(([name, part]) => [name, sorted(part)]),
-      )
-    : value
 
 /** Which step wrote this: users of worlds write each value once, and it says which step's it is. */
 const numberIn = (data: object): number | undefined => {

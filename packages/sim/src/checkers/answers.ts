@@ -1,7 +1,7 @@
 /** An answer belongs to its question: what a client gives of a session is what that server said of it then, in answer to such a call. */
 import { violation } from '../expectations.js'
 import type { Checker, Operation, Service } from '../history.js'
-import { shownOf } from '../witness.js'
+import { shownOf } from '../shown.js'
 
 /** Which calls of a server's replica a call of a client can become. */
 const BECOMES: { readonly [kind: string]: readonly string[] } = {

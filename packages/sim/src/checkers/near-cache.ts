@@ -1,8 +1,8 @@
 /** What a near cache gives, its server had said, and it was still so no longer ago than the cache may be behind. */
 import { deedsOf, isKept, violation } from '../expectations.js'
 import type { Checker, CommitsSeen, History, Operation } from '../history.js'
+import { shownOf } from '../shown.js'
 import { keyOf } from '../users.js'
-import { shownOf } from '../witness.js'
 
 /** What happens at one moment has no order. */
 const MOMENT_MS = 1
