@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   cli: ['core', 'wire', 'net', 'store', 'server'],
   automerge: ['core'],
   sojourn: ['cli', 'client', 'core', 'express', 'replica'],
-  sim: ['core', 'replica'],
+  sim: ['core', 'client', 'net', 'replica', 'server'],
 }
 
 /** What is no part of the product, and has several doors. */
@@ -44,6 +44,7 @@ const BANNED: readonly [pattern: RegExp, what: string][] = [
   [/\bDate\.now\b|\bnew Date\(\s*\)/, 'the wall clock'],
   [/\bperformance\b|\bhrtime\b/, 'the monotonic clock'],
   [/\bset(Timeout|Interval|Immediate)\b|timers\/promises|AbortSignal\.timeout/, 'a timer'],
+  [/\bnextTick\b|\bqueueMicrotask\b/, 'the end of a turn'],
   [/\bMath\.random\b|\brandom(Bytes|UUID|Int|Fill|FillSync)\b|\bgetRandomValues\b|\bwebcrypto\b/, 'entropy'],
 ]
 

@@ -133,6 +133,7 @@ describe('what a replica is opened with', () => {
       monotonic: () => 0,
       after: () => ({ cancel() {}, hold() {}, release() {} }),
       soon() {},
+      endOfTurn() {},
     }
     expect(await messageOf(() => webSocketTransport({} as never))).toMatch(
       /clock is an object; give an object with now/,
@@ -151,7 +152,7 @@ describe('events', () => {
     const eu = await open()
     for (const method of ['on', 'off'] as const) {
       expect(await messageOf(() => eu[method]('endedd' as never, () => {}))).toBe(
-        `INVALID_OPTION: event is "endedd" (did you mean "ended"?); give one of 'created', 'updated', 'ended', 'expired', 'committed', 'link', 'fault'`,
+        `INVALID_OPTION: event is "endedd" (did you mean "ended"?); give one of 'created', 'updated', 'ended', 'expired', 'committed', 'refused', 'link', 'fault'`,
       )
       expect(await messageOf(() => eu[method]('ended', undefined as never))).toMatch(/listener is undefined/)
       expect(await messageOf(() => eu[method]('toString' as never, () => {}))).toMatch(/event is "toString"/)

@@ -1,6 +1,6 @@
 import { createServer } from 'node:https'
 import { connect, type Dial, type LinkChange } from '@sojourn/client'
-import type { openReplica, SessionApi, SojournError } from '@sojourn/replica'
+import { type openReplica, type SessionApi, SojournError } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { dialWebSocket } from '../../packages/client/src/websocket.js'
 import { openAuthority } from '../support/certificates.js'
@@ -207,12 +207,15 @@ describe('deadlines', () => {
     const { id } = await replica.create({ n: 0 })
     const client = await opened.connect({ url })
     gate.shut()
-    const calls = [codeOf(client.increment(id, '/n')), codeOf(client.get(id))]
-    await until(() => gate.held === 2, 'the calls to be under way')
+    const calls = [client.increment(id, '/n'), client.get(id), client.touch(id), client.end(id)].map(codeOf)
+    await until(() => gate.held === 4, 'the calls to be under way')
     await client.close()
     expect(await Promise.all(calls)).toMatchObject([
       { code: 'CONNECTION_LOST', mayHaveApplied: true },
       { code: 'CLIENT_CLOSED' },
+      // These are asked again anywhere, and are writes all the same.
+      { code: 'CONNECTION_LOST', mayHaveApplied: true },
+      { code: 'CONNECTION_LOST', mayHaveApplied: true },
     ])
     expect(await codeOf(client.count())).toMatchObject({ code: 'CLIENT_CLOSED' })
     gate.open()
@@ -242,6 +245,32 @@ describe('a connection that dies', () => {
     expect((await call).data).toEqual({ n: 1 })
     expect(await replica.get(id)).toMatchObject({ data: { n: 1 } })
     expect(client.status().totals).toEqual({ connections: 2, repeated: 1 })
+  })
+
+  it('[NET-2] an end that one server may have done, and the next one refuses, may have been done', async () => {
+    const gate = new Gate()
+    const first = await opened.serve({ around: gate.around })
+    const next = await opened.serve({
+      around: (replica) =>
+        new Proxy(replica, {
+          get: (target, name) => {
+            const value: unknown = Reflect.get(target, name, target)
+            if (name === 'end') return async () => Promise.reject(new SojournError('OVERLOADED', 'it has enough to do'))
+            return typeof value === 'function' ? value.bind(target) : value
+          },
+        }),
+    })
+    const { id } = await first.replica.create({ n: 0 })
+    const client = await opened.connect({ urls: [first.url, next.url] })
+    gate.shut()
+    const end = codeOf(client.end(id))
+    await until(() => gate.held === 1, 'the end to be under way')
+    first.proxy.cut()
+    expect(await end).toMatchObject({ code: 'OVERLOADED', mayHaveApplied: true })
+    gate.open()
+    expect(await first.replica.get(id)).toBeUndefined()
+    // Of what was asked nowhere else a refusal is one.
+    expect(await codeOf(client.end(id))).not.toHaveProperty('mayHaveApplied')
   })
 
   it('[NET-3] one that was answered while the client was away, too', async () => {

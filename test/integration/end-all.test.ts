@@ -24,6 +24,7 @@ const manualClock = (): Clock & { advance(ms: number): Promise<void> } => {
     monotonic: () => time.now,
     after: (delayMs, callback) => time.schedule(delayMs, callback),
     soon: (callback) => void time.schedule(0, callback),
+    endOfTurn: (callback) => void time.schedule(0, callback),
     advance: (ms) => time.advance(ms),
   }
 }

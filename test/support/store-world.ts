@@ -182,6 +182,7 @@ export class StoreWorld {
         limits: { ...DEFAULT_LIMITS, ...this.#options.limits },
         maxLifetimeMs: LIFETIME_MS,
         committed: (commits) => this.#committed(commits),
+        refused: () => {},
         failed: (error) => this.failures.push(error),
         corrupt: (key) => this.reported.push(key),
         vector: () => (this.#claimed === 0 ? [] : [{ feed: PEER_FEED, through: this.#claimed }]),

@@ -55,6 +55,7 @@ const machine = (peers: readonly string[]) => {
     monotonic: () => time.monotonic,
     after: () => ({ cancel() {}, hold() {}, release() {} }),
     soon: (callback) => void later.push(callback),
+    endOfTurn: (callback) => void later.push(callback),
   }
   const clock = new TrustedClock({
     clock: raw,

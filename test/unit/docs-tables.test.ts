@@ -1,7 +1,7 @@
 /** Whether the tables of docs/reference.md are what the code says. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ERROR_CODES } from '@sojourn/core'
+import { ERROR_CODES } from '@sojourn/core/internal'
 import { expect, it } from 'vitest'
 import { ROOT } from '../support/sources.js'
 

@@ -11,6 +11,7 @@ const steppedTime = () => {
     now: () => now,
     monotonic: () => now,
     soon: (call) => call(),
+    endOfTurn: (call) => call(),
     after(delayMs, call): Timer {
       const timer = { at: now + delayMs, call }
       timers.push(timer)

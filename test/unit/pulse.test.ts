@@ -14,6 +14,7 @@ const heardAfter = (waitedMs: number) => {
     monotonic: () => 1_000_000 + waitedMs,
     after: () => ({ cancel() {}, hold() {}, release() {} }),
     soon: () => {},
+    endOfTurn: () => {},
   }
   const clock = new TrustedClock({ clock: raw, maxSkewMs: SKEW, isPeer: () => true, peerCount: () => 1 })
   const options = { heartbeatMs: 1_000, linkTimeoutMs: 5_000, maxClockSkewMs: SKEW }

@@ -36,6 +36,8 @@ interface Call {
   channel: Channel | undefined
   /** The server that may have it, whether or not the channel stands. */
   server: string | undefined
+  /** It was asked at another server before, which may have done it: what this one refuses may be done all the same. */
+  wasElsewhere: boolean
 }
 
 export type Answered = Exclude<Answer, FailedAnswer>
@@ -115,6 +117,7 @@ export class Calls {
         reject,
         channel: undefined,
         server: undefined,
+        wasElsewhere: false,
       }
       this.#calls.add(call)
       if (deadline < this.#firesAt) this.#arm(deadline)
@@ -143,7 +146,7 @@ export class Calls {
     if (call?.channel !== channel) return
     this.#remove(call)
     if (answer.type === 'failed') {
-      call.reject(errorOf(answer))
+      call.reject(errorOf(answer, call.wasElsewhere && !isRead(call)))
       return
     }
     try {
@@ -169,6 +172,7 @@ export class Calls {
     // This server may have had higher numbers, and would take these for what it has forgotten: they get new ones.
     for (const call of fromElsewhere) {
       this.#repeated++
+      call.wasElsewhere = true
       this.#renumber(call)
       this.#ask(call, channel)
     }
@@ -203,10 +207,7 @@ export class Calls {
 
   close(error: Failure): void {
     for (const call of this.#calls.all())
-      this.#fail(
-        call,
-        call.server === undefined || call.repeat === 'anywhere' ? error : lostOf(call, 'the client was closed'),
-      )
+      this.#fail(call, call.server === undefined || isRead(call) ? error : lostOf(call, 'the client was closed'))
     this.#timer?.cancel()
   }
 
@@ -269,12 +270,16 @@ const tooLarge = ({ request }: Call, bytes: number, limit: number): Failure =>
     limit,
   })
 
-/** The server's error, as if it had been thrown here. */
-const errorOf = ({ code, message, details }: FailedAnswer): SojournError => {
+/**
+ * The server's error, as if it had been thrown here.
+ * @param mayHaveApplied whatever the server says of that
+ */
+const errorOf = ({ code, message, details }: FailedAnswer, mayHaveApplied: boolean): SojournError => {
   const { session, ...rest } = details
   const known = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
   return new SojournError(code, message, {
     ...known,
+    ...(mayHaveApplied && { mayHaveApplied }),
     ...(session && { session: new Told(session).session(session.id) }),
   })
 }

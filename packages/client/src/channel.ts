@@ -65,6 +65,7 @@ export class Channel {
     this.#handler = handler
     this.#heardAt = clock.monotonic()
     this.#batch = new FrameBatch({
+      clock,
       initialBytes: 16 * 1024,
       targetBytes: limits.targetFrameBytes,
       flush: () => this.#flush(),

@@ -169,7 +169,7 @@ export const CLIENT_OPTIONS = {
     ),
     ports: group({
       clock: optional(
-        typedOption<Clock>('Clock', portRule('now', 'monotonic', 'after', 'soon')),
+        typedOption<Clock>('Clock', portRule('now', 'monotonic', 'after', 'soon', 'endOfTurn')),
         'Time and timers',
         "the system's",
       ),

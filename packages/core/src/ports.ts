@@ -26,6 +26,8 @@ export interface Clock {
   after(delayMs: number, callback: () => void): Timer
   /** Calls once, on a later turn of the event loop, after I/O that is already there. */
   soon(callback: () => void): void
+  /** Calls once, as soon as what runs now is through, before I/O: what is said in one turn is gathered by then. */
+  endOfTurn(callback: () => void): void
 }
 
 export interface Random {

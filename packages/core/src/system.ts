@@ -16,6 +16,7 @@ export const systemClock: Clock = {
     }
   },
   soon: (callback) => void setImmediate(callback),
+  endOfTurn: (callback) => process.nextTick(callback),
 }
 
 /** Waits, and keeps the process alive meanwhile, as timers of the clock do not: for command lines. */

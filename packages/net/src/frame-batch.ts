@@ -1,7 +1,8 @@
 /** What is said in one turn of the event loop, gathered into as few frames as its size allows. */
-import { ByteWriter } from '@sojourn/core/internal'
+import { ByteWriter, type Clock } from '@sojourn/core/internal'
 
 export interface FrameBatchOptions {
+  readonly clock: Pick<Clock, 'endOfTurn'>
   /** Bytes to begin with; it grows. */
   readonly initialBytes: number
   /** A batch that has so many bytes is sent before its turn ends, so that the other side can begin with it. */
@@ -14,7 +15,7 @@ export interface FrameBatchOptions {
 
 /**
  * @example
- * const batch = new FrameBatch({ initialBytes: 4_096, targetBytes: 1_024, flush: () => socket.send(batch.out.borrow()) })
+ * const batch = new FrameBatch({ clock, initialBytes: 4_096, targetBytes: 1_024, flush: () => socket.send(batch.out.borrow()) })
  * writeFromClient(batch.out, message)
  * batch.written()
  */
@@ -31,14 +32,14 @@ export class FrameBatch {
 
   /** Something was written: flushes when there is enough of it, and at the end of this turn at the latest. */
   written(): void {
-    const { targetBytes, flush, turned } = this.#options
+    const { clock, targetBytes, flush, turned } = this.#options
     if (this.out.length >= targetBytes) {
       flush()
       return
     }
     if (this.#isAwaited) return
     this.#isAwaited = true
-    process.nextTick(() => {
+    clock.endOfTurn(() => {
       this.#isAwaited = false
       turned?.()
       flush()

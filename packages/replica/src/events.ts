@@ -24,7 +24,7 @@ export interface Fault {
   readonly message: string
 }
 
-/** What a replica tells; every event comes after what it tells of is on the disk. */
+/** What a replica tells; every event of a session but `refused` comes after what it tells of is on the disk. */
 export interface ReplicaEvents {
   created: [SessionEvent]
   /** The data changed. Renewals are not told. */
@@ -34,6 +34,11 @@ export interface ReplicaEvents {
   expired: [SessionEvent & { readonly cause: 'idle' | 'absolute' }]
   /** Which sessions some commits were of, whatever they did: renewals are told here, too. For who keeps copies of sessions. */
   committed: [readonly SessionKey[]]
+  /**
+   * Which sessions some commits were of that the disk refused: who read one meanwhile may have been shown what was never written. For who
+   * keeps copies of sessions.
+   */
+  refused: [readonly SessionKey[]]
   link: [LinkChange]
   fault: [Fault]
 }
@@ -45,6 +50,7 @@ const NAMES: { readonly [name in keyof ReplicaEvents]: true } = {
   ended: true,
   expired: true,
   committed: true,
+  refused: true,
   link: true,
   fault: true,
 }

@@ -161,7 +161,7 @@ export const REPLICA_OPTIONS = {
   ports: group(
     {
       clock: optional(
-        typedOption<Clock>('Clock', portRule('now', 'monotonic', 'after', 'soon')),
+        typedOption<Clock>('Clock', portRule('now', 'monotonic', 'after', 'soon', 'endOfTurn')),
         'Time and timers',
         "the system's",
       ),

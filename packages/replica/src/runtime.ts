@@ -210,6 +210,7 @@ export class Runtime {
       limits,
       maxLifetimeMs: settings.maxLifetimeMs,
       committed: (commits) => runtime?.committed(commits),
+      refused: (keys) => runtime?.refused(keys),
       failed: (error) => runtime?.failed(error),
       corrupt: (key) => runtime?.corrupt(key),
       vector: () => runtime?.knowledge.held() ?? [],
@@ -261,6 +262,11 @@ export class Runtime {
         const { name, ...more } = event
         this.events.emit(name, { key, origin: source, ...more } as never)
       }
+  }
+
+  /** The disk took none of these. */
+  refused(keys: readonly SessionKey[]): void {
+    if (this.events.has('refused')) this.events.emit('refused', keys)
   }
 
   failed(error: unknown): void {

@@ -94,6 +94,10 @@ export class TrustedClock implements Clock {
     this.#options.clock.soon(callback)
   }
 
+  endOfTurn(callback: () => void): void {
+    this.#options.clock.endOfTurn(callback)
+  }
+
   /**
    * A peer said what its clock showed.
    * @param ageMs how long ago that can have been at most: what waited for long, because this process stood still, tells nothing

@@ -32,7 +32,7 @@ const ORIGINS: OptionRule = {
   allowed: "a list of origins, such as ['https://console.example.net']",
   takes: (value) => Array.isArray(value) && value.every((each) => typeof each === 'string'),
 }
-const CLOCK_RULE = portRule('now', 'monotonic', 'after', 'soon')
+const CLOCK_RULE = portRule('now', 'monotonic', 'after', 'soon', 'endOfTurn')
 const TABLE = optionTable<WebSocketOptions>({
   createServer: FUNCTION_RULE,
   name: textRule('a name'),

@@ -5,6 +5,7 @@ export { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './clients/limits.js'
 export {
   type ClientListener,
   type ListenForClientsOptions,
+  type ListenForSockets,
   listenForClients,
 } from './clients/listener.js'
 export { type Config, type ConfigInput, loadConfig } from './config/load.js'

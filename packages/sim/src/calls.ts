@@ -5,6 +5,33 @@ import type { OperationStep } from './plan.js'
 
 /** What the steps of users are as calls of the session API, and what its answers mean. */
 
+/** Whose answer a client has. */
+export interface Answerer {
+  readonly region: string
+  readonly incarnation: number
+  readonly connection: number
+  readonly members: number
+}
+
+/** What is known of a call that goes through a client, which finds a server itself. */
+export interface ClientDoor {
+  readonly app: string
+  /** Who answers what comes about at this moment; undefined: no server does. */
+  readonly answerer: () => Answerer | undefined
+  /** At whose server the client is, and whose sessions its near cache has. */
+  readonly current: () => Answerer | undefined
+  /** How often the near cache has given a session. */
+  readonly hits: () => number
+  readonly walls: () => ReadonlyMap<string, number>
+  readonly maxStaleMs: number
+  /** How far what it takes for a server's clock may be behind that clock. */
+  readonly clockSlackMs: number
+  /** How long a call with such a timeout may take, milliseconds of the world. */
+  readonly patienceMs: (timeoutMs: number) => number
+  /** How long the client's processes have stood still. */
+  readonly pausedMs: () => number
+}
+
 /** Where a user's call goes: a replica in a world, or a server over the network. */
 export interface Door {
   readonly region: string
@@ -19,6 +46,8 @@ export interface Door {
   readonly api: SessionApi
   /** Whether an answer that comes now is known to come from the process that `op` was begun at. */
   vouches(op: Operation): boolean
+  /** Where the call goes through a client. The region is whose server answers, then. */
+  readonly client?: ClientDoor
 }
 
 /** How long a call waits for other regions where its step does not say, milliseconds. */
@@ -61,6 +90,7 @@ export const rotate = (api: SessionApi, id: string, step: OperationStep): Promis
 /**
  * Every call that is about one session, and goes on with it.
  * @param base what the same user read last of the session
+ * @param found called when a draft function has read what it goes by
  */
 export const use = (
   api: SessionApi,
@@ -68,6 +98,7 @@ export const use = (
   step: OperationStep,
   id: string,
   base: SessionData | undefined,
+  found: () => void = () => {},
 ): Promise<Session<SessionData> | undefined> => {
   const options = writeOptions(step)
   switch (op.kind) {
@@ -79,6 +110,7 @@ export const use = (
       return api.update<Mutable>(
         id,
         (draft) => {
+          found()
           op.found = draft[op.field!]
           draft[op.field!] = op.value
           changeUser(draft, op)
@@ -89,6 +121,7 @@ export const use = (
       return api.update<Mutable>(
         id,
         (draft) => {
+          found()
           draft.cart ??= {}
           draft.cart[op.value!] = 1
         },
@@ -98,6 +131,7 @@ export const use = (
       return api.update<Mutable>(
         id,
         (draft) => {
+          found()
           const items = Object.keys(draft.cart ?? {}).sort()
           op.found = items[op.n % Math.max(1, items.length)]
           if (op.found !== undefined) delete draft.cart![op.found as string]

@@ -49,6 +49,9 @@ export interface Observer {
   readonly need: number
   readonly members: number
   readonly at: number
+  /** The connection over which it is seen, where there is one, and when it was asked for: what was answered on it before shows. */
+  readonly connection?: number | undefined
+  readonly askedAt: number
   /** The region's wall clock, at the latest. */
   readonly wall: number
 }
@@ -57,7 +60,9 @@ export const observerOf = (op: Operation): Observer => ({
   region: op.region,
   need: op.need,
   members: op.members,
-  at: op.invokedAt,
+  at: op.asOf ?? op.invokedAt,
+  connection: op.connection,
+  askedAt: op.invokedAt,
   wall: op.wallHigh,
 })
 
@@ -67,7 +72,8 @@ export const observerOf = (op: Operation): Observer => ({
  */
 export const isSeenLocally = (history: History, observer: Observer, op: Operation): boolean =>
   isKept(op) &&
-  op.returnedAt! < observer.at &&
+  op.returnedAt! <
+    (op.connection !== undefined && op.connection === observer.connection ? observer.askedAt : observer.at) &&
   op.region === observer.region &&
   !losers(history.losses, op, observer.at).has(op.region)
 
@@ -124,11 +130,11 @@ class Deeds {
   replacedBy(writes: readonly Operation[], field: string): Set<unknown> {
     const out = new Set<unknown>()
     for (const write of writes) {
-      if (write.field !== field) continue
+      if (write.field !== field || write.foundElsewhere) continue
       for (let found = write.found; found !== undefined && !out.has(found); ) {
         out.add(found)
         const earlier = this.#byValue.get(found as string)
-        found = earlier?.field === field ? earlier.found : undefined
+        found = earlier?.field === field && !earlier.foundElsewhere ? earlier.found : undefined
       }
     }
     return out
@@ -218,7 +224,7 @@ const cartFaults = function* (
     const item = itemOf(op)
     if (item !== undefined && !cart.has(item) && !dropped.has(item))
       yield { kind: 'lost', what: `${shown}: ${item} is missing, ${told(op)}` }
-    if (op.kind === 'drop' && op.found !== undefined && cart.has(op.found as string))
+    if (op.kind === 'drop' && !op.foundElsewhere && op.found !== undefined && cart.has(op.found as string))
       yield { kind: 'lost', what: `${shown}: ${String(op.found)} is back, ${told(op)}` }
   }
 }
@@ -242,12 +248,15 @@ const sumFaults = function* (
 const told = (op: Operation): string =>
   `and ${op.client} was told "${op.outcome}" for ${op.kind}${op.value ? ` ${op.value}` : ''} in ${op.region} at ${op.returnedAt!.toFixed(0)} ms (level ${op.level})`
 
-/** The writes that somebody may be shown who looked until `until`. */
-export const possibleBy = (deeds: Deeds, until: number, region: string): Operation[] =>
+/**
+ * The writes that somebody may be shown who looked until `until`.
+ * @param since what is shown may be as old as this
+ */
+export const possibleBy = (deeds: Deeds, until: number, region: string, since = until): Operation[] =>
   deeds.writes.filter((op) => {
     if (op.invokedAt > until || op.outcome === 'absent') return false
     // A write that was refused in the end was seen on its way to the disk, if at all, and only where it was made (ADR 6).
-    return op.outcome !== 'refused' || (op.region === region && op.returnedAt! >= until)
+    return op.outcome !== 'refused' || (op.region === region && op.returnedAt! >= since)
   })
 
 /** Calls that returned a session as it was then: each is a look at it. */
@@ -267,7 +276,7 @@ export const lackedBy = function* (
   const kept = deeds.writes.filter(
     (write) => isSeen(history, observer, write) && !mayBePurged(history, write, observer.wall),
   )
-  for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region)))
+  for (const { kind, what } of faultsOf(deeds, seen.data, kept, possibleBy(deeds, op.returnedAt!, op.region, op.asOf)))
     if (kind === 'lost') yield what
 }
 

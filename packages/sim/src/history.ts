@@ -36,14 +36,27 @@ export interface Operation {
   readonly n: number
   readonly kind: OperationKind
   readonly client: string
-  readonly region: string
+  /** Which region served it. Of a call through an app: whose server answered; empty: none did. */
+  region: string
   /** Which process of the region served it. */
-  readonly incarnation: number
+  incarnation: number
+  /** The app through whose client it went. */
+  readonly app?: string | undefined
+  /** The connection that brought the answer, or whose near cache did: by a number that no other connection of the world has. */
+  connection?: number | undefined
+  /** The near cache gave the session, and nobody was asked. */
+  isCached?: boolean | undefined
+  /** What a near cache gave was so at this time, or later. */
+  asOf?: number | undefined
+  /** Of a draft function: what it found was read elsewhere than it was written. */
+  foundElsewhere?: boolean | undefined
+  /** By when a client must have come to something, at the latest, as far as its process ran. */
+  dueAt?: number | undefined
   readonly session: SessionName
   readonly level: Level
   /** Regions that the level asks for, by the members that the region knew. */
-  readonly need: number
-  readonly members: number
+  need: number
+  members: number
   readonly field?: string | undefined
   readonly by?: number | undefined
   /** What was written: a register's value, or an item. */
@@ -67,6 +80,79 @@ export interface Operation {
   wasAlive: boolean | undefined
   /** `rotate`: what it became. */
   successor: SessionName | undefined
+}
+
+/** What a server did for clients: one call of the session API that reached its replica. */
+export interface Service {
+  readonly region: string
+  readonly incarnation: number
+  readonly kind: string
+  /** The session, by id; of a creation or a rotation the one that was made. */
+  id: string | undefined
+  /** Which step's, where what was written says so. */
+  readonly n: number | undefined
+  readonly from: number
+  until: number | undefined
+  outcome: 'pending' | 'ok' | 'absent' | 'failed'
+  /** What it gave, as text. */
+  shown: string | undefined
+}
+
+/** Keys of sessions that a region committed at one time. */
+export interface CommitsSeen {
+  readonly at: number
+  readonly region: string
+  readonly incarnation: number
+  readonly keys: readonly string[]
+}
+
+/** An app's client was connected with a server, and asked it. */
+export interface LineSeen {
+  readonly app: string
+  readonly region: string
+  readonly incarnation: number
+  readonly from: number
+  until: number | undefined
+}
+
+/** Something was wrong with an app, or between it and a region. */
+export interface AppTrouble {
+  readonly app: string
+  readonly region: string
+  readonly from: number
+  readonly until: number
+}
+
+/** A client when all has settled. */
+export interface AppState {
+  readonly app: string
+  readonly region: string | undefined
+  /** Where it should be; undefined: that server has no room for all clients. */
+  readonly nearest: string | undefined
+  readonly inFlight: number
+}
+
+/** What a region's listener still keeps when no client is left. */
+export interface DoorState {
+  readonly region: string
+  readonly left: { readonly [what: string]: number }
+}
+
+/** What is seen of clients, where a world has any. */
+export interface ClientHistory {
+  readonly services: readonly Service[]
+  readonly commits: readonly CommitsSeen[]
+  readonly lines: readonly LineSeen[]
+  readonly troubles: readonly AppTrouble[]
+  /** The longest that a near cache may be behind, of each app, milliseconds of the world. */
+  readonly maxStaleMs: { readonly [app: string]: number }
+  readonly settled: readonly AppState[]
+  readonly left: readonly DoorState[]
+  /** Connections that one side ended because of what the other one had said. */
+  readonly misunderstandings: readonly string[]
+  readonly speaksOld: boolean
+  /** Regions whose doors have room to remember what they answered, for as long as any call lasts. */
+  readonly remembering: readonly string[]
 }
 
 /** A region lost something that was on its disk. */
@@ -117,6 +203,8 @@ export interface Sample {
   readonly cacheBytes: number
   readonly bufferedBytes: number
   readonly uncheckpointedBytes: number
+  /** What is kept for clients, and how much of it may be. */
+  readonly kept?: { readonly [what: string]: readonly [value: number, bound: number] }
   /** Undefined where nobody can look. */
   readonly diskRows: { readonly [kind: string]: number } | undefined
 }
@@ -149,6 +237,8 @@ export interface History {
   readonly samples: readonly Sample[]
   /** Changes seen on the wires: Automerge's bytes, each once. */
   readonly changes: readonly Uint8Array[]
+  /** Of worlds with apps. */
+  readonly clients?: ClientHistory | undefined
   /** Faults that the replicas reported of themselves and should not have. */
   readonly complaints: readonly string[]
   /** After everything was healed and had time to settle; undefined where it did not come to that. */

@@ -1,5 +1,6 @@
 export type { Door } from './calls.js'
 export { CHECKERS } from './checkers/index.js'
+export { clientPlanOf } from './client-swarm.js'
 export type {
   FinalState,
   History,
@@ -13,9 +14,8 @@ export type {
   Trouble,
   Violation,
 } from './history.js'
-export { tryMutation } from './mutants.js'
-export type { Edit } from './mutations.js'
-export { MUTATIONS } from './mutations.js'
+export { ALL_MUTATIONS, tryMutation } from './mutants.js'
+export { type Edit, MUTATIONS } from './mutations.js'
 export { type FaultKind, OPERATIONS, type OperationKind, type OperationStep, type Plan, type Step } from './plan.js'
 export { Prng } from './prng.js'
 export { type RunResult, runPlan } from './run.js'

@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { clientPlanOf } from './client-swarm.js'
 import { tryMutations } from './mutants.js'
-import type { Step } from './plan.js'
+import type { Plan, Step } from './plan.js'
 import { type RunResult, runPlan } from './run.js'
 import { shrink } from './shrink.js'
 import { planOf } from './swarm.js'
@@ -21,6 +22,7 @@ const USAGE = `Runs the real replicas in simulated worlds, and judges what they 
   --from N       the first seed (1)
   --seed N       replay one seed: its transcript, its hash, its verdict
   --soak         go on until stopped
+  --clients      worlds with apps in them, whose clients call servers over the network
   --jobs N       worlds at one time, each on a thread of its own (the number of cores)
   --keep-going   do not stop at the first failure
   --no-shrink    show a failure as it was found
@@ -36,6 +38,7 @@ const OPTIONS = {
   from: { type: 'string' },
   seed: { type: 'string' },
   soak: { type: 'boolean' },
+  clients: { type: 'boolean' },
   jobs: { type: 'string' },
   'keep-going': { type: 'boolean' },
   'no-shrink': { type: 'boolean' },
@@ -68,15 +71,20 @@ const main = async (): Promise<number> => {
   }
   const from = count(values.from, 'from', values.soak ? 1 + (Math.floor(performance.timeOrigin) % 1e9) : 1)
   if (values.mutations) return mutate(count(values.jobs, 'jobs', availableParallelism()))
-  if (values.seed !== undefined) return replay(count(values.seed, 'seed', 1))
+  const plan = values.clients ? clientPlanOf : planOf
+  if (values.seed !== undefined) return replay(plan(count(values.seed, 'seed', 1)))
   const seeds = values.soak ? Number.POSITIVE_INFINITY : count(values.seeds, 'seeds', 1_000)
   const jobs = Math.min(count(values.jobs, 'jobs', availableParallelism()), seeds)
   const totals = noTotals()
   const started = performance.now()
-  const failed = await runAll({ from, seeds, jobs, keepGoing: values['keep-going'] ?? false }, totals, () => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${showProgress(totals, performance.now() - started)}`)
-    else if (totals.seeds % 100 === 0) process.stderr.write(`${showProgress(totals, performance.now() - started)}\n`)
-  })
+  const failed = await runAll(
+    { from, seeds, jobs, clients: values.clients ?? false, keepGoing: values['keep-going'] ?? false },
+    totals,
+    () => {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${showProgress(totals, performance.now() - started)}`)
+      else if (totals.seeds % 100 === 0) process.stderr.write(`${showProgress(totals, performance.now() - started)}\n`)
+    },
+  )
   const wallMs = performance.now() - started
   if (process.stderr.isTTY) process.stderr.write('\n')
   process.stdout.write(`${values.table ? showTotals(totals, wallMs) : showProgress(totals, wallMs)}\n`)
@@ -85,7 +93,7 @@ const main = async (): Promise<number> => {
     return 0
   }
   process.stdout.write(`seeds that broke a rule: ${failed.sort((a, b) => a - b).join(' ')}\n\n`)
-  await explain(failed[0]!, values['no-shrink'] ?? false)
+  await explain(plan(failed[0]!), values['no-shrink'] ?? false)
   return 1
 }
 
@@ -93,12 +101,13 @@ interface Batch {
   readonly from: number
   readonly seeds: number
   readonly jobs: number
+  readonly clients: boolean
   readonly keepGoing: boolean
 }
 
 /** Runs worlds on threads; resolves with the seeds that failed. */
 const runAll = async (
-  { from, seeds, jobs, keepGoing }: Batch,
+  { from, seeds, jobs, clients, keepGoing }: Batch,
   totals: Totals,
   progress: () => void,
 ): Promise<number[]> => {
@@ -106,7 +115,7 @@ const runAll = async (
   await new Promise<void>((resolve, reject) => {
     const workers = Array.from({ length: jobs }, (_, job) => {
       const worker = new Worker(new URL(import.meta.url), {
-        workerData: { first: from + job, step: jobs, end: from + seeds },
+        workerData: { first: from + job, step: jobs, end: from + seeds, clients },
       })
       worker.on('message', (report: Report) => {
         addTotals(totals, report)
@@ -136,16 +145,17 @@ const mutate = async (jobs: number): Promise<number> => {
   return allCaught ? 0 : 1
 }
 
-const replay = async (seed: number): Promise<number> => {
-  const result = await runPlan(planOf(seed))
+const replay = async (plan: Plan): Promise<number> => {
+  const result = await runPlan(plan)
   process.stdout.write(`${result.transcript.join('\n')}\n\ntrace ${result.hash}\n`)
   process.stdout.write(result.violations.length === 0 ? 'no rule was broken\n' : `${verdict(result)}\n`)
   return result.violations.length === 0 ? 0 : 1
 }
 
 /** What somebody needs to find the bug. */
-const explain = async (seed: number, asFound: boolean): Promise<void> => {
-  const found = await runPlan(planOf(seed))
+const explain = async (plan: Plan, asFound: boolean): Promise<void> => {
+  const { seed } = plan
+  const found = await runPlan(plan)
   process.stdout.write(`seed ${seed}: ${found.plan.faults.join(' ') || 'no faults'}\n${verdict(found)}\n\n`)
   const progress = (runs: number, steps: number) => {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[Kshrinking: ${runs} worlds tried, ${steps} steps`)
@@ -155,7 +165,7 @@ const explain = async (seed: number, asFound: boolean): Promise<void> => {
   process.stdout.write(`schedule, ${result.plan.steps.length} of ${found.plan.steps.length} steps:\n`)
   for (const step of result.plan.steps) process.stdout.write(`  ${showStep(step)}\n`)
   process.stdout.write(`\ntranscript:\n${result.transcript.join('\n')}\n\n${verdict(result)}\n`)
-  process.stdout.write(`\nreplay the whole of it: npm run sim -- --seed ${seed}\n`)
+  process.stdout.write(`\nreplay the whole of it: npm run sim -- ${plan.clients ? '--clients ' : ''}--seed ${seed}\n`)
 }
 
 const verdict = ({ violations }: RunResult): string =>
@@ -176,9 +186,9 @@ if (isMainThread) {
     return code
   })
 } else {
-  const { first, step, end } = workerData as { first: number; step: number; end: number }
+  const { first, step, end, clients } = workerData as { first: number; step: number; end: number; clients: boolean }
   for (let seed = first; seed < end; seed += step) {
-    const { violations, totals } = await runPlan(planOf(seed))
+    const { violations, totals } = await runPlan(clients ? clientPlanOf(seed) : planOf(seed))
     parentPort!.postMessage({ seed, failed: violations.length > 0, totals } satisfies Report)
   }
 }

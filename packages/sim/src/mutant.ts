@@ -1,8 +1,10 @@
+import { clientPlanOf } from './client-swarm.js'
 import { runPlan } from './run.js'
 import { planOf } from './swarm.js'
 
 /** Runs worlds until one breaks a rule; says after how many, and which rule. A child process of whoever tries mutations. */
-const [within = '100'] = process.argv.slice(2)
+const [within = '100', kind] = process.argv.slice(2)
+const planFor = kind === 'clients' ? clientPlanOf : planOf
 const tell = (found: { seeds: number; rule: string; what: string } | undefined) =>
   process.stdout.write(`${JSON.stringify(found ?? null)}\n`)
 
@@ -13,7 +15,7 @@ process.on('uncaughtException', (error) => {
   process.exit(0)
 })
 for (; seed <= Number(within); seed++) {
-  const { violations } = await runPlan(planOf(seed)).catch((error: unknown) => ({
+  const { violations } = await runPlan(planFor(seed)).catch((error: unknown) => ({
     violations: [{ rule: 'crash', what: error instanceof Error ? error.message : String(error) }],
   }))
   const [first] = violations

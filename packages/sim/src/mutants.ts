@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { CLIENT_MUTATIONS } from './client-mutations.js'
 import { MUTATIONS, type Mutation } from './mutations.js'
+
+/** All bugs that are put in on purpose: into replicas, and into clients and doors. */
+export const ALL_MUTATIONS: readonly Mutation[] = [...MUTATIONS, ...CLIENT_MUTATIONS]
 
 export interface Caught {
   readonly seeds: number
@@ -13,10 +17,16 @@ export interface Caught {
 const compiled = (name: string) => new URL(`../dist/${name}`, import.meta.url)
 
 /** Runs a product with one bug in it, in a process of its own; undefined where no checker noticed within its seeds. */
-export const tryMutation = async ({ name, within }: Mutation): Promise<Caught | undefined> => {
+export const tryMutation = async ({ name, within, clients }: Mutation): Promise<Caught | undefined> => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ['--import', compiled('mutation-loader.js').href, fileURLToPath(compiled('mutant.js')), String(within)],
+    [
+      '--import',
+      compiled('mutation-loader.js').href,
+      fileURLToPath(compiled('mutant.js')),
+      String(within),
+      clients ? 'clients' : 'regions',
+    ],
     { env: { ...process.env, SOJOURN_SIM_MUTATION: name }, maxBuffer: 64 * 1024 * 1024 },
   )
   return (JSON.parse(stdout.trim().split('\n').at(-1)!) as Caught | null) ?? undefined
@@ -27,7 +37,7 @@ export const tryMutations = async (
   jobs: number,
   progress: (mutation: Mutation, caught: Caught | undefined) => void,
 ): Promise<{ readonly table: string; readonly allCaught: boolean }> => {
-  const queue = [...MUTATIONS]
+  const queue = [...ALL_MUTATIONS]
   const results = new Map<string, Caught | undefined>()
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
@@ -37,7 +47,7 @@ export const tryMutations = async (
     }
   }
   await Promise.all(Array.from({ length: jobs }, work))
-  const rows = MUTATIONS.map(({ name, what, within }) => {
+  const rows = ALL_MUTATIONS.map(({ name, what, within }) => {
     const caught = results.get(name)
     const rule = caught && (caught.rule === 'crash' ? 'an unhandled error' : `\`[${caught.rule}]\``)
     return `| ${name} | ${what} | ${rule ?? '**nobody**'} | ${caught?.seeds ?? '–'} | ${within} |`

@@ -14,6 +14,8 @@ export interface Mutation {
   readonly edits: readonly Edit[]
   /** The seeds within which some checker must notice. */
   readonly within: number
+  /** Whether the worlds have apps in them. */
+  readonly clients?: boolean
 }
 
 const mutation = (

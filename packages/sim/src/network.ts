@@ -44,12 +44,19 @@ interface Side {
   arrivesAt: number
   /** Its owner was told, or told us. */
   closed: boolean
+  /** Something that it sent is lost, and all behind it. */
+  isCut: boolean
 }
 
 interface Pair {
   readonly sides: readonly [Side, Side]
   state: 'dialling' | 'open' | 'gone'
   lossy: boolean
+}
+
+/** A connection that was dialed, and the process at its other end, once there was one. */
+export interface Dialed extends Connection {
+  readonly far: Host | undefined
 }
 
 /** A stranger's eye on everything that is under way: the trace, and checkers of what is on the wire. */
@@ -66,12 +73,16 @@ export class Network {
   readonly #blocked = new Map<string, number>()
   /** What waits for a direction to be healed, in order. */
   readonly #held = new Map<string, (() => void)[]>()
+  /** By machine and port. */
   readonly #listeners = new Map<string, { host: Host; accept: (connection: Connection) => ConnectionHandler }>()
   readonly #pairs = new Set<Pair>()
   readonly #tap: Tap
+  readonly #isOrderly: boolean
   readonly totals: NetworkTotals = { frames: 0, bytes: 0, lost: 0, duplicated: 0, reset: 0 }
 
-  constructor(time: WorldTime, random: Prng, tap: Tap) {
+  /** @param isOrderly whether a connection that is reset brings what came before the first frame that it loses, as TCP does, and nothing behind */
+  constructor(time: WorldTime, random: Prng, tap: Tap, isOrderly = false) {
+    this.#isOrderly = isOrderly
     this.#time = time
     this.#random = random
     this.#tap = tap
@@ -153,13 +164,14 @@ export class Network {
 
   transport(host: Host): Transport {
     return {
-      dial: (url, handler, { connectTimeoutMs }) => this.#dial(host, new URL(url).hostname, handler, connectTimeoutMs),
+      dial: (url, handler, { connectTimeoutMs }) => this.dial(host, url, handler, connectTimeoutMs),
       listen: async (at, accept) => {
-        this.#listeners.set(host.machine, { host, accept })
+        const address = `${host.machine}:${at.port}`
+        this.#listeners.set(address, { host, accept })
         return {
           address: at,
           close: async () => {
-            if (this.#listeners.get(host.machine)?.host === host) this.#listeners.delete(host.machine)
+            if (this.#listeners.get(address)?.host === host) this.#listeners.delete(address)
           },
         }
       },
@@ -182,7 +194,9 @@ export class Network {
     return latencyMs + (jitterMs > 0 ? this.#random.exponential(jitterMs) : 0)
   }
 
-  #dial(near: Host, target: string, handler: ConnectionHandler, connectTimeoutMs: number): Connection {
+  /** @param url names a machine and a port */
+  dial(near: Host, url: string, handler: ConnectionHandler, connectTimeoutMs: number): Dialed {
+    const { hostname: target, host: address } = new URL(url)
     const dialler: Side = newSide(near, handler)
     const patience = this.#time.schedule(connectTimeoutMs, () => this.#tell(dialler, 0, 'no answer', 'LINK_TIMEOUT'))
     const answer = (run: () => void) => {
@@ -191,7 +205,7 @@ export class Network {
     }
     let pair: Pair | undefined
     this.#travel(near.machine, target, this.#latency(near.machine, target), () => {
-      const listener = this.#listeners.get(target)
+      const listener = this.#listeners.get(address)
       if (!listener?.host.isAlive()) {
         const refuse = () => answer(() => this.#tell(dialler, 0, 'connection refused'))
         this.#travel(target, near.machine, this.#latency(target, near.machine), refuse)
@@ -214,6 +228,9 @@ export class Network {
     })
     const connection = (): Connection | undefined => pair && this.#connection(pair, 0)
     return {
+      get far() {
+        return pair?.sides[1].host
+      },
       send: (frame) => connection()?.send(frame),
       get bufferedBytes() {
         return dialler.buffered
@@ -272,7 +289,11 @@ export class Network {
   #arrive(pair: Pair, mine: number, frame: Uint8Array): void {
     const [near, far] = [pair.sides[mine]!, pair.sides[1 - mine]!]
     // A reset connection delivers what chance lets through.
-    if (pair.state === 'gone' && this.#random.chance(0.5)) return
+    if (pair.state === 'gone' && this.#random.chance(0.5)) {
+      near.isCut = this.#isOrderly
+      return
+    }
+    if (near.isCut) return
     if (!far.host.isAlive()) {
       if (far.host.isOn()) this.#tell(near, this.#latency(far.host.machine, near.host.machine), 'reset by the peer')
       return
@@ -302,4 +323,5 @@ const newSide = (host: Host, handler: ConnectionHandler | undefined): Side => ({
   departedAt: 0,
   arrivesAt: 0,
   closed: false,
+  isCut: false,
 })

@@ -1,5 +1,7 @@
+import type { ClientOptions } from '@sojourn/client'
 import type { Level } from '@sojourn/core/internal'
 import type { ReplicaOptions } from '@sojourn/replica'
+import type { ClientLimits } from '@sojourn/server'
 import type { DiskSpeed } from './disk.js'
 import type { Wire } from './network.js'
 
@@ -25,7 +27,10 @@ export interface OperationStep {
   /** Numbers the step; values that it writes carry the number, so that each is written once in a world. */
   readonly n: number
   readonly client: string
+  /** Whose replica is called; where an app is, its client finds a server itself. */
   readonly region: string
+  /** The app through whose client the call goes; undefined: the replica is called itself. */
+  readonly app?: string
   /** Which of the sessions that clients share. */
   readonly slot: number
   readonly read?: Level
@@ -89,7 +94,69 @@ export interface FaultStep {
   readonly amount?: number
 }
 
-export type Step = OperationStep | FaultStep
+/** What goes wrong with apps, and between them and servers. */
+export const CLIENT_FAULTS = [
+  'app-cut',
+  'app-reset',
+  'app-slow',
+  'app-spike',
+  'app-duplication',
+  'app-pause',
+  'app-kill',
+  'app-close',
+  'answer-crash',
+] as const
+export type ClientFaultKind = (typeof CLIENT_FAULTS)[number]
+
+export interface ClientFaultStep {
+  readonly do: 'client-fault'
+  readonly at: number
+  readonly fault: ClientFaultKind
+  readonly app: string
+  /** The region at the other end. */
+  readonly region: string
+  readonly ms: number
+  /** Directions that it is about: of the app, of the region, both. */
+  readonly ways?: 'to' | 'from' | 'both'
+  readonly reset?: boolean
+  /** A number whose meaning depends on the kind: a rate, milliseconds, a probability, answers until a crash. */
+  readonly amount?: number
+  /** `answer-crash`: whether the process dies before the answer is sent. */
+  readonly before?: boolean
+}
+
+/** A process with a client, on a machine of its own. */
+export interface AppPlan {
+  /** Regions, the nearest first. */
+  readonly regions: readonly string[]
+  /** How far its wall clock is off at the start, milliseconds, and how much too fast its clock goes. */
+  readonly clock: number
+  readonly drift: number
+  readonly options: Pick<
+    ClientOptions,
+    'timeout' | 'connectTimeout' | 'whenUnavailable' | 'nearCache' | 'connection' | 'limits'
+  >
+}
+
+/** How a region lets clients in. */
+export interface DoorPlan {
+  readonly limits: Partial<ClientLimits>
+  /** The latest version that it speaks. */
+  readonly maxVersion?: number
+  /** How long it waits, at a stop, for what clients are owed, milliseconds. */
+  readonly drainMs: number
+}
+
+export interface ClientsPlan {
+  readonly apps: { readonly [app: string]: AppPlan }
+  readonly doors: { readonly [region: string]: DoorPlan }
+  /** `from>to`, between apps and regions. */
+  readonly wires: { readonly [way: string]: Wire }
+  /** Whether a client or a server speaks an older version, which cannot say which objects are new. */
+  readonly speaksOld: boolean
+}
+
+export type Step = OperationStep | FaultStep | ClientFaultStep
 
 /** What may differ from region to region, and from one start of a region to the next. */
 export type RegionOptions = Partial<
@@ -109,6 +176,8 @@ export interface Plan {
   /** Whether clocks keep what steps make of them, for worlds about clocks that are wrong; else they are kept near true time. */
   readonly wildClocks?: boolean
   readonly faults: readonly FaultKind[]
+  /** Apps that call over the network, beside users who call replicas; undefined: there are none. */
+  readonly clients?: ClientsPlan
   readonly steps: readonly Step[]
   /** When the safety phase ends, milliseconds. */
   readonly endsAt: number

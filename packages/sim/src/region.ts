@@ -3,6 +3,7 @@ import type { RegionOptions } from './plan.js'
 import { MAX_CLOCK_SKEW_MS } from './plan.js'
 import type { Prng } from './prng.js'
 import { type Machine, Process } from './process.js'
+import type { RegionDoor } from './region-door.js'
 
 export type RegionState = 'down' | 'opening' | 'open' | 'closing'
 
@@ -11,6 +12,8 @@ export interface RegionHost {
   /** The regions that belong to the store now. */
   readonly members: ReadonlySet<string>
   opened(region: Region): void
+  /** Opens the region's door for clients, in worlds that have any. */
+  openDoor?(region: Region, replica: Replica, process: Process): RegionDoor
   /** A process of the region is gone, however it went. */
   gone(region: Region): void
   failedToOpen(region: Region, error: unknown): void
@@ -30,6 +33,7 @@ export class Region {
   options: RegionOptions
   #process: Process | undefined
   #replica: Replica | undefined
+  #door: RegionDoor | undefined
   #state: RegionState = 'down'
   #incarnation = 0
   /** As the running process was told. */
@@ -59,11 +63,16 @@ export class Region {
     return this.#process
   }
 
+  /** Where clients come in, once the replica has opened. */
+  get door(): RegionDoor | undefined {
+    return this.#door
+  }
+
   start(): void {
     if (this.#state !== 'down') return
     this.#state = 'opening'
     const incarnation = ++this.#incarnation
-    const process = new Process(this.machine, this.#host.random.fork(`${this.name}.${incarnation}`))
+    const process = new Process(this.machine, this.#host.random.fork(`${this.name}.${incarnation}`), incarnation)
     this.#process = process
     this.members = [...this.#host.members].sort()
     const peers = this.members.filter((name) => name !== this.name)
@@ -85,6 +94,7 @@ export class Region {
         replica.on('link', (change) => process.isAlive() && this.#host.linked(this, change))
         replica.on('fault', (fault) => process.isAlive() && this.#host.faulted(this, fault))
         this.#host.opened(this)
+        this.#door = this.#host.openDoor?.(this, replica, process)
       },
       (error: unknown) => {
         if (this.#process !== process) return
@@ -118,7 +128,9 @@ export class Region {
       const end = () => {
         if (this.#process === process) this.#end(process)
       }
-      replica.close().then(end, end)
+      const door = this.#door
+      const closing = door ? door.close().then(() => replica.close()) : replica.close()
+      closing.then(end, end)
     })
   }
 
@@ -132,6 +144,7 @@ export class Region {
     process.kill(hasPower)
     this.#process = undefined
     this.#replica = undefined
+    this.#door = undefined
     this.#state = 'down'
     this.#host.gone(this)
   }

@@ -1,6 +1,7 @@
 import { CHECKERS } from './checkers/index.js'
+import type { Clients } from './clients.js'
 import type { FinalState, History, Violation } from './history.js'
-import type { FaultKind, Plan } from './plan.js'
+import type { ClientFaultKind, FaultKind, OperationStep, Plan } from './plan.js'
 import { World } from './world.js'
 
 /** How long regions may take to agree once everything works again: rounds of a second. */
@@ -17,7 +18,9 @@ export interface RunResult {
     readonly simulatedMs: number
     readonly operations: number
     readonly frames: number
-    readonly faults: { readonly [fault in FaultKind]?: number }
+    readonly faults: { readonly [fault in FaultKind | ClientFaultKind]?: number }
+    /** Of worlds with apps: what happened how often. */
+    readonly clients: { readonly [what: string]: number }
     /** Rounds until the regions agreed after they were healed. */
     readonly rounds: number
   }
@@ -29,13 +32,16 @@ export const runPlan = async (plan: Plan): Promise<RunResult> => {
   const { time, trace, faults } = world
   trace.tell('world', `seed ${plan.seed}: ${plan.regions.join(' ')}; faults: ${plan.faults.join(' ') || 'none'}`)
   for (const region of world.regions.values()) region.start()
+  world.clients?.start()
   for (const step of plan.steps) world.schedule(step)
   await time.advance(plan.endsAt)
 
   trace.tell('world', '=== everything is healed')
   faults.healAll()
+  world.clients?.faults.healAll()
   const rounds = await agree(world)
   const unsettled = rounds === undefined ? world.disagreement() : undefined
+  if (world.clients) await settleClients(world, world.clients)
   const settled = await world.states()
   trace.tell('world', unsettled ? `=== no agreement: ${unsettled}` : `=== agreed after ${rounds} rounds`)
 
@@ -54,9 +60,23 @@ export const runPlan = async (plan: Plan): Promise<RunResult> => {
       simulatedMs: time.now,
       operations: history.operations.length,
       frames: world.network.totals.frames,
-      faults: Object.fromEntries(faults.injected),
+      faults: { ...Object.fromEntries(faults.injected), ...Object.fromEntries(world.clients?.faults.injected ?? []) },
+      clients: clientTotals(world, history),
       rounds: rounds ?? MAX_ROUNDS,
     },
+  }
+}
+
+const clientTotals = ({ clients }: World, { operations }: History): RunResult['totals']['clients'] => {
+  if (clients === undefined) return {}
+  const ofApps = operations.filter(({ app }) => app !== undefined)
+  return {
+    'calls through clients': ofApps.length,
+    'answers of near caches': ofApps.filter(({ isCached }) => isCached).length,
+    'calls that came to TIMEOUT': ofApps.filter(({ code }) => code === 'TIMEOUT').length,
+    'calls that came to CONNECTION_LOST': ofApps.filter(({ code }) => code === 'CONNECTION_LOST').length,
+    'calls that came to OVERLOADED': ofApps.filter(({ code }) => code === 'OVERLOADED').length,
+    ...clients.totals,
   }
 }
 
@@ -75,6 +95,36 @@ const agree = async (world: World): Promise<number | undefined> => {
   return undefined
 }
 
+/** How long clients may take to be where they belong, once everything works: what doors wait, and two looks for a nearer server. */
+const SETTLE_CLIENTS_MS = 20_000
+
+/** Lets clients find the nearest servers, looks at every session through each of them, twice, and has them leave. */
+const settleClients = async (world: World, clients: Clients): Promise<void> => {
+  await world.time.advance(SETTLE_CLIENTS_MS)
+  clients.settle()
+  for (let look = 0; look < 2; look++) {
+    for (const app of clients.apps.keys())
+      for (const session of world.users.sessions)
+        clients.call(app, (door) => void world.users.look(session, lookBy(app, world.time.now), door))
+    await world.time.advance(ROUND_MS)
+  }
+  clients.closeAll()
+  await world.time.advance(ROUND_MS)
+}
+
+/** The number of a step that writes nothing. */
+const NO_NUMBER = 0
+
+const lookBy = (app: string, at: number): OperationStep => ({
+  do: 'get',
+  at,
+  n: NO_NUMBER,
+  app,
+  client: `${app}.last`,
+  region: '',
+  slot: 0,
+})
+
 /** Lets every session and every tombstone pass. */
 const passing = async (world: World): Promise<FinalState[]> => {
   const { options } = world.plan
@@ -86,6 +136,7 @@ const passing = async (world: World): Promise<FinalState[]> => {
   // Clocks are a little off, and a walk over what is due comes now and then.
   await world.time.advance(longest + 30_000)
   const states = await world.states()
+  world.clients?.noteWhatIsLeft()
   // Rows are written in the background; a clean close brings them up to date.
   if (world.plan.faults.includes('old-row')) {
     // A deleted row that the engine brought back is known to nobody until the rows are scanned, which is after a kill, and goes then.

@@ -15,11 +15,17 @@ export class WorldTime {
   /** Milliseconds since the world began. */
   #now = 0
   #order = 0
+  #happened = 0
   /** A binary heap, the next on top. */
   readonly #heap: Happening[] = []
 
   get now(): number {
     return this.#now
+  }
+
+  /** How many things have happened. What promises lead to belongs to the same happening as what they waited for. */
+  get happened(): number {
+    return this.#happened
   }
 
   /** True time, as a clock without any fault would show it: milliseconds since the Unix epoch. */
@@ -79,6 +85,7 @@ export class WorldTime {
     const next = this.#pop()
     if (next.run === undefined) return
     this.#now = next.at
+    this.#happened++
     next.run()
   }
 

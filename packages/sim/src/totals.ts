@@ -7,6 +7,8 @@ export interface Totals {
   operations: number
   frames: number
   faults: { [fault: string]: number }
+  /** Of worlds with apps. */
+  clients: { [what: string]: number }
   maxRounds: number
 }
 
@@ -16,6 +18,7 @@ export const noTotals = (): Totals => ({
   operations: 0,
   frames: 0,
   faults: {},
+  clients: {},
   maxRounds: 0,
 })
 
@@ -26,6 +29,7 @@ export const addTotals = (sum: Totals, { totals }: Pick<RunResult, 'totals'>): v
   sum.frames += totals.frames
   sum.maxRounds = Math.max(sum.maxRounds, totals.rounds)
   for (const [fault, count] of Object.entries(totals.faults)) sum.faults[fault] = (sum.faults[fault] ?? 0) + count
+  for (const [what, count] of Object.entries(totals.clients)) sum.clients[what] = (sum.clients[what] ?? 0) + count
 }
 
 const thousands = (value: number): string => Math.round(value).toLocaleString('en-US')
@@ -44,7 +48,8 @@ export const showTotals = (sum: Totals, wallMs: number): string =>
     `| seeds | ${thousands(sum.seeds)} |`,
     `| simulated hours | ${thousands(sum.simulatedMs / 3_600_000)} |`,
     `| operations of clients | ${thousands(sum.operations)} |`,
-    `| frames between regions | ${thousands(sum.frames)} |`,
+    ...Object.entries(sum.clients).map(([what, count]) => `| – ${what} | ${thousands(count)} |`),
+    `| frames | ${thousands(sum.frames)} |`,
     `| faults | ${thousands(Object.values(sum.faults).reduce((all, count) => all + count, 0))} |`,
     ...Object.entries(sum.faults)
       .sort(([a], [b]) => (a < b ? -1 : 1))

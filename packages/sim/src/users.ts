@@ -1,7 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { Level, Session } from '@sojourn/core/internal'
 import { isSojournError } from '@sojourn/core/internal'
-import { create, type Door, end, needOf, outcomeOf, rotate, timeoutOf, use } from './calls.js'
+import {
+  type Answerer,
+  type ClientDoor,
+  create,
+  type Door,
+  end,
+  needOf,
+  outcomeOf,
+  rotate,
+  timeoutOf,
+  use,
+} from './calls.js'
 import type { Operation, Seen, SessionData, SessionName } from './history.js'
 import type { OperationStep } from './plan.js'
 
@@ -10,6 +21,17 @@ export interface UsersOptions {
   readonly now: () => number
   readonly tell: (region: string, what: string) => void
   readonly complain: (what: string) => void
+}
+
+/** What is known of a call under way. */
+interface Pending {
+  readonly door: Door
+  /** Of a call through a client: what each region's wall clock showed meanwhile, and what of the client counted from when it was begun. */
+  readonly walls: Map<string, [low: number, high: number]>
+  readonly hits: number
+  readonly pausedMs: number
+  /** Where a draft function read what it goes by. */
+  foundIn: string | undefined
 }
 
 /** A second creation under an id that a client made meets the first one if it comes within this, milliseconds. */
@@ -22,7 +44,7 @@ export const keyOf = (id: string): string => createHash('sha256').update(id).dig
 export class Users {
   readonly #options: UsersOptions
   readonly #slots = new Map<number, { session: SessionName; madeAt: number }>()
-  readonly #pending = new Map<Operation, Door>()
+  readonly #pending = new Map<Operation, Pending>()
   /** What a client read last of a session. */
   readonly #read = new Map<string, SessionData>()
   readonly operations: Operation[] = []
@@ -64,7 +86,16 @@ export class Users {
         if (this.#slots.get(step.slot)?.session === session)
           this.#slots.set(step.slot, { session: successor, madeAt: this.#options.now() })
       })
-    return this.#follow(op, door, use(door.api, op, step, id, this.#read.get(`${op.client} ${session.name}`)), () => {})
+    const base = this.#read.get(`${op.client} ${session.name}`)
+    return this.#follow(op, door, use(door.api, op, step, id, base, this.#finding(op, door)), () => {})
+  }
+
+  /** Notes where a draft function has read. */
+  #finding(op: Operation, { client }: Door): () => void {
+    const pending = this.#pending.get(op)!
+    return () => {
+      pending.foundIn = (client?.answerer() ?? client?.current())?.region
+    }
   }
 
   /** Reads a session that users of this world made, whoever goes on with it. */
@@ -101,6 +132,8 @@ export class Users {
       need: needOf(level, door.members),
       timeoutMs: timeoutOf(step),
       members: door.members,
+      app: door.client?.app,
+      dueAt: door.client && this.#options.now() + door.client.patienceMs(timeoutOf(step)),
       field: kind === 'set' || kind === 'save' ? step.field : undefined,
       by: kind === 'increment' ? step.by : undefined,
       value: writtenValue(kind, step.n),
@@ -118,11 +151,13 @@ export class Users {
       successor: undefined,
     }
     this.operations.push(op)
-    this.#pending.set(op, door)
+    this.#pending.set(op, pendingAt(door))
     return op
   }
 
   #follow<T>(op: Operation, door: Door, call: Promise<T>, done: (value: NonNullable<T>) => void): Promise<void> {
+    const { client } = door
+    if (client && op.kind === 'get') op.isCached = client.hits() > this.#pending.get(op)!.hits
     const take = (value: unknown) => {
       if (!isSession(value)) return
       op.seen = { data: value.data as SessionData, createdAt: value.createdAt, expiresAt: value.expiresAt }
@@ -154,16 +189,39 @@ export class Users {
   }
 
   #settle(op: Operation, door: Door, outcome: Operation['outcome']): void {
+    const pending = this.#pending.get(op)!
     this.#pending.delete(op)
     op.outcome = outcome
     op.returnedAt = this.#options.now()
-    this.#sawClock(op, door)
-    this.#options.tell(op.region, `${describe(op)} → ${resultOf(op)}`)
+    if (door.client) this.#place(op, pending, door.client)
+    else this.#sawClock(op, door)
+    this.#options.tell(op.app ?? op.region, `${describe(op)} → ${resultOf(op)}`)
+  }
+
+  /** Says of a call that went through a client where it was answered. */
+  #place(op: Operation, pending: Pending, client: ClientDoor): void {
+    const by = op.isCached ? client.current() : client.answerer()
+    op.dueAt! += client.pausedMs() - pending.pausedMs
+    if (by === undefined) {
+      if (op.outcome === 'ok' || op.outcome === 'unmet')
+        this.#options.complain(`${describe(op)} was answered by nobody`)
+      return
+    }
+    answeredBy(op, by)
+    op.foundElsewhere = pending.foundIn !== undefined && pending.foundIn !== by.region
+    if (op.isCached) op.asOf = op.invokedAt - client.maxStaleMs
+    sawWall(pending.walls, by.region, client.walls().get(by.region)!)
+    const [low, high] = pending.walls.get(by.region)!
+    op.wallLow = op.isCached ? low - client.clockSlackMs : low
+    op.wallHigh = high
   }
 
   /** A wall clock stepped: calls under way saw both sides of it. */
   clockMoved(region: string): void {
-    for (const [op, door] of this.#pending) if (op.region === region) this.#sawClock(op, door)
+    for (const [op, { door, walls }] of this.#pending) {
+      if (door.client) sawWall(walls, region, door.client.walls().get(region)!)
+      else if (op.region === region) this.#sawClock(op, door)
+    }
   }
 
   #sawClock(op: Operation, door: Door): void {
@@ -175,9 +233,38 @@ export class Users {
 
   /** A process died: nobody knows what became of its calls. */
   gone(region: string, incarnation: number): void {
-    for (const [op, door] of [...this.#pending])
-      if (op.region === region && op.incarnation === incarnation) this.#settle(op, door, 'crashed')
+    for (const [op, { door }] of [...this.#pending])
+      if (!door.client && op.region === region && op.incarnation === incarnation) this.#settle(op, door, 'crashed')
   }
+
+  /** An app's process died: what it had asked for it never hears. */
+  appGone(app: string): void {
+    for (const [op, { door }] of [...this.#pending]) if (door.client?.app === app) this.#settle(op, door, 'crashed')
+  }
+}
+
+const pendingAt = (door: Door): Pending => {
+  const { client } = door
+  return {
+    door,
+    walls: new Map([...(client?.walls() ?? [])].map(([region, wall]) => [region, [wall, wall]])),
+    hits: client?.hits() ?? 0,
+    pausedMs: client?.pausedMs() ?? 0,
+    foundIn: undefined,
+  }
+}
+
+const sawWall = (walls: Pending['walls'], region: string, wall: number): void => {
+  const [low, high] = walls.get(region)!
+  walls.set(region, [Math.min(low, wall), Math.max(high, wall)])
+}
+
+const answeredBy = (op: Operation, { region, incarnation, connection, members }: Answerer): void => {
+  op.region = region
+  op.incarnation = incarnation
+  op.connection = connection
+  // Regions may have come and gone meanwhile: the least that the level can have meant.
+  op.need = Math.min(op.need, needOf(op.level, members))
 }
 
 const writtenValue = (kind: Operation['kind'], n: number): string | undefined => {
@@ -192,7 +279,8 @@ const describe = (op: Operation): string => {
   const what = op.field ?? (op.by === undefined ? '' : `n +${op.by}`)
   const value = op.value === undefined || op.kind === 'create' ? '' : ` = ${op.value}`
   const level = op.level === 'local' ? '' : ` @${op.level}`
-  return `${op.client} ${op.kind} ${op.session.name}${what && ` ${what}`}${value}${level}`
+  const where = op.app && op.region ? ` at ${op.region}` : ''
+  return `${op.client} ${op.kind} ${op.session.name}${what && ` ${what}`}${value}${level}${where}`
 }
 
 /** Characters of a value in a transcript. */
@@ -212,10 +300,10 @@ const showSeen = ({ data, expiresAt }: Seen, wall: number): string =>
 
 const resultOf = (op: Operation): string => {
   if (op.outcome === 'refused') return op.code ?? 'refused'
-  if (op.outcome === 'crashed') return 'nobody knows'
+  if (op.outcome === 'crashed') return op.code && op.app ? `${op.code}: nobody knows` : 'nobody knows'
   if (op.outcome === 'absent') return 'absent'
   const seen = op.seen ? ` ${showSeen(op.seen, op.wallHigh)}` : ''
   const alive = op.wasAlive === undefined ? '' : op.wasAlive ? ' was alive' : ' was not alive here'
   const successor = op.successor ? ` as ${op.successor.name}` : ''
-  return `${op.outcome}${successor}${alive}${seen}`
+  return `${op.outcome}${op.isCached ? ', cached' : ''}${successor}${alive}${seen}`
 }

@@ -1,9 +1,10 @@
 import type { Replica } from '@sojourn/replica'
 import type { Door } from './calls.js'
+import { Clients } from './clients.js'
 import { Disk } from './disk.js'
 import { Faults } from './faults.js'
 import type { FinalState, History, Loss, Opening, Sample, Seen, SessionData } from './history.js'
-import { Network } from './network.js'
+import { Network, type Tap } from './network.js'
 import { MAX_CLOCK_ERROR_MS, type OperationStep, type Plan, type RegionOptions, type Step } from './plan.js'
 import { Prng } from './prng.js'
 import { Region } from './region.js'
@@ -27,6 +28,8 @@ export class World {
   readonly regions = new Map<string, Region>()
   readonly users: Users
   readonly faults: Faults
+  /** Apps, and how they are let in; undefined: the plan has none. */
+  readonly clients: Clients | undefined
   readonly #members: Set<string>
   readonly #losses: Loss[] = []
   readonly #openings: Opening[] = []
@@ -38,7 +41,8 @@ export class World {
     this.plan = plan
     const random = new Prng(`world ${plan.seed}`)
     this.trace = new Trace(() => this.time.now)
-    this.network = new Network(this.time, random.fork('network'), (from, to, frame) => this.#onWire(from, to, frame))
+    const tap: Tap = (from, to, frame) => this.#onWire(from, to, frame)
+    this.network = new Network(this.time, random.fork('network'), tap, plan.clients !== undefined)
     for (const [way, wire] of Object.entries(plan.wires)) {
       const [from, to] = way.split('>') as [string, string]
       this.network.setWire(from, to, wire)
@@ -56,10 +60,10 @@ export class World {
         random: random.fork('processes'),
         members: this.#members,
         opened: (of) => this.#opened(of),
+        ...(plan.clients && { openDoor: (of, replica, process) => this.clients!.openDoor(of, replica, process) }),
         gone: (of) => this.#gone(of),
         failedToOpen: (of, error) => this.#failedToOpen(of, error),
-        linked: (of, { region: peer, state, code }) =>
-          this.trace.tell(of.name, `link with ${peer}: ${state}${code ? ` (${code})` : ''}`),
+        linked: (of, { region: peer, state, code }) => this.#linked(of.name, peer, state, code),
         faulted: (of, fault) => this.#faulted(of, fault),
       })
       this.regions.set(name, region)
@@ -80,7 +84,28 @@ export class World {
       lost: (loss) => this.#losses.push(loss),
       clockMoved: ({ name }) => this.users.clockMoved(name),
     })
+    this.clients =
+      plan.clients &&
+      new Clients({
+        plan,
+        clients: plan.clients,
+        time: this.time,
+        trace: this.trace,
+        network: this.network,
+        random: random.fork('clients'),
+        regions: this.regions,
+        restart: (region) => this.#members.has(region.name) && region.start(),
+        trouble: (region, ms) =>
+          this.faults.troubles.push({ region, ways: [], from: this.time.now, until: this.time.now + ms }),
+        appGone: (app) => this.users.appGone(app),
+        complain: (what) => this.#complaints.push(what),
+      })
     this.#sample()
+  }
+
+  #linked(region: string, peer: string, state: string, code: string | undefined): void {
+    this.trace.tell(region, `link with ${peer}: ${state}${code ? ` (${code})` : ''}`)
+    if (code) this.clients?.misunderstood(`${region} and ${peer}`, code)
   }
 
   get open(): Region[] {
@@ -94,6 +119,8 @@ export class World {
   schedule(step: Step): void {
     this.time.schedule(step.at - this.time.now, () => {
       if (step.do === 'fault') this.faults.inject(step)
+      else if (step.do === 'client-fault') this.clients?.inject(step)
+      else if (step.app !== undefined) this.clients?.call(step.app, (door) => void this.users.perform(step, door))
       else this.#call(step)
     })
   }
@@ -182,6 +209,7 @@ export class World {
       cacheBytes: cache.bytes,
       bufferedBytes: Math.max(0, ...Object.values(links).map(({ bufferedBytes }) => bufferedBytes)),
       uncheckpointedBytes: store.uncheckpointed.bytes,
+      ...(region.door?.kept && { kept: region.door.kept }),
       diskRows: region.machine.disk.count(),
     }
   }
@@ -273,6 +301,7 @@ export class World {
       samples: this.#samples,
       changes: [...this.#changes.values()],
       complaints: this.#complaints,
+      clients: this.clients?.history,
       bounds: boundsOf(this.regions.size - 1),
       usualDelayMs: Math.max(
         ...Object.values(this.plan.wires).map(({ latencyMs, jitterMs }) => latencyMs + 5 * jitterMs),

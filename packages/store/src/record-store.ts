@@ -321,6 +321,7 @@ export class RecordStore {
   /** @internal The journal refused these commits. */
   refused(commits: readonly Pending[], error: unknown): void {
     for (const commit of commits) this.#reader.failed(commit)
+    this.#options.refused(commits.map(({ key }) => key))
     this.#options.failed(error)
   }
 

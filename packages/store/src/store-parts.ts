@@ -1,5 +1,5 @@
 /** Puts an open store together: the engine, the index that is built from it, and what writes. */
-import type { Clock, Limits, Random, Storage, StorageEngine } from '@sojourn/core/internal'
+import type { Clock, Limits, Random, SessionKey, Storage, StorageEngine } from '@sojourn/core/internal'
 import { Checkpoint } from './checkpoint.js'
 import { SessionIndex } from './index/session-index.js'
 import type { JournalCommit } from './journal-entry.js'
@@ -20,6 +20,8 @@ export interface PartsOptions {
   readonly maxLifetimeMs: number
   /** A batch, or a checkpoint, could not be written. */
   readonly failed: (error: unknown) => void
+  /** The journal refused commits of these: what was read of them meanwhile was never written. */
+  readonly refused: (keys: readonly SessionKey[]) => void
 }
 
 /** What the parts ask of the store that they are parts of, and report to it. */

@@ -66,6 +66,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
       holds: (bytes) => this.#holdings.receiving(bytes),
     })
     this.#batch = new FrameBatch({
+      clock: host.clock,
       initialBytes: 4 * 1024,
       targetBytes: host.limits.targetFrameBytes,
       turned: () => this.#incoming.turned(),

@@ -15,6 +15,9 @@ import { Watches } from './watches.js'
 /** How long a connection may take to become a WebSocket. */
 const UPGRADE_TIMEOUT_MS = 5_000
 
+/** Where clients' connections come from: a port, so that a simulator can bring its own. */
+export type ListenForSockets = typeof listenForWebSockets
+
 export interface ListenForClientsOptions {
   readonly replica: Replica
   /** What calls are served on: the replica, or it with something around. Default: the replica. */
@@ -32,6 +35,8 @@ export interface ListenForClientsOptions {
   readonly maxVersion?: number
   readonly clock?: Clock
   readonly random?: Random
+  /** What brings connections. Default: WebSockets. */
+  readonly listenForSockets?: ListenForSockets
   /** Something was thrown that ought not to be: a bug. Says nothing of a session. */
   readonly failed?: (error: unknown) => void
 }
@@ -60,6 +65,7 @@ export const listenForClients = async ({
   maxVersion,
   clock = systemClock,
   random = systemRandom,
+  listenForSockets: listenFor = listenForWebSockets,
   failed = () => {},
 }: ListenForClientsOptions): Promise<ClientListener> => {
   const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
@@ -102,7 +108,7 @@ export const listenForClients = async ({
     },
     failed,
   }
-  const sockets = await listenForWebSockets(
+  const sockets = await listenFor(
     {
       host: listen.host ?? '127.0.0.1',
       port: listen.port,
@@ -138,6 +144,7 @@ export const listenForClients = async ({
   sweepLater()
   const changed = (keys: readonly SessionKey[]) => watches.changed(keys)
   replica.on('committed', changed)
+  replica.on('refused', changed)
 
   let closing: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {
@@ -154,6 +161,7 @@ export const listenForClients = async ({
     }
     for (const connection of connections) connection.destroy()
     replica.off('committed', changed)
+    replica.off('refused', changed)
     sweeping?.cancel()
     await sockets.close()
   }

@@ -15,6 +15,9 @@ export const boundedness: Checker = function* ({ samples, settled, bounds, clock
     for (const [what, value, bound] of measured)
       if (value > bound)
         yield violation('BOUND-2', `${sample.region} at ${sample.at} ms: ${value} ${what}, ${bound} are allowed`)
+    for (const [what, [value, bound]] of Object.entries(sample.kept ?? {}))
+      if (value > bound)
+        yield violation('BUDGET-1', `${sample.region} at ${sample.at} ms: ${value} ${what}, ${bound} are allowed`)
   }
   for (const { region, status, sessions } of settled ?? []) {
     if (status.pending > 0) yield violation('BOUND-2', `${region} is at rest and ${status.pending} calls wait`)

@@ -6,7 +6,12 @@ export const merges: Checker = function* (history) {
   const none: readonly Operation[] = []
   for (const { op, seen } of looks(history)) {
     const deeds = deedsOf(history, op.session)
-    for (const { kind, what } of faultsOf(deeds, seen.data, none, possibleBy(deeds, op.returnedAt!, op.region)))
+    for (const { kind, what } of faultsOf(
+      deeds,
+      seen.data,
+      none,
+      possibleBy(deeds, op.returnedAt!, op.region, op.asOf),
+    ))
       if (kind !== 'lost') yield violation(kind === 'sum' ? 'DOC-3' : 'DOC-2', `${op.kind} in ${op.region}: ${what}`)
   }
   for (const { region, sessions } of history.settled ?? [])

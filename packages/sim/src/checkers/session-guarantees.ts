@@ -23,7 +23,9 @@ const goingBack: Checker = function* (history) {
     const before = last.get(place)
     last.set(place, op)
     // Of two calls that overlap either may have looked first. A disk that refuses writes takes back what was on its way to it.
-    if (!before?.seen || before.returnedAt! >= op.invokedAt || hasRefusals(history, op.region)) continue
+    // What is on its way to a disk shows there, and is told to near caches once the disk has it.
+    if (op.isCached) continue
+    if (!before?.seen || before.returnedAt! >= (op.asOf ?? op.invokedAt) || hasRefusals(history, op.region)) continue
     // A purge in between would explain anything.
     if (mayBePurged(history, before, op.wallHigh)) continue
     const [was, is] = [before.seen.data.n ?? 0, seen.data.n ?? 0]
