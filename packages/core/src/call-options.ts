@@ -86,7 +86,7 @@ export const CALL_OPTIONS = {
     ),
     assigned: optional(
       pointersRule('/user'),
-      'JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object, whole, and what others edit in the old one goes with that',
+      'JSON pointers of objects that were assigned in the place of other ones, rather than changed. Each is a new object, whole. What others edit in the old one goes with that',
       'an object that stands in both places was changed',
     ),
   },

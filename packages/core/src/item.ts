@@ -25,7 +25,7 @@ const MAX_CONTEXT = 1_024
 
 const writer = new ByteWriter(1024)
 
-/** An item is encoded once, however many links it is sent on. Its memory is shared with others of its time, which are forgotten with it. */
+/** An item is encoded once, however many links it is sent on. Its memory is its own: it is kept until all links have sent it. */
 export const encodeItem = (item: Item): Uint8Array => {
   writer.u8(TYPES.indexOf(item.type)).hex(item.key)
   if (item.type === 'record') writer.bytes(item.record)
@@ -40,7 +40,7 @@ export const encodeItem = (item: Item): Uint8Array => {
     writer.u8(item.lease === undefined ? 0 : 1)
     if (item.lease) writeLease(writer, item.lease)
   }
-  return writer.borrow()
+  return writer.finish()
 }
 
 /** The key of an encoded item, without decoding the rest. */

@@ -167,9 +167,9 @@ export interface ReplaceOptions {
    */
   readonly counters?: readonly string[] | undefined
   /**
-   * JSON pointers of objects that were assigned in the place of other ones, rather than changed: each is a new object,
-   * whole, and what others edit in the old one goes with that. Give an array of JSON pointers, such as ['/user'].
-   * Default: an object that stands in both places was changed.
+   * JSON pointers of objects that were assigned in the place of other ones, rather than changed. Each is a new object,
+   * whole. What others edit in the old one goes with that. Give an array of JSON pointers, such as ['/user']. Default:
+   * an object that stands in both places was changed.
    */
   readonly assigned?: readonly string[] | undefined
 }

@@ -82,7 +82,7 @@ const SESSION = {
   ),
   touchGranularity: optional(
     DURATION_OR_ZERO_RULE,
-    'A use that would move the deadline by less is not written, and each renewal that is written reaches so much further: no session expires early, and one may live that much longer than its idle timeout. At most the idle timeout counts. 0: exact, and every use is written',
+    'A use that would move the deadline by less is not written. Each renewal that is written reaches so much further. So no session expires early, and one may live that much longer than its idle timeout. At most the idle timeout counts. 0: exact, and every use is written',
     "a twentieth of the session's idle timeout",
   ),
   atomic: option(

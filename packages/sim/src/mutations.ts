@@ -96,9 +96,9 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'ignore-the-deadline-at-read',
     'a session shows until it is purged',
-    'replica/dist/replica.js',
-    "return entry?.state === 'held' && isVisible(entry.record, settings.ports.clock.now())",
-    "return entry?.state === 'held' && entry.record.kind === 'live'",
+    'replica/dist/commits.js',
+    "entry?.state === 'held' && isVisible(entry.record, this.#runtime.settings.ports.clock.now())",
+    "entry?.state === 'held' && entry.record.kind === 'live'",
     50,
   ),
   mutation(
@@ -159,9 +159,9 @@ export const MUTATIONS: readonly Mutation[] = [
   mutation(
     'a-silent-region-counts',
     'a region that went down counts as one that answered a read',
-    'replica/dist/inquiries.js',
-    'this.#count(request, inquiry, fail(inquiry.tally, region));\n',
-    'this.#count(request, inquiry, answer(inquiry.tally, region));\n',
+    'replica/dist/quorum-reads.js',
+    'this.#count(request, question, fail(question.tally, region));',
+    'this.#count(request, question, answer(question.tally, region));',
     600,
   ),
   mutation(
