@@ -305,7 +305,7 @@ describe('a peer that stops reading', () => {
     await regions.settled()
   })
 
-  test('[BOUND-1] a link that stalls and times out is given up, and dialled again', async () => {
+  test('[BOUND-1] a link that stalls and times out is given up, and dialed again', async () => {
     await using regions = await openRegions(['a', 'b'], { limits: LIMITS })
     const { id } = await regions.a.create({ n: 0 })
     await regions.settled()

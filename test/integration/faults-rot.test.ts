@@ -59,7 +59,7 @@ const corrupt = (regions: { faults: readonly { region: string; code: string }[] 
 
 /**
  * Rounds of digests until all is healed: what is said over a link that is given up, or that gives way to the one which the other
- * side dialled, is lost with it, and the next round finds the rest.
+ * side dialed, is lost with it, and the next round finds the rest.
  */
 const compareUntil = (region: { compareDigests(): Promise<unknown> }, isHealed: () => Promise<boolean>) =>
   until(async () => {

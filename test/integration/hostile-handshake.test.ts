@@ -87,8 +87,8 @@ describe('strangers', () => {
       'LINK_SECRET',
       async () => {
         stranger.send(greet)
-        const transcript = { dialler: greet, listener: await stranger.next('prove') }
-        stranger.send({ type: 'accept', proof: prove('not the secret of the tests', 'dialler', transcript) })
+        const transcript = { dialer: greet, listener: await stranger.next('prove') }
+        stranger.send({ type: 'accept', proof: prove('not the secret of the tests', 'dialer', transcript) })
         stranger.send(helloOf(hex(16)))
       },
       before,
@@ -108,7 +108,7 @@ describe('strangers', () => {
       const said = greeting('b')
       stranger.send(change(said))
       const listener = await stranger.next('prove')
-      const proof = prove(SECRET, 'dialler', { dialler: said, listener })
+      const proof = prove(SECRET, 'dialer', { dialer: said, listener })
       stranger.send({ type: 'accept', proof })
     })
   })
@@ -122,7 +122,7 @@ describe('strangers', () => {
       const said = greeting('b')
       stranger.send(said)
       const listener = { ...(await stranger.next('prove')), ...change }
-      stranger.send({ type: 'accept', proof: prove(SECRET, 'dialler', { dialler: said, listener }) })
+      stranger.send({ type: 'accept', proof: prove(SECRET, 'dialer', { dialer: said, listener }) })
     })
   })
 
@@ -145,8 +145,8 @@ describe('strangers', () => {
     const greet = greeting('b')
     const honest = await connect(a)
     honest.send(greet)
-    const transcript = { dialler: greet, listener: await honest.next('prove') }
-    const accept: Message = { type: 'accept', proof: prove(SECRET, 'dialler', transcript) }
+    const transcript = { dialer: greet, listener: await honest.next('prove') }
+    const accept: Message = { type: 'accept', proof: prove(SECRET, 'dialer', transcript) }
     honest.send(accept)
     await honest.next('hello')
     honest.socket.terminate()
@@ -276,14 +276,14 @@ describe('strangers who take their time', () => {
 
 describe('who answers when a region dials', () => {
   /** Knows the secret, and proves it under this name, as this side. */
-  const proving = (region: string, side: 'listener' | 'dialler', more: Partial<Transcript['listener']> = {}) => {
+  const proving = (region: string, side: 'listener' | 'dialer', more: Partial<Transcript['listener']> = {}) => {
     return (stranger: Stranger, greet: Message & { type: 'greet' }) => {
       const listener = { version: 2, capabilities: [], region, nonce: hex(32), ...more }
-      stranger.send({ type: 'prove', ...listener, proof: prove(SECRET, side, { dialler: greet, listener }) })
+      stranger.send({ type: 'prove', ...listener, proof: prove(SECRET, side, { dialer: greet, listener }) })
     }
   }
   /** As an honest listener that heard another greeting than was said. */
-  const provingTo = (heard: Partial<Transcript['dialler']>, more: Partial<Transcript['listener']> = {}) => {
+  const provingTo = (heard: Partial<Transcript['dialer']>, more: Partial<Transcript['listener']> = {}) => {
     return (stranger: Stranger, greet: Message & { type: 'greet' }) =>
       proving('b', 'listener', more)(stranger, { ...greet, ...heard })
   }
@@ -316,14 +316,14 @@ describe('who answers when a region dials', () => {
         raw.write(Buffer.concat([Buffer.from('827f0000000000030d40', 'hex'), Buffer.alloc(10_000)]))
       },
     ],
-    ["a dialler's proof", 'LINK_SECRET', proving('b', 'dialler')],
+    ["a dialer's proof", 'LINK_SECRET', proving('b', 'dialer')],
   ]
   test.each(answers)('[HOST-6] %s', async (_what, code, answer) => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
     await until(() => server.address(), 'the hostile listener')
-    let dialled = 0
+    let dialed = 0
     server.on('connection', (socket) => {
-      dialled++
+      dialed++
       const stranger = attend(socket)
       void stranger.next('greet').then(
         (greet) => answer(stranger, greet),
@@ -334,7 +334,7 @@ describe('who answers when a region dials', () => {
     const replica = await open('d', { peers: { b: `ws://127.0.0.1:${port}`, c: null } })
     const seen: LinkChange[] = []
     replica.on('link', (change) => seen.push(change))
-    await until(() => seen.length >= 2 && dialled >= 3, 'the region to refuse, and to try again')
+    await until(() => seen.length >= 2 && dialed >= 3, 'the region to refuse, and to try again')
     expect(new Set(seen.map(({ state, code: told }) => `${state} ${told}`))).toEqual(new Set([`refused ${code}`]))
     await replica.create({ still: 'serving' })
     await replica.close()

@@ -107,7 +107,7 @@ describe('[LINK-1] a peer that cannot be reached', () => {
     expect(us!.failures[of.reason as 'reset']).toBeGreaterThanOrEqual(2)
     const next = await until(() => eu.status().links.us!.nextTryAt, 'the next try to be planned')
     expect(Math.abs(next - Date.now())).toBeLessThan(10_000)
-    // It was dialled in vain, not refused.
+    // It was dialed in vain, not refused.
     if (code === 'LINK_UNREACHABLE') expect(eu.status().totals.refused).toEqual({})
   })
 

@@ -37,7 +37,7 @@ describe('[MEM-1] a region is added while the others run', () => {
     await until(async () => (await contents(d)).sessions.length === 1, 'd to hold it')
   })
 
-  test('one that is a member already is not added twice; another address is dialled from the next time on', async () => {
+  test('one that is a member already is not added twice; another address is dialed from the next time on', async () => {
     await using a = await alone('a', {})
     await using b = await alone('b', { a: null })
     a.addPeer('b', 'ws://127.0.0.1:1')

@@ -148,10 +148,10 @@ describe('questions over a connection that is replaced', () => {
     euDials.heal()
     await until(() => euDials.connections > 0, 'eu to dial')
     usDials.heal()
-    await until(() => us.status().links.eu!.state === 'live', 'the link that us dialled')
+    await until(() => us.status().links.eu!.state === 'live', 'the link that us dialed')
     usDials.stall()
     const read = us.get(id, { read: 'majority', timeout: '2s' })
-    // Of two connections both sides keep the one that eu dialled.
+    // Of two connections both sides keep the one that eu dialed.
     euDials.flow()
     expect((await read)?.data).toEqual({ n: 0 })
   })

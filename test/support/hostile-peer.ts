@@ -93,8 +93,8 @@ export const authenticate = async (
   const stranger = await connect(replica)
   const greet = { ...greeting(region), ...speech }
   stranger.send(greet)
-  const transcript = { dialler: greet, listener: await stranger.next('prove') }
-  stranger.send({ type: 'accept', proof: prove(secret, 'dialler', transcript) })
+  const transcript = { dialer: greet, listener: await stranger.next('prove') }
+  stranger.send({ type: 'accept', proof: prove(secret, 'dialer', transcript) })
   return stranger
 }
 

@@ -48,7 +48,7 @@ export class Route {
   #current: Channel | undefined
   /** Channels on which answers are still awaited, but nothing is asked any more. */
   readonly #retired = new Set<Channel>()
-  /** Being dialled: to have a channel, or a nearer one. */
+  /** Being dialed: to have a channel, or a nearer one. */
   #attempt: Channel | undefined
   #timer: Timer | undefined
   readonly #backoff: Backoff

@@ -14,7 +14,7 @@ export interface Ended {
 
 export interface ArrivalOptions {
   readonly connection: Connection
-  /** The region that is dialled; undefined: it came to the listener. */
+  /** The region that is dialed; undefined: it came to the listener. */
   readonly dials: string | undefined
   readonly clock: Clock
   /** How long a connection, and its handshake, may take. Milliseconds. */

@@ -20,9 +20,9 @@ export interface DialersOptions {
   readonly transportOptions: TransportOptions
   /** The longest pause, milliseconds. */
   readonly maxReconnectDelayMs: number
-  /** Whether a region should be dialled now. */
+  /** Whether a region should be dialed now. */
   readonly isWanted: (region: string) => boolean
-  /** Follows a connection to a region that was dialled. */
+  /** Follows a connection to a region that was dialed. */
   readonly attend: (connection: Connection, region: string) => ConnectionHandler
 }
 
@@ -44,7 +44,7 @@ export class Dialers {
     this.#options = options
   }
 
-  /** @param url `null`: the region is not dialled from here */
+  /** @param url `null`: the region is not dialed from here */
   add(region: string, url: string | null): void {
     if (url === null) return
     const { random, maxReconnectDelayMs: maxMs } = this.#options

@@ -24,7 +24,7 @@ export interface HandshakeOptions {
   readonly region: string
   readonly secret: string
   readonly random: Random
-  /** Who a dialler expects to find; undefined for a listener. */
+  /** Who a dialer expects to find; undefined for a listener. */
   readonly dials: string | undefined
   /** What this side speaks. */
   readonly speech: Speech
@@ -41,7 +41,7 @@ export interface HandshakeOptions {
 export interface Met {
   readonly region: string
   readonly hello: Hello
-  readonly dialled: boolean
+  readonly dialed: boolean
   readonly agreement: Agreement
 }
 
@@ -50,7 +50,7 @@ type Step = 'greet' | 'prove' | 'accept' | 'hello' | 'done'
 /**
  * Both sides prove that they know the secret (an HMAC challenge and response each way), then say what they hold.
  *
- *     dialler                       listener
+ *     dialer                       listener
  *     greet   versions, nonce ──▶
  *                             ◀──   prove   version, nonce, proof
  *     accept  proof           ──▶
@@ -93,7 +93,7 @@ export class Handshake {
       this.#options.ready({
         region: this.#peer,
         hello: message,
-        dialled: this.#options.dials !== undefined,
+        dialed: this.#options.dials !== undefined,
         agreement: { version, capabilities },
       })
     }
@@ -117,7 +117,7 @@ export class Handshake {
       throw new SojournError('LINK_VERSION', 'the first frame is no greeting of this protocol')
     const agreement = meet(speech, message)
     this.#admit(message.region)
-    this.#transcript = { dialler: message, listener: { ...agreement, region, nonce: this.#nonce } }
+    this.#transcript = { dialer: message, listener: { ...agreement, region, nonce: this.#nonce } }
     const proof = prove(secret, 'listener', this.#transcript)
     this.#send({ type: 'prove', ...this.#transcript.listener, proof })
     this.#expects = 'accept'
@@ -132,15 +132,15 @@ export class Handshake {
         `the address given for ${quoted(dials!)} is that of ${quoted(message.region)}`,
       )
     checkAgreement(speech, message)
-    this.#transcript = { dialler: { ...speech, region, nonce: this.#nonce }, listener: message }
+    this.#transcript = { dialer: { ...speech, region, nonce: this.#nonce }, listener: message }
     this.#check(message.proof, 'listener')
-    this.#send({ type: 'accept', proof: prove(secret, 'dialler', this.#transcript) })
+    this.#send({ type: 'accept', proof: prove(secret, 'dialer', this.#transcript) })
     this.#send(hello())
     this.#expects = 'hello'
   }
 
   #accepted(message: Message & { type: 'accept' }): void {
-    this.#check(message.proof, 'dialler')
+    this.#check(message.proof, 'dialer')
     this.#send(this.#options.hello())
     this.#expects = 'hello'
   }

@@ -5,7 +5,7 @@ import { Replica } from './replica.js'
 import { Runtime } from './runtime.js'
 
 /**
- * Opens a region's copy: the store, then the links. Peers that are down are dialled until they are there; the replica serves meanwhile.
+ * Opens a region's copy: the store, then the links. Peers that are down are dialed until they are there; the replica serves meanwhile.
  * @throws INVALID_OPTION, STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
  */
 export const openReplica = async (options: ReplicaOptions): Promise<Replica> =>

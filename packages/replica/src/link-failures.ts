@@ -5,7 +5,7 @@ import type { LinkFailure, LinkReason } from '@sojourn/wire'
 /** What became of a connection to a region; `code` says why, where it was refused or lost, or did not come about. */
 export interface LinkChange {
   readonly region: string
-  /** `unreachable`: it was dialled, and no Sojourn replica answered. It is dialled again, and reported again, until one does. */
+  /** `unreachable`: it was dialed, and no Sojourn replica answered. It is dialed again, and reported again, until one does. */
   readonly state: 'up' | 'live' | 'behind' | 'down' | 'refused' | 'unreachable'
   readonly code?: ErrorCode
   /** The code again, or how the connection failed; one of a few words. */

@@ -59,7 +59,7 @@ export interface LinkHost {
 export class Link {
   readonly peer: Peer
   /** Whether this side opened the connection. */
-  readonly dialled: boolean
+  readonly dialed: boolean
   /** What is spoken on the link. */
   readonly #agreement: Agreement
   readonly #host: LinkHost
@@ -82,7 +82,7 @@ export class Link {
     const { hello } = peer
     this.#host = host
     this.#connection = connection
-    this.dialled = peer.dialled
+    this.dialed = peer.dialed
     this.#agreement = peer.agreement
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
     this.#pulse = new Pulse({ ...host, region: peer.region, greetedMs })

@@ -34,7 +34,7 @@ const STEADY_MS = 100
 /** A peer that hears another process under our name lets us in for a moment, until that one is back. */
 const KEPT_MS = 2_000
 
-/** One link for each region at most, whoever dialled: opens, authenticates, keeps and replaces connections. */
+/** One link for each region at most, whoever dialed: opens, authenticates, keeps and replaces connections. */
 export class Links {
   readonly #options: LinksOptions
   readonly #host: LinkHost
@@ -160,7 +160,7 @@ export class Links {
     return { maxFrameBytes, connectTimeoutMs: this.#host.linkTimeoutMs, maxHandshakes, maxHandshakesPerAddress }
   }
 
-  /** Of connections with a region: the last failure, when it is dialled next (milliseconds since the epoch), and how often each reason was met. */
+  /** Of connections with a region: the last failure, when it is dialed next (milliseconds since the epoch), and how often each reason was met. */
   failuresOf(region: string): {
     readonly lastError: LinkFailure | undefined
     readonly nextTryAt: number | undefined
@@ -324,9 +324,9 @@ export class Links {
       throw new SojournError('LINK_REGION', `${quoted(region)} is no member any more`)
     const current = this.#links.get(region)
     if (current) {
-      const rival = current.peer.feed === link.peer.feed && current.dialled !== link.dialled
+      const rival = current.peer.feed === link.peer.feed && current.dialed !== link.dialed
       const mine = this.#options.region < region
-      if (rival && link.dialled !== mine)
+      if (rival && link.dialed !== mine)
         throw new SojournError('LINK_DUPLICATE', `a link with ${quoted(region)} stands already`)
       current.close(
         rival
@@ -354,7 +354,7 @@ export class Links {
     for (const other of this.#links.values()) other.linksChanged(true)
     const { reason } = this.#noted({ region, code, fault, why })
     this.#options.changed({ region, state: 'down', ...(code && { code }), reason, why })
-    // A link that is lost as soon as it stands (a disk that refuses everything) is not dialled faster than one that never stood.
+    // A link that is lost as soon as it stands (a disk that refuses everything) is not dialed faster than one that never stood.
     this.#dialers.lost(region, link.ageMs >= STEADY_MS)
   }
 }

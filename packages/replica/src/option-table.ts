@@ -57,7 +57,7 @@ export const addressesRule = <A extends Addresses>(
 
 export const PEERS_RULE = addressesRule<Addresses>(
   {
-    allowed: "an address such as 'ws://127.0.0.1:7102', or null for a region that is not dialled from here",
+    allowed: "an address such as 'ws://127.0.0.1:7102', or null for a region that is not dialed from here",
     type: 'string | null',
     takes: (value) => value === null || isAddress(value, /^wss?:$/),
   },
@@ -132,7 +132,7 @@ export const REPLICA_OPTIONS = {
   peers: option(
     PEERS_RULE,
     {},
-    'Every other region, by name, with the address of its replica (`ws://` or `wss://`); `null`: a member that is not dialled from here. All members count in majorities',
+    'Every other region, by name, with the address of its replica (`ws://` or `wss://`); `null`: a member that is not dialed from here. All members count in majorities',
   ),
   secret: optional(
     secretOption(textRule(`at least ${MIN_SECRET_CHARS} characters`, (text) => text.length >= MIN_SECRET_CHARS)),

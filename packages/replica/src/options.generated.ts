@@ -36,7 +36,7 @@ export interface ReplicaOptions {
   } | undefined
   /**
    * Every other region, by name, with the address of its replica (`ws://` or `wss://`); `null`: a member that is not
-   * dialled from here. All members count in majorities. Give an object of region names and addresses, such as { us:
+   * dialed from here. All members count in majorities. Give an object of region names and addresses, such as { us:
    * 'wss://sessions.us.example.net:7400' }. Default: none.
    */
   readonly peers?: { readonly [region: string]: string | null } | undefined

@@ -420,7 +420,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   }
 
   /**
-   * Makes a region a member: it is dialled at `url` (`null`: it dials us), and counts in majorities from now on. With another address for
+   * Makes a region a member: it is dialed at `url` (`null`: it dials us), and counts in majorities from now on. With another address for
    * a member, dials that one from the next time on. Not remembered: whoever opens the replica again names it in `peers`.
    *
    * One region at a time: majorities of before and after meet in a region only where they differ by one.

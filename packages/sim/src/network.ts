@@ -50,7 +50,7 @@ interface Side {
 
 interface Pair {
   readonly sides: readonly [Side, Side]
-  state: 'dialling' | 'open' | 'gone'
+  state: 'dialing' | 'open' | 'gone'
   lossy: boolean
 }
 
@@ -197,8 +197,8 @@ export class Network {
   /** @param url names a machine and a port */
   dial(near: Host, url: string, handler: ConnectionHandler, connectTimeoutMs: number): Dialed {
     const { hostname: target, host: address } = new URL(url)
-    const dialler: Side = newSide(near, handler)
-    const patience = this.#time.schedule(connectTimeoutMs, () => this.#tell(dialler, 0, 'no answer', 'LINK_TIMEOUT'))
+    const dialer: Side = newSide(near, handler)
+    const patience = this.#time.schedule(connectTimeoutMs, () => this.#tell(dialer, 0, 'no answer', 'LINK_TIMEOUT'))
     const answer = (run: () => void) => {
       patience.cancel()
       near.deliver(run)
@@ -207,20 +207,20 @@ export class Network {
     this.#travel(near.machine, target, this.#latency(near.machine, target), () => {
       const listener = this.#listeners.get(address)
       if (!listener?.host.isAlive()) {
-        const refuse = () => answer(() => this.#tell(dialler, 0, 'connection refused'))
+        const refuse = () => answer(() => this.#tell(dialer, 0, 'connection refused'))
         this.#travel(target, near.machine, this.#latency(target, near.machine), refuse)
         return
       }
       listener.host.deliver(() => {
         const far = newSide(listener.host, undefined)
-        const opened: Pair = { sides: [dialler, far], state: 'dialling', lossy: false }
+        const opened: Pair = { sides: [dialer, far], state: 'dialing', lossy: false }
         pair = opened
         this.#pairs.add(opened)
         opened.state = 'open'
         far.handler = listener.accept(this.#connection(opened, 1))
         this.#travel(target, near.machine, this.#latency(target, near.machine), () =>
           answer(() => {
-            if (dialler.closed) this.#fin(opened, 0, 'given up')
+            if (dialer.closed) this.#fin(opened, 0, 'given up')
             else handler.opened()
           }),
         )
@@ -233,12 +233,12 @@ export class Network {
       },
       send: (frame) => connection()?.send(frame),
       get bufferedBytes() {
-        return dialler.buffered
+        return dialer.buffered
       },
       close: (why) => {
         patience.cancel()
         if (pair) connection()!.close(why)
-        else this.#tell(dialler, 1, why)
+        else this.#tell(dialer, 1, why)
       },
     }
   }

@@ -46,13 +46,13 @@ const holding = struct({ region, holder: feed, feed, through: uint })
 export type Holding = Of<typeof holding>
 
 const messages = union({
-  /** The dialler's first words. They have this form in all versions. */
+  /** The dialer's first words. They have this form in all versions. */
   greet: [1, { magic: uint, ...speech, region, nonce }],
 
   /** The listener chooses what is spoken, proves that it knows the secret, and asks for the same. */
   prove: [2, { ...agreement, region, nonce, proof }],
 
-  /** The dialler's proof. */
+  /** The dialer's proof. */
   accept: [3, { proof }],
 
   /** Both sides, once authenticated: who they are and what they hold. */

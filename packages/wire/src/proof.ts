@@ -2,9 +2,9 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ByteWriter } from '@sojourn/core/internal'
 import type { Agreement, Speech } from './meeting.js'
 
-/** What both sides of a handshake have said, from the dialler's point of view. */
+/** What both sides of a handshake have said, from the dialer's point of view. */
 export interface Transcript {
-  readonly dialler: Speech & { readonly region: string; readonly nonce: string }
+  readonly dialer: Speech & { readonly region: string; readonly nonce: string }
   readonly listener: Agreement & { readonly region: string; readonly nonce: string }
 }
 
@@ -12,14 +12,14 @@ export interface Transcript {
  * The proof that somebody knows the secret: HMAC-SHA-256 (RFC 2104) over who proves, and all that both sides have said, as 64 hex digits. The role
  * keeps a proof from being reflected, the nonces keep it from being replayed; and nobody between the two can have them speak an older version.
  */
-export const prove = (secret: string, role: keyof Transcript, { dialler, listener }: Transcript): string => {
+export const prove = (secret: string, role: keyof Transcript, { dialer, listener }: Transcript): string => {
   const said = new ByteWriter()
     .text(`sojourn link ${role}`)
-    .text(dialler.region)
-    .hex(dialler.nonce)
-    .uint(dialler.min)
-    .uint(dialler.max)
-  writeAll(said, dialler.capabilities)
+    .text(dialer.region)
+    .hex(dialer.nonce)
+    .uint(dialer.min)
+    .uint(dialer.max)
+  writeAll(said, dialer.capabilities)
   said.text(listener.region).hex(listener.nonce).uint(listener.version)
   writeAll(said, listener.capabilities)
   return createHmac('sha256', secret).update(said.finish()).digest('hex')

@@ -47,7 +47,7 @@ export class Gossip {
     this.#timer?.cancel()
   }
 
-  /** Tells every region that can be dialled, and hears what it knows. */
+  /** Tells every region that can be dialed, and hears what it knows. */
   async tellAll(): Promise<{ [region: string]: Told }> {
     const members = this.#options.members.list()
     const told = await Promise.all(
