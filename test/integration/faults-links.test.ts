@@ -181,16 +181,16 @@ describe('other shapes', () => {
     await using regions = await openRegions(['a', 'c'], { each: { a: { peers: { b: null, c: null } } } })
     const b = await linkAs(regions.a, 'b')
     await until(() => regions.a.status().links.b!.state === 'live', 'the link')
-    const stretch = { type: 'stretch', from: 0, through: 5, mode: 'live', holds: [], items: [] } as const
+    const segment = { type: 'segment', from: 0, through: 5, mode: 'live', holds: [], items: [] } as const
     // Left out, because a gets it from c; but c is gone before it was sent.
     const needs = [{ at: 1, feed: regions.c.status().replica, through: 1_000 }]
-    b.send({ ...stretch, epoch: 0, needs })
+    b.send({ ...segment, epoch: 0, needs })
     await regions.cut('a', 'c')
     const { epoch, from } = await b.next('resume')
     expect(from).toBe(0)
     // This one had been sent before the resume came, and joins on all the same.
-    b.send({ ...stretch, epoch: 0, needs })
-    b.send({ ...stretch, epoch, needs: [] })
+    b.send({ ...segment, epoch: 0, needs })
+    b.send({ ...segment, epoch, needs: [] })
     await until(() => regions.a.status().vector[b.feed] === 5, 'what was sent again to be held')
     b.socket.terminate()
   })
@@ -199,16 +199,16 @@ describe('other shapes', () => {
     await using regions = await openRegions(['a'], { each: { a: { peers: { b: null, c: null } } } })
     const [b, c] = [await linkAs(regions.a, 'b'), await linkAs(regions.a, 'c')]
     const held = (peer: typeof b) => regions.a.status().vector[peer.feed]
-    const stretch = { type: 'stretch', epoch: 0, from: 0, through: 9, mode: 'live', holds: [], items: [] } as const
-    b.send({ ...stretch, needs: [{ at: 1, feed: c.feed, through: 5 }] })
+    const segment = { type: 'segment', epoch: 0, from: 0, through: 9, mode: 'live', holds: [], items: [] } as const
+    b.send({ ...segment, needs: [{ at: 1, feed: c.feed, through: 5 }] })
     // Nothing of c is here, so nothing of b can be claimed: it is on the disk, that is all.
     expect(await b.next('received')).toMatchObject({ through: 9, epoch: 0 })
     expect(held(b)).toBeUndefined()
-    c.send({ ...stretch, needs: [{ at: 3, feed: b.feed, through: 7 }] })
+    c.send({ ...segment, needs: [{ at: 3, feed: b.feed, through: 7 }] })
     await until(() => held(b) === 9 && held(c) === 9, 'both to be held')
     // Where the other has less than is needed, neither is held further than before that place.
-    b.send({ ...stretch, from: 9, through: 20, needs: [{ at: 15, feed: c.feed, through: 19 }] })
-    c.send({ ...stretch, from: 9, through: 18, needs: [{ at: 17, feed: b.feed, through: 20 }] })
+    b.send({ ...segment, from: 9, through: 20, needs: [{ at: 15, feed: c.feed, through: 19 }] })
+    c.send({ ...segment, from: 9, through: 18, needs: [{ at: 17, feed: b.feed, through: 20 }] })
     expect(await c.next('received')).toMatchObject({ through: 18 })
     expect([held(b), held(c)]).toEqual([14, 16])
     for (const peer of [b, c]) peer.socket.terminate()
@@ -217,9 +217,9 @@ describe('other shapes', () => {
   test('[QUO-5] what a walk over a feed has passed is not acknowledged before the walk is through', async () => {
     await using regions = await openRegions(['a'], { each: { a: { peers: { b: null } } } })
     let b = await linkAs(regions.a, 'b')
-    const stretch = { type: 'stretch', epoch: 0, from: 0, through: 9, needs: [], holds: [], items: [] } as const
+    const segment = { type: 'segment', epoch: 0, from: 0, through: 9, needs: [], holds: [], items: [] } as const
     // What stood at 5, and was written with a quorum, may have moved to 12 since.
-    b.send({ ...stretch, mode: 'catchup' })
+    b.send({ ...segment, mode: 'catchup' })
     expect(await b.next('received')).toMatchObject({ through: 9, epoch: 0 })
     expect(regions.a.status().vector[b.feed]).toBeUndefined()
     // Broken off: the walk goes on from there, and is still not through.
@@ -227,10 +227,10 @@ describe('other shapes', () => {
     await until(() => regions.a.status().links.b!.state === 'down', 'the link to go')
     b = await linkAs(regions.a, 'b', { feed: b.feed })
     expect(b.hello).toMatchObject({ vector: [], walked: [{ feed: b.feed, through: 9 }] })
-    b.send({ ...stretch, from: 9, through: 12, mode: 'catchup' })
+    b.send({ ...segment, from: 9, through: 12, mode: 'catchup' })
     await b.next('received')
     expect(regions.a.status().vector[b.feed]).toBeUndefined()
-    b.send({ ...stretch, from: 12, through: 14, mode: 'caughtup' })
+    b.send({ ...segment, from: 12, through: 14, mode: 'caughtup' })
     await until(() => regions.a.status().vector[b.feed] === 14, 'all of it to be held')
     b.socket.terminate()
   })

@@ -34,7 +34,7 @@ import {
   peer,
   record,
   refused,
-  stretch,
+  segment,
 } from '../support/hostile-region.js'
 import { until } from '../support/until.js'
 
@@ -75,12 +75,12 @@ describe('a peer that knows the secret', () => {
   test('[HOST-7] a list that announces more than the frame holds', () =>
     refused('FRAME_INVALID', () => peer.sendBytes(Buffer.from('0bffffffffffff0f', 'hex'))))
   test('[HOST-7] a clock that jumps', () => refused('LINK_SKEW', () => peer.beat({ clock: Date.now() + 3_600_000 })))
-  test('[HOST-7] a stretch that ends before it begins', () =>
-    refused('FRAME_INVALID', () => stretch([], { from: 9, through: 3 })))
+  test('[HOST-7] a segment that ends before it begins', () =>
+    refused('FRAME_INVALID', () => segment([], { from: 9, through: 3 })))
 
-  test('[HOST-8] an item of random bytes', () => refused('FRAME_INVALID', () => stretch([randomBytes(60)])))
+  test('[HOST-8] an item of random bytes', () => refused('FRAME_INVALID', () => segment([randomBytes(60)])))
   test('[HOST-8] a truncated item', () =>
-    refused('FRAME_INVALID', () => stretch([encodeItem(record()).subarray(0, 20)])))
+    refused('FRAME_INVALID', () => segment([encodeItem(record()).subarray(0, 20)])))
   test('[HOST-8] a truncated record', () =>
     refused('RECORD_INVALID', () =>
       items({ type: 'record', key: KEY, record: encodeRecord(liveRecord()).subarray(0, -3) }),

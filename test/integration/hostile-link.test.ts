@@ -20,8 +20,8 @@ import {
   peer,
   record,
   refused,
+  segmentOf,
   snapshot,
-  stretchOf,
 } from '../support/hostile-region.js'
 import { seeded } from '../support/seeded.js'
 import { until } from '../support/until.js'
@@ -132,7 +132,7 @@ describe('a peer that knows the secret', () => {
       await until(() => stranger.ended || a.status().links.b!.state === 'live', 'an answer to the hello')
       if (!stranger.ended)
         stranger.send({
-          type: 'stretch',
+          type: 'segment',
           epoch: 0,
           from: 0,
           through: 1_000_000,
@@ -209,7 +209,7 @@ describe('a peer that knows the secret', () => {
       expect(a.status().links.b!.bufferedBytes).toBeLessThan(8 * MAX_BUFFERED)
       const from = peer.received.length
       await a.increment(ID, '/n')
-      await peer.next('stretch', from)
+      await peer.next('segment', from)
     })
   })
 
@@ -258,8 +258,8 @@ describe('a peer that knows the secret', () => {
   test('[HOST-14] 400 valid frames with bits flipped at random', async () => {
     const frames = [
       ...MESSAGES,
-      stretchOf([encodeItem(record())]),
-      stretchOf([encodeItem(changesOf(change()))]),
+      segmentOf([encodeItem(record())]),
+      segmentOf([encodeItem(changesOf(change()))]),
       { type: 'records', records: [{ key: KEY, record: encodeRecord(liveRecord()) }], absent: [] } as const,
     ].map((message) => encodeMessage(message))
     const random = seeded(2)

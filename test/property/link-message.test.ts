@@ -45,7 +45,7 @@ const MESSAGES: { readonly [T in Message['type']]: fc.Arbitrary<Message> } = {
     walked: held,
     linked: few(id),
   }),
-  stretch: message('stretch', {
+  segment: message('segment', {
     epoch: number,
     from: number,
     through: number,
@@ -150,9 +150,9 @@ describe('messages of links', () => {
 
   it('[WIRE-3] with lists or byte strings that are not as long as announced are FRAME_INVALID', () => {
     const [one, two] = [bin(...Buffer.alloc(16)), bin(...Buffer.alloc(32))]
-    const stretch = (items: Uint8Array, tail: Uint8Array) => array(5, 0, 0, 1, 0, array(), array(), items, tail)
+    const segment = (items: Uint8Array, tail: Uint8Array) => array(5, 0, 0, 1, 0, array(), array(), items, tail)
     expect(read(array(8, 1, 1, 1, one))).toMatchObject({ linked: ['0'.repeat(32)] })
-    expect(read(stretch(array(2, 1), bin(1, 2, 3)))).toMatchObject({ items: [Buffer.of(1, 2), Buffer.of(3)] })
+    expect(read(segment(array(2, 1), bin(1, 2, 3)))).toMatchObject({ items: [Buffer.of(1, 2), Buffer.of(3)] })
     const bad = [
       array(8, 1, 1, 1, two),
       array(8, 1, 1, 2, one),
@@ -162,8 +162,8 @@ describe('messages of links', () => {
       array(8, 1, 1, array(1), one),
       array(6, array(1, 2, 3), bin(...Buffer.alloc(33))),
       array(6, 1, bin(...Buffer.alloc(33))),
-      stretch(array(2, 2), bin(1, 2, 3)),
-      stretch(array(2), bin(1, 2, 3)),
+      segment(array(2, 2), bin(1, 2, 3)),
+      segment(array(2), bin(1, 2, 3)),
       array(5, 0, 0, 1, 4, array(), array(), array()),
       array(9, 1, false, one),
       array(9, 1, true, one),

@@ -23,12 +23,12 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [4941, 'a session that came late, during a walk over what is due, was not told of as expired'],
   [5764, 'a sweep of orphans that met a full disk was not begun again'],
   [6821, 'a new count forgot what was on its way to the disk'],
-  [6880, 'a peer that sent many small stretches was cut off again and again'],
-  [7369, 'a stretch that left out many entries filled the queue by itself'],
+  [6880, 'a peer that sent many small segments was cut off again and again'],
+  [7369, 'a segment that left out many entries filled the queue by itself'],
   [9528, 'a replica that was closed while its disk stalled reported that it was closed'],
   [934, 'a question was answered by a second commit, which the disk then refused, while it waited for the first one'],
   [1052, 'a heartbeat that had waited while the process stood still was taken for new, and its clock for wrong'],
-  [3450, 'what a stretch vouched for bore out what it had left out'],
+  [3450, 'what a segment vouched for bore out what it had left out'],
 ]
 
 const WORLDS = runs(160)

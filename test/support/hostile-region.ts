@@ -103,9 +103,9 @@ export const helloOf = (feed: string): Message => ({
   linked: [],
 })
 
-type Stretch = Message & { type: 'stretch' }
-export const stretchOf = (items: readonly Uint8Array[]): Stretch => {
-  return { type: 'stretch', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items }
+type Segment = Message & { type: 'segment' }
+export const segmentOf = (items: readonly Uint8Array[]): Segment => {
+  return { type: 'segment', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items }
 }
 
 /** One of each kind. */
@@ -114,7 +114,7 @@ export const MESSAGES: readonly Message[] = [
   { type: 'prove', version: 2, capabilities: [], region: 'b', nonce: hex(32), proof: hex(32) },
   { type: 'accept', proof: hex(32) },
   helloOf(hex(16)),
-  stretchOf([]),
+  segmentOf([]),
   { type: 'acks', holdings: [] },
   {
     type: 'heartbeat',
@@ -148,9 +148,9 @@ export const linkPeer = async (): Promise<void> => {
   peer = await linkAs(a, 'b')
 }
 
-export const stretch = (items: readonly Uint8Array[], more: Partial<Stretch> = {}) =>
-  peer.send({ ...stretchOf(items), ...more })
-export const items = (...list: Item[]) => stretch(list.map(encodeItem))
+export const segment = (items: readonly Uint8Array[], more: Partial<Segment> = {}) =>
+  peer.send({ ...segmentOf(items), ...more })
+export const items = (...list: Item[]) => segment(list.map(encodeItem))
 
 export const liveRecord = (more: Partial<LiveRecord> = {}, now = Date.now()): LiveRecord => ({
   kind: 'live',

@@ -1,7 +1,7 @@
 import type { FeedId, Held, SessionKey } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import type { Origin } from '@sojourn/store'
-import type { Stretch } from '@sojourn/wire'
+import type { Segment } from '@sojourn/wire'
 import type { Knowledge } from './knowledge.js'
 import type { Peer } from './peer.js'
 import type { Applied } from './record-repair.js'
@@ -9,7 +9,7 @@ import type { Applied } from './record-repair.js'
 /** "The feed is held through here, as soon as …": checkpoints are claimed in order. */
 interface Checkpoint {
   through: number
-  /** Stretches whose commits are not on the disk yet. */
+  /** Segments whose commits are not on the disk yet. */
   unwritten: number
   /** Other feeds that must be held first, for what the sender left out. */
   readonly needs: Map<FeedId, number>
@@ -32,11 +32,11 @@ export interface InboundOptions {
   /** The peer's feed is held through here. */
   readonly from: number
   readonly maxPending: number
-  /** Commits the items of a stretch; all or none. */
+  /** Commits the items of a segment; all or none. */
   readonly apply: (items: readonly Uint8Array[], origin: Origin, isCatchUp: boolean) => Applied
   readonly want: (keys: readonly SessionKey[]) => void
   readonly resume: (from: number, epoch: number) => void
-  /** A stretch is on the disk, and is not claimed. */
+  /** A segment is on the disk, and is not claimed. */
   readonly received: (through: number, epoch: number) => void
   /** Something may have become claimable, on any link: see {@link settleClaims}. */
   readonly settle: () => void
@@ -49,7 +49,7 @@ export interface InboundOptions {
 /** Receives one peer's feed: commits what comes, and claims it in the vector once it is on the disk and complete. */
 export class Inbound {
   readonly #options: InboundOptions
-  /** The end of the last stretch that joined on. */
+  /** The end of the last segment that joined on. */
   #through: number
   #checkpoints: Checkpoint[] = []
   /** How often the sender was asked to start again. What it had sent before it heard that does not join on. */
@@ -61,39 +61,39 @@ export class Inbound {
   }
 
   /** @throws FRAME_INVALID and other codes of malformed items; the link must be closed then */
-  received(stretch: Stretch): void {
+  received(segment: Segment): void {
     const { peer, failed, settle } = this.#options
-    if (stretch.through < stretch.from) throw new SojournError('FRAME_INVALID', 'a stretch ends before it begins')
-    const origin = { feed: peer.feed, sequence: stretch.through }
-    const isCatchUp = stretch.mode === 'catchup' || stretch.mode === 'caughtup'
-    const { writes, wants } = this.#options.apply(stretch.items, origin, isCatchUp)
+    if (segment.through < segment.from) throw new SojournError('FRAME_INVALID', 'a segment ends before it begins')
+    const origin = { feed: peer.feed, sequence: segment.through }
+    const isCatchUp = segment.mode === 'catchup' || segment.mode === 'caughtup'
+    const { writes, wants } = this.#options.apply(segment.items, origin, isCatchUp)
     if (wants.length > 0) this.#options.want(wants)
-    if (stretch.epoch !== this.#epoch) return
-    if (stretch.from > this.#through) {
+    if (segment.epoch !== this.#epoch) return
+    if (segment.from > this.#through) {
       this.restart()
       return
     }
-    this.#through = Math.max(this.#through, stretch.through)
-    const own = this.#enqueue(stretch, wants)
+    this.#through = Math.max(this.#through, segment.through)
+    const own = this.#enqueue(segment, wants)
     const written = () => {
       for (const checkpoint of own) checkpoint.unwritten--
       settle()
-      if (this.#checkpoints.includes(own.at(-1)!) || stretch.mode === 'catchup')
-        this.#options.received(stretch.through, stretch.epoch)
+      if (this.#checkpoints.includes(own.at(-1)!) || segment.mode === 'catchup')
+        this.#options.received(segment.through, segment.epoch)
     }
     if (writes.length === 0) written()
     else Promise.all(writes).then(written, failed)
   }
 
-  /** A stretch as checkpoints: one for the end, and for a live one before each thing that must be there first. */
-  #enqueue(stretch: Stretch, wants: readonly SessionKey[]): Checkpoint[] {
+  /** A segment as checkpoints: one for the end, and for a live one before each thing that must be there first. */
+  #enqueue(segment: Segment, wants: readonly SessionKey[]): Checkpoint[] {
     const { maxPending } = this.#options
-    const isLive = stretch.mode === 'live' || stretch.mode === 'prompt'
-    const all = checkpoint(stretch.through, stretch, {
-      needs: raiseAll(new Map(), stretch.needs),
-      holds: raiseAll(new Map(), stretch.holds),
+    const isLive = segment.mode === 'live' || segment.mode === 'prompt'
+    const all = checkpoint(segment.through, segment, {
+      needs: raiseAll(new Map(), segment.needs),
+      holds: raiseAll(new Map(), segment.holds),
       wants: new Set(wants),
-      whole: stretch.mode !== 'catchup',
+      whole: segment.mode !== 'catchup',
     })
     const last = this.#checkpoints.at(-1)
     const half = maxPending / 2
@@ -103,8 +103,8 @@ export class Inbound {
       this.#checkWants(last)
       return [last]
     }
-    const isCut = isLive && wants.length === 0 && this.#checkpoints.length + stretch.needs.length <= half
-    const own = isCut ? cut(stretch, all) : [all]
+    const isCut = isLive && wants.length === 0 && this.#checkpoints.length + segment.needs.length <= half
+    const own = isCut ? cut(segment, all) : [all]
     this.#checkpoints.push(...own)
     this.#checkWants(all)
     return own
@@ -193,7 +193,7 @@ export class Inbound {
   }
 }
 
-const checkpoint = (through: number, { mode }: Stretch, more: Partial<Checkpoint> = {}): Checkpoint => ({
+const checkpoint = (through: number, { mode }: Segment, more: Partial<Checkpoint> = {}): Checkpoint => ({
   through,
   unwritten: 1,
   needs: new Map(),
@@ -206,11 +206,11 @@ const checkpoint = (through: number, { mode }: Stretch, more: Partial<Checkpoint
 })
 
 /** What is left out at a place is needed from there on only, so what stands before can be claimed without. */
-const cut = (stretch: Stretch, all: Checkpoint): Checkpoint[] => {
+const cut = (segment: Segment, all: Checkpoint): Checkpoint[] => {
   const own: Checkpoint[] = []
   let needs = new Map<FeedId, number>()
-  for (const { at, feed, through } of stretch.needs) {
-    own.push(checkpoint(at - 1, stretch, { needs }))
+  for (const { at, feed, through } of segment.needs) {
+    own.push(checkpoint(at - 1, segment, { needs }))
     needs = new Map([[feed, through]])
   }
   return [...own, { ...all, needs }]
@@ -253,7 +253,7 @@ const unmetNeed = (
  * One link after the other would not do. Two peers each leave out what the receiver gets from the other, so that each feed can need a
  * part of the other, and neither come first. Together they are complete: an entry is left out only where all of it came from
  * the feed that is named, and came to that feed earlier still; the chain ends with somebody who sent it. Only what was sent over a link
- * counts for that: what a stretch says is held besides (`holds`) rests on the stretch, so it must not bear out what the stretch left out.
+ * counts for that: what a segment says is held besides (`holds`) rests on the segment, so it must not bear out what the segment left out.
  */
 export const settleClaims = (inbounds: readonly Inbound[]): void => {
   const claims = inbounds.map((inbound) => ({ inbound, ready: inbound.ready, count: 0 }))

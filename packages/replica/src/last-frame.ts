@@ -1,20 +1,20 @@
 /** The last segment that was encoded: links that are equally far send the same one, so it is encoded once for all of them. */
-import { encodeMessage, type Stretch } from '@sojourn/wire'
+import { encodeMessage, type Segment } from '@sojourn/wire'
 
 export class LastFrame {
-  #stretch: Stretch | undefined
+  #segment: Segment | undefined
   #frame: Uint8Array | undefined
 
-  of(stretch: Stretch): Uint8Array {
-    if (this.#frame && this.#stretch && sameStretch(stretch, this.#stretch)) return this.#frame
-    this.#stretch = stretch
-    this.#frame = encodeMessage(stretch)
+  of(segment: Segment): Uint8Array {
+    if (this.#frame && this.#segment && sameSegment(segment, this.#segment)) return this.#frame
+    this.#segment = segment
+    this.#frame = encodeMessage(segment)
     return this.#frame
   }
 }
 
 /** Whether two are one, where that is easily told. An item is encoded once, so the same bytes are in the same place. */
-const sameStretch = (a: Stretch, b: Stretch): boolean =>
+const sameSegment = (a: Segment, b: Segment): boolean =>
   a.from === b.from &&
   a.through === b.through &&
   a.mode === b.mode &&

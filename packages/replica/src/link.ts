@@ -224,7 +224,7 @@ export class Link {
   #dispatch(message: Message): void {
     const host = this.#host
     switch (message.type) {
-      case 'stretch':
+      case 'segment':
         this.inbound.received(message)
         break
       case 'acks':

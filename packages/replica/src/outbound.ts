@@ -1,7 +1,7 @@
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core/internal'
 import { encodeItem } from '@sojourn/core/internal'
 import type { FeedCursor, Origin, RecordStore } from '@sojourn/store'
-import type { Stretch } from '@sojourn/wire'
+import type { Segment } from '@sojourn/wire'
 import { Inflight } from './inflight.js'
 import type { Knowledge } from './knowledge.js'
 import type { LastFrame } from './last-frame.js'
@@ -61,7 +61,7 @@ export class Outbound {
   readonly #options: OutboundOptions
   /** All through here was sent, or left out because the peer gets it elsewhere. */
   #position: number
-  /** What the last stretch sent ended with; what lies between it and the position was left out. */
+  /** What the last segment sent ended with; what lies between it and the position was left out. */
   #sentThrough: number
   /** Why the part that was left out is held by the peer all the same. */
   #carried = new NeedList()
@@ -291,12 +291,12 @@ export class Outbound {
     })
   }
 
-  #send(items: Uint8Array[], through: number, mode: Stretch['mode']): void {
+  #send(items: Uint8Array[], through: number, mode: Segment['mode']): void {
     const { connection, frames, knowledge, peer, store } = this.#options
     // Only who holds the feed to its present end holds all that is held here.
     const complete = mode !== 'catchup' && mode !== 'caughtup' && through === store.committed
     const frame = frames.of({
-      type: 'stretch',
+      type: 'segment',
       epoch: this.#epoch,
       from: this.#sentThrough,
       through,
@@ -312,7 +312,7 @@ export class Outbound {
     connection.send(frame)
   }
 
-  /** Tells the peer of what was left out since the last stretch, so that it can claim it. Called with each heartbeat. */
+  /** Tells the peer of what was left out since the last segment, so that it can claim it. Called with each heartbeat. */
   flushLeftOut(): void {
     if (this.#mayStream() && !this.#mustScan && this.#position > this.#sentThrough)
       this.#send([], this.#position, 'live')

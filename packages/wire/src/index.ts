@@ -77,7 +77,7 @@ export {
   NONCE_BYTES,
   type Records,
   type Resume,
-  type Stretch,
+  type Segment,
   type Tell,
   type Versions,
   type Want,

@@ -74,7 +74,7 @@ const messages = union({
   ],
 
   /** A segment of the sender's feed. */
-  stretch: [
+  segment: [
     5,
     {
       /** The receiver's last `resume`; 0 before the first. A segment of an earlier epoch was sent before it was heard. */
@@ -170,7 +170,7 @@ const messages = union({
 export type Message = MessageOf<typeof messages>
 type Typed<T extends Message['type']> = Extract<Message, { type: T }>
 export type Hello = Typed<'hello'>
-export type Stretch = Typed<'stretch'>
+export type Segment = Typed<'segment'>
 export type Acks = Typed<'acks'>
 export type Heartbeat = Typed<'heartbeat'>
 export type Resume = Typed<'resume'>
