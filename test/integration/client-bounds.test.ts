@@ -104,8 +104,8 @@ describe('bounds', () => {
     expect(served.listener.status().remembered).toBe(4)
   })
 
-  it('[NET-8] walks over all sessions', async () => {
-    const served = await opened.serve({ limits: { maxWalks: 2 } })
+  it('[NET-8] scans over all sessions', async () => {
+    const served = await opened.serve({ limits: { maxScans: 2 } })
     for (let n = 0; n < 300; n++) await served.replica.create({ n })
     const client = await opened.connect({ url: served.url })
     const [one, two, three] = [client.sessions(), client.sessions(), client.sessions()].map((all) =>

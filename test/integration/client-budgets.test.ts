@@ -182,7 +182,7 @@ describe('requests', () => {
 
 describe('scans', () => {
   it('[BUDGET-1] of a token, and of all', async () => {
-    const served = await opened.serve({ tokens, limits: { maxWalks: 3, maxWalksInAll: 4 } })
+    const served = await opened.serve({ tokens, limits: { maxScans: 3, maxScansInAll: 4 } })
     for (let n = 0; n < 300; n++) await served.replica.create({ n })
     const begun = async (token: string) => {
       const client = await opened.connect({ url: served.url, token })
@@ -198,7 +198,7 @@ describe('scans', () => {
     const again = await opened.serve({ tokens })
     for (let n = 0; n < 300; n++) await again.replica.create({ n })
     const busy = await joined(direct(again))
-    busy.say({ type: 'walk', number: 1 })
+    busy.say({ type: 'scan', number: 1 })
     await until(() => status(again).totals.requests === 1, 'it to begin')
     busy.socket.terminate()
     await until(() => status(again).connections === 0, 'the end of the connection')

@@ -340,11 +340,11 @@ describe('a connection that dies', () => {
     expect(client.status().totals.repeated).toBeGreaterThan(0)
   })
 
-  it('[NET-3] a walk over all sessions ends with its connection', async () => {
+  it('[NET-3] a scan over all sessions ends with its connection', async () => {
     const { url, proxy, replica, listener } = await opened.serve()
     for (let n = 0; n < 600; n++) await replica.create({ n })
     const client = await opened.connect({ url, whenUnavailable: 'wait' })
-    const walk = async () => {
+    const scan = async () => {
       let seen = 0
       for await (const _ of client.sessions()) {
         if (++seen !== 256) continue
@@ -353,7 +353,7 @@ describe('a connection that dies', () => {
         proxy.heal()
       }
     }
-    expect(await codeOf(walk())).toMatchObject({ code: 'CONNECTION_LOST' })
+    expect(await codeOf(scan())).toMatchObject({ code: 'CONNECTION_LOST' })
     await until(() => listener.status().connections === 1, 'the next connection')
     let count = 0
     for await (const _ of client.sessions()) count++

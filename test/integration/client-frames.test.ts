@@ -188,7 +188,7 @@ describe('frames that are none', () => {
       { type: 'create', number: 4, data: NOTHING, choices: { maxLifetimeMs: Number.MAX_SAFE_INTEGER } },
       { type: 'end', number: 5, id: 'x'.repeat(600), choices: {} },
       { type: 'increment', number: 6, id: 'a', path: 'n', by: 1, choices: {} },
-      { type: 'step', number: 7, walk: 1 },
+      { type: 'step', number: 7, scan: 1 },
       { type: 'touch', number: 8, id: 'a', choices: { timeoutMs: Number.MAX_SAFE_INTEGER, write: 0 } },
     ]
     stranger.say(...odd)

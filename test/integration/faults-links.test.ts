@@ -214,7 +214,7 @@ describe('other shapes', () => {
     for (const peer of [b, c]) peer.socket.terminate()
   })
 
-  test('[QUO-5] what a walk over a feed has passed is not acknowledged before the walk is through', async () => {
+  test('[QUO-5] what a scan over a feed has passed is not acknowledged before the scan is through', async () => {
     await using regions = await openRegions(['a'], { each: { a: { peers: { b: null } } } })
     let b = await linkAs(regions.a, 'b')
     const segment = { type: 'segment', epoch: 0, from: 0, through: 9, needs: [], holds: [], items: [] } as const
@@ -222,11 +222,11 @@ describe('other shapes', () => {
     b.send({ ...segment, mode: 'catchup' })
     expect(await b.next('received')).toMatchObject({ through: 9, epoch: 0 })
     expect(regions.a.status().vector[b.feed]).toBeUndefined()
-    // Broken off: the walk goes on from there, and is still not through.
+    // Broken off: the scan goes on from there, and is still not through.
     b.socket.terminate()
     await until(() => regions.a.status().links.b!.state === 'down', 'the link to go')
     b = await linkAs(regions.a, 'b', { feed: b.feed })
-    expect(b.hello).toMatchObject({ vector: [], walked: [{ feed: b.feed, through: 9 }] })
+    expect(b.hello).toMatchObject({ vector: [], scanned: [{ feed: b.feed, through: 9 }] })
     b.send({ ...segment, from: 9, through: 12, mode: 'catchup' })
     await b.next('received')
     expect(regions.a.status().vector[b.feed]).toBeUndefined()

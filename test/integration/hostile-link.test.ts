@@ -81,7 +81,7 @@ describe('a peer that knows the secret', () => {
         clock: Date.now(),
         isClockSure: true,
         vector,
-        walked: [],
+        scanned: [],
         linked: [],
       })
       await until(() => stranger.ended, 'the hello to be refused')
@@ -126,7 +126,7 @@ describe('a peer that knows the secret', () => {
         clock: Date.now(),
         isClockSure: true,
         vector: [],
-        walked: [],
+        scanned: [],
         linked: [],
       })
       await until(() => stranger.ended || a.status().links.b!.state === 'live', 'an answer to the hello')

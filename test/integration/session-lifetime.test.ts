@@ -321,7 +321,7 @@ describe('all sessions', () => {
     }
   })
 
-  it('[API-1] a walk can be left, and stands writes meanwhile', async () => {
+  it('[API-1] a scan can be left, and stands writes meanwhile', async () => {
     const eu = await open()
     for (let n = 0; n < 300; n++) await eu.create({ n })
     for await (const _ of eu.sessions()) break

@@ -65,8 +65,8 @@ const fromClient = fc.oneof(
   }),
   message('rotate', { number, id: text, choices: choices({}) }),
   message('endAll', { number, choices: choices({}) }),
-  message('step', { number, walk: number }),
-  message('leave', { walk: number }),
+  message('step', { number, scan: number }),
+  message('leave', { scan: number }),
 )
 const told = { createdAt: number, expiresAt: number, data: bytes }
 const shown = { ...told, objects: fc.array(object, { maxLength: 3 }) }

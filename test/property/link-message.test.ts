@@ -42,7 +42,7 @@ const MESSAGES: { readonly [T in Message['type']]: fc.Arbitrary<Message> } = {
     clock: number,
     isClockSure: fc.boolean(),
     vector: held,
-    walked: held,
+    scanned: held,
     linked: few(id),
   }),
   segment: message('segment', {

@@ -20,7 +20,7 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [1548, 'a majority read gave up while answers were on their way to the disk'],
   [1869, 'a read mended others with what the disk then refused'],
   [4934, 'a rotten tombstone that was in memory was counted anew as a session'],
-  [4941, 'a session that came late, during a walk over what is due, was not told of as expired'],
+  [4941, 'a session that came late, during a scan over what is due, was not told of as expired'],
   [5764, 'a sweep of orphans that met a full disk was not begun again'],
   [6821, 'a new count forgot what was on its way to the disk'],
   [6880, 'a peer that sent many small segments was cut off again and again'],

@@ -114,7 +114,7 @@ export const linkAs = async (
     clock: Date.now(),
     isClockSure: true,
     vector: [],
-    walked: [],
+    scanned: [],
     linked: [],
     ...more,
   })

@@ -99,7 +99,7 @@ export const helloOf = (feed: string): Message => ({
   clock: Date.now(),
   isClockSure: true,
   vector: [],
-  walked: [],
+  scanned: [],
   linked: [],
 })
 

@@ -252,7 +252,7 @@ export class Calls {
   }
 }
 
-const READS: readonly ClientRequest['type'][] = ['get', 'count', 'walk', 'step']
+const READS: readonly ClientRequest['type'][] = ['get', 'count', 'scan', 'step']
 
 const isRead = ({ request }: Call): boolean => READS.includes(request.type)
 

@@ -319,24 +319,24 @@ export class Client implements SessionApi, AsyncDisposable {
 
   async *sessions(): AsyncIterable<StoredSession> {
     let on: Channel | undefined
-    const begin = { type: 'walk', number: UNNUMBERED } as const
+    const begin = { type: 'scan', number: UNNUMBERED } as const
     let page = await this.#call(begin, 'never', this.#deadline(), (answer, from) => {
       on = from
       return pageIn(answer)
     })
-    const { number: walk } = page
+    const { number: scan } = page
     try {
       for (;;) {
         for (const { key, createdAt, expiresAt, data } of page.sessions)
           yield { key, data: new Told({ data, objects: [], createdAt, expiresAt }).data, createdAt, expiresAt }
         if (page.isLast) return
         if (this.#route.current !== on)
-          throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this walk has ended; begin again')
-        const step = { type: 'step', number: UNNUMBERED, walk } as const
+          throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this scan has ended; begin again')
+        const step = { type: 'step', number: UNNUMBERED, scan } as const
         page = await this.#call(step, 'never', this.#deadline(), pageIn)
       }
     } finally {
-      if (!page.isLast) on?.send({ type: 'leave', walk })
+      if (!page.isLast) on?.send({ type: 'leave', scan })
     }
   }
 

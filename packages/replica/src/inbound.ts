@@ -19,7 +19,7 @@ interface Checkpoint {
   readonly holds: Map<FeedId, number>
   /** Whether the sender waits for the ack. */
   prompt: boolean
-  /** Whether the feed is held through here then; else a walk has come so far. */
+  /** Whether the feed is held through here then; else a scan has come so far. */
   whole: boolean
 }
 
@@ -57,7 +57,7 @@ export class Inbound {
 
   constructor(options: InboundOptions) {
     this.#options = options
-    this.#through = Math.max(options.from, options.knowledge.walkedThrough(options.peer.feed))
+    this.#through = Math.max(options.from, options.knowledge.scannedThrough(options.peer.feed))
   }
 
   /** @throws FRAME_INVALID and other codes of malformed items; the link must be closed then */
@@ -97,7 +97,7 @@ export class Inbound {
     })
     const last = this.#checkpoints.at(-1)
     const half = maxPending / 2
-    // A walk can be longer than the queue, and what a feed needs of another can be long in coming: claims get coarser then.
+    // A scan can be longer than the queue, and what a feed needs of another can be long in coming: claims get coarser then.
     if (this.#checkpoints.length > half && last && (all.whole || !last.whole)) {
       extend(last, all)
       this.#checkWants(last)
@@ -158,7 +158,7 @@ export class Inbound {
     const done = this.#checkpoints.splice(0, count)
     for (const { through, whole } of done) {
       if (whole) knowledge.claim(this.feed, through)
-      else knowledge.walked(this.feed, through)
+      else knowledge.scanned(this.feed, through)
     }
     for (const { holds } of done) for (const [feed, through] of holds) knowledge.claim(feed, through)
     claimed(
@@ -187,7 +187,7 @@ export class Inbound {
   restart(): void {
     const { knowledge, from, resume } = this.#options
     this.#checkpoints = []
-    knowledge.forgetWalk(this.feed)
+    knowledge.forgetScan(this.feed)
     this.#through = Math.max(from, knowledge.through(this.feed))
     resume(this.#through, ++this.#epoch)
   }

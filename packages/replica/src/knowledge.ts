@@ -26,8 +26,8 @@ export class Knowledge {
   readonly #options: KnowledgeOptions
   /** What is held here of other feeds. Raised only when the commits are on the disk. */
   readonly #vector = new Map<FeedId, number>()
-  /** How far a walk over a feed has come that is not held yet; not stored, so a reopened replica walks again. */
-  readonly #walked = new Map<FeedId, number>()
+  /** How far a scan over a feed has come that is not held yet; not stored, so a reopened replica scans again. */
+  readonly #scanned = new Map<FeedId, number>()
   readonly #holders = new Map<FeedId, Holder>()
   /** The present feed of each region that has a link, or had one last. */
   readonly #present = new Map<string, FeedId>()
@@ -58,27 +58,27 @@ export class Knowledge {
   claim(feed: FeedId, through: number): void {
     if (feed === this.#options.feed || this.#isRetired(feed) || !raise(this.#vector, feed, through)) return
     this.#trim(this.#vector)
-    if ((this.#walked.get(feed) ?? 0) <= through) this.#walked.delete(feed)
+    if ((this.#scanned.get(feed) ?? 0) <= through) this.#scanned.delete(feed)
     this.#options.claimed(feed)
   }
 
-  /** Walks under way, or broken off. */
-  walks(): Held[] {
-    return [...this.#walked].map(([feed, through]) => ({ feed, through }))
+  /** Scans under way, or broken off. */
+  scans(): Held[] {
+    return [...this.#scanned].map(([feed, through]) => ({ feed, through }))
   }
 
   /** All that the feed showed through here is held; what has moved to a later place may be missing. */
-  walked(feed: FeedId, through: number): void {
-    if (through <= this.through(feed) || !raise(this.#walked, feed, through)) return
-    this.#trim(this.#walked)
+  scanned(feed: FeedId, through: number): void {
+    if (through <= this.through(feed) || !raise(this.#scanned, feed, through)) return
+    this.#trim(this.#scanned)
   }
 
-  walkedThrough(feed: FeedId): number {
-    return Math.max(this.through(feed), this.#walked.get(feed) ?? 0)
+  scannedThrough(feed: FeedId): number {
+    return Math.max(this.through(feed), this.#scanned.get(feed) ?? 0)
   }
 
-  forgetWalk(feed: FeedId): void {
-    this.#walked.delete(feed)
+  forgetScan(feed: FeedId): void {
+    this.#scanned.delete(feed)
   }
 
   /**
@@ -115,7 +115,7 @@ export class Knowledge {
     this.#retired.set(region, retired)
     for (const feed of retired) {
       this.#vector.delete(feed)
-      this.#walked.delete(feed)
+      this.#scanned.delete(feed)
       this.#holders.delete(feed)
       for (const { vector } of this.#holders.values()) vector.delete(feed)
     }

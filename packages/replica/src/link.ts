@@ -128,7 +128,7 @@ export class Link {
       limits,
       clock,
       from: this.#heldFrom,
-      walked: Math.min(hello.walked.find(({ feed }) => feed === store.actor)?.through ?? 0, store.committed),
+      scanned: Math.min(hello.scanned.find(({ feed }) => feed === store.actor)?.through ?? 0, store.committed),
       isAwaited: () => host.isAwaited(),
       awaits: (after, through) => host.awaits(after, through),
       moved: (state) => host.moved(this, state),

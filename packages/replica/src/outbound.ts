@@ -30,8 +30,8 @@ export interface OutboundOptions {
   readonly clock: Clock
   /** The peer holds everything through here. */
   readonly from: number
-  /** An earlier walk of the peer's came this far. */
-  readonly walked: number
+  /** An earlier scan of the peer's came this far. */
+  readonly scanned: number
   /** Whether a write waits for acks. */
   readonly isAwaited: () => boolean
   /** Whether a write waits for a commit behind `after`, up to `through`. */
@@ -84,8 +84,8 @@ export class Outbound {
 
   constructor(options: OutboundOptions) {
     this.#options = options
-    this.#position = this.#sentThrough = Math.max(options.from, options.walked)
-    this.#mustScan = options.walked > options.from
+    this.#position = this.#sentThrough = Math.max(options.from, options.scanned)
+    this.#mustScan = options.scanned > options.from
   }
 
   /** Commits that are to be sent, or were sent and are not acknowledged; what the peer gets elsewhere does not count. */

@@ -168,7 +168,7 @@ export class Runtime {
         lineage: store.lineage,
         ...clock.shown(),
         vector: knowledge.held(),
-        walked: knowledge.walks(),
+        scanned: knowledge.scans(),
       }),
       host: {
         region,

@@ -97,7 +97,7 @@ const clientParts = (limits: ClientLimits) => ({
   answers: limits.maxBufferedBytesInAll,
   replies: limits.maxRememberedBytesInAll,
   watches: limits.maxWatchedBytesInAll,
-  scans: limits.maxWalksInAll * WEIGHTS.scan,
+  scans: limits.maxScansInAll * WEIGHTS.scan,
 })
 
 const NO_CLIENTS = { connections: 0, requests: 0, frames: 0, answers: 0, replies: 0, watches: 0, scans: 0 }

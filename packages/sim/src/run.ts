@@ -133,7 +133,7 @@ const passing = async (world: World): Promise<FinalState[]> => {
       ({ session, purgeGrace }) => (session!.maxLifetime as number) + (purgeGrace as number),
     ),
   )
-  // Clocks are a little off, and a walk over what is due comes now and then.
+  // Clocks are a little off, and a scan over what is due comes now and then.
   await world.time.advance(longest + 30_000)
   const states = await world.states()
   world.clients?.noteWhatIsLeft()

@@ -255,7 +255,7 @@ export class World {
       const sessions = new Map<string, Seen>()
       const strangers: string[] = []
       const replica = region.replica!
-      const walk = async () => {
+      const scan = async () => {
         sessions.clear()
         strangers.length = 0
         for await (const { key, data, createdAt, expiresAt } of replica.sessions()) {
@@ -264,11 +264,11 @@ export class World {
           sessions.set(name ?? key, { data: data as SessionData, createdAt, expiresAt })
         }
       }
-      await this.during(walk())
+      await this.during(scan())
       // What falls due in between is on its way out of the disk.
       for (let tries = 0; tries < 100 && replica.status().pending.commits > 0; tries++) {
         await this.time.advance(200)
-        await this.during(walk())
+        await this.during(scan())
       }
       const { sessions: live, expired, tombstones, pending, cache } = replica.status()
       out.push({

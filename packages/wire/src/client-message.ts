@@ -176,13 +176,13 @@ const fromClient = union({
   endAll: [13, { number, choices: ends }],
 
   /** Begins a scan of all sessions; its answer is the first page. */
-  walk: [14, { number }],
+  scan: [14, { number }],
 
-  /** The next page of the scan that the request `walk` began. */
-  step: [15, { number, walk: uint }],
+  /** The next page of the scan that the request `scan` began. */
+  step: [15, { number, scan: uint }],
 
   /** The scan is over. Has no answer. */
-  leave: [16, { walk: uint }],
+  leave: [16, { scan: uint }],
 })
 
 const told = { createdAt: uint, expiresAt: uint, data }

@@ -106,7 +106,7 @@ class Taker {
 }
 
 /**
- * Reads a backup. The rows are those of a whole one only if the walk ends without an error: the sum stands at its end.
+ * Reads a backup. The rows are those of a whole one only if the scan ends without an error: the sum stands at its end.
  * @throws STORE_CORRUPT, STORE_FORMAT
  */
 export const decodeBackup = async (

@@ -13,6 +13,6 @@ export const NEEDED: { readonly [type in ClientRequest['type']]: Scope } = {
   end: 'write',
   rotate: 'write',
   endAll: 'admin',
-  walk: 'admin',
+  scan: 'admin',
   step: 'admin',
 }

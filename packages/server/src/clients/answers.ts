@@ -14,11 +14,11 @@ import {
   type WriteChoices,
 } from '@sojourn/wire'
 
-/** Requests that stand for themselves: walks have a place in `walks.ts`. */
-export type PlainRequest = Exclude<ClientRequest, { type: 'walk' | 'step' }>
+/** Requests that stand for themselves: scans have a place in `scans.ts`. */
+export type PlainRequest = Exclude<ClientRequest, { type: 'scan' | 'step' }>
 
 /** Those that change nothing, or the same again, and may be done as often as they come: their answers need not be remembered. */
-export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set(['get', 'touch', 'count', 'walk', 'step'])
+export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set(['get', 'touch', 'count', 'scan', 'step'])
 
 export interface AnswerOptions {
   /** Whether the client is told of the next change; asked when the session has been read. Default: it is not. */

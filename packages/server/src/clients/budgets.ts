@@ -18,7 +18,7 @@ const OWN: { readonly [kind in Kept]: (limits: ClientLimits) => readonly [name: 
   answers: () => ['maxBufferedBytes', Number.POSITIVE_INFINITY],
   replies: ({ maxRememberedBytes }) => ['maxRememberedBytes', maxRememberedBytes],
   watches: () => ['maxWatched', Number.POSITIVE_INFINITY],
-  scans: ({ maxWalks }) => ['maxWalks', maxWalks * WEIGHTS.scan],
+  scans: ({ maxScans }) => ['maxScans', maxScans * WEIGHTS.scan],
 }
 
 const inAll = (limits: ClientLimits, { maxPendingQuorums }: Limits): Of<Budget> => ({
@@ -28,7 +28,7 @@ const inAll = (limits: ClientLimits, { maxPendingQuorums }: Limits): Of<Budget> 
   answers: new Budget('maxBufferedBytesInAll', limits.maxBufferedBytesInAll),
   replies: new Budget('maxRememberedBytesInAll', limits.maxRememberedBytesInAll),
   watches: new Budget('maxWatchedBytesInAll', limits.maxWatchedBytesInAll),
-  scans: new Budget('maxWalksInAll', limits.maxWalksInAll * WEIGHTS.scan),
+  scans: new Budget('maxScansInAll', limits.maxScansInAll * WEIGHTS.scan),
 })
 
 export const KINDS = Object.keys(OWN) as readonly Kept[]

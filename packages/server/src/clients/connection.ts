@@ -24,7 +24,7 @@ import type { Connected, ConnectionHost } from './connection-host.js'
 import { type Admitted, Holdings } from './holdings.js'
 import { Incoming } from './incoming.js'
 import type { Asker, ClientMemory } from './remembered.js'
-import { Walks } from './walks.js'
+import { Scans } from './scans.js'
 import type { Watcher } from './watches.js'
 
 const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
@@ -41,7 +41,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
   readonly #batch: FrameBatch
   readonly #holdings: Holdings
   readonly #incoming: Incoming
-  readonly #walks: Walks
+  readonly #scans: Scans
   #bearer: Bearer | undefined
   /** What is spoken on the connection. */
   #agreement: Agreement | undefined
@@ -72,7 +72,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
       turned: () => this.#incoming.turned(),
       flush: () => this.#flush(),
     })
-    this.#walks = new Walks(host.sessions, this.#holdings)
+    this.#scans = new Scans(host.sessions, this.#holdings)
     this.#patience = host.clock.after(host.limits.maxSilenceMs, () =>
       this.refuse(new SojournError('LINK_TIMEOUT', 'the client did not say who it is')),
     )
@@ -116,7 +116,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
         this.#memory.settle(message.below)
         break
       case 'leave':
-        this.#walks.leave(message.walk)
+        this.#scans.leave(message.scan)
         break
       default:
         this.#ask(message, this.#memory, this.#bearer)
@@ -228,8 +228,8 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
 
   #answerOf(request: ClientRequest, { isQuorum }: Admitted): Promise<FromServer> {
     const { sessions } = this.#host
-    if (request.type === 'walk') return this.#walks.begin(request.number)
-    if (request.type === 'step') return this.#walks.step(request.walk, request.number)
+    if (request.type === 'scan') return this.#scans.begin(request.number)
+    if (request.type === 'step') return this.#scans.step(request.scan, request.number)
     // What other regions are asked for may change without a word to this one.
     if (request.type === 'get' && request.watch && !isQuorum) return this.#answerWatched(request)
     // Nobody asks for the answer to a read again: what it waits for ends with the connection.
@@ -374,7 +374,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     this.#incoming.close()
     this.#patience.cancel()
     const { watches, memories, clock, abandon } = this.#host
-    this.#walks.leaveAll()
+    this.#scans.leaveAll()
     watches.forget(this)
     this.#holdings.close()
     if (this.#memory === undefined) return

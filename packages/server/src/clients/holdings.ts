@@ -151,7 +151,7 @@ export class Holdings {
 const waitsForOthers = (request: ClientRequest, levels: DefaultLevels): boolean => {
   switch (request.type) {
     case 'count':
-    case 'walk':
+    case 'scan':
     case 'step':
       return false
     case 'end':

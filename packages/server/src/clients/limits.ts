@@ -80,8 +80,8 @@ export const CLIENT_LIMITS = {
     64 * MB,
     `Bytes of what is noted of them for all clients, ${WEIGHTS.watch} each; above, reads are answered, and not watched`,
   ),
-  maxWalks: limit(8, 'Scans of all sessions at a time, of one connection'),
-  maxWalksInAll: limit(64, 'Scans of all sessions at a time, of all connections'),
+  maxScans: limit(8, 'Scans of all sessions at a time, of one connection'),
+  maxScansInAll: limit(64, 'Scans of all sessions at a time, of all connections'),
 }
 
 export type ClientLimits = SettingsOf<typeof CLIENT_LIMITS>

@@ -79,7 +79,7 @@ export const fromYaml = (text: string, file: string): { source: Source; stranger
     throw new SojournError('INVALID_OPTION', `${file} must hold settings, such as \`region: eu\``, { option: 'config' })
   const source = new Map<string, Given>()
   const strangers: string[] = []
-  const walk = (object: Record<string, unknown>, prefix: string): void => {
+  const scan = (object: Record<string, unknown>, prefix: string): void => {
     for (const [name, value] of Object.entries(object)) {
       const path = `${prefix}${name}`
       const setting = SETTINGS.find((each) => each.path === path)
@@ -87,11 +87,11 @@ export const fromYaml = (text: string, file: string): { source: Source; stranger
       else if (setting) source.set(path, { value, from: file })
       else if (!SETTINGS.some((each) => each.path.startsWith(`${path}.`))) strangers.push(path)
       // A group that is named and left empty sets nothing.
-      else if (isMap(value)) walk(value, `${path}.`)
+      else if (isMap(value)) scan(value, `${path}.`)
       else if (value !== null) strangers.push(path)
     }
   }
-  walk(root ?? {}, '')
+  scan(root ?? {}, '')
   return { source, strangers }
 }
 

@@ -6,7 +6,7 @@ import type { Holdings } from './holdings.js'
 const MAX_PAGE_SESSIONS = 256
 const TARGET_PAGE_BYTES = 64 * 1024
 
-interface Walk {
+interface Scan {
   readonly iterator: AsyncIterator<StoredSession>
   /** A page of it is being made. */
   isBusy: boolean
@@ -14,11 +14,11 @@ interface Walk {
   isLeft: boolean
 }
 
-/** The walks of one connection over all sessions: each goes on when its client asks for the next page, so it is as fast as that one reads. */
-export class Walks {
+/** The scans of one connection over all sessions: each goes on when its client asks for the next page, so it is as fast as that one reads. */
+export class Scans {
   readonly #sessions: SessionApi
   readonly #holdings: Pick<Holdings, 'scan' | 'scanned'>
-  readonly #walks = new Map<number, Walk>()
+  readonly #scans = new Map<number, Scan>()
 
   constructor(sessions: SessionApi, holdings: Pick<Holdings, 'scan' | 'scanned'>) {
     this.#sessions = sessions
@@ -29,26 +29,26 @@ export class Walks {
   async begin(number: number): Promise<PageAnswer> {
     this.#holdings.scan()
     const iterator = this.#sessions.sessions()[Symbol.asyncIterator]()
-    this.#walks.set(number, { iterator, isBusy: false, isLeft: false })
+    this.#scans.set(number, { iterator, isBusy: false, isLeft: false })
     return this.step(number, number)
   }
 
   /** @throws FRAME_UNEXPECTED */
   async step(number: number, asked: number): Promise<PageAnswer> {
-    const walk = this.#walks.get(number)
-    if (walk === undefined || walk.isBusy)
+    const scan = this.#scans.get(number)
+    if (scan === undefined || scan.isBusy)
       throw new SojournError(
         'FRAME_UNEXPECTED',
-        walk ? 'a page of this walk is being made' : 'no such walk is under way',
+        scan ? 'a page of this scan is being made' : 'no such scan is under way',
       )
-    walk.isBusy = true
+    scan.isBusy = true
     const page: PageAnswer['sessions'][number][] = []
     try {
       let bytes = 0
-      while (page.length < MAX_PAGE_SESSIONS && bytes < TARGET_PAGE_BYTES && !walk.isLeft) {
-        const next = await walk.iterator.next()
+      while (page.length < MAX_PAGE_SESSIONS && bytes < TARGET_PAGE_BYTES && !scan.isLeft) {
+        const next = await scan.iterator.next()
         if (next.done) {
-          walk.isLeft = true
+          scan.isLeft = true
           break
         }
         const { key, createdAt, expiresAt } = next.value
@@ -56,27 +56,27 @@ export class Walks {
         bytes += data.length
         page.push({ key, createdAt, expiresAt, data })
       }
-      return { type: 'page', number: asked, sessions: page, isLast: walk.isLeft }
+      return { type: 'page', number: asked, sessions: page, isLast: scan.isLeft }
     } catch (error) {
-      walk.isLeft = true
+      scan.isLeft = true
       throw error
     } finally {
-      walk.isBusy = false
-      if (walk.isLeft) this.leave(number)
+      scan.isBusy = false
+      if (scan.isLeft) this.leave(number)
     }
   }
 
   leave(number: number): void {
-    const walk = this.#walks.get(number)
-    if (walk === undefined) return
-    walk.isLeft = true
-    if (walk.isBusy) return
-    this.#walks.delete(number)
+    const scan = this.#scans.get(number)
+    if (scan === undefined) return
+    scan.isLeft = true
+    if (scan.isBusy) return
+    this.#scans.delete(number)
     this.#holdings.scanned()
-    walk.iterator.return?.()?.catch(() => {})
+    scan.iterator.return?.()?.catch(() => {})
   }
 
   leaveAll(): void {
-    for (const number of [...this.#walks.keys()]) this.leave(number)
+    for (const number of [...this.#scans.keys()]) this.leave(number)
   }
 }
