@@ -99,7 +99,7 @@ const fromServer = fc.oneof(
       { state: 'ended', path: '/a' },
     ),
   }),
-  message('farewell', {}),
+  message('drain', {}),
 )
 
 const ways = [

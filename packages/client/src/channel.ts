@@ -24,7 +24,7 @@ export interface ChannelHandler {
   answered(channel: Channel, answer: Answer): void
   changed(channel: Channel, keys: readonly SessionKey[]): void
   /** The server wants to be asked nothing more. */
-  farewell(channel: Channel): void
+  drain(channel: Channel): void
   /** The number of the oldest call that waits, which every frame tells. */
   settled(): number
   closed(channel: Channel, why: string): void
@@ -148,7 +148,7 @@ export class Channel {
       throw new SojournError('FRAME_UNEXPECTED', 'a server begins by letting the client in')
     else if (message.type === 'pong') this.#ponged(message.number, message.clock)
     else if (message.type === 'changed') this.#handler.changed(this, message.keys)
-    else if (message.type === 'farewell') this.#handler.farewell(this)
+    else if (message.type === 'drain') this.#handler.drain(this)
     else this.#handler.answered(this, message)
   }
 

@@ -124,7 +124,7 @@ export class Route {
       changed: (channel, keys) => {
         if (channel === this.#current) this.#handler.changed(channel, keys)
       },
-      farewell: (channel) => {
+      drain: (channel) => {
         if (channel !== this.#current) return
         this.#retire(channel)
         this.#tell({

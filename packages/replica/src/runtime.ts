@@ -16,8 +16,8 @@ import { RecordRepair, type RepairCause } from './record-repair.js'
 import { WriteQuorum } from './write-quorum.js'
 
 /** How long a closing replica waits for links in step to take the tail. */
-const FAREWELL_MS = 1_000
-const FAREWELL_STEP_MS = 5
+const DRAIN_MS = 1_000
+const DRAIN_STEP_MS = 5
 /** Keys that cannot be read and are asked for together. */
 const HEALED_AT_A_TIME = 1_024
 
@@ -376,18 +376,18 @@ export class Runtime {
     this.digests.close()
     await this.reaper.close()
     this.reads.close()
-    await this.#farewell()
+    await this.#drain()
     await this.links.close()
     this.writes.close()
     await this.store.close()
   }
 
   /** Gives links in step a moment to take what was committed last. */
-  async #farewell(): Promise<void> {
+  async #drain(): Promise<void> {
     const { clock } = this.settings.ports
-    const until = clock.monotonic() + FAREWELL_MS
+    const until = clock.monotonic() + DRAIN_MS
     const isOwed = () => [...this.links].some((link) => link.isLive && link.status.behind > 0)
     while ((this.store.pendingCommits > 0 || isOwed()) && clock.monotonic() < until)
-      await new Promise<void>((resolve) => clock.after(FAREWELL_STEP_MS, resolve).hold())
+      await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve).hold())
   }
 }

@@ -250,7 +250,7 @@ const fromServer = union({
   failed: [9, { number, code, message, details }],
 
   /** "Ask me nothing more, and leave when all that you asked is answered": the server is about to end. */
-  farewell: [10, {}],
+  drain: [10, {}],
 })
 
 export type FromClient = MessageOf<typeof fromClient>
@@ -265,7 +265,7 @@ export type Found = Said<'found'>
 export type MadeAnswer = Said<'made'>
 export type PageAnswer = Said<'page'>
 export type FailedAnswer = Said<'failed'>
-export type Answer = Exclude<FromServer, { type: 'welcome' | 'pong' | 'changed' | 'farewell' }>
+export type Answer = Exclude<FromServer, { type: 'welcome' | 'pong' | 'changed' | 'drain' }>
 
 /** Whether a request takes the capability `objects`. */
 export const speaksOfObjects = (request: ClientRequest): boolean =>

@@ -15,7 +15,7 @@ export interface Connected {
   /** Requests that wait for their answers. */
   readonly inFlight: number
   /** The server is about to end. */
-  farewell(): void
+  drain(): void
   /** Whether the token that let the client in still does, with the same scope or another. */
   recheck(): void
   /** Ends the connection, telling why. */
@@ -38,7 +38,7 @@ export interface ConnectionHost {
   /** What this side speaks. */
   readonly speech: Speech
   readonly levels: DefaultLevels
-  readonly isFarewell: () => boolean
+  readonly isDraining: () => boolean
   /** A client was recognised. @throws OVERLOADED where there are too many */
   readonly admit: (connection: Connected) => void
   readonly ended: (connection: Connected) => void

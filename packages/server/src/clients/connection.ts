@@ -155,7 +155,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
       atomic: [],
       ...sessions.lifetimes(),
     })
-    if (this.#host.isFarewell()) this.farewell()
+    if (this.#host.isDraining()) this.drain()
   }
 
   /** @throws FRAME_UNEXPECTED for what a client can say that was not agreed on */
@@ -325,8 +325,8 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     this.#incoming.resume()
   }
 
-  farewell(): void {
-    if (this.#bearer) this.#say({ type: 'farewell' })
+  drain(): void {
+    if (this.#bearer) this.#say({ type: 'drain' })
     else this.refuse(new SojournError('LINK_CLOSED', 'the server ends'))
   }
 

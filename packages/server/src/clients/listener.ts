@@ -77,7 +77,7 @@ export const listenForClients = async ({
   const memories = new Memories({ limits, budgets, gone: abandon })
   const watches = new Watches(limits.maxWatched)
   const totals = noTotals()
-  let isFarewell = false
+  let isDraining = false
   let empty = () => {}
   const host: ConnectionHost = {
     sessions,
@@ -93,7 +93,7 @@ export const listenForClients = async ({
     speech: speechOf(CLIENT_DIALECT, maxVersion),
     levels: replica.levels,
     abandon,
-    isFarewell: () => isFarewell,
+    isDraining: () => isDraining,
     admit: (connection) => {
       if (known.size >= limits.maxConnections)
         throw new SojournError('OVERLOADED', `${limits.maxConnections} clients are connected (maxConnections)`, {
@@ -148,9 +148,9 @@ export const listenForClients = async ({
 
   let closing: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {
-    isFarewell = true
+    isDraining = true
     sockets.stop()
-    for (const connection of connections) connection.farewell()
+    for (const connection of connections) connection.drain()
     if (drainMs > 0 && connections.size > 0) {
       let timer: Timer | undefined
       await new Promise<void>((resolve) => {
