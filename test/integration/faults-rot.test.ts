@@ -76,7 +76,7 @@ const expectWhole = async (regions: { all: readonly Replica[] }) => {
     expect(replica.status()).toMatchObject({ sessions: first!.sessions.length, tombstones: first!.tombstones })
 }
 
-describe('a rotten record', () => {
+describe('a corrupt record', () => {
   test('[ROT-1] whichever byte it is: noticed, reported, and healed by a peer', async () => {
     await using regions = await openRegions(['a', 'b'], { disk: true })
     // A session for each byte of a record.
@@ -94,7 +94,7 @@ describe('a rotten record', () => {
     await until(() => regions.a.status().links.b!.state === 'live', 'the link')
     for (const id of ids) expect((await regions.a.get(id))?.data).toEqual((await regions.b.get(id))!.data)
     expect(corrupt(regions)).toHaveLength(ids.length)
-    expect(regions.a.status().totals.rotten).toBe(ids.length)
+    expect(regions.a.status().totals.corrupt).toBe(ids.length)
     expect(await contents(regions.a)).toEqual(before)
     // They are sound now, on the disk, too.
     await regions.reopen('a')
@@ -131,7 +131,7 @@ describe('a rotten record', () => {
     expect((await regions.a.get(good))!.data.n).toBe(1)
     await until(() => corrupt(regions).length > 0, 'the report')
     expect(corrupt(regions)).toHaveLength(1)
-    expect(regions.a.status().totals).toMatchObject({ rotten: 1, repaired: { rot: 0 } })
+    expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { rot: 0 } })
     await regions.a.end(bad)
     expect(await regions.a.get(bad)).toBeUndefined()
     await regions.reopen('a')
@@ -149,10 +149,10 @@ describe('a rotten record', () => {
     await until(() => regions.a.status().links.b!.state === 'live', 'the link')
     expect((await regions.a.get(id))!.data.n).toBe(0)
     // Noticed once, and mended once.
-    expect(regions.a.status().totals).toMatchObject({ rotten: 1, repaired: { rot: 1 } })
+    expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { rot: 1 } })
   })
 
-  test('[ROT-1] it is rotten in two regions: the third heals both', async () => {
+  test('[ROT-1] it is corrupt in two regions: the third heals both', async () => {
     await using regions = await openRegions(['a', 'b', 'c'], { disk: true })
     const ids = await make(regions.a, 20)
     await regions.settled()
@@ -200,7 +200,7 @@ describe('a rotten record', () => {
     await regions.reopen('a')
     await until(() => regions.b.status().links.a!.state === 'live', 'the link')
     expect((await regions.b.get(id, { read: 'majority' }))!.data.n).toBe(0)
-    await until(async () => regions.a.status().totals.rotten === 1, 'the rot to be noticed')
+    await until(async () => regions.a.status().totals.corrupt === 1, 'the rot to be noticed')
     expect((await regions.a.get(id))!.data.n).toBe(0)
   })
 

@@ -63,7 +63,7 @@ describe('status', () => {
         refusedItems: 0,
         catchUps: expect.any(Number),
         fullCatchUps: 0,
-        rotten: 0,
+        corrupt: 0,
       },
     })
     expect(us.status()).toMatchObject({ sessions: 1, tombstones: 1, vector: { [status.replica]: 3 } })

@@ -165,16 +165,16 @@ describe('[STORE-4] a store that is opened again', () => {
         await play(before)
         await world.stop('kill')
         const rows = new Set<string>()
-        let isStateRotten = false
+        let isStateCorrupt = false
         if (done === 'tear') world.disk.tear()
         else
           for (const each of done) {
             const hit = world.disk[each]()
             if (typeof hit === 'string') rows.add(hit)
-            isStateRotten ||= hit === true
+            isStateCorrupt ||= hit === true
           }
         await world.open()
-        expect(world.store.recovered.isStateLost).toBe(isStateRotten)
+        expect(world.store.recovered.isStateLost).toBe(isStateCorrupt)
         await world.verifyDamaged(rows, done === 'tear')
         await restart(world, 'close')
         await play(after)

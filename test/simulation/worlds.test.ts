@@ -4,7 +4,7 @@ import { runs } from '../support/runs.js'
 
 /** Worlds in which a rule was broken once; each line says what it was. `docs/reliability.md` has the whole story. */
 const PINNED: readonly (readonly [seed: number, found: string])[] = [
-  [5, 'the place of a rotten record stayed in the feed'],
+  [5, 'the place of a corrupt record stayed in the feed'],
   [18, 'a place in the feed that rotted itself stayed for ever'],
   [45, 'sessions that came after they had expired counted as live'],
   [133, 'a full vector forgot the feed of a present link, and the link stood still'],
@@ -16,10 +16,10 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [516, 'a question was answered with what the disk then refused'],
   [906, 'a majority write that changed nothing waited for a heartbeat'],
   [911, 'a deadline that passed while the record was being written was never noticed'],
-  [1518, 'a rotten place of a rotten record was swept up by nobody'],
+  [1518, 'a corrupt place of a corrupt record was swept up by nobody'],
   [1548, 'a majority read gave up while answers were on their way to the disk'],
   [1869, 'a read mended others with what the disk then refused'],
-  [4934, 'a rotten tombstone that was in memory was counted anew as a session'],
+  [4934, 'a corrupt tombstone that was in memory was counted anew as a session'],
   [4941, 'a session that came late, during a scan over what is due, was not told of as expired'],
   [5764, 'a sweep of orphans that met a full disk was not begun again'],
   [6821, 'a new count forgot what was on its way to the disk'],

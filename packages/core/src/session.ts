@@ -65,7 +65,7 @@ export interface SessionApi {
   readonly answersWithinMs?: number | undefined
   /** @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE */
   create<T extends object = Data>(data: T, options?: CreateOptions): Promise<Session<T>>
-  /** @throws STORE_CORRUPT where the record is rotten and no peer supplies it */
+  /** @throws STORE_CORRUPT where the record is corrupt and no peer supplies it */
   get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined>
   /** @throws SESSION_NOT_FOUND, INVALID_DATA, SESSION_TOO_LARGE */
   update<T extends object = AnyData>(id: string, update: Update<T>, options?: UpdateOptions): Promise<Session<T>>

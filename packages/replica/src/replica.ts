@@ -113,7 +113,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     return this.#runtime.settings.limits
   }
 
-  /** A rotten record is asked for first, then the quorum; the disk takes what it takes. */
+  /** A corrupt record is asked for first, then the quorum; the disk takes what it takes. */
   get answersWithinMs(): number {
     return 2 * this.#runtime.settings.timeoutMs
   }

@@ -41,9 +41,9 @@ export class Runtime {
     refusedItems: 0,
     catchUps: 0,
     fullCatchUps: 0,
-    rotten: 0,
+    corrupt: 0,
   }
-  /** Rotten keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
+  /** Corrupt keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
   readonly #healing = new Set<SessionKey>()
   /** Those that were found in this turn, and are asked for together. */
   #found: SessionKey[] = []
@@ -331,7 +331,7 @@ export class Runtime {
   corrupt(key: SessionKey): void {
     if (this.#healing.has(key) || this.#closing) return
     this.#healing.add(key)
-    this.totals.rotten++
+    this.totals.corrupt++
     this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} cannot be read` })
     if (this.#found.push(key) > 1) return
     this.settings.ports.clock.soon(() => {
@@ -340,7 +340,7 @@ export class Runtime {
     })
   }
 
-  /** Asks for so many at a time; where more is rotten, comparing digests brings the rest. */
+  /** Asks for so many at a time; where more is corrupt, comparing digests brings the rest. */
   #askToHeal(links: Iterable<Link>, keys: Iterable<SessionKey>): void {
     const some = [...keys].slice(0, HEALED_AT_A_TIME)
     if (some.length > 0) for (const link of links) if (link.hasRoom) link.send({ type: 'want', keys: some })

@@ -222,8 +222,8 @@ export class Metrics {
     this.#total('sojourn_repairs_total', 'Records that were mended, by what showed it', ['cause'], (set) => {
       for (const [cause, count] of Object.entries(status().totals.repaired)) set({ cause }, count)
     })
-    this.#total('sojourn_rotten_total', 'Records that failed their checksum', [], (set) =>
-      set({}, status().totals.rotten),
+    this.#total('sojourn_corrupt_records_total', 'Records that failed their checksum', [], (set) =>
+      set({}, status().totals.corrupt),
     )
     this.#total('sojourn_catch_ups_total', 'Times that a peer was read the feed from the disk', ['kind'], (set) => {
       const { catchUps, fullCatchUps } = status().totals

@@ -342,7 +342,7 @@ export class Disk {
     return entry.at
   }
 
-  /** What the store knows of itself is rotten; whether there is such a row. */
+  /** What the store knows of itself is corrupt; whether there is such a row. */
   rotState(): boolean {
     const value = this.#rows.get(STATE_ROW)?.slice()
     if (value === undefined) return false

@@ -103,7 +103,7 @@ const replica = struct({
     /** Those of them that read all of it. */
     fullCatchUps: count,
     /** Records that failed their checksum. */
-    rotten: count,
+    corrupt: count,
   }),
 })
 
