@@ -148,7 +148,7 @@ describe('a corrupt record', () => {
     await regions.reopen('a')
     await until(() => regions.a.status().links.b!.state === 'live', 'the link')
     expect((await regions.a.get(id))!.data.n).toBe(0)
-    // Noticed once, and mended once.
+    // Noticed once, and repaired once.
     expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { rot: 1 } })
   })
 
@@ -241,7 +241,7 @@ describe('a corrupt record', () => {
 })
 
 describe('a lot of rot', () => {
-  test('[ROT-2] more is lost than a link may buffer: digests mend it all the same', async () => {
+  test('[ROT-2] more is lost than a link may buffer: digests repair it all the same', async () => {
     const limits = { maxBufferedBytes: 64 * 1024, maxFrameBytes: 256 * 1024, maxRecordBytes: 128 * 1024 }
     await using regions = await openRegions(['a', 'b'], { disk: true, limits, links: { timeout: '10s' } })
     const pad = 'x'.repeat(4_000)

@@ -89,7 +89,7 @@ describe('a majority read sees every majority write', () => {
     expect((await us.get(id, { read: 'majority' }))?.data).toEqual({ n: 1 })
   })
 
-  it('[QUO-4] a reader that was behind is mended by the read, before it has caught up', async () => {
+  it('[QUO-4] a reader that was behind is repaired by the read, before it has caught up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
     const id = await leaveBehind(regions)
@@ -105,7 +105,7 @@ describe('a majority read sees every majority write', () => {
     await regions.settled()
   })
 
-  it('[QUO-4] whom a read finds behind is mended, before it has caught up', async () => {
+  it('[QUO-4] whom a read finds behind is repaired, before it has caught up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
     const id = await leaveBehind(regions)
@@ -115,7 +115,7 @@ describe('a majority read sees every majority write', () => {
     regions.proxy('us', 'eu').heal()
     await until(() => eu.status().links.us!.state !== 'down', 'a link')
     expect((await eu.get(id, { read: 'majority' }))?.data).toEqual({ n: 1 })
-    await until(async () => (await us.get(id))?.data.n === 1, 'the region that was behind to be mended')
+    await until(async () => (await us.get(id))?.data.n === 1, 'the region that was behind to be repaired')
     expect(us.status().vector[eu.status().replica]).toBeLessThan(eu.status().head)
     expect(eu.status().totals.repaired.read).toBe(1)
     regions.healAll()

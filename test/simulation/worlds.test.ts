@@ -18,7 +18,7 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [911, 'a deadline that passed while the record was being written was never noticed'],
   [1518, 'a corrupt place of a corrupt record was swept up by nobody'],
   [1548, 'a majority read gave up while answers were on their way to the disk'],
-  [1869, 'a read mended others with what the disk then refused'],
+  [1869, 'a read repaired others with what the disk then refused'],
   [4934, 'a corrupt tombstone that was in memory was counted anew as a session'],
   [4941, 'a session that came late, during a scan over what is due, was not told of as expired'],
   [5764, 'a sweep of orphans that met a full disk was not begun again'],

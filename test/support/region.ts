@@ -106,7 +106,7 @@ export const openRegions = async <const N extends string>(
     const peers = Object.fromEntries(others.map((to) => [to, isPair(name, to) ? proxy(name, to).url : null]))
     const replica = await door(
       await openReplica({
-        // A test that means digests asks for them, so that they never mend what another one should have.
+        // A test that means digests asks for them, so that they never repair what another one should have.
         links: { heartbeat: 50, timeout: '1s', maxReconnectDelay: 100, digestInterval: '1h', ...common.links },
         ...withoutLinks(common),
         region: name,

@@ -219,7 +219,7 @@ export class Metrics {
       [],
       (gauge) => gauge.set(status().clock.isTrusted ? 1 : 0),
     )
-    this.#total('sojourn_repairs_total', 'Records that were mended, by what showed it', ['cause'], (set) => {
+    this.#total('sojourn_repairs_total', 'Records that were repaired, by what showed it', ['cause'], (set) => {
       for (const [cause, count] of Object.entries(status().totals.repaired)) set({ cause }, count)
     })
     this.#total('sojourn_corrupt_records_total', 'Records that failed their checksum', [], (set) =>

@@ -1,7 +1,7 @@
 import { violation } from '../expectations.js'
 import type { Checker, History, Operation, Trouble } from '../history.js'
 
-/** How long after something was mended links may take to stand, and regions to catch up. */
+/** How long after something was repaired links may take to stand, and regions to catch up. */
 const RECOVERY_MS = 30_000
 /** The longest that a peer which hangs may hold up others, beside what they do usually. */
 const STALL_MS = 500
