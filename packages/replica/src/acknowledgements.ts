@@ -1,15 +1,15 @@
 /** What a peer is told of who holds what: at once where somebody waits for it, else saved up for a moment. */
 import type { Clock, Timer } from '@sojourn/core/internal'
 import type { Acks } from '@sojourn/wire'
-import type { Knowledge } from './knowledge.js'
 import type { Peer } from './peer.js'
+import type { ReplicationProgress } from './replication-progress.js'
 
 /** How long acknowledgements that nobody waits for may be saved up. Milliseconds. */
 const LAZY_MS = 20
 
 export interface AcknowledgementsOptions {
   readonly peer: Peer
-  readonly knowledge: Knowledge
+  readonly progress: ReplicationProgress
   readonly clock: Clock
   /** Of holdings that are remembered as reported. */
   readonly maxHoldings: number
@@ -34,9 +34,9 @@ export class Acknowledgements {
 
   #report(): void {
     this.close()
-    const { peer, knowledge, maxHoldings, send } = this.#options
+    const { peer, progress, maxHoldings, send } = this.#options
     const holdings = []
-    for (const holding of knowledge.holdingsFor(peer.feed, peer.linked)) {
+    for (const holding of progress.holdingsFor(peer.feed, peer.linked)) {
       const name = `${holding.holder} ${holding.feed}`
       if ((this.#reported.get(name) ?? 0) >= holding.through) continue
       this.#reported.set(name, holding.through)

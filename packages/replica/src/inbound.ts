@@ -2,9 +2,9 @@ import type { FeedId, Held, SessionKey } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import type { Origin } from '@sojourn/store'
 import type { Segment } from '@sojourn/wire'
-import type { Knowledge } from './knowledge.js'
 import type { Peer } from './peer.js'
 import type { Applied } from './record-repair.js'
+import type { ReplicationProgress } from './replication-progress.js'
 
 /** "The feed is held through here, as soon as …": checkpoints are claimed in order. */
 interface Checkpoint {
@@ -28,7 +28,7 @@ const WANTED_A_FRAME = 16
 
 export interface InboundOptions {
   readonly peer: Peer
-  readonly knowledge: Knowledge
+  readonly progress: ReplicationProgress
   /** The peer's feed is held through here. */
   readonly from: number
   readonly maxPending: number
@@ -57,7 +57,7 @@ export class Inbound {
 
   constructor(options: InboundOptions) {
     this.#options = options
-    this.#through = Math.max(options.from, options.knowledge.scannedThrough(options.peer.feed))
+    this.#through = Math.max(options.from, options.progress.scannedThrough(options.peer.feed))
   }
 
   /** @throws FRAME_INVALID and other codes of malformed items; the link must be closed then */
@@ -126,7 +126,7 @@ export class Inbound {
   /** The feed that the next claim waits for, where it waits for nothing else. */
   get awaited(): FeedId | undefined {
     const { next } = this
-    return next && isComplete(next) ? unmetNeed(next, this.knowledge) : undefined
+    return next && isComplete(next) ? unmetNeed(next, this.progress) : undefined
   }
 
   /** What is claimed next: the same one as long as nothing is claimed. */
@@ -148,19 +148,19 @@ export class Inbound {
     return this.#options.peer.feed
   }
 
-  get knowledge(): Knowledge {
-    return this.#options.knowledge
+  get progress(): ReplicationProgress {
+    return this.#options.progress
   }
 
   /** Claims the first checkpoints. */
   claim(count: number): void {
-    const { knowledge, claimed } = this.#options
+    const { progress, claimed } = this.#options
     const done = this.#checkpoints.splice(0, count)
     for (const { through, whole } of done) {
-      if (whole) knowledge.claim(this.feed, through)
-      else knowledge.scanned(this.feed, through)
+      if (whole) progress.claim(this.feed, through)
+      else progress.scanned(this.feed, through)
     }
-    for (const { holds } of done) for (const [feed, through] of holds) knowledge.claim(feed, through)
+    for (const { holds } of done) for (const [feed, through] of holds) progress.claim(feed, through)
     claimed(
       done.some(({ prompt }) => prompt),
       done.at(-1)?.whole === true,
@@ -175,20 +175,20 @@ export class Inbound {
 
   /** The peer says where its feed ends, and what it holds: who holds the feed to there holds that, too. */
   heard(head: number, vector: readonly Held[]): void {
-    const { knowledge } = this.#options
+    const { progress } = this.#options
     if (this.#checkpoints.length === 0 && this.#through >= head) {
-      for (const { feed, through } of vector) knowledge.claim(feed, through)
-      knowledge.claim(this.feed, head)
+      for (const { feed, through } of vector) progress.claim(feed, through)
+      progress.claim(this.feed, head)
     }
     this.#options.settle()
   }
 
   /** Starts again from what is claimed: a frame was lost, or a link over which left-out entries came. */
   restart(): void {
-    const { knowledge, from, resume } = this.#options
+    const { progress, from, resume } = this.#options
     this.#checkpoints = []
-    knowledge.forgetScan(this.feed)
-    this.#through = Math.max(from, knowledge.through(this.feed))
+    progress.forgetScan(this.feed)
+    this.#through = Math.max(from, progress.through(this.feed))
     resume(this.#through, ++this.#epoch)
   }
 }
@@ -239,11 +239,11 @@ const isComplete = ({ unwritten, wants }: Checkpoint): boolean => unwritten === 
 
 const unmetNeed = (
   { needs }: Checkpoint,
-  knowledge: Knowledge,
+  progress: ReplicationProgress,
   assumed: ReadonlyMap<FeedId, number> = new Map(),
 ): FeedId | undefined => {
   for (const [feed, through] of needs)
-    if (Math.max(knowledge.through(feed), assumed.get(feed) ?? 0) < through) return feed
+    if (Math.max(progress.through(feed), assumed.get(feed) ?? 0) < through) return feed
   return undefined
 }
 
@@ -265,10 +265,10 @@ export const settleClaims = (inbounds: readonly Inbound[]): void => {
     for (const { inbound, ready, count } of claims)
       for (const { through, whole } of ready.slice(0, count)) if (whole) assume(inbound.feed, through)
     for (const claim of claims) {
-      const { knowledge } = claim.inbound
+      const { progress } = claim.inbound
       const unmet = claim.ready
         .slice(0, claim.count)
-        .findIndex((checkpoint) => unmetNeed(checkpoint, knowledge, assumed) !== undefined)
+        .findIndex((checkpoint) => unmetNeed(checkpoint, progress, assumed) !== undefined)
       if (unmet < 0) continue
       claim.count = unmet
       settled = false

@@ -16,13 +16,13 @@ import { Acknowledgements } from './acknowledgements.js'
 import type { Digests } from './digests.js'
 import type { Met } from './handshake.js'
 import { Inbound } from './inbound.js'
-import type { Knowledge } from './knowledge.js'
 import type { LastFrame } from './last-frame.js'
 import { Outbound } from './outbound.js'
 import type { Peer } from './peer.js'
 import { Pulse } from './pulse.js'
 import type { QuorumReads } from './quorum-reads.js'
 import type { RecordRepair } from './record-repair.js'
+import type { ReplicationProgress } from './replication-progress.js'
 import { SocketRoom } from './socket-room.js'
 import type { TrustedClock } from './trusted-clock.js'
 
@@ -30,7 +30,7 @@ import type { TrustedClock } from './trusted-clock.js'
 export interface LinkHost {
   readonly region: string
   readonly store: RecordStore
-  readonly knowledge: Knowledge
+  readonly progress: ReplicationProgress
   readonly frames: LastFrame
   readonly clock: TrustedClock
   readonly limits: Limits
@@ -87,14 +87,14 @@ export class Link {
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
     this.#pulse = new Pulse({ ...host, region: peer.region, greetedMs })
     this.#pulse.checkSkew(hello, greetedMs)
-    const { store, knowledge, limits, clock } = host
-    knowledge.introduce(peer.region, hello.feed, hello.vector)
-    const from = resumeFrom(knowledge.vector, hello.feed, hello.lineage)
-    knowledge.claim(hello.feed, from)
-    knowledge.retire(peer.region, hello.feed, hello.lineage)
+    const { store, progress, limits, clock } = host
+    progress.introduce(peer.region, hello.feed, hello.vector)
+    const from = resumeFrom(progress.vector, hello.feed, hello.lineage)
+    progress.claim(hello.feed, from)
+    progress.retire(peer.region, hello.feed, hello.lineage)
     this.#acks = new Acknowledgements({
       peer: this.peer,
-      knowledge,
+      progress,
       clock,
       maxHoldings: 8 * limits.maxVectorFeeds,
       send: (acks) => this.send(acks),
@@ -103,7 +103,7 @@ export class Link {
     this.#room = new SocketRoom({ connection, clock, maxBufferedBytes, overloaded: (error) => this.close(error) })
     this.inbound = new Inbound({
       peer: this.peer,
-      knowledge,
+      progress,
       from,
       maxPending: limits.maxPendingFrames,
       apply: (items, origin, isCatchUp) => host.repair.apply(items, origin, isCatchUp, peer.region),
@@ -124,7 +124,7 @@ export class Link {
       connection,
       peer: this.peer,
       store,
-      knowledge,
+      progress,
       limits,
       clock,
       from: this.#heldFrom,
@@ -137,9 +137,9 @@ export class Link {
   }
 
   get status() {
-    const { store, knowledge, clock } = this.#host
+    const { store, progress, clock } = this.#host
     const behind = this.#outbound.owed
-    const since = behind > 0 ? store.tail.firstAfter(knowledge.heldBy(this.peer.feed, store.actor)) : undefined
+    const since = behind > 0 ? store.tail.firstAfter(progress.heldBy(this.peer.feed, store.actor)) : undefined
     return {
       state: this.#outbound.state,
       behind,
@@ -148,8 +148,8 @@ export class Link {
       skewMs: this.#pulse.skewMs,
       bufferedBytes: this.#connection.bufferedBytes,
       toReceive:
-        this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - knowledge.through(this.peer.feed)),
-      held: knowledge.through(this.peer.feed),
+        this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - progress.through(this.peer.feed)),
+      held: progress.through(this.peer.feed),
       ...this.#agreement,
     }
   }
@@ -190,8 +190,8 @@ export class Link {
   /** Starts to send. Called once the host counts the link among its own. */
   start(): void {
     // What the hello says is held counts as acknowledged, under the present feed's name.
-    const { store, knowledge } = this.#host
-    knowledge.learn({ region: this.peer.region, holder: this.peer.feed, feed: store.actor, through: this.#heldFrom })
+    const { store, progress } = this.#host
+    progress.learn({ region: this.peer.region, holder: this.peer.feed, feed: store.actor, through: this.#heldFrom })
     this.#outbound.pump()
     this.#beat()
   }
@@ -272,10 +272,10 @@ export class Link {
   }
 
   #acked(holdings: Acks['holdings']): void {
-    const { knowledge, store } = this.#host
-    const news = holdings.filter((holding) => knowledge.learn(holding))
+    const { progress, store } = this.#host
+    const news = holdings.filter((holding) => progress.learn(holding))
     if (news.length > 0) this.#host.learned(this)
-    this.#outbound.acked(knowledge.heldBy(this.peer.feed, store.actor))
+    this.#outbound.acked(progress.heldBy(this.peer.feed, store.actor))
   }
 
   #supplied(message: Records): void {
@@ -340,7 +340,7 @@ export class Link {
   }
 
   #sendHeartbeat(): void {
-    const { store, knowledge } = this.#host
+    const { store, progress } = this.#host
     // A socket that does not drain needs no heartbeats on top.
     if (!this.hasRoom) return
     this.#outbound.flushLeftOut()
@@ -349,20 +349,20 @@ export class Link {
       ...this.#pulse.beat(),
       head: store.committed,
       sum: this.#host.digests.sum,
-      vector: knowledge.held(),
+      vector: progress.held(),
       linked: this.#host.linked(),
     })
   }
 
   #heartbeat(message: Heartbeat): void {
-    const { knowledge } = this.#host
+    const { progress } = this.#host
     this.#pulse.received(message)
     this.#setLinked(message.linked)
-    for (const held of message.vector) knowledge.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
-    this.#outbound.acked(knowledge.heldBy(this.peer.feed, this.#host.store.actor))
+    for (const held of message.vector) progress.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
+    this.#outbound.acked(progress.heldBy(this.peer.feed, this.#host.store.actor))
     this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
-    if (knowledge.through(this.peer.feed) >= message.head) this.#host.delivered(this)
+    if (progress.through(this.peer.feed) >= message.head) this.#host.delivered(this)
     if (this.isLive && this.can('digest')) this.#answer(this.#host.digests.heard(this.peer, message.sum))
   }
 

@@ -3,10 +3,10 @@ import { encodeItem } from '@sojourn/core/internal'
 import type { FeedCursor, Origin, RecordStore } from '@sojourn/store'
 import type { Segment } from '@sojourn/wire'
 import { Inflight } from './inflight.js'
-import type { Knowledge } from './knowledge.js'
 import type { LastFrame } from './last-frame.js'
 import { NeedList } from './need-list.js'
 import type { Peer } from './peer.js'
+import type { ReplicationProgress } from './replication-progress.js'
 
 /**
  * Commits that nobody waits for are sent at once on a link that is quiet, and otherwise together with those of this time: under load a
@@ -25,7 +25,7 @@ export interface OutboundOptions {
   readonly connection: Connection
   readonly peer: Peer
   readonly store: RecordStore
-  readonly knowledge: Knowledge
+  readonly progress: ReplicationProgress
   readonly limits: Limits
   readonly clock: Clock
   /** The peer holds everything through here. */
@@ -90,8 +90,8 @@ export class Outbound {
 
   /** Commits that are to be sent, or were sent and are not acknowledged; what the peer gets elsewhere does not count. */
   get owed(): number {
-    const { store, knowledge, peer } = this.#options
-    const acked = knowledge.heldBy(peer.feed, store.actor)
+    const { store, progress, peer } = this.#options
+    const acked = progress.heldBy(peer.feed, store.actor)
     return store.committed - (acked >= this.#sentThrough ? Math.max(acked, this.#position) : acked)
   }
 
@@ -201,8 +201,8 @@ export class Outbound {
   /** Whether the peer holds an entry, or will, without being sent it; notes what that rests on. */
   #leftOut(sequence: number, origin: Origin | undefined): boolean {
     if (origin === undefined) return false
-    const { peer, knowledge } = this.#options
-    if (origin.feed === peer.feed || knowledge.heldBy(peer.feed, origin.feed) >= origin.sequence) return true
+    const { peer, progress } = this.#options
+    if (origin.feed === peer.feed || progress.heldBy(peer.feed, origin.feed) >= origin.sequence) return true
     if (!peer.linked.has(origin.feed)) return false
     this.#carried.add(sequence, origin)
     return true
@@ -292,7 +292,7 @@ export class Outbound {
   }
 
   #send(items: Uint8Array[], through: number, mode: Segment['mode']): void {
-    const { connection, frames, knowledge, peer, store } = this.#options
+    const { connection, frames, progress, peer, store } = this.#options
     // Only who holds the feed to its present end holds all that is held here.
     const complete = mode !== 'catchup' && mode !== 'caughtup' && through === store.committed
     const frame = frames.of({
@@ -302,7 +302,7 @@ export class Outbound {
       through,
       mode,
       needs: this.#carried.take(),
-      holds: complete ? knowledge.held(peer.linked) : [],
+      holds: complete ? progress.held(peer.linked) : [],
       items,
     })
     if (complete) this.#holdsDue = false

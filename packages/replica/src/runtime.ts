@@ -4,7 +4,6 @@ import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
-import { Knowledge } from './knowledge.js'
 import { LastFrame } from './last-frame.js'
 import type { Link } from './link.js'
 import type { LinkChange } from './link-failures.js'
@@ -13,6 +12,7 @@ import type { Settings } from './options.js'
 import { QuorumReads } from './quorum-reads.js'
 import { Reaper } from './reaper.js'
 import { RecordRepair, type RepairCause } from './record-repair.js'
+import { ReplicationProgress } from './replication-progress.js'
 import { WriteQuorum } from './write-quorum.js'
 
 /** How long a closing replica waits for links in step to take the tail. */
@@ -27,7 +27,7 @@ export class Runtime {
   readonly store: RecordStore
   readonly actors: Actors
   readonly events: Events
-  readonly knowledge: Knowledge
+  readonly progress: ReplicationProgress
   readonly writes: WriteQuorum
   readonly repair: RecordRepair
   readonly reads: QuorumReads
@@ -58,7 +58,7 @@ export class Runtime {
     this.actors = new Actors(store.actor)
     this.events = new Events(clock)
     this.writes = this.#makeWrites()
-    this.knowledge = this.#makeKnowledge()
+    this.progress = this.#makeProgress()
     this.repair = this.#makeRepair()
     this.reads = this.#makeReads()
     this.digests = new Digests({
@@ -96,10 +96,10 @@ export class Runtime {
     })
   }
 
-  #makeKnowledge(): Knowledge {
+  #makeProgress(): ReplicationProgress {
     const { settings, store } = this
     const { limits, region, peers } = settings
-    return new Knowledge({
+    return new ReplicationProgress({
       region,
       feed: store.actor,
       restored: store.recovered.progress.vector,
@@ -151,7 +151,7 @@ export class Runtime {
   }
 
   #makeLinks(): Links {
-    const { settings, store, knowledge, repair, reads, digests } = this
+    const { settings, store, progress, repair, reads, digests } = this
     const { limits, region, peers } = settings
     const { clock, random, transport } = settings.ports
     return new Links({
@@ -167,13 +167,13 @@ export class Runtime {
         feed: store.actor,
         lineage: store.lineage,
         ...clock.shown(),
-        vector: knowledge.held(),
-        scanned: knowledge.scans(),
+        vector: progress.held(),
+        scanned: progress.scans(),
       }),
       host: {
         region,
         store,
-        knowledge,
+        progress,
         frames: new LastFrame(),
         clock,
         limits,
@@ -213,7 +213,7 @@ export class Runtime {
       refused: (keys) => runtime?.refused(keys),
       failed: (error) => runtime?.failed(error),
       corrupt: (key) => runtime?.corrupt(key),
-      vector: () => runtime?.knowledge.held() ?? [],
+      vector: () => runtime?.progress.held() ?? [],
     })
     runtime = new Runtime(settings, store)
     try {

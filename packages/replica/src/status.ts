@@ -14,7 +14,7 @@ const DOWN = {
 } as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
-  const { settings, store, knowledge, links, writes, reads, totals } = runtime
+  const { settings, store, progress, links, writes, reads, totals } = runtime
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
@@ -29,7 +29,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     takenAt: links.takenAt,
     ...store.counts,
     head: store.committed,
-    vector: Object.fromEntries(knowledge.vector),
+    vector: Object.fromEntries(progress.vector),
     links: Object.fromEntries([...settings.peers.keys()].map((region) => [region, linkStatus(region)])),
     clock: { isTrusted: settings.ports.clock.isTrusted, offBy: settings.ports.clock.offByMs },
     cache: store.cached,

@@ -41,7 +41,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'claim-without-needs',
     'a feed is claimed although what the sender left out has not come',
     'replica/dist/inbound.js',
-    'Math.max(knowledge.through(feed), assumed.get(feed) ?? 0) < through',
+    'Math.max(progress.through(feed), assumed.get(feed) ?? 0) < through',
     'false',
     600,
   ),
@@ -141,7 +141,7 @@ export const MUTATIONS: readonly Mutation[] = [
         replace: 'if (false)',
       },
       {
-        file: 'replica/dist/knowledge.js',
+        file: 'replica/dist/replication-progress.js',
         find: 'if (!raise(known.vector, feed, through))\n            return false;',
         replace: 'raise(known.vector, feed, through);',
       },

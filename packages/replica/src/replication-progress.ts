@@ -22,7 +22,7 @@ export interface KnowledgeOptions {
 }
 
 /** Who holds what: this replica's vector, and what it has heard of the others'. */
-export class Knowledge {
+export class ReplicationProgress {
   readonly #options: KnowledgeOptions
   /** What is held here of other feeds. Raised only when the commits are on the disk. */
   readonly #vector = new Map<FeedId, number>()
