@@ -1,3 +1,4 @@
+/** The calls of a client that wait for answers: until when, and what is asked again where. */
 import type { Clock, SojournError as Failure, Timer } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import {
@@ -10,7 +11,7 @@ import {
 } from '@sojourn/wire'
 import { ByNumber } from './by-number.js'
 import type { Channel } from './channel.js'
-import { Told } from './told.js'
+import { SessionSnapshot } from './session-snapshot.js'
 
 /** What becomes of a call whose connection ended before its answer came. */
 export type Repeat =
@@ -280,6 +281,6 @@ const errorOf = ({ code, message, details }: FailedAnswer, mayHaveApplied: boole
   return new SojournError(code, message, {
     ...known,
     ...(mayHaveApplied && { mayHaveApplied }),
-    ...(session && { session: new Told(session).session(session.id) }),
+    ...(session && { session: new SessionSnapshot(session).session(session.id) }),
   })
 }

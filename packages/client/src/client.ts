@@ -1,3 +1,4 @@
+/** The session API, answered by a server over the network. */
 import type {
   AnyData,
   CreateOptions,
@@ -45,7 +46,7 @@ import { checkData, difference } from './difference.js'
 import { type CacheStatus, NearCache } from './near-cache.js'
 import type { Settings } from './options.js'
 import { Route } from './route.js'
-import { Told, tokenFor } from './told.js'
+import { SessionSnapshot, tokenFor } from './session-snapshot.js'
 
 export interface ClientStatus {
   /** The server that is asked now; undefined while there is none. */
@@ -92,7 +93,7 @@ export class Client implements SessionApi, AsyncDisposable {
       opened: (channel) => {
         this.#connections++
         this.#lifetimes = lifetimesIn(channel.welcome)
-        // What another connection's server told, nobody takes back any more.
+        // Invalidations for the old connection will never arrive, so what it brought goes.
         this.#cache?.clear()
         this.#calls.resume(channel)
         this.#onOpened?.()
@@ -167,7 +168,7 @@ export class Client implements SessionApi, AsyncDisposable {
       const { read } = options
       const timeoutMs = optionalDuration(options.timeout, 'timeout')
       const deadline = this.#deadline(timeoutMs)
-      return this.#read(id, read, timeoutMs, deadline, (told) => told?.session<T>(id))
+      return this.#read(id, read, timeoutMs, deadline, (snapshot) => snapshot?.session<T>(id))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -178,7 +179,7 @@ export class Client implements SessionApi, AsyncDisposable {
     read: Level | undefined,
     timeoutMs: number | undefined,
     deadline: number,
-    finish: (told: Told | undefined) => R,
+    finish: (snapshot: SessionSnapshot | undefined) => R,
   ): Promise<R> {
     const cache = read === undefined || read === 'local' || read === 1 ? this.#cache : undefined
     const choices = { read, timeoutMs }
@@ -194,10 +195,10 @@ export class Client implements SessionApi, AsyncDisposable {
     if (kept) return Promise.resolve(finish(kept))
     const request = { type: 'get', number: UNNUMBERED, id, watch: true, choices } as const
     return this.#call(request, 'anywhere', deadline, (answer, from) => {
-      const told = foundIn(answer)
-      if (told && answer.type === 'found' && answer.watched && from === this.#route.current)
-        cache.set(key, told, read === undefined)
-      return finish(told)
+      const snapshot = foundIn(answer)
+      if (snapshot && answer.type === 'found' && answer.watched && from === this.#route.current)
+        cache.set(key, snapshot, read === undefined)
+      return finish(snapshot)
     })
   }
 
@@ -228,7 +229,7 @@ export class Client implements SessionApi, AsyncDisposable {
       const more = { ...choices, ...objectChoices(options) }
       return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices: more }, deadline)
     }
-    const read = await this.#read(id, 'local', undefined, deadline, (told) => told)
+    const read = await this.#read(id, 'local', undefined, deadline, (snapshot) => snapshot)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
     const { next, isAssigned } = runDraft(read.data, update)
     const more = { ...choices, ...objectChoices({ ...options, assigned: assignedIn(read.data, next, isAssigned) }) }
@@ -328,7 +329,12 @@ export class Client implements SessionApi, AsyncDisposable {
     try {
       for (;;) {
         for (const { key, createdAt, expiresAt, data } of page.sessions)
-          yield { key, data: new Told({ data, objects: [], createdAt, expiresAt }).data, createdAt, expiresAt }
+          yield {
+            key,
+            data: new SessionSnapshot({ data, objects: [], createdAt, expiresAt }).data,
+            createdAt,
+            expiresAt,
+          }
         if (page.isLast) return
         if (this.#route.current !== on)
           throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this scan has ended; begin again')
@@ -368,14 +374,14 @@ export class Client implements SessionApi, AsyncDisposable {
   #found<T extends object>(id: string, request: ClientRequest, deadline: number): Promise<Session<T>> {
     return this.#call(request, 'same server', deadline, (answer) => {
       if (answer.type !== 'found') throw unexpected(answer)
-      return new Told(answer).session<T>(id)
+      return new SessionSnapshot(answer).session<T>(id)
     })
   }
 
   #made<T extends object>(request: ClientRequest, timeoutMs: number | undefined, id?: string): Promise<Session<T>> {
     return this.#call(request, 'same server', this.#deadline(timeoutMs), (answer) => {
       if (answer.type !== 'made') throw unexpected(answer)
-      return new Told(answer).session<T>(id ?? answer.id)
+      return new SessionSnapshot(answer).session<T>(id ?? answer.id)
     })
   }
 
@@ -460,8 +466,8 @@ const unexpected = ({ type }: Answered): SojournError =>
   new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not fit the question`)
 
 /** @throws FRAME_UNEXPECTED */
-const foundIn = (answer: Answered): Told | undefined => {
-  if (answer.type === 'found') return new Told(answer)
+const foundIn = (answer: Answered): SessionSnapshot | undefined => {
+  if (answer.type === 'found') return new SessionSnapshot(answer)
   if (answer.type === 'none') return undefined
   throw unexpected(answer)
 }

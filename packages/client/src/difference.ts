@@ -1,3 +1,4 @@
+/** How little need be sent to have an edit written. */
 import { checkTop, childOf, diff, editsFor, isPlainObject, isSojournError, sameValue } from '@sojourn/core/internal'
 
 /** Deeper than any `limits.maxDepth` that makes sense; it keeps a cycle from being followed for ever. The server has the real bound. */

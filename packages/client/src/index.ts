@@ -1,3 +1,4 @@
+/** The face of @sojourn/client: `connect`. */
 /// <reference types="node" preserve="true" />
 import { Client } from './client.js'
 import type { ClientOptions } from './options.generated.js'

@@ -1,8 +1,9 @@
+/** Sessions that a client keeps for as long as its server says nothing else. */
 import type { SessionKey } from '@sojourn/core/internal'
-import type { Told } from './told.js'
+import type { SessionSnapshot } from './session-snapshot.js'
 
 interface Entry {
-  readonly told: Told
+  readonly snapshot: SessionSnapshot
   readonly expiresAt: number
   /** Whether the read named no level: it was local because the server's default is. */
   readonly byDefault: boolean
@@ -15,7 +16,7 @@ export interface CacheStatus {
   readonly misses: number
 }
 
-/** Sessions as one connection's server told them, for as long as it says nothing else. Forgets what was used longest ago. */
+/** Sessions as one connection's server sent them, for as long as it reports no change. Forgets what was used longest ago. */
 export class NearCache {
   readonly #maxEntries: number
   readonly #maxBytes: number
@@ -38,7 +39,7 @@ export class NearCache {
    * @param byDefault whether the read names no level
    * @param now no earlier than the server's clock is by now
    */
-  get(key: SessionKey, byDefault: boolean, now: number): Told | undefined {
+  get(key: SessionKey, byDefault: boolean, now: number): SessionSnapshot | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined || (byDefault && !entry.byDefault) || now >= entry.expiresAt) {
       this.#misses++
@@ -47,13 +48,13 @@ export class NearCache {
     this.#hits++
     this.#entries.delete(key)
     this.#entries.set(key, entry)
-    return entry.told
+    return entry.snapshot
   }
 
-  set(key: SessionKey, told: Told, byDefault: boolean): void {
+  set(key: SessionKey, snapshot: SessionSnapshot, byDefault: boolean): void {
     this.delete(key)
-    this.#entries.set(key, { told, expiresAt: told.expiresAt, byDefault })
-    this.#bytes += told.bytes.length
+    this.#entries.set(key, { snapshot, expiresAt: snapshot.expiresAt, byDefault })
+    this.#bytes += snapshot.bytes.length
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= this.#maxEntries && this.#bytes <= this.#maxBytes) return
       this.delete(oldest)
@@ -61,7 +62,7 @@ export class NearCache {
   }
 
   delete(key: SessionKey): void {
-    this.#bytes -= this.#entries.get(key)?.told.bytes.length ?? 0
+    this.#bytes -= this.#entries.get(key)?.snapshot.bytes.length ?? 0
     this.#entries.delete(key)
   }
 

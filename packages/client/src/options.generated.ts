@@ -29,9 +29,9 @@ export interface NearCacheOptions {
   /** Bytes of their data, as JSON. Default: `16777216`. */
   readonly maxBytes?: number | undefined
   /**
-   * How old a read from it can be at most; longer than `connection.heartbeat`. The server tells of every change, and by
-   * answering a ping that it has told all before: what is kept is given out only while the last such ping was sent no
-   * longer ago than this. Default: `2s`.
+   * How old a read from it can be at most; longer than `connection.heartbeat`. The server reports every change. By
+   * answering a ping it says that it has reported all before. What is kept is given out only while the last such ping
+   * was sent no longer ago than this. Default: `2s`.
    */
   readonly maxStale?: Duration | undefined
 }
@@ -100,7 +100,7 @@ export interface ClientOptions {
   readonly tls?: TlsOptions | undefined
   /** What is bounded of a client, and by how much. */
   readonly limits?: Partial<ClientLimits> | undefined
-  /** Is told when a connection stands, ends or is refused. Calls can be made in it. Default: none. */
+  /** Is called when a connection stands, ends or is refused. Calls can be made in it. Default: none. */
   readonly linkChanged?: ((change: LinkChange) => void) | undefined
   readonly ports?: {
     /** Time and timers. Default: the system's. */

@@ -92,7 +92,7 @@ const NEAR_CACHE = {
   maxStale: option(
     DURATION_RULE,
     '2s',
-    'How old a read from it can be at most; longer than `connection.heartbeat`. The server tells of every change, and by answering a ping that it has told all before: what is kept is given out only while the last such ping was sent no longer ago than this',
+    'How old a read from it can be at most; longer than `connection.heartbeat`. The server reports every change. By answering a ping it says that it has reported all before. What is kept is given out only while the last such ping was sent no longer ago than this',
   ),
 }
 const nearCacheTable = tableRule<GivenOf<typeof NEAR_CACHE>>(optionTable<Options>(NEAR_CACHE))
@@ -164,7 +164,7 @@ export const CLIENT_OPTIONS = {
     limits: group(LIMITS, 'What is bounded of a client, and by how much', 'ClientLimits'),
     linkChanged: optional(
       typedOption<(change: LinkChange) => void>('(change: LinkChange) => void', FUNCTION_RULE),
-      'Is told when a connection stands, ends or is refused. Calls can be made in it',
+      'Is called when a connection stands, ends or is refused. Calls can be made in it',
       'none',
     ),
     ports: group({

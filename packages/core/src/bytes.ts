@@ -1,3 +1,4 @@
+/** Byte strings in and out. */
 import type { ErrorCode } from './errors.js'
 import { SojournError } from './errors.js'
 

@@ -1,3 +1,4 @@
+/** The four ports, by which the world comes in. */
 import type { ErrorCode } from './errors.js'
 
 /**

@@ -1,3 +1,4 @@
+/** Stamps of a hybrid logical clock, by which leases and ends are ordered. */
 import type { ActorId } from './document/op.js'
 
 /**

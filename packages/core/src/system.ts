@@ -1,3 +1,4 @@
+/** The machine's clock and entropy: the only file that names them. */
 import { randomBytes } from 'node:crypto'
 import type { Clock, Random } from './ports.js'
 

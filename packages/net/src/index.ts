@@ -1,3 +1,4 @@
+/** The face of @sojourn/server. */
 /// <reference types="node" preserve="true" />
 /** The door of `@sojourn/net`: sockets, TLS, backoff, the frames of a turn, and small HTTP. */
 export { Backoff, type BackoffOptions, jittered } from './backoff.js'

@@ -1,3 +1,4 @@
+/** Who writes the changes of which record. */
 import type { ActorId, SessionKey } from '@sojourn/core/internal'
 
 /** Hex digits of an actor that name the opening; the rest number its actors. */

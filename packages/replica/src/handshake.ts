@@ -1,3 +1,4 @@
+/** The first words of a connection: who is there, and whether both know the secret. */
 import type { Connection, ErrorCode, Random } from '@sojourn/core/internal'
 import { ERROR_CODES, isSojournError, quoted, SojournError } from '@sojourn/core/internal'
 import {

@@ -1,3 +1,4 @@
+/** What a peer sends of its feed, and what of that is claimed. */
 import type { FeedId, Held, SessionKey } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import type { Origin } from '@sojourn/store'

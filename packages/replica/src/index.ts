@@ -1,3 +1,4 @@
+/** The face of @sojourn/replica: `openReplica`. */
 /// <reference types="node" preserve="true" />
 import type { ReplicaOptions } from './options.js'
 import { resolveOptions } from './options.js'

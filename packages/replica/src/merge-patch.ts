@@ -1,3 +1,4 @@
+/** What a JSON merge patch (RFC 7396) makes of data. */
 import { isPlainObject } from '@sojourn/core/internal'
 
 /** Deeper than any session; what is nested deeper, or in a cycle, is passed on, and refused when the result is written. */

@@ -1,3 +1,4 @@
+/** What a peer is sent of the feed of this replica. */
 import type { Clock, Connection, FeedId, Limits, SessionKey, Timer } from '@sojourn/core/internal'
 import { encodeItem } from '@sojourn/core/internal'
 import type { FeedCursor, Origin, RecordStore } from '@sojourn/store'

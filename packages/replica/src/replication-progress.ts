@@ -1,3 +1,4 @@
+/** Who holds what of which feed. */
 import type { Ancestor, FeedId, Held, Vector } from '@sojourn/core/internal'
 import { heldThrough, quoted, raise, SojournError } from '@sojourn/core/internal'
 import type { Holding } from '@sojourn/wire'

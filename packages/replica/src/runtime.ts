@@ -1,3 +1,4 @@
+/** The parts of an open replica, put together, and what passes between them. */
 import type { SessionKey } from '@sojourn/core/internal'
 import { isSojournError, SojournError } from '@sojourn/core/internal'
 import { type Commit, RecordStore } from '@sojourn/store'

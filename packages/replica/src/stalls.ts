@@ -1,3 +1,4 @@
+/** Peers that hang, noticed before their links time out. */
 import type { Clock, Timer } from '@sojourn/core/internal'
 import type { Link } from './link.js'
 

@@ -1,3 +1,4 @@
+/** Writes that wait for other regions. */
 import type { Clock, Tally, Timer } from '@sojourn/core/internal'
 import { answer as answered, quorumUnmet, SojournError, startTally, verdict } from '@sojourn/core/internal'
 import type { Committed } from '@sojourn/store'

@@ -1,3 +1,4 @@
+/** The face of @sojourn/server. */
 /// <reference types="node" preserve="true" />
 /** The face of @sojourn/server: a replica as a process, and its listener for clients. */
 export type { ClientsStatus } from '@sojourn/wire'

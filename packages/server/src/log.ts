@@ -1,3 +1,4 @@
+/** The log of a server: lines of JSON. */
 import { type DestinationStream, destination, type Logger, pino } from 'pino'
 
 export type { Logger }

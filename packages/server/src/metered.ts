@@ -1,3 +1,4 @@
+/** The session API, with every call timed. */
 import type {
   Clock,
   CreateOptions,

@@ -1,3 +1,4 @@
+/** The metrics of a server. */
 import { type ErrorCode, isSojournError } from '@sojourn/core/internal'
 import type { UnauthenticatedStatus } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'

@@ -1,3 +1,4 @@
+/** What is where in the directory of a server. */
 import { join } from 'node:path'
 import { IN_MEMORY } from '@sojourn/store'
 

@@ -1,3 +1,4 @@
+/** Who presents a token, and what it allows. */
 import { hash, timingSafeEqual } from 'node:crypto'
 import { SojournError } from '@sojourn/core/internal'
 

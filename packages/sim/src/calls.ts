@@ -1,3 +1,4 @@
+/** The steps of users as calls of the session API, and what the answers mean. */
 import type { Level, ReplaceOptions, Session, SessionApi } from '@sojourn/core/internal'
 import { isSojournError } from '@sojourn/core/internal'
 import type { Operation, Outcome, SessionData } from './history.js'

@@ -22,7 +22,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(
     'remember-under-a-wrong-number',
     'the answer to a write is remembered under the number of the next one',
-    'server/dist/clients/remembered.js',
+    'server/dist/clients/reply-cache.js',
     'again(number, asker) {\n        const outcome = this.#outcomes.get(number);',
     'again(number, asker) {\n        const outcome = this.#outcomes.get(number - 1);',
     100,
@@ -142,7 +142,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(
     'remember-who-is-gone',
     'what a client that died was answered is kept for ever',
-    'server/dist/clients/remembered.js',
+    'server/dist/clients/reply-cache.js',
     'if (now - since < this.#options.limits.maxAwayMs)',
     'if (true)',
     50,
@@ -158,9 +158,9 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(
     'send-digests-to-an-older-peer',
     'a region compares digests with one that speaks the older version of links',
-    'replica/dist/digests.js',
-    "!link.can('digest') ||",
-    '',
+    'replica/dist/link.js',
+    "this.isLive && this.can('digest')",
+    'this.isLive',
     50,
   ),
 ]

@@ -1,3 +1,4 @@
+/** What sessions may show, worked out from what users did and were answered. */
 import type { History, Loss, Operation, Seen, SessionData, SessionName, Violation } from './history.js'
 import { keyOf, showData } from './users.js'
 

@@ -1,3 +1,4 @@
+/** Faults of networks, disks, clocks and processes. */
 import type { Timer } from '@sojourn/core/internal'
 import type { Part } from './disk.js'
 import type { Loss, Trouble } from './history.js'

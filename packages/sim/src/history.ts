@@ -1,3 +1,4 @@
+/** What happened in a world, for checkers to judge. */
 import type { Level } from '@sojourn/core/internal'
 import type { OperationKind } from './plan.js'
 

@@ -1,3 +1,4 @@
+/** The face of @sojourn/sim. */
 export type { Door } from './calls.js'
 export { CHECKERS } from './checkers/index.js'
 export { clientPlanOf } from './client-swarm.js'

@@ -1,3 +1,4 @@
+/** The command that plays worlds. */
 import { availableParallelism } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'

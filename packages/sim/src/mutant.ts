@@ -1,3 +1,4 @@
+/** A process that plays worlds with a bug until a checker notices. */
 import { clientPlanOf } from './client-swarm.js'
 import { runPlan } from './run.js'
 import { planOf } from './swarm.js'

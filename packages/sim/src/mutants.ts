@@ -1,3 +1,4 @@
+/** Tries a product with a bug in it. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'

@@ -1,3 +1,4 @@
+/** Hands out a mutated file in the place of the real one. */
 import type { InitializeHook, LoadHook } from 'node:module'
 import { CLIENT_MUTATIONS } from './client-mutations.js'
 import { type Edit, MUTATIONS } from './mutations.js'

@@ -1,3 +1,4 @@
+/** Preloaded into a process that is to run with a bug. */
 import { register } from 'node:module'
 
 /**

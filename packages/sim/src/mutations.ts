@@ -1,3 +1,4 @@
+/** Bugs that are put into the product on purpose. */
 export interface Edit {
   /** A compiled file of the product, from `packages/`. */
   readonly file: string

@@ -1,3 +1,4 @@
+/** The network of a world. */
 import type { Connection, ConnectionHandler, ErrorCode, Transport } from '@sojourn/core/internal'
 import type { Prng } from './prng.js'
 import type { WorldTime } from './time.js'

@@ -1,3 +1,4 @@
+/** The plan of a world: users, faults, and when they act. */
 import type { ClientOptions } from '@sojourn/client'
 import type { Level } from '@sojourn/core/internal'
 import type { ReplicaOptions } from '@sojourn/replica'

@@ -1,3 +1,4 @@
+/** The seeded generator from which every draw of a world comes. */
 import { createHash } from 'node:crypto'
 import type { Random } from '@sojourn/core/internal'
 

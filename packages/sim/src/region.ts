@@ -1,3 +1,4 @@
+/** A region of a world. */
 import { openReplica, type Replica } from '@sojourn/replica'
 import type { RegionOptions } from './plan.js'
 import { MAX_CLOCK_SKEW_MS } from './plan.js'

@@ -1,3 +1,4 @@
+/** Plays a plan, and lets its world settle. */
 import { CHECKERS } from './checkers/index.js'
 import type { Clients } from './clients.js'
 import type { FinalState, History, Violation } from './history.js'

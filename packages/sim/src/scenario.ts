@@ -1,3 +1,4 @@
+/** Transcripts of single situations. */
 import { type Duration, parseDuration, type Session } from '@sojourn/core/internal'
 import { isSojournError, type Replica } from '@sojourn/replica'
 import type { FaultKind, Plan, RegionOptions } from './plan.js'

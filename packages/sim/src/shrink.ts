@@ -1,3 +1,4 @@
+/** Makes a failing plan small. */
 import type { Plan, Step } from './plan.js'
 import { type RunResult, runPlan } from './run.js'
 

@@ -1,3 +1,4 @@
+/** The plan of a seed. */
 import type { Level } from '@sojourn/core/internal'
 import type { DiskSpeed } from './disk.js'
 import type { Wire } from './network.js'

@@ -1,3 +1,4 @@
+/** The one queue of what is to happen in a world. */
 import type { Timer } from '@sojourn/core/internal'
 
 interface Happening {

@@ -1,3 +1,4 @@
+/** What many worlds come to together. */
 import type { RunResult } from './run.js'
 
 /** What many worlds come to together. */

@@ -1,3 +1,4 @@
+/** What happened, for people, and a hash of it. */
 import { createHash, type Hash } from 'node:crypto'
 
 /** Lines kept for a transcript; of a longer run the first half and the last lines are. */

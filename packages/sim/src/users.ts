@@ -1,3 +1,4 @@
+/** The users of a world. */
 import { createHash } from 'node:crypto'
 import type { Level, Session } from '@sojourn/core/internal'
 import { isSojournError } from '@sojourn/core/internal'

@@ -1,3 +1,4 @@
+/** A world: machines, wires, users and faults, from a plan. */
 import type { Replica } from '@sojourn/replica'
 import type { Door } from './calls.js'
 import { Clients } from './clients.js'

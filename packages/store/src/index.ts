@@ -1,3 +1,4 @@
+/** The face of @sojourn/store. */
 /// <reference types="node" preserve="true" />
 export type { Commit, Committed, EnterOptions, TransactOptions } from './commit.js'
 export { type DirectoryLock, lockDirectory } from './directory-lock.js'

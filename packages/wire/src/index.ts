@@ -1,3 +1,4 @@
+/** The face of @sojourn/wire: every message that crosses a socket. */
 /// <reference types="node" preserve="true" />
 export {
   ADMIN_END_REASON,

@@ -1,3 +1,4 @@
+/** How both sides of a handshake prove that they know the secret. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { ByteWriter } from '@sojourn/core/internal'
 import type { Agreement, Speech } from './meeting.js'

@@ -1,3 +1,4 @@
+/** The bytes of a change: Automerge's change chunk. */
 import { hash as digest } from 'node:crypto'
 import { ByteReader, ByteWriter } from '../bytes.js'
 import type { ActorId, Change, ChangeHash, ChangeLimits } from './op.js'

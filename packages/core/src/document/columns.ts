@@ -1,3 +1,4 @@
+/** The columns of a change chunk: runs of integers and texts. */
 import type { ByteReader, ByteWriter } from '../bytes.js'
 
 /**

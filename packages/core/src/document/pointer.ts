@@ -1,3 +1,4 @@
+/** JSON pointers (RFC 6901) to the fields of a session's data. */
 import { SojournError } from '../errors.js'
 
 /** A JSON pointer (RFC 6901) to a field: `''` is the whole data, `/cart/items` a field two levels down. */

@@ -1,3 +1,4 @@
+/** The bytes of a backup. */
 import { createHash } from 'node:crypto'
 import { ByteReader, ByteWriter, type Row, SojournError } from '@sojourn/core/internal'
 import { z } from 'zod'

@@ -1,3 +1,4 @@
+/** What a token must allow for each request. */
 import type { ClientRequest } from '@sojourn/wire'
 import type { Scope } from '../tokens.js'
 

@@ -1,3 +1,4 @@
+/** What a client's request is answered. */
 import type { Data, ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core/internal'
 import { CALLER, isSojournError, READ_OBJECTS, tokensOf } from '@sojourn/core/internal'
 import {

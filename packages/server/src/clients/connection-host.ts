@@ -5,7 +5,7 @@ import type { TokenBook } from '../tokens.js'
 import type { Budgets } from './budgets.js'
 import type { DefaultLevels } from './holdings.js'
 import type { ClientLimits } from './limits.js'
-import type { Memories } from './remembered.js'
+import type { ReplyCache } from './reply-cache.js'
 import type { ClientTotals } from './totals.js'
 import type { Watches } from './watches.js'
 
@@ -29,7 +29,7 @@ export interface ConnectionHost {
   readonly limits: ClientLimits
   readonly tokens: TokenBook
   readonly budgets: Budgets
-  readonly memories: Memories
+  readonly replyCache: ReplyCache
   readonly watches: Watches
   readonly totals: ClientTotals
   /** Made anew with each listener. */

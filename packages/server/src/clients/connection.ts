@@ -23,7 +23,7 @@ import { answerRequest, failure, type PlainRequest, REPEATABLE, refusal } from '
 import type { Connected, ConnectionHost } from './connection-host.js'
 import { type Admitted, Holdings } from './holdings.js'
 import { Incoming } from './incoming.js'
-import type { Asker, ClientMemory } from './remembered.js'
+import type { Asker, ClientMemory } from './reply-cache.js'
 import { Scans } from './scans.js'
 import type { Watcher } from './watches.js'
 
@@ -125,7 +125,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
 
   /** @throws FRAME_INVALID, LINK_VERSION, TOKEN_REFUSED, OVERLOADED */
   #join({ magic, client, token, ...theirs }: Join): void {
-    const { server, speech, region, limits, tokens, memories, totals, sessions } = this.#host
+    const { server, speech, region, limits, tokens, replyCache, totals, sessions } = this.#host
     if (magic !== CLIENT_MAGIC) throw new SojournError('FRAME_INVALID', 'this is no client of Sojourn')
     const agreement = meet(speech, theirs)
     const bearer = tokens.check(token)
@@ -139,7 +139,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     this.#token = token
     this.#name = `${client} ${bearer.name}`
     this.#holdings.join(bearer.name)
-    const { memory, isKnown } = memories.enter(this.#name, bearer.name)
+    const { memory, isKnown } = replyCache.enter(this.#name, bearer.name)
     this.#memory = memory
     totals.accepted++
     const { maxInFlight, maxFrameBytes } = limits
@@ -373,12 +373,12 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     this.#isEnded = true
     this.#incoming.close()
     this.#patience.cancel()
-    const { watches, memories, clock, abandon } = this.#host
+    const { watches, replyCache, clock, abandon } = this.#host
     this.#scans.leaveAll()
     watches.forget(this)
     this.#holdings.close()
     if (this.#memory === undefined) return
-    memories.leave(this.#name, clock.monotonic(), isForGood)
+    replyCache.leave(this.#name, clock.monotonic(), isForGood)
     abandon(this)
   }
 }

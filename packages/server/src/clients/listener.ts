@@ -1,3 +1,4 @@
+/** The listener for clients: who may connect, and what all connections come to. */
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core/internal'
 import { SojournError, systemClock, systemRandom } from '@sojourn/core/internal'
 import { type CreateServer, listenForWebSockets } from '@sojourn/net'
@@ -8,7 +9,7 @@ import { Budgets } from './budgets.js'
 import { ClientConnection } from './connection.js'
 import type { Connected, ConnectionHost } from './connection-host.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
-import { Memories } from './remembered.js'
+import { ReplyCache } from './reply-cache.js'
 import { noTotals } from './totals.js'
 import { Watches } from './watches.js'
 
@@ -74,7 +75,7 @@ export const listenForClients = async ({
   const known = new Set<Connected>()
   const budgets = new Budgets(limits, replica.limits)
   const abandon = (caller: object) => replica.abandon(caller)
-  const memories = new Memories({ limits, budgets, gone: abandon })
+  const replyCache = new ReplyCache({ limits, budgets, gone: abandon })
   const watches = new Watches(limits.maxWatched)
   const totals = noTotals()
   let isDraining = false
@@ -85,7 +86,7 @@ export const listenForClients = async ({
     limits,
     tokens,
     budgets,
-    memories,
+    replyCache,
     watches,
     totals,
     server: Buffer.from(random.bytes(16)).toString('hex'),
@@ -134,7 +135,7 @@ export const listenForClients = async ({
   const sweepLater = () => {
     sweeping = clock.after(limits.maxSilenceMs / 4, () => {
       const now = clock.monotonic()
-      memories.sweep(now)
+      replyCache.sweep(now)
       for (const connection of connections)
         if (now - connection.heardAt > limits.maxSilenceMs)
           connection.refuse(new SojournError('LINK_TIMEOUT', `the client was silent for ${limits.maxSilenceMs} ms`))
@@ -172,7 +173,7 @@ export const listenForClients = async ({
       connections: known.size,
       unauthenticated: sockets.unauthenticated,
       inFlight: [...connections].reduce((sum, { inFlight }) => sum + inFlight, 0),
-      remembered: memories.size,
+      remembered: replyCache.size,
       watched: watches.count,
       kept: budgets.used,
       exceeded: budgets.exceeded,

@@ -1,3 +1,4 @@
+/** The scans of one connection over all sessions. */
 import type { SessionApi, StoredSession } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import { encodeData, type PageAnswer } from '@sojourn/wire'

@@ -1,3 +1,4 @@
+/** The settings of a server, from file, environment and flags. */
 import { readFileSync } from 'node:fs'
 import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core/internal'
 import { MIN_SECRET_CHARS } from '@sojourn/replica/options'

@@ -1,3 +1,4 @@
+/** Where the values of settings come from. */
 import { SojournError } from '@sojourn/core/internal'
 import { parseDocument } from 'yaml'
 import { SETTINGS, type Setting } from './catalogue.js'

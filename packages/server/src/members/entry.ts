@@ -1,3 +1,4 @@
+/** What the list of regions says of one region. */
 import { isAddress, SojournError } from '@sojourn/core/internal'
 import { isRegionName, REGION_NAMES } from '@sojourn/wire'
 import { z } from 'zod'

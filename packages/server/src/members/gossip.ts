@@ -1,3 +1,4 @@
+/** How servers report to each other which regions there are. */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core/internal'

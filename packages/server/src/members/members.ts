@@ -1,3 +1,4 @@
+/** Which regions there are, as this server knows it. */
 import { SojournError } from '@sojourn/core/internal'
 import type { Member } from '@sojourn/wire'
 import { readIfThere, writeWhole } from '../files.js'

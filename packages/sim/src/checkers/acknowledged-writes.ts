@@ -1,3 +1,4 @@
+/** A checker: what was acknowledged is there when all has settled. */
 import { deedsOf, faultsOf, mayBePurged, mustRemain, possibleBy, violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 

@@ -1,3 +1,4 @@
+/** A checker: where a majority is well, calls that need no more are answered. */
 import { violation } from '../expectations.js'
 import type { Checker, History, Operation, Trouble } from '../history.js'
 

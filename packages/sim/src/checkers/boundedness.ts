@@ -1,3 +1,4 @@
+/** A checker: queues and caches keep their limits. */
 import { violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 

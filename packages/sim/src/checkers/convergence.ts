@@ -1,3 +1,4 @@
+/** A checker: regions that can talk come to hold the same. */
 import { isDeepStrictEqual } from 'node:util'
 import { violation } from '../expectations.js'
 import type { Checker } from '../history.js'

@@ -1,3 +1,4 @@
+/** A checker: nothing shows at or past its deadline, and nothing is gone before. */
 import { deedsOf, isSeenByQuorum, isSeenLocally, looks, observerOf, violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 

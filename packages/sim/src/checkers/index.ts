@@ -1,3 +1,4 @@
+/** Everything that judges a history. */
 import type { Checker } from '../history.js'
 import { acknowledgedWrites } from './acknowledged-writes.js'
 import { answers } from './answers.js'

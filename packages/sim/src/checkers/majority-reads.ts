@@ -1,3 +1,4 @@
+/** A checker: a majority read sees every majority write that was acknowledged before it. */
 import { isSeenByQuorum, lackedBy, looks, violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 

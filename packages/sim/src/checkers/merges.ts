@@ -1,3 +1,4 @@
+/** A checker: what shows was written by somebody, and each increment counts once. */
 import { deedsOf, faultsOf, looks, possibleBy, violation } from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 

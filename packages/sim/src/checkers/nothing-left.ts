@@ -1,3 +1,4 @@
+/** A checker: nothing outlives its session. */
 import { violation } from '../expectations.js'
 import type { Checker } from '../history.js'
 

@@ -1,3 +1,4 @@
+/** A checker: what was ended never shows again. */
 import { deedsOf, isKept, isSeenByQuorum, isSeenLocally, mustRemain, observerOf, violation } from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 

@@ -1,3 +1,4 @@
+/** A checker: who stays in a region reads what was acknowledged there. */
 import { hasRefusals, isSeenLocally, lackedBy, looks, mayBePurged, violation } from '../expectations.js'
 import type { Checker, Operation } from '../history.js'
 

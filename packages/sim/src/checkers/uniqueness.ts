@@ -1,3 +1,4 @@
+/** A checker: no number of a change or a feed is used twice. */
 import { decodeChange } from '@automerge/automerge'
 import { violation } from '../expectations.js'
 import type { Checker } from '../history.js'

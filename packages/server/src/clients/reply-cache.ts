@@ -161,36 +161,36 @@ export class ClientMemory {
 
 const weightOf = (answer: Uint8Array): number => WEIGHTS.reply + answer.length
 
-export interface MemoriesOptions {
+export interface ReplyCacheOptions {
   readonly limits: ClientLimits
   readonly budgets: Budgets
   /** A client is gone for good: what it waits for need not be waited for. */
   readonly gone: (memory: ClientMemory) => void
 }
 
-/** The memories of all clients: for as long as they are connected, and a while after. */
-export class Memories {
-  readonly #options: MemoriesOptions
-  readonly #memories = new Map<string, { memory: ClientMemory; users: number }>()
+/** The replyCache of all clients: for as long as they are connected, and a while after. */
+export class ReplyCache {
+  readonly #options: ReplyCacheOptions
+  readonly #byClient = new Map<string, { memory: ClientMemory; users: number }>()
   /** Since when nobody is connected, in that order. */
   readonly #away = new Map<string, number>()
   /** By the names of tokens. */
   readonly #answered = new Map<string, Answered>()
 
-  constructor(options: MemoriesOptions) {
+  constructor(options: ReplyCacheOptions) {
     this.#options = options
   }
 
   /** Answers that are remembered, of all clients. */
   get size(): number {
     let size = 0
-    for (const { memory } of this.#memories.values()) size += memory.size
+    for (const { memory } of this.#byClient.values()) size += memory.size
     return size
   }
 
   /** @param name of whom: a client, and by which token it was let in */
   enter(name: string, token: string): { readonly memory: ClientMemory; readonly isKnown: boolean } {
-    const known = this.#memories.get(name)
+    const known = this.#byClient.get(name)
     this.#away.delete(name)
     if (known) {
       known.users++
@@ -199,7 +199,7 @@ export class Memories {
     const { limits, budgets } = this.#options
     const budget = budgets.open('replies', token)
     const memory = new ClientMemory(limits, budget, this.#answeredOf(token), (full) => this.#makeRoom(full))
-    this.#memories.set(name, { memory, users: 1 })
+    this.#byClient.set(name, { memory, users: 1 })
     return { memory, isKnown: false }
   }
 
@@ -227,7 +227,7 @@ export class Memories {
 
   /** @param isForGood the client has said that it does not come back */
   leave(name: string, now: number, isForGood: boolean): void {
-    const known = this.#memories.get(name)
+    const known = this.#byClient.get(name)
     if (known === undefined || --known.users > 0) return
     if (isForGood) {
       this.#forget(name)
@@ -249,9 +249,9 @@ export class Memories {
   }
 
   #forget(name: string): void {
-    const memory = this.#memories.get(name)?.memory
+    const memory = this.#byClient.get(name)?.memory
     this.#away.delete(name)
-    this.#memories.delete(name)
+    this.#byClient.delete(name)
     if (memory === undefined) return
     memory.forget()
     this.#options.gone(memory)

@@ -1,3 +1,4 @@
+/** A session as a server sent it, decoded when its data is read. */
 import type { Data, Session } from '@sojourn/core/internal'
 import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core/internal'
 import { decodeData } from '@sojourn/wire'
@@ -15,8 +16,8 @@ const tokens = new WeakMap<object, string>()
 /** Which object of a session an object in its data is a copy of, where a server said so. */
 export const tokenFor = (object: object): string | undefined => tokens.get(object)
 
-/** A session's data as a server told it: decoded when it is read, which many callers of a write never do. */
-export class Told {
+/** A session's data as a server sent it: decoded when it is read, which many callers of a write never do. */
+export class SessionSnapshot {
   /** A copy, since what it came in is a frame of many. */
   readonly bytes: Uint8Array
   readonly createdAt: number
