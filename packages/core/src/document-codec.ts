@@ -25,24 +25,35 @@ export interface DocumentLimits {
 export const decodeDocument = (bytes: Uint8Array): Fold =>
   readDocument(new ByteReader(bytes, 'RECORD_INVALID'), { maxKeyBytes: Number.MAX_SAFE_INTEGER }, true)
 
-/** The first eight bytes of each head's hash in a document, as two words of 32 bits, in order. */
-export const headWordsIn = (document: Uint8Array): number[] => {
-  const reader = new ByteReader(document, 'RECORD_INVALID')
-  for (let count = reader.uint(); count > 0; count--) {
-    reader.raw(ACTOR_BYTES)
-    reader.uint()
-    reader.uint()
+/** Gives the first eight bytes of each head's hash in a sound document, as two words of 32 bits, in order: for who looks at every commit. */
+export const eachHeadWord = (document: Uint8Array, visit: (word: number) => void): void => {
+  let at = 0
+  const skip = () => {
+    while (document[at++]! >= 0x80);
   }
-  const words: number[] = []
-  for (let count = reader.uint(); count > 0; count--) {
-    reader.uint()
-    reader.uint()
-    const { buffer, byteOffset } = reader.raw(HASH_BYTES)
-    const view = new DataView(buffer, byteOffset, HASH_BYTES)
-    words.push(view.getInt32(0), view.getInt32(4))
+  const count = () => {
+    const from = at
+    skip()
+    let value = 0
+    for (let index = at - 1; index >= from; index--) value = value * 0x80 + (document[index]! & 0x7f)
+    return value
   }
-  return words
+  for (let left = count(); left > 0; left--) {
+    at += ACTOR_BYTES
+    skip()
+    skip()
+  }
+  for (let left = count(); left > 0; left--) {
+    skip()
+    skip()
+    visit(wordAt(document, at))
+    visit(wordAt(document, at + 4))
+    at += HASH_BYTES
+  }
 }
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
 export const writeDocument = (out: ByteWriter, fold: Fold): void => {
   const places = new Map<ActorId, number>()

@@ -1,8 +1,9 @@
 /** The join: how two states of a session become one. */
 import { covers, joinFolds } from './document/fold.js'
-import { type End, joinEnds, joinLeases, joinLimits } from './lifetime.js'
+import { type End, joinEnds, joinLeases, joinLimits, type Lease } from './lifetime.js'
 import { frontierOf, type LiveRecord, type OtherParts, type SessionRecord, sameLimit, sameOthers } from './record.js'
 import { liveRecord, type Parts, withParts } from './resting-record.js'
+import { compareStamps } from './stamp.js'
 
 /** Associative, commutative, idempotent. An end wins over everything, and remembers the longest horizon. */
 export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord => {
@@ -23,9 +24,15 @@ export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord =
 
 /** The very record where the parts are its own. */
 const holding = (record: LiveRecord, parts: Parts): LiveRecord =>
-  record.lease === parts.lease && sameLimit(record.limit, parts.limit) && sameOthers(record.others, parts.others)
+  sameLease(record.lease, parts.lease) &&
+  sameLimit(record.limit, parts.limit) &&
+  sameOthers(record.others, parts.others)
     ? record
     : withParts(record, parts)
+
+/** A stamp names a lease, but for how long it must be remembered. */
+const sameLease = (a: Lease, b: Lease): boolean =>
+  a === b || (a.horizon === b.horizon && compareStamps(a.stamp, b.stamp) === 0)
 
 const withOthers = (others: OtherParts | undefined): { others?: OtherParts } => (others ? { others } : {})
 

@@ -1,6 +1,6 @@
 /** The hash of a record's version, sums of which regions compare. */
 import { hash } from 'node:crypto'
-import { headWordsIn } from './document-codec.js'
+import { eachHeadWord } from './document-codec.js'
 import type { SessionKey } from './key.js'
 import { END_REASONS } from './lifetime.js'
 import { othersText, type SessionRecord } from './record.js'
@@ -27,7 +27,7 @@ export const versionHash = (
   else {
     const { lease, limit } = record
     // A document that rests is not woken for that: a use of a session changes its lease only.
-    if (record instanceof RestingRecord) for (const word of headWordsIn(record.bytes)) mix(word)
+    if (record instanceof RestingRecord) eachHeadWord(record.bytes, mix)
     else
       for (const { hash: head } of record.document.heads) {
         mix(wordOf(head, 0))
