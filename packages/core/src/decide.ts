@@ -197,10 +197,7 @@ export const takeItem = (current: SessionRecord | undefined, item: Item, context
   if (merge.kind === 'missing') return { ...UNCHANGED, isMissing: true }
   if (merge.kind === 'refused') return { ...UNCHANGED, isRefused: true }
   if (merge.kind === 'known') return UNCHANGED
-  return {
-    ...taken(current, merge.record, context.now, item, merge.encoded, merge.sets !== undefined),
-    sets: merge.sets,
-  }
+  return taken(current, merge.record, context.now, item, merge.encoded, merge.sets)
 }
 
 /** A record of a peer, outside of its feed. @throws FRAME_INVALID */
@@ -220,14 +217,15 @@ const taken = (
   now: number,
   item: Item | undefined,
   encoded: Uint8Array | undefined,
-  isChange = false,
+  sets?: readonly FieldSet[],
 ): Decision => {
   const isRevived = current?.kind === 'live' && !isVisible(current, now) && isVisible(next, now)
   return {
     next,
     item: isRevived ? undefined : item,
-    event: isRevived || isChange ? { name: 'updated' } : transition(current, next),
+    event: isRevived || sets ? { name: 'updated' } : transition(current, next),
     encoded,
+    sets,
     isRevived,
   }
 }

@@ -91,7 +91,9 @@ export const renewLease = (lease: Lease, now: number, actor: ActorId, renewal: R
 export const joinLeases = (a: Lease, b: Lease): Lease => {
   const later = compareStamps(a.stamp, b.stamp) >= 0 ? a : b
   const horizon = Math.max(a.horizon, b.horizon)
-  return later.horizon === horizon ? later : { ...later, horizon }
+  if (later.horizon === horizon) return later
+  const { stamp, idleTimeoutMs, deadline } = later
+  return { stamp, idleTimeoutMs, deadline, horizon }
 }
 
 export const joinLimits = (a: Limit, b: Limit): Limit => ({

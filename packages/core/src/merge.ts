@@ -87,16 +87,16 @@ interface Changed {
 
 /** The record after the changes; the same one where all are known, undefined where one builds on what is not here. */
 const mergeChanges = (current: LiveRecord, changes: readonly ChangeDelta[], limits: Limits): Changed | undefined => {
-  const decoded = changes.map(({ bytes, context }) => ({ ...decodeChange(bytes, changeLimits(limits)), context }))
+  const decoded = changes.map(({ bytes }) => decodeChange(bytes, changeLimits(limits)))
   const [only] = decoded
   if (current instanceof RestingRecord && only && decoded.length === 1 && !faultIn(only.change)) {
-    const spliced = spliceChange(current.bytes, only.change, only.hash, only.context)
+    const spliced = spliceChange(current.bytes, only.change, only.hash, changes[0]!.context)
     if (spliced) return { record: new RestingRecord(spliced.document, current), sets: spliced.sets }
   }
   const before = current.document
   let document = before
-  for (const { change, hash, context } of decoded) {
-    const state = readiness(document, change, context)
+  for (const [index, { change, hash }] of decoded.entries()) {
+    const state = readiness(document, change, changes[index]!.context)
     if (state === 'missing') return undefined
     if (state === 'known') continue
     const fault = changeFault(document, change) ?? faultIn(change)

@@ -87,9 +87,10 @@ const derive = (data: Data, before: Registers, after: Registers, building: Build
       changed.set(key, inner)
     } else changed.set(key, valueAt([after], key, building)!)
   }
-  if (isSame) return changed.size === 0 ? data : Object.freeze({ ...data, ...Object.fromEntries(changed) })
+  if (isSame && changed.size === 0) return data
   const out: Record<string, Value> = {}
-  for (const key of [...after.keys()].sort()) out[key] = changed.has(key) ? changed.get(key)! : data[key]!
+  for (const key of isSame ? Object.keys(data) : [...after.keys()].sort())
+    out[key] = changed.has(key) ? changed.get(key)! : data[key]!
   return Object.freeze(out)
 }
 
@@ -121,8 +122,10 @@ const withField = (data: Data, path: readonly string[], depth: number, value: Va
     identifyAs(object, old)
     inner = object
   }
-  if (Object.hasOwn(data, key)) return Object.freeze({ ...data, [key]: inner })
+  const isNew = !Object.hasOwn(data, key)
+  const names = isNew ? [...Object.keys(data), key].sort() : Object.keys(data)
+  // Field by field: a spread can give each object a hidden class of its own, which takes more memory than the object.
   const out: Record<string, Value> = {}
-  for (const name of [...Object.keys(data), key].sort()) out[name] = name === key ? inner : data[name]!
+  for (const name of names) out[name] = name === key ? inner : data[name]!
   return Object.freeze(out)
 }
