@@ -7,6 +7,9 @@ import { resolveOptions } from './options.js'
 /**
  * Connects to a server, the nearest that can be reached, and offers the session API over the connection; where it ends, another takes its
  * place by itself.
+ * @example
+ * const sessions = await connect({ urls: ['wss://eu.example.net:7401'], token: process.env.SOJOURN_TOKEN })
+ * const session = await sessions.get(id)
  * @throws INVALID_OPTION, TOKEN_REFUSED, LINK_VERSION, UNAVAILABLE (no server let the client in within `connectTimeout`)
  */
 export const connect = async (options: ClientOptions): Promise<Client> => {

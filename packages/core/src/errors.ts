@@ -123,5 +123,14 @@ export class SojournError extends Error {
   }
 }
 
+/**
+ * Whether an error is ours, and, where a code is given, that one.
+ * @example
+ * try {
+ *   await sessions.update(id, { theme: 'dark' })
+ * } catch (error) {
+ *   if (!isSojournError(error, 'SESSION_NOT_FOUND')) throw error
+ * }
+ */
 export const isSojournError = (error: unknown, code?: ErrorCode): error is SojournError =>
   error instanceof SojournError && (code === undefined || error.code === code)

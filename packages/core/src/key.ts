@@ -22,7 +22,11 @@ export const checkId = (id: string): string => {
   return id
 }
 
-/** The key of an id. The id is a bearer secret; the key is not, and cannot be turned back into it. */
+/**
+ * The key of an id. The id is a bearer secret; the key is not, and cannot be turned back into it.
+ * @example
+ * sessionKey('a-cookie-value') // 32 hex digits: fit for a log, as the id is not
+ */
 export const sessionKey = (id: string): SessionKey => {
   checkId(id)
   return hash('sha256', id, 'hex').slice(0, KEY_BYTES * 2)

@@ -63,13 +63,33 @@ export interface SessionApi {
    * long as they get on.
    */
   readonly answersWithinMs?: number | undefined
-  /** @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE */
+  /**
+   * @throws SESSION_EXISTS, INVALID_DATA, SESSION_TOO_LARGE
+   * @example
+   * const { id } = await sessions.create({ user: 'ada', cart: {} }, { idleTimeout: '30m' })
+   */
   create<T extends object = Data>(data: T, options?: CreateOptions): Promise<Session<T>>
-  /** @throws STORE_CORRUPT where the record is corrupt and no peer supplies it */
+  /**
+   * @throws STORE_CORRUPT where the record is corrupt and no peer supplies it
+   * @example
+   * const session = await sessions.get(id, { read: 'majority' })
+   * session?.data.user
+   */
   get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined>
-  /** @throws SESSION_NOT_FOUND, INVALID_DATA, SESSION_TOO_LARGE */
+  /**
+   * @throws SESSION_NOT_FOUND, INVALID_DATA, SESSION_TOO_LARGE
+   * @example
+   * await sessions.update(id, (draft) => { draft.cart.tea = 1 })
+   * await sessions.update(id, { theme: 'dark', hint: null }) // a merge patch: null deletes
+   */
   update<T extends object = AnyData>(id: string, update: Update<T>, options?: UpdateOptions): Promise<Session<T>>
-  /** Writes what differs between `base` and `next`, and nothing else. @throws as `update` */
+  /**
+   * Writes what differs between `base` and `next`, and nothing else.
+   * @example
+   * const { data } = await sessions.get(id)
+   * await sessions.replace(id, { ...data, theme: 'dark' }, { base: data })
+   * @throws as `update`
+   */
   replace<T extends object = AnyData>(id: string, next: T, options?: ReplaceOptions): Promise<Session<T>>
   /**
    * Adds to a counter, which is made where there is none; increments add up, wherever they are made. A counter shows 2^53 - 1 at most.
@@ -84,20 +104,47 @@ export interface SessionApi {
     by?: number,
     options?: UpdateOptions,
   ): Promise<Session<T>>
-  /** Renews the idle deadline. Undefined where no live session has the id. */
+  /**
+   * Renews the idle deadline. Undefined where no live session has the id.
+   * @example
+   * await sessions.touch(id)
+   */
   touch<T extends object = AnyData>(id: string, options?: TouchOptions): Promise<Session<T> | undefined>
-  /** Whether the session was alive here. Final in every region, also where it had not arrived here yet. */
+  /**
+   * Whether the session was alive here. Final in every region, also where it had not arrived here yet.
+   * @example
+   * await sessions.end(id, { reason: 'logout', write: 'majority' })
+   */
   end(id: string, options?: EndOptions): Promise<boolean>
-  /** A new id for the same data, creation time and deadlines; the old one ends. @throws SESSION_NOT_FOUND */
+  /**
+   * A new id for the same data, creation time and deadlines; the old one ends.
+   * @example
+   * const { id: newId } = await sessions.rotate(id) // after a login
+   * @throws SESSION_NOT_FOUND
+   */
   rotate<T extends object = AnyData>(id: string, options?: WriteOptions): Promise<Session<T>>
-  /** Every live session, as held here, in the order of the keys. */
+  /**
+   * Every live session, as held here, in the order of the keys.
+   * @example
+   * for await (const { key, expiresAt } of sessions.sessions()) console.log(key, new Date(expiresAt))
+   */
   sessions(): AsyncIterable<StoredSession>
-  /** What the store is set to. A client answers what its server said when it let the client in. */
+  /**
+   * What the store is set to. A client answers what its server said when it let the client in.
+   * @example
+   * sessions.lifetimes().idleTimeoutMs // 1800000
+   */
   lifetimes(): Lifetimes
-  /** How many live sessions are held here. */
+  /**
+   * How many live sessions are held here.
+   * @example
+   * await sessions.count()
+   */
   count(): Promise<number>
   /**
    * Ends every session held here, many at a time, and goes on for as long as it gets on. Returns how many were alive.
+   * @example
+   * await sessions.endAll({ reason: 'revoked' })
    * @throws TIMEOUT where no session could be ended for a while; those that are ended stay so
    */
   endAll(options?: EndOptions): Promise<number>

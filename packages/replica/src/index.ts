@@ -7,6 +7,9 @@ import { Runtime } from './runtime.js'
 
 /**
  * Opens a region's copy: the store, then the links. Peers that are down are dialed until they are there; the replica serves meanwhile.
+ * @example
+ * const sessions = await openReplica({ region: 'eu', location: './data/eu' })
+ * const { id } = await sessions.create({ user: 'ada' })
  * @throws INVALID_OPTION, STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
  */
 export const openReplica = async (options: ReplicaOptions): Promise<Replica> =>

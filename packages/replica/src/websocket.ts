@@ -41,7 +41,13 @@ const TABLE = optionTable<WebSocketOptions>({
   dialOptions: FUNCTION_RULE,
 })
 
-/** Links as WebSockets, through ws. @throws INVALID_OPTION */
+/**
+ * Links as WebSockets, through ws.
+ * @example
+ * const ports = { transport: webSocketTransport(systemClock, { createServer: () => https.createServer({ cert, key }) }) }
+ * await openReplica({ region: 'eu', location: './data/eu', listen: { port: 7101 }, peers, secret, ports })
+ * @throws INVALID_OPTION
+ */
 export const webSocketTransport = (clock: Clock, options: WebSocketOptions = {}): Transport => {
   checkOption(clock, 'clock', CLOCK_RULE)
   checkOptions(options, TABLE, 'webSocketTransport')

@@ -26,7 +26,11 @@ export interface Line {
   readonly message: string
 }
 
-/** Writes lines to a log, each of one name once a minute, with how many were kept back. */
+/**
+ * Writes lines to a log, each of one name once a minute, with how many were kept back.
+ * @example
+ * throttle.write({ name: 'fault STORE_FAILED', level: 'error', body: { code }, message: 'the disk refuses writes' })
+ */
 export class LogThrottle {
   readonly #log: Logger
   readonly #clock: Clock

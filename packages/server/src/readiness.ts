@@ -30,6 +30,9 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
  * Whether requests should come here. A replica is ready once it holds what the peers that it could reach when it started had; from then on
  * no peer that is away makes it unready: all regions see a long cut heal at one time, and all would go. What is wrong with the replica itself
  * does: its clock, its name that another process has, or that none of several peers gets on with it.
+ * @example
+ * const readiness = new Readiness({ replica, clock })
+ * if (!readiness.isReady) answer(503)
  */
 export class Readiness {
   readonly #options: ReadinessOptions

@@ -10,7 +10,11 @@ const LINK_CHANGES_A_MINUTE = 10
 /** Two processes that run as one region do not get over it by themselves. */
 const levelOf = (code: string | undefined): 'warn' | 'error' => (code === 'LINK_REGION_TAKEN' ? 'error' : 'warn')
 
-/** Logs until the replica closes. Who is not known is counted, not logged: that would fill the disk. */
+/**
+ * Logs until the replica closes. Who is not known is counted, not logged: that would fill the disk.
+ * @example
+ * const throttle = logReplica(replica, openLog('info', 'eu'), systemClock)
+ */
 export const logReplica = (replica: Replica, log: Logger, clock: Clock): LogThrottle => {
   const throttle = new LogThrottle(log, clock)
   replica.on('link', ({ region: peer, state, code, reason, why }) => {

@@ -18,6 +18,11 @@ export interface TokenBook {
   check(presented: string): Bearer | undefined
 }
 
+/**
+ * Whether a scope is enough for what needs another one.
+ * @example
+ * allows('admin', 'write') // true: each scope contains those before it
+ */
 export const allows = (scope: Scope, needed: Scope): boolean => SCOPES.indexOf(scope) >= SCOPES.indexOf(needed)
 
 interface TokenEntry extends Bearer {
@@ -33,6 +38,8 @@ const digestOf = (token: string): Buffer => hash('sha256', token, 'buffer')
 /**
  * `name:scope:token` entries, separated by white space or commas; a `#` begins a comment that runs to the end of the line. What is
  * wrong is told by its place: the text is secret.
+ * @example
+ * parseTokens('shop:write:a-long-random-text, ops:admin:another-long-text')
  * @throws INVALID_OPTION
  */
 export const parseTokens = (text: string, option = 'tokens'): TokenEntry[] => {
@@ -68,7 +75,12 @@ export const isTokenList = (text: string): boolean => {
   }
 }
 
-/** The tokens that are good now. Only their hashes are kept. */
+/**
+ * The tokens that are good now. Only their hashes are kept.
+ * @example
+ * const tokens = new Tokens(parseTokens('shop:write:a-long-random-text'))
+ * tokens.check('a-long-random-text') // { name: 'shop', scope: 'write' }
+ */
 export class Tokens implements TokenBook {
   #entries: readonly TokenEntry[]
 

@@ -9,6 +9,8 @@ const FILE_MODE = 0o600
 /**
  * Makes a directory that its owner alone can enter, or makes one that is there so. That is what protects the files in it: engines create them
  * as the process's umask says, and nobody else reaches them.
+ * @example
+ * makePrivateDirectory('/var/lib/sojourn') // mode 0700
  * @throws STORE_FAILED where it cannot be made
  */
 export const makePrivateDirectory = (path: string): void => {

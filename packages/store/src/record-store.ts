@@ -33,6 +33,12 @@ export interface RecordStoreOptions extends PartsOptions {
 
 type Pending = Commit & { done: Promise<void> }
 
+/**
+ * The records of one replica: the only way to read and to change them.
+ * @example
+ * const store = await RecordStore.open({ engine: levelEngine, location: './data', region: 'eu', …ports })
+ * const made = store.transact(key, (reading) => decide(reading))
+ */
 export class RecordStore {
   readonly actor: FeedId
   readonly lineage: readonly Ancestor[]

@@ -75,6 +75,8 @@ export interface FillOptions {
 /**
  * Fills a new store with the rows of a copy (see `RecordStore.rows`). Opened afterwards, it is what any old copy of a directory is: it
  * goes on under a feed of its own and catches up with its peers. Every record is checked when it is read, as always.
+ * @example
+ * await fillStore(levelEngine, './data/copy', replica.rows(), { region: 'eu' })
  * @param location where no store is yet
  * @returns how many rows
  * @throws INVALID_OPTION where there is one; STORE_FORMAT for a row that no store has; STORE_LOCKED, STORE_FAILED

@@ -53,6 +53,9 @@ export interface ClientListener {
 
 /**
  * Serves the session API to clients over WebSockets.
+ * @example
+ * const clients = await listenForClients({ replica, tokens, listen: { port: 7401 }, clock: systemClock })
+ * await clients.close({ drainMs: 5_000 })
  * @throws INVALID_OPTION where the address cannot be listened on
  */
 export const listenForClients = async ({

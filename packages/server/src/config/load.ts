@@ -31,6 +31,8 @@ const settingAt = (path: string): Setting | undefined =>
 
 /**
  * Flags win over the environment, the environment over the file. What is wrong is told all at once, a line each.
+ * @example
+ * const config = loadConfig({ file: 'sojourn.yaml', env: process.env, flags: { region: 'eu' } })
  * @throws INVALID_OPTION, naming each setting, its value, where that came from, and what is allowed
  */
 export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
