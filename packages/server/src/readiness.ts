@@ -32,7 +32,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
  * does: its clock, its name that another process has, or that none of several peers gets on with it.
  * @example
  * const readiness = new Readiness({ replica, clock })
- * if (!readiness.isReady) answer(503)
+ * if (!readiness.isCaughtUp) answer(503)
  */
 export class Readiness {
   readonly #options: ReadinessOptions
