@@ -15,7 +15,7 @@ interface Status {
     readonly head: number
     readonly vector: { readonly [feed: string]: number }
     readonly links: {
-      readonly [region: string]: { readonly state: string; readonly behind: number; readonly bufferedBytes: number }
+      readonly [region: string]: { readonly state: string; readonly unacked: number; readonly bufferedBytes: number }
     }
     readonly cache: { readonly entries: number; readonly bytes: number }
     readonly recentBytes: number
@@ -139,9 +139,9 @@ export class Watch {
       if (mine.pending.commits > 0) return `${name} has commits under way`
       for (const [other, theirs] of statuses) {
         if (other === name) continue
-        const { state = 'unknown', behind = 0 } = mine.links[other] ?? {}
+        const { state = 'unknown', unacked = 0 } = mine.links[other] ?? {}
         if (state !== 'live') return `the link from ${name} to ${other} is ${state}`
-        if (behind > 0) return `${name} owes ${other} ${behind} commits`
+        if (unacked > 0) return `${name} owes ${other} ${unacked} commits`
         const held = theirs.vector[mine.replica] ?? 0
         if (held < mine.head) return `${other} holds ${held} of ${mine.head} commits of ${name}`
       }

@@ -49,7 +49,7 @@ describe('strangers', () => {
   say('a text frame', 'FRAME_INVALID', () => ['hello'])
   say('many text frames', 'FRAME_INVALID', () => Array.from({ length: 100 }, () => 'hello'))
   say('a truncated greeting', 'LINK_VERSION', () => [encodeMessage(greeting('b')).subarray(0, 30)])
-  say('a greeting with bytes behind it', 'LINK_VERSION', () => [
+  say('a greeting with bytes after it', 'LINK_VERSION', () => [
     Buffer.concat([encodeMessage(greeting('b')), Buffer.of(0)]),
   ])
   say('a frame longer than a greeting', 'FRAME_TOO_LARGE', () => [randomBytes(2_000)])

@@ -202,7 +202,7 @@ describe('a peer that knows the secret', () => {
       expectBounded(() => {
         for (let index = 0; index < 200_000; index++) peer.socket.ping(randomBytes(125))
       }))
-    test('[HOST-12] from behind the head, and from the beginning again and again', async () => {
+    test('[HOST-12] from after the head, and from the beginning again and again', async () => {
       peer.send({ type: 'resume', epoch: 1, from: Number.MAX_SAFE_INTEGER, linked: [] })
       for (let round = 0; round < 500; round++) peer.send({ type: 'resume', epoch: 1, from: 0, linked: [] })
       await expectService()

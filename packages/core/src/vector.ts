@@ -29,7 +29,7 @@ export interface Ancestor {
   readonly through: number
 }
 
-/** From where a holder of `vector` must be served a feed with this lineage: everything behind the result is held. */
+/** From where a holder of `vector` must be served a feed with this lineage: everything through the result is held. */
 export const resumeFrom = (vector: Vector, feed: FeedId, lineage: readonly Ancestor[]): number =>
   lineage.reduce(
     (from, ancestor) => Math.max(from, Math.min(heldThrough(vector, ancestor.feed), ancestor.through)),

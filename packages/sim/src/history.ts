@@ -145,7 +145,7 @@ export interface ClientHistory {
   readonly commits: readonly CommitsSeen[]
   readonly lines: readonly LineSeen[]
   readonly troubles: readonly AppTrouble[]
-  /** The longest that a near cache may be behind, of each app, milliseconds of the world. */
+  /** The longest that a near cache may lag, of each app, milliseconds of the world. */
   readonly maxStaleMs: { readonly [app: string]: number }
   readonly settled: readonly AppState[]
   readonly left: readonly DoorState[]

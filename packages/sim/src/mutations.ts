@@ -318,8 +318,8 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'append-behind-whatever-head',
-    'a store goes on behind what another owner has appended',
+    'append-after-whatever-head',
+    'a store goes on after what another owner has appended',
     'store/dist/journal-writer.js',
     'const appending = journal.append(this.#head, entry);',
     'const appending = journal.append(journal.head, entry);',

@@ -45,7 +45,7 @@ interface Side {
   arrivesAt: number
   /** Its owner was told, or told us. */
   closed: boolean
-  /** Something that it sent is lost, and all behind it. */
+  /** Something that it sent is lost, and all after it. */
   isCut: boolean
 }
 
@@ -81,7 +81,7 @@ export class Network {
   readonly #isOrderly: boolean
   readonly totals: NetworkTotals = { frames: 0, bytes: 0, lost: 0, duplicated: 0, reset: 0 }
 
-  /** @param isOrderly whether a connection that is reset brings what came before the first frame that it loses, as TCP does, and nothing behind */
+  /** @param isOrderly whether a connection that is reset brings what came before the first frame that it loses, as TCP does, and nothing after */
   constructor(time: WorldTime, random: Prng, tap: Tap, isOrderly = false) {
     this.#isOrderly = isOrderly
     this.#time = time

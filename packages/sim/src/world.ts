@@ -227,7 +227,7 @@ export class World {
         const link = mine.links[other.name]
         if (link === undefined) return `${one.name} does not know ${other.name}`
         if (link.state !== 'live') return `the link from ${one.name} to ${other.name} is ${link.state}`
-        if (link.behind > 0) return `${one.name} owes ${other.name} ${link.behind} commits`
+        if (link.unacked > 0) return `${one.name} owes ${other.name} ${link.unacked} commits`
         const held = theirs.vector[mine.replica] ?? 0
         if (mine.pending.commits > 0) return `${one.name} has commits under way`
         if (held < mine.head) return `${other.name} holds ${held} of ${mine.head} commits of ${one.name}`

@@ -26,10 +26,10 @@ const linkFailure = struct({
 })
 
 const link = struct({
-  /** `live`: commits are sent as they come. `behind`: the feed is being read from the disk. `down`: no link. */
-  state: word('live', 'behind', 'down'),
+  /** `live`: commits are sent as they come. `lagging`: the feed is being read from the disk. `down`: no link. */
+  state: word('live', 'lagging', 'down'),
   /** Commits that the peer has not acknowledged. */
-  behind: count,
+  unacked: count,
   /** Age of the oldest of them, milliseconds, as far as it is known. */
   lag: figure,
   /** Round trip, milliseconds; undefined before the first. */

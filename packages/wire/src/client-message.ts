@@ -33,7 +33,7 @@ import {
 } from './shape.js'
 
 /**
- * A frame holds as many messages as there are at a time, one behind the other.
+ * A frame holds as many messages as there are at a time, one after the other.
  *
  * A request has a number, one more with each that the client makes, on whatever connection, for as long as the client lives; its answer has the
  * same. So the server can tell a write that comes again from a new one: see `resumes`.

@@ -66,7 +66,7 @@ const messages = union({
       /** Whether the sender trusts its clock. */
       isClockSure: flag,
       vector,
-      /** Catch-ups that were broken off: whose feed need not be scanned again up to where. What is not held yet lies behind. */
+      /** Catch-ups that were broken off: whose feed need not be scanned again up to where. What is not held yet comes after. */
       scanned: vector,
       /** The feeds that the sender receives over links of its own, so nobody need relay them to it. */
       linked,
