@@ -1,4 +1,4 @@
-import type { Loss, Opening, Sample } from '@sojourn/sim'
+import type { IncarnationSeen, Loss, Sample } from '@sojourn/sim'
 import { newSignal, pause } from './pause.js'
 import type { Region } from './region.js'
 import { TOKENS } from './server.js'
@@ -42,7 +42,7 @@ export class Watch {
   readonly #losses: readonly Loss[]
   #moments: Moment[] = []
   #safeAt = Number.NEGATIVE_INFINITY
-  readonly openings: Opening[] = []
+  readonly incarnations: IncarnationSeen[] = []
   samples: Sample[] = []
   readonly #ending = newSignal()
   #running: Promise<void> | undefined
@@ -83,7 +83,8 @@ export class Watch {
     const { incarnation } = region.server
     const at = this.#now()
     const status = await ask(region)
-    if (status) this.openings.push({ region: region.name, at, incarnation, feed: status.replica, head: status.head })
+    if (status)
+      this.incarnations.push({ region: region.name, at, incarnation, feed: status.replica, head: status.head })
   }
 
   /** Asks all of them twice: what one claims of another's feed, that one must have by the time that it is asked again. */

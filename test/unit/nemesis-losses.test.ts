@@ -40,7 +40,7 @@ const history = (operations: readonly Operation[], loss: Loss): History => ({
   sessions: [SESSION],
   losses: [loss],
   troubles: [],
-  openings: [],
+  incarnations: [],
   samples: [],
   changes: [],
   complaints: [],

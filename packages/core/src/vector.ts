@@ -1,4 +1,4 @@
-/** Who numbered a feed: the actor of one opening of one store (32 hex digits). */
+/** Who numbered a feed: the actor of one incarnation of one store (32 hex digits). */
 export type FeedId = string
 
 /** How far somebody holds everything of each feed: feed → sequence. A feed that is not there is held through 0. */
@@ -21,7 +21,7 @@ export const raise = (vector: Map<FeedId, number>, feed: FeedId, through: number
 }
 
 /**
- * An earlier opening of the same store, and the last sequence of its feed that the store still held when it was opened
+ * An earlier incarnation of the same store, and the last sequence of its feed that the store still held when it was opened
  * again. What a peer holds of the ancestor up to there, it holds of the present feed too: the numbers go on.
  */
 export interface Ancestor {

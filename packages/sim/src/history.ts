@@ -182,7 +182,7 @@ export interface Trouble {
 }
 
 /** A region opened its store. */
-export interface Opening {
+export interface IncarnationSeen {
   readonly region: string
   readonly at: number
   readonly incarnation: number
@@ -234,7 +234,7 @@ export interface History {
   readonly sessions: readonly SessionName[]
   readonly losses: readonly Loss[]
   readonly troubles: readonly Trouble[]
-  readonly openings: readonly Opening[]
+  readonly incarnations: readonly IncarnationSeen[]
   readonly samples: readonly Sample[]
   /** Changes seen on the wires: Automerge's bytes, each once. */
   readonly changes: readonly Uint8Array[]

@@ -4,7 +4,7 @@ import type { Door } from './calls.js'
 import { Clients } from './clients.js'
 import { Disk } from './disk.js'
 import { Faults } from './faults.js'
-import type { FinalState, History, Loss, Opening, Sample, Seen, SessionData } from './history.js'
+import type { FinalState, History, IncarnationSeen, Loss, Sample, Seen, SessionData } from './history.js'
 import { Network, type Tap } from './network.js'
 import { MAX_CLOCK_ERROR_MS, type OperationStep, type Plan, type RegionOptions, type Step } from './plan.js'
 import { Prng } from './prng.js'
@@ -33,7 +33,7 @@ export class World {
   readonly clients: Clients | undefined
   readonly #members: Set<string>
   readonly #losses: Loss[] = []
-  readonly #openings: Opening[] = []
+  readonly #incarnations: IncarnationSeen[] = []
   readonly #samples: Sample[] = []
   readonly #changes = new Map<string, Uint8Array>()
   readonly #complaints: string[] = []
@@ -138,8 +138,8 @@ export class World {
   #opened(region: Region): void {
     const { replica: feed, head, sessions } = region.replica!.status()
     const { incarnation } = region
-    this.#openings.push({ region: region.name, at: this.time.now, incarnation, feed, head })
-    this.trace.tell(region.name, `open, opening ${incarnation}, ${sessions} sessions`)
+    this.#incarnations.push({ region: region.name, at: this.time.now, incarnation, feed, head })
+    this.trace.tell(region.name, `open, incarnation ${incarnation}, ${sessions} sessions`)
   }
 
   #gone(region: Region): void {
@@ -298,7 +298,7 @@ export class World {
       sessions: this.users.sessions,
       losses: this.#losses,
       troubles: this.faults.troubles,
-      openings: this.#openings,
+      incarnations: this.#incarnations,
       samples: this.#samples,
       changes: [...this.#changes.values()],
       complaints: this.#complaints,

@@ -58,7 +58,7 @@ const link = struct({
 
 const replica = struct({
   region: text(),
-  /** This opening of the store: its feed and the actor of its changes. */
+  /** This incarnation of the store: its feed and the actor of its changes. */
   replica: text(),
   isolated: flag,
   /** Peers that refuse this replica because they are linked with another process that runs as the same region. */

@@ -41,7 +41,7 @@ const linked = list(feed, 1_024)
 const need = struct({ at: uint, feed, through: uint })
 export type Need = Of<typeof need>
 
-/** "`region`, in its present opening `holder`, holds `feed` through …" */
+/** "`region`, in its present incarnation `holder`, holds `feed` through …" */
 const holding = struct({ region, holder: feed, feed, through: uint })
 export type Holding = Of<typeof holding>
 
@@ -60,7 +60,7 @@ const messages = union({
     4,
     {
       feed,
-      /** Earlier openings of the store, the latest first. */
+      /** Earlier incarnations of the store, the latest first. */
       lineage: list(held, 64),
       clock: uint,
       /** Whether the sender trusts its clock. */
