@@ -315,7 +315,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
     1,
   )
 
-  // What strangers choose makes no new series.
+  // What callers choose makes no new series.
   const before = samples.size
   for (let level = 3; level < 30; level++) await client.get(session.id, { read: level }).catch(() => {})
   expect(

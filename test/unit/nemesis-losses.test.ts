@@ -47,7 +47,7 @@ const history = (operations: readonly Operation[], loss: Loss): History => ({
   settled: ['eu', 'us', 'ap'].map((region) => ({
     region,
     sessions: new Map(),
-    strangers: [],
+    unknownKeys: [],
     status: { sessions: 0, expired: 0, tombstones: 0, pending: 0, cacheEntries: 0 },
     diskRows: undefined,
     wall: 2_000,

@@ -137,8 +137,8 @@ export interface Connection {
   /** Closes, telling the other side why (at most 100 characters); `closed` follows within a bounded time. */
   close(why: string): void
   /**
-   * The other side has proven who it is. Until then a transport may take little of it, and close it to make room for others; one that
-   * knows no strangers has no such method.
+   * The other side has proven who it is. Until then a transport may take little of it, and close it to make room for others. A
+   * transport on which nobody is unauthenticated has no such method.
    */
   authenticated?(): void
 }

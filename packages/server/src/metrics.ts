@@ -30,7 +30,7 @@ const REQUEST_BUCKETS = [
 ]
 const DISK_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
 
-/** Everything that /metrics tells. No label holds an id, a key, or what a stranger chose. */
+/** Everything that /metrics tells. No label holds an id, a key, or what a caller chose. */
 export class Metrics {
   readonly registry = new Registry()
   readonly #options: MetricsOptions

@@ -216,7 +216,7 @@ export interface FinalState {
   /** By session name; data, creation and deadline. */
   readonly sessions: ReadonlyMap<string, Seen>
   /** Keys of sessions that nobody made. */
-  readonly strangers: readonly string[]
+  readonly unknownKeys: readonly string[]
   readonly status: {
     readonly sessions: number
     readonly expired: number

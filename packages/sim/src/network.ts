@@ -60,7 +60,7 @@ export interface Dialed extends Connection {
   readonly far: Host | undefined
 }
 
-/** A stranger's eye on everything that is under way: the trace, and checkers of what is on the wire. */
+/** An observer of everything that is under way: the trace, and checkers of what is on the wire. */
 export type Tap = (from: string, to: string, frame: Uint8Array) => void
 
 /**

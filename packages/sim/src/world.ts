@@ -254,14 +254,14 @@ export class World {
     const out: FinalState[] = []
     for (const region of this.open) {
       const sessions = new Map<string, Seen>()
-      const strangers: string[] = []
+      const unknownKeys: string[] = []
       const replica = region.replica!
       const scan = async () => {
         sessions.clear()
-        strangers.length = 0
+        unknownKeys.length = 0
         for await (const { key, data, createdAt, expiresAt } of replica.sessions()) {
           const name = names.get(key)
-          if (name === undefined) strangers.push(key)
+          if (name === undefined) unknownKeys.push(key)
           sessions.set(name ?? key, { data: data as SessionData, createdAt, expiresAt })
         }
       }
@@ -275,7 +275,7 @@ export class World {
       out.push({
         region: region.name,
         sessions,
-        strangers,
+        unknownKeys,
         status: {
           sessions: live,
           expired,

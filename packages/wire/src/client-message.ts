@@ -53,7 +53,7 @@ export type ClientCapability = keyof typeof CLIENT_DIALECT.capabilities
 /** The WebSocket subprotocol of clients. */
 export const CLIENT_PROTOCOL = 'sojourn-client'
 
-/** "sojc": what a first frame starts with, so that a stranger is told apart from a client of another version. */
+/** "sojc": what a first frame starts with, so that a caller that is no client is told apart from a client of another version. */
 export const CLIENT_MAGIC = 0x736f6a63
 
 /** Until a client is known, its frames are no longer than this. */
