@@ -84,7 +84,7 @@ export const drive = async (
 
 const PACE_STEP_MS = 2
 
-/** So many calls a second, but never more than `concurrency` unanswered: a machine that falls behind is not buried. */
+/** So many calls a second, but never more than `concurrency` unanswered: a machine that lags is not buried. */
 const pace = async (
   operation: () => Promise<unknown>,
   concurrency: number,

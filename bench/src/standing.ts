@@ -24,7 +24,7 @@ export const settled = (replica: Replica, patienceMs?: number): Promise<number> 
   until(
     () => {
       const links = Object.values(replica.status().links)
-      return links.every(({ state, behind }) => state === 'live' && behind === 0)
+      return links.every(({ state, unacked }) => state === 'live' && unacked === 0)
     },
     'all peers in step',
     { patienceMs },

@@ -26,7 +26,7 @@ const follow = (replica: Replica): (() => void) => {
   const inStep = new Set<string>()
   const linkChanged = ({ region, state, code }: LinkChange) => {
     if (state === 'live') {
-      // A link that fell behind for a moment comes here again.
+      // A link that lagged for a moment comes here again.
       if (!inStep.has(region)) log(`in step with ${region}`)
       inStep.add(region)
     } else if (state === 'down') {

@@ -25,7 +25,7 @@ export class Archive {
 
   /**
    * @param names of the round, by key
-   * @param state what all regions hold, strangers included
+   * @param state what all regions hold, unknown keys included
    */
   add(round: number, names: ReadonlyMap<string, string>, state: ReadonlyMap<string, Seen>): void {
     for (const [key, name] of names) {

@@ -26,7 +26,7 @@ export type Round = Pick<
   | 'sessions'
   | 'losses'
   | 'troubles'
-  | 'openings'
+  | 'incarnations'
   | 'samples'
   | 'complaints'
   | 'unsettled'

@@ -252,7 +252,7 @@ export class Run {
       sessions: users.sessions,
       losses: this.#losses.slice(lossesBefore),
       troubles: this.#troubles,
-      openings: this.#watch.openings,
+      incarnations: this.#watch.incarnations,
       samples: this.#watch.samples,
       complaints: this.#complaints,
       unsettled: settled.unsettled,

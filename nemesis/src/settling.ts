@@ -120,7 +120,7 @@ const stateOf = async (region: Region, { crowd, archive, watch }: Settling): Pro
     byKey,
     archived: named(entries, (key) => archive.nameOf(key)),
     sessions: named(entries, (key) => names.get(key)),
-    strangers: [...byKey.keys()].filter((key) => !names.has(key) && archive.nameOf(key) === undefined),
+    unknownKeys: [...byKey.keys()].filter((key) => !names.has(key) && archive.nameOf(key) === undefined),
     status: {
       // Of this round only, as what is listed.
       sessions: sessions - (byKey.size - entries.filter(([key]) => names.has(key)).length),

@@ -1,4 +1,4 @@
-import type { Loss, Opening, Sample } from '@sojourn/sim'
+import type { IncarnationSeen, Loss, Sample } from '@sojourn/sim'
 import { newSignal, pause } from './pause.js'
 import type { Region } from './region.js'
 import { TOKENS } from './server.js'
@@ -15,7 +15,7 @@ interface Status {
     readonly head: number
     readonly vector: { readonly [feed: string]: number }
     readonly links: {
-      readonly [region: string]: { readonly state: string; readonly behind: number; readonly bufferedBytes: number }
+      readonly [region: string]: { readonly state: string; readonly unacked: number; readonly bufferedBytes: number }
     }
     readonly cache: { readonly entries: number; readonly bytes: number }
     readonly recentBytes: number
@@ -42,7 +42,7 @@ export class Watch {
   readonly #losses: readonly Loss[]
   #moments: Moment[] = []
   #safeAt = Number.NEGATIVE_INFINITY
-  readonly openings: Opening[] = []
+  readonly incarnations: IncarnationSeen[] = []
   samples: Sample[] = []
   readonly #ending = newSignal()
   #running: Promise<void> | undefined
@@ -83,7 +83,8 @@ export class Watch {
     const { incarnation } = region.server
     const at = this.#now()
     const status = await ask(region)
-    if (status) this.openings.push({ region: region.name, at, incarnation, feed: status.replica, head: status.head })
+    if (status)
+      this.incarnations.push({ region: region.name, at, incarnation, feed: status.replica, head: status.head })
   }
 
   /** Asks all of them twice: what one claims of another's feed, that one must have by the time that it is asked again. */
@@ -139,9 +140,9 @@ export class Watch {
       if (mine.pending.commits > 0) return `${name} has commits under way`
       for (const [other, theirs] of statuses) {
         if (other === name) continue
-        const { state = 'unknown', behind = 0 } = mine.links[other] ?? {}
+        const { state = 'unknown', unacked = 0 } = mine.links[other] ?? {}
         if (state !== 'live') return `the link from ${name} to ${other} is ${state}`
-        if (behind > 0) return `${name} owes ${other} ${behind} commits`
+        if (unacked > 0) return `${name} owes ${other} ${unacked} commits`
         const held = theirs.vector[mine.replica] ?? 0
         if (held < mine.head) return `${other} holds ${held} of ${mine.head} commits of ${name}`
       }

@@ -47,7 +47,7 @@ const pathsOf = (value: Manifest, path: string): string[] =>
     : Object.entries(value).flatMap(([name, inner]) => [`${path}.${name}`, ...pathsOf(inner, `${path}.${name}`)])
 
 /** Names in a manifest that the schemas do not know. @throws where it is not what they allow */
-const strangers = (manifest: Manifest): string[] => {
+const unknownNames = (manifest: Manifest): string[] => {
   const model: Manifest = new KINDS[manifest.kind]!(manifest)
   const seen = new Set<string>()
   for (const name of Object.keys(manifest)) model[name] = watched(manifest[name], name, seen)
@@ -78,11 +78,11 @@ describe('[DEPLOY-1] the manifests for Kubernetes', () => {
   it.each(manifests.map((manifest) => [`${manifest.kind} ${manifest.metadata.name}`, manifest] as const))(
     'are what the schemas of Kubernetes allow: %s',
     (_, manifest) => {
-      expect(strangers(manifest)).toEqual([])
+      expect(unknownNames(manifest)).toEqual([])
       // And it finds what it looks for.
       const wrong = structuredClone(manifest)
       wrong.metadata.labels = { a: 1 }
-      expect(() => strangers(wrong)).toThrow()
+      expect(() => unknownNames(wrong)).toThrow()
     },
   )
 
@@ -90,7 +90,7 @@ describe('[DEPLOY-1] the manifests for Kubernetes', () => {
     const wrong = structuredClone(server)
     wrong.spec.template.spec.containers[0].livenesProbe = {}
     wrong.spec.replicaz = 3
-    expect(strangers(wrong)).toEqual(['spec.template.spec.containers.0.livenesProbe', 'spec.replicaz'])
+    expect(unknownNames(wrong)).toEqual(['spec.template.spec.containers.0.livenesProbe', 'spec.replicaz'])
   })
 
   it('are all applied', () => {

@@ -1,6 +1,6 @@
 import { encodeData, type FromClient } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
-import { direct, join, joined, NOTHING, Stranger } from '../support/hostile-client.js'
+import { Caller, direct, join, joined, NOTHING } from '../support/hostile-client.js'
 import { hex } from '../support/hostile-peer.js'
 import { codeOf } from '../support/refusal.js'
 import { Gate, Opened } from '../support/serve.js'
@@ -27,17 +27,17 @@ describe('bounds', () => {
       await Promise.all(calls)
       gate.shut()
     }
-    const stranger = await joined(direct(served))
-    stranger.say(
+    const caller = await joined(direct(served))
+    caller.say(
       ...Array.from(
         { length: 8 },
         (_, n): FromClient => ({ type: 'create', number: n + 1, data: NOTHING, choices: {} }),
       ),
     )
-    await until(() => stranger.heard.length === 4, 'three refusals')
-    for (const answer of stranger.heard.slice(1)) expect(answer).toMatchObject({ type: 'failed', code: 'OVERLOADED' })
+    await until(() => caller.heard.length === 4, 'three refusals')
+    for (const answer of caller.heard.slice(1)) expect(answer).toMatchObject({ type: 'failed', code: 'OVERLOADED' })
     gate.open()
-    await until(() => stranger.heard.length === 9, 'the answers')
+    await until(() => caller.heard.length === 9, 'the answers')
     expect(await served.replica.count()).toBe(13)
   })
 
@@ -52,42 +52,42 @@ describe('bounds', () => {
 
   it('[NET-8] connections, and those of which nobody knows who it is', async () => {
     const served = await opened.serve({ limits: { maxConnections: 3, maxHandshakes: 2, maxSilenceMs: 300 } })
-    const silent = await Promise.all([new Stranger(direct(served)).open(), new Stranger(direct(served)).open()])
-    const third = await new Stranger(direct(served)).open()
+    const silent = await Promise.all([new Caller(direct(served)).open(), new Caller(direct(served)).open()])
+    const third = await new Caller(direct(served)).open()
     // Who came first has had the time to say who it is.
     await silent[0]!.isRefused('OVERLOADED')
     expect(served.listener.status()).toMatchObject({ connections: 0, unauthenticated: { evicted: 1 } })
-    for (const stranger of [silent[1]!, third]) await stranger.isRefused('LINK_TIMEOUT')
+    for (const caller of [silent[1]!, third]) await caller.isRefused('LINK_TIMEOUT')
     const known = [await joined(direct(served)), await joined(direct(served)), await joined(direct(served))]
     expect(served.listener.status().connections).toBe(3)
-    const fourth = await new Stranger(direct(served)).open()
+    const fourth = await new Caller(direct(served)).open()
     fourth.say(join())
     await fourth.isRefused('OVERLOADED')
     // Nor is a client that was let in waited for for ever.
-    for (const stranger of known) await stranger.isRefused('LINK_TIMEOUT')
+    for (const caller of known) await caller.isRefused('LINK_TIMEOUT')
   })
 
   it('[NET-8] answers that are remembered, by count and by bytes; a write that is forgotten is not done again', async () => {
     const served = await opened.serve({ limits: { maxRemembered: 10, maxRememberedBytes: 8_000 } })
     const client = hex(16)
-    const stranger = await joined(direct(served), { client })
+    const caller = await joined(direct(served), { client })
     const create = (number: number, text = ''): FromClient => ({
       type: 'create',
       number,
       data: encodeData({ text }),
       choices: {},
     })
-    for (let number = 1; number <= 50; number++) stranger.say(create(number))
-    await until(() => stranger.heard.length === 51, 'the answers')
+    for (let number = 1; number <= 50; number++) caller.say(create(number))
+    await until(() => caller.heard.length === 51, 'the answers')
     expect(served.listener.status().remembered).toBe(10)
-    stranger.say(create(51, 'x'.repeat(3_500)), create(52, 'x'.repeat(3_500)))
-    await until(() => stranger.heard.length === 53, 'the answers')
+    caller.say(create(51, 'x'.repeat(3_500)), create(52, 'x'.repeat(3_500)))
+    await until(() => caller.heard.length === 53, 'the answers')
     expect(served.listener.status().remembered).toBe(1)
     const again = await joined(direct(served), { client })
     expect(await again.hears('welcome')).toMatchObject({ resumes: 52 })
     again.say(create(52), create(7))
     await until(() => again.heard.length === 3, 'the answers')
-    expect(again.heard[1]).toEqual(stranger.heard.at(-1))
+    expect(again.heard[1]).toEqual(caller.heard.at(-1))
     expect(again.heard[2]).toMatchObject({ type: 'failed', code: 'CONNECTION_LOST', details: { mayHaveApplied: true } })
     expect(await served.replica.count()).toBe(52)
   })
@@ -95,10 +95,10 @@ describe('bounds', () => {
   it('[NET-8] clients that are away, of which answers are remembered', async () => {
     const served = await opened.serve({ limits: { maxAwayClients: 4 } })
     for (let n = 0; n < 12; n++) {
-      const stranger = await joined(direct(served))
-      stranger.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
-      await stranger.hears('made')
-      stranger.socket.terminate()
+      const caller = await joined(direct(served))
+      caller.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
+      await caller.hears('made')
+      caller.socket.terminate()
       await until(() => served.listener.status().connections === 0, 'the end')
     }
     expect(served.listener.status().remembered).toBe(4)
@@ -130,11 +130,11 @@ describe('bounds', () => {
       const served = await opened.serve({ limits: { maxBufferedBytes: 100_000 } })
       await served.replica.create({ text: 'x'.repeat(50_000) }, { id: 'a' })
       const other = await opened.connect({ url: served.url })
-      const stranger = await joined(direct(served))
-      stranger.socket.pause()
+      const caller = await joined(direct(served))
+      caller.socket.pause()
       const wanted = 3_000
       for (let number = 1; number <= wanted; number++) {
-        stranger.say({ type: 'get', number, id: 'a', watch: false, choices: {} })
+        caller.say({ type: 'get', number, id: 'a', watch: false, choices: {} })
         if (number % atOnce === 0) await other.get('unknown')
       }
       const sent = () => served.listener.status().totals.bytesOut
@@ -148,8 +148,8 @@ describe('bounds', () => {
       }, 'the server to pause')
       // All answers would be 150 MB; the buffers of the system take some of them, by default up to 36 MB.
       expect(sent()).toBeLessThan(75_000_000)
-      stranger.socket.resume()
-      await until(() => stranger.heard.length === wanted + 1, 'the answers')
+      caller.socket.resume()
+      await until(() => caller.heard.length === wanted + 1, 'the answers')
     },
   )
 })

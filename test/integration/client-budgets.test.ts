@@ -5,7 +5,7 @@ import type { FromClient } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WEIGHTS } from '../../packages/server/src/clients/limits.js'
 import { heldBytes } from '../support/heap.js'
-import { direct, joined, NOTHING, type Stranger } from '../support/hostile-client.js'
+import { type Caller, direct, joined, NOTHING } from '../support/hostile-client.js'
 import { hex } from '../support/hostile-peer.js'
 import { codeOf } from '../support/refusal.js'
 import { Gate, Opened, type Served } from '../support/serve.js'
@@ -21,15 +21,15 @@ const tokens: TokenBook = { check: (name): Bearer => ({ name, scope: 'admin' }) 
 const status = ({ listener }: Served) => listener.status()
 
 /** Says so many messages, a few thousand at a time, and hears all that is answered. Returns the answers of the last of them. */
-const say = async (stranger: Stranger, count: number, message: (n: number) => FromClient, atOnce = 4_000) => {
+const say = async (caller: Caller, count: number, message: (n: number) => FromClient, atOnce = 4_000) => {
   for (let from = 0; from < count; from += atOnce) {
-    stranger.heard.length = 0
+    caller.heard.length = 0
     const many = Math.min(atOnce, count - from)
-    stranger.say(...Array.from({ length: many }, (_, n) => message(from + n)), { type: 'ping', number: from + 1 })
-    const answers = () => stranger.heard.filter(({ type }) => type !== 'changed').length
+    caller.say(...Array.from({ length: many }, (_, n) => message(from + n)), { type: 'ping', number: from + 1 })
+    const answers = () => caller.heard.filter(({ type }) => type !== 'changed').length
     await until(() => answers() === many + 1, 'the answers')
   }
-  return stranger.heard
+  return caller.heard
 }
 
 const watch = (number: number, id: string): FromClient => ({ type: 'get', number, id, watch: true, choices: {} })
@@ -37,11 +37,11 @@ const watch = (number: number, id: string): FromClient => ({ type: 'get', number
 describe('watches', () => {
   it('[BUDGET-1] of ids that do not exist cost nothing: 200,000 of them', async () => {
     const served = await opened.serve({ tokens })
-    const stranger = await joined(direct(served), { token: 'read' })
-    await say(stranger, 4_000, (n) => watch(n + 1, `warm ${n}`))
+    const caller = await joined(direct(served), { token: 'read' })
+    await say(caller, 4_000, (n) => watch(n + 1, `warm ${n}`))
     const before = await heldBytes()
-    await say(stranger, 200_000, (n) => watch(4_001 + n, `unknown ${n}`))
-    stranger.heard.length = 0
+    await say(caller, 200_000, (n) => watch(4_001 + n, `unknown ${n}`))
+    caller.heard.length = 0
     expect(await heldBytes()).toBeLessThan(before + 4 * MB)
     expect(status(served)).toMatchObject({ watched: 0, kept: { watches: 0, requests: 0 } })
   })
@@ -52,11 +52,11 @@ describe('watches', () => {
     const count = 30_000
     for (let n = 0; n < count; n += 1_000)
       await Promise.all(Array.from({ length: 1_000 }, (_, m) => served.replica.create({}, { id: `id ${n + m}` })))
-    const stranger = await joined(direct(served), { token: 'read' })
-    await say(stranger, 10, (n) => watch(n + 1, `id ${n}`))
+    const caller = await joined(direct(served), { token: 'read' })
+    await say(caller, 10, (n) => watch(n + 1, `id ${n}`))
     const before = await heldBytes()
-    await say(stranger, count, (n) => watch(11 + n, `id ${n}`))
-    stranger.heard.length = 0
+    await say(caller, count, (n) => watch(11 + n, `id ${n}`))
+    caller.heard.length = 0
     const each = ((await heldBytes()) - before) / count
     expect(status(served)).toMatchObject({ watched: count, kept: { watches: count * WEIGHTS.watch } })
     expect(each).toBeGreaterThan(50)
@@ -126,11 +126,11 @@ describe('remembered answers', () => {
     const limits = { maxRemembered: 100_000, maxRememberedBytes: 100 * MB, maxRememberedBytesInAll: 200 * MB }
     const served = await opened.serve({ tokens, limits })
     await served.replica.create({ n: 0 }, { id: 'a' })
-    const stranger = await joined(direct(served))
-    await say(stranger, 1_000, (n) => increment(n + 1))
+    const caller = await joined(direct(served))
+    await say(caller, 1_000, (n) => increment(n + 1))
     const [before, counted] = [await heldBytes(), status(served).kept.replies]
-    await say(stranger, 40_000, (n) => increment(1_001 + n))
-    stranger.heard.length = 0
+    await say(caller, 40_000, (n) => increment(1_001 + n))
+    caller.heard.length = 0
     const bytes = (await heldBytes()) - before
     expect(bytes).toBeGreaterThan(40_000 * 100)
     expect(bytes).toBeLessThan(status(served).kept.replies - counted)
@@ -169,10 +169,10 @@ describe('requests', () => {
     const gate = new Gate()
     const served = await opened.serve({ tokens, around: gate.around })
     gate.shut()
-    const stranger = await joined(direct(served))
-    stranger.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
+    const caller = await joined(direct(served))
+    caller.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
     await until(() => gate.held === 1, 'the call to be under way')
-    stranger.socket.terminate()
+    caller.socket.terminate()
     await until(() => status(served).connections === 0, 'the end of the connection')
     expect(status(served).kept.requests).toBeGreaterThan(0)
     gate.open()
@@ -215,10 +215,10 @@ describe('what clients leave on the way', () => {
     await served.replica.create({ text: 'x'.repeat(50_000) }, { id: 'a' })
     const other = await opened.connect({ url: served.url })
     const slow = await Promise.all(Array.from({ length: 4 }, () => joined(direct(served))))
-    for (const stranger of slow) {
-      stranger.socket.pause()
+    for (const caller of slow) {
+      caller.socket.pause()
       for (let number = 1; number <= 1_500; number++)
-        stranger.say({ type: 'get', number, id: 'a', watch: false, choices: {} })
+        caller.say({ type: 'get', number, id: 'a', watch: false, choices: {} })
     }
     let most = 0
     await until(async () => {
@@ -238,13 +238,13 @@ describe('what clients leave on the way', () => {
     const length = 1_000_000
     const header = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])
     header.writeUInt32BE(length, 6)
-    const slow: Stranger[] = []
+    const slow: Caller[] = []
     const refused = () => status(served).totals.refused.OVERLOADED ?? 0
     for (const bytes of [900_000, 900_000, 900_000, 950_000, 850_000]) {
-      const stranger = await joined(direct(served))
-      slow.push(stranger)
+      const caller = await joined(direct(served))
+      slow.push(caller)
       const [before, cut] = [status(served).kept.frames, refused()]
-      rawOf(stranger).write(Buffer.concat([header, Buffer.alloc(bytes)]))
+      rawOf(caller).write(Buffer.concat([header, Buffer.alloc(bytes)]))
       await until(() => status(served).kept.frames >= before + bytes || refused() > cut, 'it to come')
       expect(status(served).kept.frames).toBeLessThanOrEqual(max)
     }
@@ -259,4 +259,4 @@ describe('what clients leave on the way', () => {
   })
 })
 
-const rawOf = ({ socket }: Stranger): Socket => (socket as unknown as { readonly _socket: Socket })._socket
+const rawOf = ({ socket }: Caller): Socket => (socket as unknown as { readonly _socket: Socket })._socket

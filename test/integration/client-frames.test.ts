@@ -12,7 +12,7 @@ import {
 } from '@sojourn/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { direct, frame, join, joined, MAX_FRAME_BYTES, NOTHING, Stranger } from '../support/hostile-client.js'
+import { Caller, direct, frame, join, joined, MAX_FRAME_BYTES, NOTHING } from '../support/hostile-client.js'
 import { array, bin, HOSTILE_DATA, HOSTILE_VALUES } from '../support/hostile-values.js'
 import { codeOf } from '../support/refusal.js'
 import { seeded } from '../support/seeded.js'
@@ -132,12 +132,12 @@ describe('frames that are none', () => {
     ['a frame that is too large', new Uint8Array(100_001), 'FRAME_TOO_LARGE'],
   ]
 
-  it.each(BEFORE)('[NET-7] %s from a stranger', async (_what, bytes, code) => {
+  it.each(BEFORE)('[NET-7] %s from an unauthenticated caller', async (_what, bytes, code) => {
     const served = await opened.serve({ limits: { maxFrameBytes: 100_000 } })
-    const stranger = await new Stranger(direct(served)).open()
-    stranger.socket.send(bytes)
-    await stranger.isRefused(code)
-    expect(stranger.heard).toEqual([])
+    const caller = await new Caller(direct(served)).open()
+    caller.socket.send(bytes)
+    await caller.isRefused(code)
+    expect(caller.heard).toEqual([])
     await until(() => served.listener.status().connections === 0, 'the connection to be gone')
     expect(served.listener.status().totals).toMatchObject({ accepted: 0, refused: { [code]: 1 } })
   })
@@ -148,10 +148,10 @@ describe('frames that are none', () => {
       const served = await opened.serve({ limits: { maxFrameBytes: 100_000 } })
       await served.replica.create({ n: 0 }, { id: 'a' })
       const other = await opened.connect({ url: served.url })
-      const stranger = await joined(direct(served))
-      stranger.socket.send(bytes)
-      if (code === 'FRAME_TOO_LARGE') await until(() => stranger.ended !== undefined, 'the connection to be refused')
-      else await stranger.isRefused(code)
+      const caller = await joined(direct(served))
+      caller.socket.send(bytes)
+      if (code === 'FRAME_TOO_LARGE') await until(() => caller.ended !== undefined, 'the connection to be refused')
+      else await caller.isRefused(code)
       await until(() => served.listener.status().connections === 1, 'the connection to be gone')
       expect(served.listener.status().totals.refused).toEqual({ [code]: 1 })
       expect(other.status().totals.connections).toBe(1)
@@ -163,14 +163,14 @@ describe('frames that are none', () => {
     const served = await opened.serve()
     await served.replica.create({ n: 0 }, { id: 'a' })
     const { head } = served.replica.status()
-    const stranger = await joined(direct(served))
+    const caller = await joined(direct(served))
     const all = HOSTILE_DATA.map(({ bytes }) => bytes)
     for (const [index, data] of all.entries()) {
-      stranger.say({ type: 'create', number: 2 * index + 1, data, choices: {} })
-      stranger.say({ type: 'patch', number: 2 * index + 2, id: 'a', patch: data, choices: {} })
+      caller.say({ type: 'create', number: 2 * index + 1, data, choices: {} })
+      caller.say({ type: 'patch', number: 2 * index + 2, id: 'a', patch: data, choices: {} })
     }
-    await until(() => stranger.heard.length === 1 + 2 * all.length, 'the answers')
-    for (const answer of stranger.heard.slice(1)) {
+    await until(() => caller.heard.length === 1 + 2 * all.length, 'the answers')
+    for (const answer of caller.heard.slice(1)) {
       expect(answer.type).toBe('failed')
       expect(['FRAME_INVALID', 'INVALID_DATA']).toContain((answer as { code: string }).code)
     }
@@ -180,7 +180,7 @@ describe('frames that are none', () => {
 
   it('[NET-7] options that are none are refused by the replica, and ids that can be none', async () => {
     const served = await opened.serve()
-    const stranger = await joined(direct(served))
+    const caller = await joined(direct(served))
     const odd: FromClient[] = [
       { type: 'get', number: 1, id: '', watch: true, choices: {} },
       { type: 'get', number: 2, id: 'a', watch: false, choices: { read: 9 } },
@@ -191,10 +191,10 @@ describe('frames that are none', () => {
       { type: 'step', number: 7, scan: 1 },
       { type: 'touch', number: 8, id: 'a', choices: { timeoutMs: Number.MAX_SAFE_INTEGER, write: 0 } },
     ]
-    stranger.say(...odd)
-    await until(() => stranger.heard.length === 1 + odd.length || stranger.ended, 'the answers')
-    expect(stranger.ended).toBeUndefined()
-    for (const answer of stranger.heard.slice(1)) expect(['failed', 'none']).toContain(answer.type)
+    caller.say(...odd)
+    await until(() => caller.heard.length === 1 + odd.length || caller.ended, 'the answers')
+    expect(caller.ended).toBeUndefined()
+    for (const answer of caller.heard.slice(1)) expect(['failed', 'none']).toContain(answer.type)
     expect(served.replica.status().head).toBe(0)
   })
 
@@ -204,15 +204,15 @@ describe('frames that are none', () => {
     const random = seeded(11)
     const good = [whole, frame(get), frame(create), frame({ type: 'endAll', number: 9, choices: { write: 'all' } })]
     for (let round = 0; round < 150; round++) {
-      const stranger = await joined(direct(served))
+      const caller = await joined(direct(served))
       for (let count = 0; count < 10; count++) {
         const bytes = round % 2 ? random.bytes(random.below(60)) : Uint8Array.from(good[random.below(good.length)]!)
         if (round % 2 === 0) bytes[random.below(bytes.length)] = random.below(256)
-        stranger.socket.send(bytes)
+        caller.socket.send(bytes)
       }
-      stranger.say({ type: 'ping', number: 1 })
-      await until(() => stranger.ended !== undefined || stranger.heard.some(({ type }) => type === 'pong'), 'an end')
-      stranger.socket.terminate()
+      caller.say({ type: 'ping', number: 1 })
+      await until(() => caller.ended !== undefined || caller.heard.some(({ type }) => type === 'pong'), 'an end')
+      caller.socket.terminate()
     }
     expect(failures).toEqual([])
     await until(() => served.listener.status().connections === 0, 'all to be gone')

@@ -79,14 +79,14 @@ const stepsOf = (transcript: string): { command: string; prints: string[] }[] =>
 
 interface Status {
   readonly isolated: boolean
-  readonly links: { readonly [region: string]: { state: string; behind: number; toReceive?: number } }
+  readonly links: { readonly [region: string]: { state: string; unacked: number; toReceive?: number } }
 }
 
 /** Whether a region has heard all that those have committed with which it is linked. */
 const isInStep = async (port: number): Promise<boolean> => {
   const { links, isolated } = (await (await fetch(`http://127.0.0.1:${port}/admin/status`)).json()) as Status
-  return Object.values(links).every(({ state, behind, toReceive = 0 }) =>
-    state === 'live' ? behind === 0 && toReceive === 0 : isolated || state === 'down',
+  return Object.values(links).every(({ state, unacked, toReceive = 0 }) =>
+    state === 'live' ? unacked === 0 && toReceive === 0 : isolated || state === 'down',
   )
 }
 

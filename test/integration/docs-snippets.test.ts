@@ -102,7 +102,7 @@ describe.each(marked('run: script'))('the script %s', (_name, snippet) => {
   it('[README-1] runs to its end, in one region, without a secret', async () => {
     await using running = await runSnippet(javaScriptOf(snippet))
     await endedWell(running)
-    // What it prints is what the comment behind the call says.
+    // What it prints is what the comment after the call says.
     const bare = (text: string) => text.replaceAll("'", '')
     for (const [, comment] of snippet.code.matchAll(/console\.log\(.*\) +\/\/ ('[^'\n]*'|\{.*\})/g))
       expect(bare(running.output())).toContain(bare(comment!))

@@ -154,7 +154,7 @@ describe('a region that was restored from an old copy', () => {
     for (let round = 1; round <= 5; round++) {
       await restore()
       await regions.reopen('a')
-      // Each opening writes under the same sequence numbers as the last one did.
+      // Each incarnation writes under the same sequence numbers as the last one did.
       await regions.a.increment(id, '/n')
       await regions.a.create({ round })
       await regions.settled()

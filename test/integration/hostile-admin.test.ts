@@ -1,4 +1,4 @@
-/** What a stranger, or a web page in an operator's browser, can say to the admin listener. */
+/** What an unauthenticated caller, or a web page in an operator's browser, can say to the admin listener. */
 import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { type Flags, type Server, startServer, TOKENS } from '../support/servers.js'

@@ -4,7 +4,7 @@ import type { LinkChange } from '@sojourn/replica'
 import { encodeMessage, LINK_DIALECT, LINK_MAGIC, type Message, prove, type Transcript } from '@sojourn/wire'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { attend, authenticate, connect, greeting, hex, linkAs, type Stranger } from '../support/hostile-peer.js'
+import { attend, authenticate, connect, greeting, hex, linkAs, type Remote } from '../support/hostile-peer.js'
 import {
   a,
   c,
@@ -33,15 +33,15 @@ beforeAll(() => void process.on('warning', note))
 afterAll(() => void process.off('warning', note))
 afterEach(() => expect(warnings.splice(0)).toEqual([]))
 
-describe('strangers', () => {
+describe('unauthenticated callers', () => {
   const say = (what: string, codes: string | readonly string[], frames: () => (Uint8Array | string)[]) =>
     test(`[HOST-1] ${what}`, async () => {
-      const stranger = await connect(a)
-      await expectRefusal(stranger, codes, () => {
-        for (const frame of frames()) stranger.sendBytes(frame)
+      const remote = await connect(a)
+      await expectRefusal(remote, codes, () => {
+        for (const frame of frames()) remote.sendBytes(frame)
       })
       // Who is not known is told nothing.
-      expect(stranger.received).toEqual([])
+      expect(remote.received).toEqual([])
     })
 
   say('random bytes', 'LINK_VERSION', () => [randomBytes(200)])
@@ -49,7 +49,7 @@ describe('strangers', () => {
   say('a text frame', 'FRAME_INVALID', () => ['hello'])
   say('many text frames', 'FRAME_INVALID', () => Array.from({ length: 100 }, () => 'hello'))
   say('a truncated greeting', 'LINK_VERSION', () => [encodeMessage(greeting('b')).subarray(0, 30)])
-  say('a greeting with bytes behind it', 'LINK_VERSION', () => [
+  say('a greeting with bytes after it', 'LINK_VERSION', () => [
     Buffer.concat([encodeMessage(greeting('b')), Buffer.of(0)]),
   ])
   say('a frame longer than a greeting', 'FRAME_TOO_LARGE', () => [randomBytes(2_000)])
@@ -70,30 +70,30 @@ describe('strangers', () => {
   test('[HOST-1] 300 random first frames', async () => {
     const random = seeded(1)
     for (let round = 0; round < 300; round += 50) {
-      const strangers = await Promise.all(Array.from({ length: 50 }, () => connect(a)))
-      for (const stranger of strangers) stranger.sendBytes(random.bytes(1 + random.below(300)))
-      await until(() => strangers.every(({ ended }) => ended), 'all to be refused')
-      for (const { ended } of strangers) expect(ended!.reason).toMatch(/^(LINK|FRAME)_[A-Z]+: /)
+      const remotes = await Promise.all(Array.from({ length: 50 }, () => connect(a)))
+      for (const remote of remotes) remote.sendBytes(random.bytes(1 + random.below(300)))
+      await until(() => remotes.every(({ ended }) => ended), 'all to be refused')
+      for (const { ended } of remotes) expect(ended!.reason).toMatch(/^(LINK|FRAME)_[A-Z]+: /)
     }
     await expectService()
   })
 
   test('[HOST-2] a wrong secret', async () => {
     const before = await snapshot()
-    const stranger = await connect(a)
+    const remote = await connect(a)
     const greet = greeting('b')
     await expectRefusal(
-      stranger,
+      remote,
       'LINK_SECRET',
       async () => {
-        stranger.send(greet)
-        const transcript = { dialer: greet, listener: await stranger.next('prove') }
-        stranger.send({ type: 'accept', proof: prove('not the secret of the tests', 'dialer', transcript) })
-        stranger.send(helloOf(hex(16)))
+        remote.send(greet)
+        const transcript = { dialer: greet, listener: await remote.next('prove') }
+        remote.send({ type: 'accept', proof: prove('not the secret of the tests', 'dialer', transcript) })
+        remote.send(helloOf(hex(16)))
       },
       before,
     )
-    expect(stranger.received.map(({ type }) => type)).toEqual(['prove'])
+    expect(remote.received.map(({ type }) => type)).toEqual(['prove'])
   })
 
   /** Both sides know the secret; what one of them says is changed on the way to the other. */
@@ -103,13 +103,13 @@ describe('strangers', () => {
     ['the capabilities', (greet) => ({ ...greet, capabilities: [] })],
   ]
   test.each(changed)('[HOST-17] %s of a greeting, changed on the way', async (_what, change) => {
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_SECRET', async () => {
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_SECRET', async () => {
       const said = greeting('b')
-      stranger.send(change(said))
-      const listener = await stranger.next('prove')
+      remote.send(change(said))
+      const listener = await remote.next('prove')
       const proof = prove(SECRET, 'dialer', { dialer: said, listener })
-      stranger.send({ type: 'accept', proof })
+      remote.send({ type: 'accept', proof })
     })
   })
 
@@ -117,27 +117,27 @@ describe('strangers', () => {
     ['version', { version: 1 }],
     ['capabilities', { capabilities: [] }],
   ] as const)('[HOST-17] the %s of the answer to it, changed on the way', async (_what, change) => {
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_SECRET', async () => {
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_SECRET', async () => {
       const said = greeting('b')
-      stranger.send(said)
-      const listener = { ...(await stranger.next('prove')), ...change }
-      stranger.send({ type: 'accept', proof: prove(SECRET, 'dialer', { dialer: said, listener }) })
+      remote.send(said)
+      const listener = { ...(await remote.next('prove')), ...change }
+      remote.send({ type: 'accept', proof: prove(SECRET, 'dialer', { dialer: said, listener }) })
     })
   })
 
   test('[HOST-1] no version that both know, which the refusal says', async () => {
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_VERSION', () => stranger.send({ ...greeting('b'), min: 7, max: 9 }))
-    expect(stranger.ended?.reason).toContain('the other side speaks versions 7 to 9, this side versions 1 to 2')
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_VERSION', () => remote.send({ ...greeting('b'), min: 7, max: 9 }))
+    expect(remote.ended?.reason).toContain('the other side speaks versions 7 to 9, this side versions 1 to 2')
   })
 
   test('[HOST-2] the own proof, reflected', async () => {
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_SECRET', async () => {
-      stranger.send(greeting('b'))
-      const { proof } = await stranger.next('prove')
-      stranger.send({ type: 'accept', proof })
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_SECRET', async () => {
+      remote.send(greeting('b'))
+      const { proof } = await remote.next('prove')
+      remote.send({ type: 'accept', proof })
     })
   })
 
@@ -151,22 +151,22 @@ describe('strangers', () => {
     await honest.next('hello')
     honest.socket.terminate()
 
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_SECRET', async () => {
-      stranger.send(greet)
-      await stranger.next('prove')
-      stranger.send(accept)
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_SECRET', async () => {
+      remote.send(greet)
+      await remote.next('prove')
+      remote.send(accept)
     })
   })
 
   test.each(MESSAGES.filter(({ type }) => type !== 'accept').map((message) => [message.type, message] as const))(
     '[HOST-1] a %s frame in place of the proof',
     async (_type, message) => {
-      const stranger = await connect(a)
-      await expectRefusal(stranger, 'FRAME_UNEXPECTED', async () => {
-        stranger.send(greeting('b'))
-        await stranger.next('prove')
-        stranger.send(message)
+      const remote = await connect(a)
+      await expectRefusal(remote, 'FRAME_UNEXPECTED', async () => {
+        remote.send(greeting('b'))
+        await remote.next('prove')
+        remote.send(message)
       })
     },
   )
@@ -174,8 +174,8 @@ describe('strangers', () => {
   test.each(MESSAGES.filter(({ type }) => type !== 'hello').map((message) => [message.type, message] as const))(
     '[HOST-1] a %s frame in place of the hello',
     async (_type, message) => {
-      const stranger = await authenticate(a, 'b')
-      await expectRefusal(stranger, 'FRAME_UNEXPECTED', () => stranger.send(message))
+      const remote = await authenticate(a, 'b')
+      await expectRefusal(remote, 'FRAME_UNEXPECTED', () => remote.send(message))
     },
   )
 
@@ -184,41 +184,41 @@ describe('strangers', () => {
       encodeMessage(helloOf(hex(16))).subarray(0, 20),
       Buffer.concat([encodeMessage(helloOf(hex(16))), Buffer.of(1)]),
     ]) {
-      const stranger = await authenticate(a, 'b')
-      await expectRefusal(stranger, 'FRAME_INVALID', () => stranger.sendBytes(bytes))
+      const remote = await authenticate(a, 'b')
+      await expectRefusal(remote, 'FRAME_INVALID', () => remote.sendBytes(bytes))
     }
   })
 
   test('[HOST-1] a clock that is off', async () => {
     for (const clock of [0, Date.now() + 60_000, Number.MAX_SAFE_INTEGER]) {
-      const stranger = await authenticate(a, 'b')
-      await expectRefusal(stranger, 'LINK_SKEW', () => stranger.send({ ...helloOf(hex(16)), clock } as Message))
+      const remote = await authenticate(a, 'b')
+      await expectRefusal(remote, 'LINK_SKEW', () => remote.send({ ...helloOf(hex(16)), clock } as Message))
     }
   })
 
-  test('[HOST-3] codes that a stranger makes up are not counted', async () => {
+  test('[HOST-3] codes that an unauthenticated caller makes up are not counted', async () => {
     const before = a.status().totals.refused
-    const strangers: Stranger[] = []
+    const remotes: Remote[] = []
     for (let index = 0; index < 50; index++) {
-      const stranger = await connect(a)
-      stranger.socket.close(4_000, `MADE_UP_${'ABCDEFGHIJ'[index % 10]}${'ABCDE'[Math.floor(index / 10)]}: hello`)
-      strangers.push(stranger)
+      const remote = await connect(a)
+      remote.socket.close(4_000, `MADE_UP_${'ABCDEFGHIJ'[index % 10]}${'ABCDE'[Math.floor(index / 10)]}: hello`)
+      remotes.push(remote)
     }
-    await until(() => strangers.every(({ ended }) => ended), 'the connections to end')
+    await until(() => remotes.every(({ ended }) => ended), 'the connections to end')
     await expectService()
     expect(a.status().totals.refused).toEqual(before)
     expect(changes.filter(({ region }) => region !== 'c')).toEqual([])
   })
 
   test('[HOST-3] what is no WebSocket frame', async () => {
-    const stranger = await connect(a)
-    const socket = (stranger.socket as unknown as { _socket: { write(bytes: Uint8Array): void } })._socket
+    const remote = await connect(a)
+    const socket = (remote.socket as unknown as { _socket: { write(bytes: Uint8Array): void } })._socket
     // Reserved bits, a reserved opcode, and no mask.
-    await expectRefusal(stranger, 'FRAME_INVALID', () => socket.write(Buffer.from('ff05aabbccddee', 'hex')))
+    await expectRefusal(remote, 'FRAME_INVALID', () => socket.write(Buffer.from('ff05aabbccddee', 'hex')))
   })
 })
 
-describe('strangers who take their time', () => {
+describe('unauthenticated callers who take their time', () => {
   beforeEach(async () => {
     await Promise.all([a.close(), c.close()])
     await openBoth({
@@ -228,18 +228,18 @@ describe('strangers who take their time', () => {
   })
 
   test('[HOST-4] silence', async () => {
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_TIMEOUT', () => {})
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_TIMEOUT', () => {})
   })
 
   test('[HOST-4] silence after the greeting', async () => {
-    const stranger = await connect(a)
-    await expectRefusal(stranger, 'LINK_TIMEOUT', () => stranger.send(greeting('b')))
+    const remote = await connect(a)
+    await expectRefusal(remote, 'LINK_TIMEOUT', () => remote.send(greeting('b')))
   })
 
   test('[HOST-4] silence after the proof', async () => {
-    const stranger = await authenticate(a, 'b')
-    await expectRefusal(stranger, 'LINK_TIMEOUT', () => {})
+    const remote = await authenticate(a, 'b')
+    await expectRefusal(remote, 'LINK_TIMEOUT', () => {})
   })
 
   test('[HOST-4] silence on a link that stands', async () => {
@@ -262,11 +262,11 @@ describe('strangers who take their time', () => {
   })
 
   test('[HOST-5] more handshakes than limits.maxHandshakes', async () => {
-    const strangers = await Promise.all(Array.from({ length: 12 }, () => connect(a)))
-    const turnedAway = () => strangers.filter(({ ended }) => ended?.reason.startsWith('OVERLOADED'))
+    const remotes = await Promise.all(Array.from({ length: 12 }, () => connect(a)))
+    const turnedAway = () => remotes.filter(({ ended }) => ended?.reason.startsWith('OVERLOADED'))
     await until(() => turnedAway().length >= 8, 'those beyond the limit to be turned away')
     await until(() => (a.status().totals.refused.OVERLOADED ?? 0) >= 8, 'them to be counted')
-    await until(() => strangers.every(({ ended }) => ended), 'the silent ones to be given up')
+    await until(() => remotes.every(({ ended }) => ended), 'the silent ones to be given up')
     const peer = await linkAs(a, 'b')
     await until(() => a.status().links.b?.state === 'live', 'room for a peer')
     peer.socket.terminate()
@@ -277,26 +277,26 @@ describe('strangers who take their time', () => {
 describe('who answers when a region dials', () => {
   /** Knows the secret, and proves it under this name, as this side. */
   const proving = (region: string, side: 'listener' | 'dialer', more: Partial<Transcript['listener']> = {}) => {
-    return (stranger: Stranger, greet: Message & { type: 'greet' }) => {
+    return (remote: Remote, greet: Message & { type: 'greet' }) => {
       const listener = { version: 2, capabilities: [], region, nonce: hex(32), ...more }
-      stranger.send({ type: 'prove', ...listener, proof: prove(SECRET, side, { dialer: greet, listener }) })
+      remote.send({ type: 'prove', ...listener, proof: prove(SECRET, side, { dialer: greet, listener }) })
     }
   }
   /** As an honest listener that heard another greeting than was said. */
   const provingTo = (heard: Partial<Transcript['dialer']>, more: Partial<Transcript['listener']> = {}) => {
-    return (stranger: Stranger, greet: Message & { type: 'greet' }) =>
-      proving('b', 'listener', more)(stranger, { ...greet, ...heard })
+    return (remote: Remote, greet: Message & { type: 'greet' }) =>
+      proving('b', 'listener', more)(remote, { ...greet, ...heard })
   }
-  const answers: [string, string, (stranger: Stranger, greet: Message & { type: 'greet' }) => void][] = [
-    ['random bytes', 'FRAME_INVALID', (stranger) => stranger.sendBytes(randomBytes(40))],
-    ['text', 'FRAME_INVALID', (stranger) => stranger.sendBytes('hello')],
-    ['its own greeting', 'FRAME_UNEXPECTED', (stranger, greet) => stranger.send(greet)],
-    ['a hello', 'FRAME_UNEXPECTED', (stranger) => stranger.send(helloOf(hex(16)))],
+  const answers: [string, string, (remote: Remote, greet: Message & { type: 'greet' }) => void][] = [
+    ['random bytes', 'FRAME_INVALID', (remote) => remote.sendBytes(randomBytes(40))],
+    ['text', 'FRAME_INVALID', (remote) => remote.sendBytes('hello')],
+    ['its own greeting', 'FRAME_UNEXPECTED', (remote, greet) => remote.send(greet)],
+    ['a hello', 'FRAME_UNEXPECTED', (remote) => remote.send(helloOf(hex(16)))],
     [
       'a made-up proof',
       'LINK_SECRET',
-      (stranger) =>
-        stranger.send({ type: 'prove', version: 2, capabilities: [], region: 'b', nonce: hex(32), proof: hex(32) }),
+      (remote) =>
+        remote.send({ type: 'prove', version: 2, capabilities: [], region: 'b', nonce: hex(32), proof: hex(32) }),
     ],
     [
       'an older version, to a greeting that was changed on the way',
@@ -324,9 +324,9 @@ describe('who answers when a region dials', () => {
     let dialed = 0
     server.on('connection', (socket) => {
       dialed++
-      const stranger = attend(socket)
-      void stranger.next('greet').then(
-        (greet) => answer(stranger, greet),
+      const remote = attend(socket)
+      void remote.next('greet').then(
+        (greet) => answer(remote, greet),
         () => {},
       )
     })

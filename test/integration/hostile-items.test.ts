@@ -66,7 +66,7 @@ describe('a peer that knows the secret', () => {
     },
   )
 
-  test('[HOST-7] bytes behind a frame', () =>
+  test('[HOST-7] bytes after a frame', () =>
     refused('FRAME_INVALID', () => peer.sendBytes(Buffer.concat([encodeMessage(MESSAGES[5]!), Buffer.of(0)]))))
   test('[HOST-7] an unknown type', () => refused('FRAME_INVALID', () => peer.sendBytes(Buffer.of(99, 0))))
   test('[HOST-7] a text frame', () => refused('FRAME_INVALID', () => peer.sendBytes('hello')))

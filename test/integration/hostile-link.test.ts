@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { encodeItem, encodeRecord, sessionKey } from '@sojourn/core/internal'
 import { encodeMessage, type Message } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { authenticate, hex, type Stranger } from '../support/hostile-peer.js'
+import { authenticate, hex, type Remote } from '../support/hostile-peer.js'
 import {
   a,
   c,
@@ -37,7 +37,7 @@ describe('a peer that knows the secret', () => {
   afterEach(() => peer.socket.terminate())
 
   describe('acknowledges what it does not hold', () => {
-    const lie = (how: string, act: (through: number) => Promise<Stranger>) =>
+    const lie = (how: string, act: (through: number) => Promise<Remote>) =>
       test(`[HOST-11] ${how}`, async () => {
         const { ended } = await act(a.status().head + 1_000)
         expect(ended!.reason).toMatch(/^FRAME_INVALID/)
@@ -72,9 +72,9 @@ describe('a peer that knows the secret', () => {
     lie('in its hello', async (through) => {
       peer.socket.terminate()
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
-      const stranger = await authenticate(a, 'b')
+      const remote = await authenticate(a, 'b')
       const vector = [{ feed: a.status().replica, through }]
-      stranger.send({
+      remote.send({
         type: 'hello',
         feed: hex(16),
         lineage: [],
@@ -84,8 +84,8 @@ describe('a peer that knows the secret', () => {
         scanned: [],
         linked: [],
       })
-      await until(() => stranger.ended, 'the hello to be refused')
-      return stranger
+      await until(() => remote.ended, 'the hello to be refused')
+      return remote
     })
 
     test('[HOST-11] in the name of regions that are no members, or of the replica itself', async () => {
@@ -118,8 +118,8 @@ describe('a peer that knows the secret', () => {
       peer.socket.terminate()
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
       const feed = c.status().replica
-      const stranger = await authenticate(a, 'b')
-      stranger.send({
+      const remote = await authenticate(a, 'b')
+      remote.send({
         type: 'hello',
         feed,
         lineage: [],
@@ -129,9 +129,9 @@ describe('a peer that knows the secret', () => {
         scanned: [],
         linked: [],
       })
-      await until(() => stranger.ended || a.status().links.b!.state === 'live', 'an answer to the hello')
-      if (!stranger.ended)
-        stranger.send({
+      await until(() => remote.ended || a.status().links.b!.state === 'live', 'an answer to the hello')
+      if (!remote.ended)
+        remote.send({
           type: 'segment',
           epoch: 0,
           from: 0,
@@ -141,7 +141,7 @@ describe('a peer that knows the secret', () => {
           holds: [],
           items: [],
         })
-      await until(() => stranger.ended || (a.status().vector[feed] ?? 0) >= 1_000_000, 'an answer to the claim')
+      await until(() => remote.ended || (a.status().vector[feed] ?? 0) >= 1_000_000, 'an answer to the claim')
       // What c writes from now on must reach a all the same.
       const { id } = await c.create({ from: 'c' })
       await until(() => a.get(id), 'what the honest region wrote')
@@ -202,7 +202,7 @@ describe('a peer that knows the secret', () => {
       expectBounded(() => {
         for (let index = 0; index < 200_000; index++) peer.socket.ping(randomBytes(125))
       }))
-    test('[HOST-12] from behind the head, and from the beginning again and again', async () => {
+    test('[HOST-12] from after the head, and from the beginning again and again', async () => {
       peer.send({ type: 'resume', epoch: 1, from: Number.MAX_SAFE_INTEGER, linked: [] })
       for (let round = 0; round < 500; round++) peer.send({ type: 'resume', epoch: 1, from: 0, linked: [] })
       await expectService()

@@ -55,9 +55,9 @@ it('[SRV-4] a link that goes up and down without end has ten lines a minute, and
 
 it('[SRV-4] who is not known writes nothing into it', async () => {
   const { lines } = logged()
-  const strangers = await Promise.all(Array.from({ length: 30 }, () => connect(a)))
-  for (const stranger of strangers) stranger.sendBytes(randomBytes(50))
-  await until(() => strangers.every(({ ended }) => ended), 'all to be refused')
+  const remotes = await Promise.all(Array.from({ length: 30 }, () => connect(a)))
+  for (const remote of remotes) remote.sendBytes(randomBytes(50))
+  await until(() => remotes.every(({ ended }) => ended), 'all to be refused')
   await expectService()
   expect(lines).toEqual([])
 })

@@ -71,7 +71,7 @@ describe('a majority read sees every majority write', () => {
   const BACKLOG = 20
 
   /** A session that all know; then us is cut off, and misses what comes. */
-  const leaveBehind = async (regions: Regions<(typeof THREE)[number]>): Promise<string> => {
+  const letLag = async (regions: Regions<(typeof THREE)[number]>): Promise<string> => {
     const { id } = await regions.eu.create({ n: 0 })
     await regions.settled()
     await regions.cutOff('us')
@@ -82,17 +82,17 @@ describe('a majority read sees every majority write', () => {
   it('[QUO-3] by a region that has a long way to catch up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
-    const id = await leaveBehind(regions)
+    const id = await letLag(regions)
     await eu.update(id, { n: 1 }, { write: 'majority' })
     regions.heal('us', 'ap')
     await until(() => us.status().links.ap!.state !== 'down', 'a link')
     expect((await us.get(id, { read: 'majority' }))?.data).toEqual({ n: 1 })
   })
 
-  it('[QUO-4] a reader that was behind is repaired by the read, before it has caught up', async () => {
+  it('[QUO-4] a reader that lagged is repaired by the read, before it has caught up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
-    const id = await leaveBehind(regions)
+    const id = await letLag(regions)
     await eu.update(id, { n: 1 })
     // One side dials, so that no second connection takes the place of the first.
     regions.proxy('us', 'eu').heal()
@@ -105,17 +105,17 @@ describe('a majority read sees every majority write', () => {
     await regions.settled()
   })
 
-  it('[QUO-4] whom a read finds behind is repaired, before it has caught up', async () => {
+  it('[QUO-4] whom a read finds lagging is repaired, before it has caught up', async () => {
     await using regions = await openRegions(THREE, { consistency, limits: SLOW })
     const { eu, us } = regions
-    const id = await leaveBehind(regions)
+    const id = await letLag(regions)
     await eu.update(id, { n: 1 })
     await regions.settled('eu', 'ap')
     // One side dials, so that no second connection takes the place of the first.
     regions.proxy('us', 'eu').heal()
     await until(() => eu.status().links.us!.state !== 'down', 'a link')
     expect((await eu.get(id, { read: 'majority' }))?.data).toEqual({ n: 1 })
-    await until(async () => (await us.get(id))?.data.n === 1, 'the region that was behind to be repaired')
+    await until(async () => (await us.get(id))?.data.n === 1, 'the region that lagged to be repaired')
     expect(us.status().vector[eu.status().replica]).toBeLessThan(eu.status().head)
     expect(eu.status().totals.repaired.read).toBe(1)
     regions.healAll()

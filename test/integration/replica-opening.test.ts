@@ -26,7 +26,7 @@ describe('the disk', () => {
     expect(await second.get(gone.id)).toBeUndefined()
     await refuses(second.create({}, { id: gone.id }), 'SESSION_EXISTS', { state: 'ended' })
     expect(second.status()).toMatchObject({ sessions: 2, tombstones: 1, head: 5 })
-    expect(second.status().replica, 'each opening is another actor').not.toBe(actor)
+    expect(second.status().replica, 'each incarnation is another actor').not.toBe(actor)
     await second.update(kept.id, { more: true })
     expect((await second.get(kept.id))?.data).toStrictEqual({ ...EVERYTHING, more: true })
   })

@@ -29,7 +29,7 @@ describe('status', () => {
       links: {
         us: {
           state: 'live',
-          behind: expect.any(Number),
+          unacked: expect.any(Number),
           lag: expect.any(Number),
           rtt: expect.any(Number),
           skew: expect.any(Number),
@@ -67,18 +67,18 @@ describe('status', () => {
       },
     })
     expect(us.status()).toMatchObject({ sessions: 1, tombstones: 1, vector: { [status.replica]: 3 } })
-    await until(() => eu.status().links.us!.behind === 0, 'the acks')
+    await until(() => eu.status().links.us!.unacked === 0, 'the acks')
   })
 
-  it('[API-1] tells of a peer that is away, and how far it is behind', async () => {
+  it('[API-1] tells of a peer that is away, and how far it lags', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu } = regions
     await regions.cut('eu', 'us')
     for (let n = 0; n < 7; n++) await eu.create({ n })
-    expect(eu.status().links.us).toMatchObject({ state: 'down', behind: 7, rtt: undefined })
+    expect(eu.status().links.us).toMatchObject({ state: 'down', unacked: 7, rtt: undefined })
     regions.healAll()
     await regions.settled()
-    await until(() => eu.status().links.us!.behind === 0, 'the acks')
+    await until(() => eu.status().links.us!.unacked === 0, 'the acks')
   })
 
   it('[API-1] counts bytes, hits and misses, and whether a catch-up read the whole feed', async () => {

@@ -297,7 +297,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   })
   // How the links are.
   const link = (name: string) => value(`sojourn_link_${name}{peer="us"}`)
-  expect([link('up'), link('live'), link('behind_commits'), link('to_receive_commits')]).toEqual([1, 1, 0, 0])
+  expect([link('up'), link('live'), link('unacked_commits'), link('to_receive_commits')]).toEqual([1, 1, 0, 0])
   for (const name of ['lag_seconds', 'rtt_seconds', 'clock_skew_seconds', 'buffered_bytes'])
     expect(link(name), name).toBeDefined()
   for (const direction of ['sent', 'received'])
@@ -315,7 +315,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
     1,
   )
 
-  // What strangers choose makes no new series.
+  // What callers choose makes no new series.
   const before = samples.size
   for (let level = 3; level < 30; level++) await client.get(session.id, { read: level }).catch(() => {})
   expect(

@@ -336,7 +336,7 @@ describe('[BACKUP-2] sojourn backup', () => {
       ['flipped in the count', flipped(bytes.length - 33)],
       ['cut', bytes.subarray(0, -1)],
       ['cut in half', bytes.subarray(0, bytes.length >> 1)],
-      ['with more behind it', Buffer.concat([bytes, Buffer.from('x')])],
+      ['with more after it', Buffer.concat([bytes, Buffer.from('x')])],
       ['empty', Buffer.alloc(0)],
     ]
     await Promise.all(

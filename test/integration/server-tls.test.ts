@@ -15,15 +15,15 @@ import { until } from '../support/until.js'
 
 let directory = ''
 let authority: Authority
-let stranger: Authority
+let foreign: Authority
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'sojourn-tls-'))
   authority = await openAuthority()
-  stranger = await openAuthority()
+  foreign = await openAuthority()
   await writeFile(file('ca'), authority.cert)
-  await writeFile(file('stranger-ca'), stranger.cert)
+  await writeFile(file('foreign-ca'), foreign.cert)
   for (const name of ['eu', 'us', 'app']) await issue(name, authority)
-  await issue('mallory', stranger)
+  await issue('mallory', foreign)
 })
 afterAll(() => rm(directory, { recursive: true }))
 
@@ -81,7 +81,7 @@ describe('[TLS-1] links', () => {
   })
 
   it.each([
-    ['of another authority', () => ({ ...tlsOf('links', 'mallory', 'stranger-ca'), ...mutual('links') })],
+    ['of another authority', () => ({ ...tlsOf('links', 'mallory', 'foreign-ca'), ...mutual('links') })],
     ['that is none, where one must be shown', (): Flags => ({ 'links.tls.caFile': file('ca') })],
   ])('are refused a certificate %s, and the log says why', async (_, flags) => {
     await using servers = await pair({ eu: { ...tlsOf('links', 'eu'), ...mutual('links') }, us: flags() })
@@ -118,7 +118,7 @@ describe('[TLS-1] clients', () => {
     const { id } = await client.create({ a: 1 })
     expect((await client.get(id))!.data).toEqual({ a: 1 })
     await client.close()
-    for (const tls of [{ ca: authority.cert }, { ca: stranger.cert, ...shown }]) {
+    for (const tls of [{ ca: authority.cert }, { ca: foreign.cert, ...shown }]) {
       const refused = connect({ url, token: TOKENS.write, tls, connectTimeout: '300ms' }).then(async (late) => {
         await late.get(id).finally(() => late.close())
       })
@@ -180,7 +180,7 @@ describe('[TLS-1] the admin listener', () => {
     expect(JSON.parse(good.stdout)).toMatchObject({
       regions: { eu: { ready: true, certificates: { admin: expect.any(Number) } } },
     })
-    for (const args of [[], ['--ca-file', file('ca')], ['--ca-file', file('stranger-ca'), ...certificate]])
+    for (const args of [[], ['--ca-file', file('ca')], ['--ca-file', file('foreign-ca'), ...certificate]])
       expect(await sojourn(['status', ...args], env)).toMatchObject({
         code: 5,
         stderr: expect.stringContaining('cannot be reached'),
@@ -231,7 +231,7 @@ describe('[TLS-2] certificates', () => {
     const renewed = await shown(server)
 
     // A key that does not belong to it, and no certificate at all.
-    for (const wrong of [(await stranger.sign('x')).key, 'nonsense', '']) {
+    for (const wrong of [(await foreign.sign('x')).key, 'nonsense', '']) {
       await writeFile(file('fresh-key'), wrong)
       server.reload()
       expect(await shown(server)).toBe(renewed)

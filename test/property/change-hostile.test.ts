@@ -90,7 +90,7 @@ const HOSTILE: readonly (readonly [title: string, reason: string, bytes: Uint8Ar
   ['the author among the others', 'actors are not in order', assemble({ others: [ME] })],
   ['an actor twice', 'actors are not in order', assemble({ others: [OTHER, OTHER] })],
   ['an actor that nothing names', 'no operation names', assemble({ others: [OTHER, ACTORS[2]!] })],
-  ['bytes behind the columns', 'left over', assemble({ tail: bytesOf(1) })],
+  ['bytes after the columns', 'left over', assemble({ tail: bytesOf(1) })],
   // The columns.
   [
     'list positions',
@@ -188,7 +188,7 @@ const HOSTILE: readonly (readonly [title: string, reason: string, bytes: Uint8Ar
   ['a null with bytes', 'has a length', assemble(valued(0, bytesOf(1)))],
   ['a boolean with bytes', 'has a length', assemble(valued(2, bytesOf(1)))],
   ['a padded counter', 'shortest form', assemble(valued(8, bytesOf(0x81, 0)))],
-  ['a counter with bytes behind it', 'another length', assemble(valued(8, bytesOf(1, 1)))],
+  ['a counter with bytes after it', 'another length', assemble(valued(8, bytesOf(1, 1)))],
   ['a counter without bytes', 'another length', assemble(valued(8, bytesOf()))],
   ['a counter beyond 2^53', 'beyond 2^53', assemble(valued(8, bytesOf(128, 128, 128, 128, 128, 128, 128, 16)))],
   ['a counter of 64 bits', 'too long', assemble(valued(8, bytesOf(128, 128, 128, 128, 128, 128, 128, 128, 128, 127)))],
@@ -308,7 +308,7 @@ describe('hostile changes are refused', () => {
     fc.assert(
       fc.property(changeOf(scalar, 3), fc.array(edit, { minLength: 1, maxLength: 3 }), (change, edits) => {
         const content = [...contentOf(encodeChange(change).bytes)]
-        // Most of the content of a change is hashes and texts; the edits aim at what comes behind the dependencies.
+        // Most of the content of a change is hashes and texts; the edits aim at what comes after the dependencies.
         const from = 1 + 32 * change.deps.length
         for (const { kind, at, byte } of edits) {
           const index = from + (at % (content.length - from))

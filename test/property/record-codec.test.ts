@@ -170,13 +170,13 @@ describe('hostile bytes', () => {
     )
   })
 
-  test('[WIRE-2] a truncated record is refused, as is one with bytes behind it', () => {
+  test('[WIRE-2] a truncated record is refused, as is one with bytes after it', () => {
     fc.assert(
       fc.property(record, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 9 }), (written, at, tail) => {
         const bytes = encodeRecord(written)
         const refused = expect.objectContaining({ code: 'RECORD_INVALID' })
         expect(() => decode(bytes.subarray(0, at % bytes.length))).toThrow(refused)
-        // Behind it there can be what a newer version adds, never a part that this one knows.
+        // After it there can be what a newer version adds, never a part that this one knows.
         expect(() => decode(Buffer.concat([bytes, Uint8Array.of(tail[0]! % 5), tail]))).toThrow(refused)
         swallow(Buffer.concat([bytes, tail]), written)
       }),

@@ -144,7 +144,7 @@ describe('forged records are refused', () => {
   })
 
   test.each([
-    // 77 and 78 take two bytes each, behind the place of their actor in the table.
+    // 77 and 78 take two bytes each, after the place of their actor in the table.
     ['an increment of one actor twice', 'stands twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
     ['an actor twice', 'stands twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
     ['an actor without a change', 'without operations', () => seenAs(0, 0)],

@@ -106,7 +106,7 @@ const entries = fc.array(fc.oneof({ weight: 4, arbitrary: entry }, { weight: 1, 
   minLength: 1,
   maxLength: 8,
 })
-/** Bits to flip, of some entries: anywhere in the frame, or behind its header. */
+/** Bits to flip, of some entries: anywhere in the frame, or after its header. */
 const flips = fc.array(fc.record({ entry: fc.nat(), bit: fc.nat(), mayBeHeader: fc.boolean() }), {
   minLength: 1,
   maxLength: 4,
@@ -142,8 +142,8 @@ describe('[STORE-2] a torn journal', () => {
     await fc.assert(
       fc.asyncProperty(entries, fc.uint8Array({ maxLength: 100 }), fc.nat(100), async (list, rubbish, zeros) => {
         const bytes = await written(list)
-        for (const behind of [rubbish, Buffer.alloc(zeros), Buffer.concat([Buffer.alloc(zeros), rubbish])])
-          await using(holding(Buffer.concat([bytes, behind])), async (journal) => {
+        for (const rest of [rubbish, Buffer.alloc(zeros), Buffer.concat([Buffer.alloc(zeros), rubbish])])
+          await using(holding(Buffer.concat([bytes, rest])), async (journal) => {
             expect(journal.head).toBe(list.length)
             append(journal, [NEXT])
             expect(await entriesOf(journal)).toEqual(numbered([...list, NEXT]))

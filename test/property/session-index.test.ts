@@ -217,7 +217,7 @@ class Pair {
     }
   }
 
-  /** The first record behind what was passed, wherever that is by now. */
+  /** The first record after what was passed, wherever that is by now. */
   #next(each: { readonly cursor: FeedCursor; passed: number }): boolean {
     const expected = this.model.after(each.passed)
     expect(this.index.nextInFeed(each.cursor)).toEqual(expected)

@@ -66,7 +66,7 @@ const FLAGS: { readonly [shell in Shell]: readonly string[] } = {
   fish: ['--no-config'],
 }
 
-/** The offers for each line, in the order in which the shell gives them. The last word of a line is what TAB is pressed behind. */
+/** The offers for each line, in the order in which the shell gives them. The last word of a line is what TAB is pressed after. */
 export const offersOf = (
   shell: Shell,
   script: string,

@@ -29,7 +29,7 @@ export const frame = (...said: FromClient[]): Uint8Array => {
 export const NOTHING = encodeData({})
 
 /** The other end of a client's connection, in the hands of a test. */
-export class Stranger {
+export class Caller {
   readonly socket: WebSocket
   readonly heard: FromServer[] = []
   ended: string | undefined
@@ -74,11 +74,11 @@ export const join = (more: Partial<Join> = {}): Join => ({
   ...more,
 })
 
-export const joined = async (url: string, more: Partial<Join> = {}): Promise<Stranger> => {
-  const stranger = await new Stranger(url).open()
-  stranger.say(join(more))
-  await stranger.hears('welcome')
-  return stranger
+export const joined = async (url: string, more: Partial<Join> = {}): Promise<Caller> => {
+  const caller = await new Caller(url).open()
+  caller.say(join(more))
+  await caller.hears('welcome')
+  return caller
 }
 
 export const direct = ({ listener }: Served): string => `ws://127.0.0.1:${listener.address.port}`

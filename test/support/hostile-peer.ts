@@ -20,7 +20,7 @@ import { until } from './until.js'
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024
 
-export interface Stranger {
+export interface Remote {
   readonly socket: WebSocket
   readonly received: readonly Message[]
   /** How the replica ended the connection; undefined while it stands. */
@@ -35,9 +35,9 @@ export const hex = (bytes: number): string => randomBytes(bytes).toString('hex')
 
 const urlOf = (replica: Replica): string => `ws://127.0.0.1:${replica.address!.port}`
 
-export const attend = (socket: WebSocket): Stranger => {
+export const attend = (socket: WebSocket): Remote => {
   const received: Message[] = []
-  let ended: Stranger['ended']
+  let ended: Remote['ended']
   socket.on('error', () => {})
   socket.on('message', (data: Buffer) => received.push(decodeMessage(new Uint8Array(data), MAX_FRAME_BYTES)))
   socket.on('close', (code, reason) => {
@@ -60,11 +60,11 @@ export const attend = (socket: WebSocket): Stranger => {
 }
 
 /** A connection on which nothing has been said. */
-export const connect = async (replica: Replica): Promise<Stranger> => {
+export const connect = async (replica: Replica): Promise<Remote> => {
   const socket = new WebSocket(urlOf(replica), LINK_PROTOCOL, { perMessageDeflate: false })
-  const stranger = attend(socket)
-  await until(() => socket.readyState === WebSocket.OPEN || stranger.ended, 'the connection')
-  return stranger
+  const remote = attend(socket)
+  await until(() => socket.readyState === WebSocket.OPEN || remote.ended, 'the connection')
+  return remote
 }
 
 export const greeting = (region: string, nonce = hex(32)): Message & { type: 'greet' } => ({
@@ -75,7 +75,7 @@ export const greeting = (region: string, nonce = hex(32)): Message & { type: 'gr
   nonce,
 })
 
-export interface Peer extends Stranger {
+export interface Peer extends Remote {
   readonly feed: string
   /** What the replica said of itself. */
   readonly hello: Hello
@@ -89,13 +89,13 @@ export const authenticate = async (
   region: string,
   secret = SECRET,
   speech: Partial<Speech> = {},
-): Promise<Stranger> => {
-  const stranger = await connect(replica)
+): Promise<Remote> => {
+  const remote = await connect(replica)
   const greet = { ...greeting(region), ...speech }
-  stranger.send(greet)
-  const transcript = { dialer: greet, listener: await stranger.next('prove') }
-  stranger.send({ type: 'accept', proof: prove(secret, 'dialer', transcript) })
-  return stranger
+  remote.send(greet)
+  const transcript = { dialer: greet, listener: await remote.next('prove') }
+  remote.send({ type: 'accept', proof: prove(secret, 'dialer', transcript) })
+  return remote
 }
 
 /** A peer with a link that stands. */
@@ -105,9 +105,9 @@ export const linkAs = async (
   more: Partial<Hello> = {},
   speech: Partial<Speech> = {},
 ): Promise<Peer> => {
-  const stranger = await authenticate(replica, region, SECRET, speech)
+  const remote = await authenticate(replica, region, SECRET, speech)
   const feed = more.feed ?? hex(16)
-  stranger.send({
+  remote.send({
     type: 'hello',
     feed,
     lineage: [],
@@ -118,9 +118,9 @@ export const linkAs = async (
     linked: [],
     ...more,
   })
-  const hello = await stranger.next('hello')
+  const hello = await remote.next('hello')
   const beat: Peer['beat'] = (told) =>
-    stranger.send({
+    remote.send({
       type: 'heartbeat',
       sentAt: 1,
       echo: 0,
@@ -133,5 +133,5 @@ export const linkAs = async (
       linked: [],
       ...told,
     })
-  return Object.defineProperties({ feed, hello, beat } as Peer, Object.getOwnPropertyDescriptors(stranger))
+  return Object.defineProperties({ feed, hello, beat } as Peer, Object.getOwnPropertyDescriptors(remote))
 }

@@ -14,7 +14,7 @@ import {
 import { type LinkChange, openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
 import type { Message } from '@sojourn/wire'
 import { expect } from 'vitest'
-import { greeting, hex, linkAs, type Peer, type Stranger } from './hostile-peer.js'
+import { greeting, hex, linkAs, type Peer, type Remote } from './hostile-peer.js'
 import { contents, SECRET } from './region.js'
 import { until } from './until.js'
 
@@ -65,7 +65,7 @@ export const snapshot = async () => {
 
 /** The replica says no with a code, nothing is changed by it, and everybody else is served. */
 export const expectRefusal = async (
-  stranger: Stranger,
+  remote: Remote,
   codes: string | readonly string[],
   act: () => unknown,
   before?: unknown,
@@ -77,11 +77,11 @@ export const expectRefusal = async (
   await act()
   const change = await until(
     () => changes.slice(seen).find(({ region, state }) => region !== 'c' && (state === 'refused' || state === 'down')),
-    () => `${wanted} from the replica; the connection ${stranger.ended ? `ended: ${stranger.ended.reason}` : 'stands'}`,
+    () => `${wanted} from the replica; the connection ${remote.ended ? `ended: ${remote.ended.reason}` : 'stands'}`,
   )
   expect(wanted, `${change.why}`).toContain(change.code)
   expect(a.status().totals.refused[change.code!]).toBe((refused[change.code!] ?? 0) + 1)
-  await until(() => stranger.ended, 'the end of the connection')
+  await until(() => remote.ended, 'the end of the connection')
   expect(await snapshot()).toEqual(held)
   await expectService()
 }

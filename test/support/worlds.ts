@@ -185,7 +185,7 @@ export interface Author {
 
 export interface World {
   readonly authors: readonly Author[]
-  /** Every fold that any author ever held, with its history: states that lie behind, beside and ahead of each other. */
+  /** Every fold that any author ever held, with its history: states that lie before, beside and after each other. */
   readonly states: readonly { readonly fold: Fold; readonly history: ReadonlyMap<ChangeHash, ChangeDelta> }[]
   /** Every change ever made, causes first. */
   readonly log: ReadonlyMap<ChangeHash, ChangeDelta>

@@ -15,7 +15,7 @@ it('[DOC-2] what others are told is what the journal has, whatever is on its way
   }
   const [first, bytes] = [versionIn('journaledNow'), world.store.encoded(key)]
   expect(versionIn('readNow')).toBe(first)
-  // One commit is on its way, and another one comes behind it.
+  // One commit is on its way, and another one comes after it.
   for (const value of ['a', 'b']) {
     void world.change(key, [{ kind: 'set', path: '/text', value }])
     await world.time.advance(0.01)

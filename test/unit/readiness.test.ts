@@ -7,7 +7,7 @@ const link = (state: LinkStatus['state'], toReceive?: number, held = 0): LinkSta
   state,
   toReceive,
   held,
-  behind: 0,
+  unacked: 0,
   lag: 0,
   rtt: undefined,
   version: undefined,
@@ -48,7 +48,7 @@ it('[ADM-1] waits for what each linked peer has told, and once, not for ever', (
   expect(readiness.reasons()).toContain('catching up with "us"')
   links.us = link('live', 7)
   expect(readiness.reasons()).toContain('catching up with "us", 7 commits to come')
-  links.us = link('behind', 0)
+  links.us = link('lagging', 0)
   // It has been in step: what comes later is not waited for.
   expect(readiness.reasons()).toEqual(['no link to "ap" yet'])
   links.us = link('down')

@@ -37,7 +37,7 @@ describe('[SYNC-2] a vector that is full', () => {
     expect([...progress.vector.keys()]).toEqual([1, 27, 28, 29].map(feedOf))
   })
 
-  it('does not carry the openings that came before: not from a lineage, not from others who have not heard', () => {
+  it('does not carry the incarnations that came before: not from a lineage, not from others who have not heard', () => {
     const progress = open(64, [{ feed: feedOf(1), through: 5 }])
     link(progress, 'b', feedOf(3), [feedOf(2), feedOf(1)])
     progress.claim(feedOf(1), 9)

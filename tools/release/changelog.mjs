@@ -7,7 +7,7 @@
 export const noteOf = (changeset) => changeset.replace(/^---\n[\s\S]*?\n---\n/, '').trim()
 
 /**
- * The changelog after a release: what was unreleased, and the notes behind it, under the new version; nothing is unreleased.
+ * The changelog after a release: what was unreleased, and the notes after it, under the new version; nothing is unreleased.
  * @param {string} changelog
  * @param {readonly string[]} notes
  * @param {string} version

@@ -16,7 +16,7 @@ const completion = command({
     does: 'This bash completes sojourn; put the line into ~/.bashrc to keep it',
   },
   more: `
-  zsh:   put \`source <(sojourn completion zsh)\` behind compinit in ~/.zshrc
+  zsh:   put \`source <(sojourn completion zsh)\` after compinit in ~/.zshrc
   fish:  sojourn completion fish > ~/.config/fish/completions/sojourn.fish`,
   async run({ args, out }) {
     out.text(completionScript(args[0] as Shell, COMMANDS))

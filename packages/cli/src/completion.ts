@@ -49,7 +49,7 @@ const bashOffer = ({ choices, files }: Offer): string => {
 const offeredOf = ({ arguments: args }: Command): Argument | undefined =>
   args.find(({ choices, files }) => choices !== undefined || files !== undefined)
 
-/** Flags by what is offered behind them, so that the script has a line for each offer, not for each flag. */
+/** Flags by what is offered after them, so that the script has a line for each offer, not for each flag. */
 const bashValues = (flags: readonly Named[]): string[] => {
   const byOffer = new Map<string, string[]>()
   for (const [names, flag] of flags) {
@@ -127,7 +127,7 @@ const zshFlag = ([names, flag]: Named): string => {
   const message = zshText((flag.value ?? '').replace(/[<>[\]]/g, ''))
   const takes = flag.value === undefined ? '' : `${isOptional ? '::' : ':'}${message}:${zshOffer(flag)}`
   const once = flag.repeats ? '*' : names.length === 1 ? '' : `(${names.join(' ')})`
-  // With the sign, a value may stand behind it, or in the next word.
+  // With the sign, a value may stand after it, or in the next word.
   const sign = (name: string) => (flag.value !== undefined && name.startsWith('--') ? '=' : '')
   return names.map((name) => quote(`${once}${name}${sign(name)}[${zshText(brief(flag.about))}]${takes}`)).join(' ')
 }

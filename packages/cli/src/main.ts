@@ -25,7 +25,7 @@ Commands take tokens from SOJOURN_TOKEN or --token-file, never from a flag. NO_C
 /** As the store makes ids; one in 64 of these begins with what an option begins with. */
 const DASHED_ID = /^-[\w-]{42}$/
 
-/** An id that would be taken for an option stands behind `--`, where none are. */
+/** An id that would be taken for an option stands after `--`, where none are. */
 const withIdLast = (argv: readonly string[]): readonly string[] => {
   const at = argv.findIndex((arg, index) => index > 2 && DASHED_ID.test(arg))
   return at < 0 || argv.includes('--') ? argv : [...argv.toSpliced(at, 1), '--', argv[at]!]

@@ -40,12 +40,12 @@ const stateOf = ({ state, lastError, nextTryAt }: Link): string => {
 
 const linkTable = (asked: readonly Asked[], paint: Paint): string =>
   table(
-    ['LINK', 'STATE', 'BEHIND', 'LAG', 'TO RECEIVE', 'ROUND TRIP', 'SKEW', 'VERSION'],
+    ['LINK', 'STATE', 'UNACKED', 'LAG', 'TO RECEIVE', 'ROUND TRIP', 'SKEW', 'VERSION'],
     asked.flatMap(({ region, status }) =>
       Object.entries(status?.replica.links ?? {}).map(([peer, link]) => [
         `${region} → ${peer}`,
         painted(stateOf(link), link.state === 'live' ? 'green' : link.state === 'down' ? 'red' : 'yellow'),
-        link.behind,
+        link.unacked,
         link.state === 'down' ? undefined : time(link.lag),
         link.toReceive,
         time(link.rtt),

@@ -286,7 +286,7 @@ export class ByteReader {
     return this.#buffer.toString('hex', at, at + count)
   }
 
-  /** Refuses bytes behind the end. */
+  /** Refuses bytes after the end. */
   end(): void {
     if (this.left !== 0) this.fail(`${this.left} bytes are left over`)
   }

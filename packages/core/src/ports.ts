@@ -51,14 +51,14 @@ export interface Journal {
   /** Bytes of the entries that were not dropped. */
   readonly bytes: number
   /**
-   * Appends an entry behind `after`, which must be the head: whoever else appends to the journal is noticed by that. All or nothing.
+   * Appends an entry after `after`, which must be the head: whoever else appends to the journal is noticed by that. All or nothing.
    * @returns a promise where the engine has yet to take it; nothing where it is taken. A taken entry outlives the process.
    * @throws STORE_FENCED where the head is another; STORE_FAILED
    */
   append(after: number, bytes: Uint8Array): Promise<void> | undefined
   /** Resolves when all that was appended before outlives a loss of power. @throws STORE_FAILED */
   sync(): Promise<void>
-  /** The entries behind a number, in order, in chunks. Only before the first append. */
+  /** The entries after a number, in order, in chunks. Only before the first append. */
   read(after: number): AsyncIterable<readonly JournalEntry[]>
   /** Entries through a number are not needed any more; some of them may be kept for a while. */
   drop(through: number): Promise<void>
@@ -137,8 +137,8 @@ export interface Connection {
   /** Closes, telling the other side why (at most 100 characters); `closed` follows within a bounded time. */
   close(why: string): void
   /**
-   * The other side has proven who it is. Until then a transport may take little of it, and close it to make room for others; one that
-   * knows no strangers has no such method.
+   * The other side has proven who it is. Until then a transport may take little of it, and close it to make room for others. A
+   * transport on which nobody is unauthenticated has no such method.
    */
   authenticated?(): void
 }

@@ -100,7 +100,7 @@ const readPart = <T>(from: ByteReader, tag: number, code: ErrorCode, read: (from
   return value
 }
 
-/** What a newer version has written behind the parts that this one knows. */
+/** What a newer version has written after the parts that this one knows. */
 const readOthers = (from: ByteReader): { others?: OtherParts } => {
   if (from.left === 0) return {}
   const others = new Map<number, Uint8Array>()

@@ -1,4 +1,4 @@
-/** Who numbered a feed: the actor of one opening of one store (32 hex digits). */
+/** Who numbered a feed: the actor of one incarnation of one store (32 hex digits). */
 export type FeedId = string
 
 /** How far somebody holds everything of each feed: feed → sequence. A feed that is not there is held through 0. */
@@ -21,7 +21,7 @@ export const raise = (vector: Map<FeedId, number>, feed: FeedId, through: number
 }
 
 /**
- * An earlier opening of the same store, and the last sequence of its feed that the store still held when it was opened
+ * An earlier incarnation of the same store, and the last sequence of its feed that the store still held when it was opened
  * again. What a peer holds of the ancestor up to there, it holds of the present feed too: the numbers go on.
  */
 export interface Ancestor {
@@ -29,7 +29,7 @@ export interface Ancestor {
   readonly through: number
 }
 
-/** From where a holder of `vector` must be served a feed with this lineage: everything behind the result is held. */
+/** From where a holder of `vector` must be served a feed with this lineage: everything through the result is held. */
 export const resumeFrom = (vector: Vector, feed: FeedId, lineage: readonly Ancestor[]): number =>
   lineage.reduce(
     (from, ancestor) => Math.max(from, Math.min(heldThrough(vector, ancestor.feed), ancestor.through)),

@@ -13,7 +13,7 @@ const MAX_REQUEST_BYTES = 64 * 1024
 
 export interface HttpRequest {
   readonly method: string
-  /** Behind the path of the address; may have a query. */
+  /** Follows the path of the address; may have a query. */
   readonly path: string
   readonly headers: { readonly [name: string]: string }
   readonly body?: string | undefined

@@ -105,7 +105,7 @@ export class Handshake {
     try {
       return decodeMessage(frame, known ? this.#options.maxFrameBytes : MAX_GREETING_BYTES)
     } catch (error) {
-      // The first frame of another version, or of a stranger, need not have our shape.
+      // The first frame of another version, or of a caller that is no peer, need not have our shape.
       if (this.#expects === 'greet' && isSojournError(error, 'FRAME_INVALID'))
         throw new SojournError('LINK_VERSION', 'the first frame is no greeting of this protocol', { cause: error })
       throw error

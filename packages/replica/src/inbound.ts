@@ -43,7 +43,7 @@ export interface InboundOptions {
   readonly settle: () => void
   /** Checkpoints were claimed; `whole`: and with the last one the feed is held as far as it was received. */
   readonly claimed: (prompt: boolean, whole: boolean) => void
-  /** A commit failed; nothing behind it can be claimed. */
+  /** A commit failed; nothing after it can be claimed. */
   readonly failed: (error: unknown) => void
 }
 

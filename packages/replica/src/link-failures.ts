@@ -6,13 +6,13 @@ import type { LinkFailure, LinkReason } from '@sojourn/wire'
 export interface LinkChange {
   readonly region: string
   /** `unreachable`: it was dialed, and no Sojourn replica answered. It is dialed again, and reported again, until one does. */
-  readonly state: 'up' | 'live' | 'behind' | 'down' | 'refused' | 'unreachable'
+  readonly state: 'up' | 'live' | 'lagging' | 'down' | 'refused' | 'unreachable'
   readonly code?: ErrorCode
   /** The code again, or how the connection failed; one of a few words. */
   readonly reason?: LinkReason
   /** For people: what the system says, or a side gave as its reason. */
   readonly why?: string
-  /** `behind`: whether the whole feed is read, because nothing of it is known to be held. */
+  /** `lagging`: whether the whole feed is read, because nothing of it is known to be held. */
   readonly whole?: boolean
 }
 

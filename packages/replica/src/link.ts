@@ -51,7 +51,7 @@ export interface LinkHost {
   readonly repair: RecordRepair
   readonly reads: QuorumReads
   readonly digests: Digests
-  moved(link: Link, state: 'live' | 'behind'): void
+  moved(link: Link, state: 'live' | 'lagging'): void
   failed(error: unknown): void
 }
 
@@ -138,11 +138,11 @@ export class Link {
 
   get status() {
     const { store, progress, clock } = this.#host
-    const behind = this.#outbound.owed
-    const since = behind > 0 ? store.tail.firstAfter(progress.heldBy(this.peer.feed, store.actor)) : undefined
+    const unacked = this.#outbound.owed
+    const since = unacked > 0 ? store.tail.firstAfter(progress.heldBy(this.peer.feed, store.actor)) : undefined
     return {
       state: this.#outbound.state,
-      behind,
+      unacked,
       lagMs: since === undefined ? 0 : Math.max(0, clock.monotonic() - since),
       rttMs: this.#pulse.rttMs,
       skewMs: this.#pulse.skewMs,

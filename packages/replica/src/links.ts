@@ -68,7 +68,7 @@ export class Links {
       },
       moved: (link, state) => {
         if (this.#links.get(link.peer.region) === link) {
-          const whole = state === 'behind' && { whole: link.position === 0 }
+          const whole = state === 'lagging' && { whole: link.position === 0 }
           options.changed({ region: link.peer.region, state, ...whole })
         }
       },

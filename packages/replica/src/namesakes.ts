@@ -3,7 +3,7 @@ import type { Clock, FeedId } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import type { Link } from './link.js'
 
-/** Feeds of a region that are remembered; each opening of its store makes one. */
+/** Feeds of a region that are remembered; each incarnation of its store makes one. */
 const MAX_FEEDS_A_REGION = 32
 
 /** How long a round trip may take for a sign of life; the answer is a heartbeat, and comes with the next one. Milliseconds. */

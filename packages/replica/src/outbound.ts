@@ -35,10 +35,10 @@ export interface OutboundOptions {
   readonly scanned: number
   /** Whether a write waits for acks. */
   readonly isAwaited: () => boolean
-  /** Whether a write waits for a commit behind `after`, up to `through`. */
+  /** Whether a write waits for a commit after `after`, up to `through`. */
   readonly awaits: (after: number, through: number) => boolean
   /** The link went from reading the feed on disk to sending commits as they come, or back. */
-  readonly moved: (state: 'live' | 'behind') => void
+  readonly moved: (state: 'live' | 'lagging') => void
   readonly failed: (error: unknown) => void
 }
 
@@ -49,10 +49,10 @@ interface Scan {
 }
 
 /**
- * `new`: nothing was sent. `live`: the peer was sent all that there is, and is sent commits as they come. `behind`: there is more to send than
+ * `new`: nothing was sent. `live`: the peer was sent all that there is, and is sent commits as they come. `lagging`: there is more to send than
  * there is room for, or the feed is scanned, or is to be. `closed`: nothing is sent any more.
  */
-type State = 'new' | 'live' | 'behind' | 'closed'
+type State = 'new' | 'live' | 'lagging' | 'closed'
 
 /**
  * Sends one peer this replica's feed: the journal's tail as deltas, or, further back, records in the order of the feed. What it
@@ -70,7 +70,7 @@ export class Outbound {
   /** The one that is under way. One that is not this one any more has nothing to say. */
   #scan: Scan | undefined
   /**
-   * The position was reached by a scan that is not through: what stood before it may have moved behind it, so the recent commits
+   * The position was reached by a scan that is not through: what stood before it may have moved after it, so the recent commits
    * alone would not do.
    */
   #mustScan: boolean
@@ -101,8 +101,8 @@ export class Outbound {
     return this.#position
   }
 
-  get state(): 'live' | 'behind' {
-    return this.#state === 'live' ? 'live' : 'behind'
+  get state(): 'live' | 'lagging' {
+    return this.#state === 'live' ? 'live' : 'lagging'
   }
 
   /** The peer asks to go on from elsewhere. */
@@ -193,7 +193,7 @@ export class Outbound {
     return true
   }
 
-  #enter(state: 'live' | 'behind'): void {
+  #enter(state: 'live' | 'lagging'): void {
     if (state === this.#state) return
     this.#state = state
     this.#options.moved(state)
@@ -232,7 +232,7 @@ export class Outbound {
     const { store, failed, clock } = this.#options
     const scan: Scan = { wake: undefined }
     this.#scan = scan
-    this.#enter('behind')
+    this.#enter('lagging')
     // To the very end: a record that moves there while this is under way must be sent whole from there, for what the journal's tail has
     // of it builds on what was not sent.
     const cursor = store.index.openFeed(this.#position)

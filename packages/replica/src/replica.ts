@@ -406,7 +406,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     return this.#open().digests.digestOf(slice, asOf)
   }
 
-  /** The records behind {@link digest}: their keys, and the versions of their state. No ids, no data. */
+  /** The records that {@link digest} sums: their keys, and the versions of their state. No ids, no data. */
   async versions(
     slice: number,
     asOf: number,

@@ -32,7 +32,7 @@ export class ReplicationProgress {
   readonly #holders = new Map<FeedId, Holder>()
   /** The present feed of each region that has a link, or had one last. */
   readonly #present = new Map<string, FeedId>()
-  /** Feeds that those regions will add nothing to, by region: earlier openings. */
+  /** Feeds that those regions will add nothing to, by region: earlier incarnations. */
   readonly #retired = new Map<string, Set<FeedId>>()
 
   constructor(options: KnowledgeOptions) {
@@ -99,8 +99,9 @@ export class ReplicationProgress {
   }
 
   /**
-   * A region told which openings came before its present one. What was held of those is held of this, as far as it counts, so they are
-   * dropped, and not taken up again from others who have not heard: else the feeds of all openings ever made would fill the vectors.
+   * A region told which incarnations came before its present one. What this replica holds of those it holds of that one,
+   * as far as it counts. So it drops them, and takes them up from nobody who has not heard. Else the feeds of all incarnations ever made
+   * would fill the vectors.
    */
   retire(region: string, present: FeedId, lineage: readonly Ancestor[]): void {
     const last = this.#present.get(region)

@@ -363,7 +363,7 @@ export class Runtime {
     this.#compareAfterSkew(change)
     if (change.code && change.code !== 'LINK_CLOSED' && change.state !== 'unreachable')
       refused[change.code] = (refused[change.code] ?? 0) + 1
-    if (change.state === 'behind') this.totals.catchUps++
+    if (change.state === 'lagging') this.totals.catchUps++
     if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
     if (link) this.#askToHeal([link], this.#healing)
@@ -387,7 +387,7 @@ export class Runtime {
   async #drain(): Promise<void> {
     const { clock } = this.settings.ports
     const until = clock.monotonic() + DRAIN_MS
-    const isOwed = () => [...this.links].some((link) => link.isLive && link.status.behind > 0)
+    const isOwed = () => [...this.links].some((link) => link.isLive && link.status.unacked > 0)
     while ((this.store.pendingCommits > 0 || isOwed()) && clock.monotonic() < until)
       await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve).hold())
   }

@@ -18,7 +18,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
-    if (link === undefined) return { ...DOWN, behind: runtime.unackedBy(region), lag: runtime.lagOf(region), ...more }
+    if (link === undefined) return { ...DOWN, unacked: runtime.unackedBy(region), lag: runtime.lagOf(region), ...more }
     const { lagMs: lag, rttMs: rtt, skewMs: skew, ...rest } = link.status
     return { ...rest, lag, rtt, skew, ...more }
   }

@@ -113,7 +113,7 @@ export class WriteQuorum {
     })
   }
 
-  /** Whether a write waits for a commit behind `after`, up to `through`. */
+  /** Whether a write waits for a commit after `after`, up to `through`. */
   awaits(after: number, through: number): boolean {
     for (const { sequence } of this.#waiting) if (sequence > after && sequence <= through) return true
     return false

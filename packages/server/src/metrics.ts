@@ -30,7 +30,7 @@ const REQUEST_BUCKETS = [
 ]
 const DISK_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
 
-/** Everything that /metrics tells. No label holds an id, a key, or what a stranger chose. */
+/** Everything that /metrics tells. No label holds an id, a key, or what a caller chose. */
 export class Metrics {
   readonly registry = new Registry()
   readonly #options: MetricsOptions
@@ -258,7 +258,7 @@ export class Metrics {
       'Age of the oldest commit that a peer has not acknowledged',
       ({ lag }) => lag / 1_000,
     )
-    each('sojourn_link_behind_commits', 'Commits that a peer has not acknowledged', ({ behind }) => behind)
+    each('sojourn_link_unacked_commits', 'Commits that a peer has not acknowledged', ({ unacked }) => unacked)
     each('sojourn_link_to_receive_commits', 'Commits of a peer that are not held here', ({ toReceive }) => toReceive)
     each('sojourn_link_rtt_seconds', 'Round trip', ({ rtt }) => (rtt === undefined ? undefined : rtt / 1_000))
     each('sojourn_link_clock_skew_seconds', "How far a peer's clock is ahead", ({ skew }) => skew / 1_000)

@@ -73,7 +73,7 @@ export class App {
     return this.#process
   }
 
-  /** The longest that its near cache may be behind, milliseconds of the world. */
+  /** The longest that its near cache may lag, milliseconds of the world. */
   get maxStaleMs(): number {
     const { nearCache } = this.plan.options
     return typeof nearCache === 'object' ? this.place.clock.toWorld(nearCache.maxStale as number) : 0

@@ -25,7 +25,7 @@ export interface ClientDoor {
   readonly hits: () => number
   readonly walls: () => ReadonlyMap<string, number>
   readonly maxStaleMs: number
-  /** How far what it takes for a server's clock may be behind that clock. */
+  /** How far what it takes for a server's clock may lag that clock. */
   readonly clockSlackMs: number
   /** How long a call with such a timeout may take, milliseconds of the world. */
   readonly patienceMs: (timeoutMs: number) => number

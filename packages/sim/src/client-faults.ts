@@ -98,7 +98,7 @@ export class ClientFaults {
     const fuse = this.#fuses.get(region)
     if (fuse === undefined || fuse.before === isSent || --fuse.left > 0) return
     this.#fuses.delete(region)
-    this.#options.trace.tell(region, `*** dies ${isSent ? 'behind' : 'before'} an answer`)
+    this.#options.trace.tell(region, `*** dies ${isSent ? 'after' : 'before'} an answer`)
     const of = this.#options.regions.get(region)!
     of.kill(true)
     this.#options.trouble(region, fuse.ms)

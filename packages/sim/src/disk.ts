@@ -142,7 +142,7 @@ export class Disk {
     }
     const take = () => {
       check()
-      if (this.#intruded === host) throw new Error('it went on behind what another owner has appended')
+      if (this.#intruded === host) throw new Error('it went on after what another owner has appended')
       this.totals.appends++
       this.#journal.push({ bytes, at: this.#time.now })
     }

@@ -145,7 +145,7 @@ export interface ClientHistory {
   readonly commits: readonly CommitsSeen[]
   readonly lines: readonly LineSeen[]
   readonly troubles: readonly AppTrouble[]
-  /** The longest that a near cache may be behind, of each app, milliseconds of the world. */
+  /** The longest that a near cache may lag, of each app, milliseconds of the world. */
   readonly maxStaleMs: { readonly [app: string]: number }
   readonly settled: readonly AppState[]
   readonly left: readonly DoorState[]
@@ -182,7 +182,7 @@ export interface Trouble {
 }
 
 /** A region opened its store. */
-export interface Opening {
+export interface IncarnationSeen {
   readonly region: string
   readonly at: number
   readonly incarnation: number
@@ -216,7 +216,7 @@ export interface FinalState {
   /** By session name; data, creation and deadline. */
   readonly sessions: ReadonlyMap<string, Seen>
   /** Keys of sessions that nobody made. */
-  readonly strangers: readonly string[]
+  readonly unknownKeys: readonly string[]
   readonly status: {
     readonly sessions: number
     readonly expired: number
@@ -234,7 +234,7 @@ export interface History {
   readonly sessions: readonly SessionName[]
   readonly losses: readonly Loss[]
   readonly troubles: readonly Trouble[]
-  readonly openings: readonly Opening[]
+  readonly incarnations: readonly IncarnationSeen[]
   readonly samples: readonly Sample[]
   /** Changes seen on the wires: Automerge's bytes, each once. */
   readonly changes: readonly Uint8Array[]

@@ -5,8 +5,8 @@ export { clientPlanOf } from './client-swarm.js'
 export type {
   FinalState,
   History,
+  IncarnationSeen,
   Loss,
-  Opening,
   Operation,
   Sample,
   Seen,

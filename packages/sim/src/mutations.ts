@@ -56,7 +56,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   mutation(
     'reuse-an-actor',
-    'an opening goes on under the feed and the actor of the one before',
+    'an incarnation goes on under the feed and the actor of the one before',
     'store/dist/store-parts.js',
     "const actor = Buffer.from(random.bytes(16)).toString('hex');",
     "const actor = recovered.incarnation?.actor ?? Buffer.from(random.bytes(16)).toString('hex');",
@@ -67,7 +67,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'an actor numbers on where its own changes were lost',
     'replica/dist/actors.js',
     'latest === undefined || latest === this.#burnt.get(key) ? this.mint() : latest',
-    "latest === undefined ? this.#opening + '0'.repeat(16) : latest",
+    "latest === undefined ? this.#incarnation + '0'.repeat(16) : latest",
     400,
   ),
   mutation(
@@ -318,8 +318,8 @@ export const MUTATIONS: readonly Mutation[] = [
     400,
   ),
   mutation(
-    'append-behind-whatever-head',
-    'a store goes on behind what another owner has appended',
+    'append-after-whatever-head',
+    'a store goes on after what another owner has appended',
     'store/dist/journal-writer.js',
     'const appending = journal.append(this.#head, entry);',
     'const appending = journal.append(journal.head, entry);',

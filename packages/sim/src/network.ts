@@ -45,7 +45,7 @@ interface Side {
   arrivesAt: number
   /** Its owner was told, or told us. */
   closed: boolean
-  /** Something that it sent is lost, and all behind it. */
+  /** Something that it sent is lost, and all after it. */
   isCut: boolean
 }
 
@@ -60,7 +60,7 @@ export interface Dialed extends Connection {
   readonly far: Host | undefined
 }
 
-/** A stranger's eye on everything that is under way: the trace, and checkers of what is on the wire. */
+/** An observer of everything that is under way: the trace, and checkers of what is on the wire. */
 export type Tap = (from: string, to: string, frame: Uint8Array) => void
 
 /**
@@ -81,7 +81,7 @@ export class Network {
   readonly #isOrderly: boolean
   readonly totals: NetworkTotals = { frames: 0, bytes: 0, lost: 0, duplicated: 0, reset: 0 }
 
-  /** @param isOrderly whether a connection that is reset brings what came before the first frame that it loses, as TCP does, and nothing behind */
+  /** @param isOrderly whether a connection that is reset brings what came before the first frame that it loses, as TCP does, and nothing after */
   constructor(time: WorldTime, random: Prng, tap: Tap, isOrderly = false) {
     this.#isOrderly = isOrderly
     this.#time = time

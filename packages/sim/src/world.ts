@@ -4,7 +4,7 @@ import type { Door } from './calls.js'
 import { Clients } from './clients.js'
 import { Disk } from './disk.js'
 import { Faults } from './faults.js'
-import type { FinalState, History, Loss, Opening, Sample, Seen, SessionData } from './history.js'
+import type { FinalState, History, IncarnationSeen, Loss, Sample, Seen, SessionData } from './history.js'
 import { Network, type Tap } from './network.js'
 import { MAX_CLOCK_ERROR_MS, type OperationStep, type Plan, type RegionOptions, type Step } from './plan.js'
 import { Prng } from './prng.js'
@@ -33,7 +33,7 @@ export class World {
   readonly clients: Clients | undefined
   readonly #members: Set<string>
   readonly #losses: Loss[] = []
-  readonly #openings: Opening[] = []
+  readonly #incarnations: IncarnationSeen[] = []
   readonly #samples: Sample[] = []
   readonly #changes = new Map<string, Uint8Array>()
   readonly #complaints: string[] = []
@@ -138,8 +138,8 @@ export class World {
   #opened(region: Region): void {
     const { replica: feed, head, sessions } = region.replica!.status()
     const { incarnation } = region
-    this.#openings.push({ region: region.name, at: this.time.now, incarnation, feed, head })
-    this.trace.tell(region.name, `open, opening ${incarnation}, ${sessions} sessions`)
+    this.#incarnations.push({ region: region.name, at: this.time.now, incarnation, feed, head })
+    this.trace.tell(region.name, `open, incarnation ${incarnation}, ${sessions} sessions`)
   }
 
   #gone(region: Region): void {
@@ -227,7 +227,7 @@ export class World {
         const link = mine.links[other.name]
         if (link === undefined) return `${one.name} does not know ${other.name}`
         if (link.state !== 'live') return `the link from ${one.name} to ${other.name} is ${link.state}`
-        if (link.behind > 0) return `${one.name} owes ${other.name} ${link.behind} commits`
+        if (link.unacked > 0) return `${one.name} owes ${other.name} ${link.unacked} commits`
         const held = theirs.vector[mine.replica] ?? 0
         if (mine.pending.commits > 0) return `${one.name} has commits under way`
         if (held < mine.head) return `${other.name} holds ${held} of ${mine.head} commits of ${one.name}`
@@ -254,14 +254,14 @@ export class World {
     const out: FinalState[] = []
     for (const region of this.open) {
       const sessions = new Map<string, Seen>()
-      const strangers: string[] = []
+      const unknownKeys: string[] = []
       const replica = region.replica!
       const scan = async () => {
         sessions.clear()
-        strangers.length = 0
+        unknownKeys.length = 0
         for await (const { key, data, createdAt, expiresAt } of replica.sessions()) {
           const name = names.get(key)
-          if (name === undefined) strangers.push(key)
+          if (name === undefined) unknownKeys.push(key)
           sessions.set(name ?? key, { data: data as SessionData, createdAt, expiresAt })
         }
       }
@@ -275,7 +275,7 @@ export class World {
       out.push({
         region: region.name,
         sessions,
-        strangers,
+        unknownKeys,
         status: {
           sessions: live,
           expired,
@@ -298,7 +298,7 @@ export class World {
       sessions: this.users.sessions,
       losses: this.#losses,
       troubles: this.faults.troubles,
-      openings: this.#openings,
+      incarnations: this.#incarnations,
       samples: this.#samples,
       changes: [...this.#changes.values()],
       complaints: this.#complaints,

@@ -1,4 +1,4 @@
-/** Brings records that changed from the journal to the rows, in the background, and drops the journal behind them. */
+/** Brings records that changed from the journal to the rows, in the background. Then drops the part of the journal that held them. */
 import type { Clock, Journal, Limits, Rows, RowWrite, SessionKey, Timer } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import { droppedIndexCopy } from './index-copy.js'
@@ -46,7 +46,7 @@ export class Checkpoint {
   #isWaiting = false
   /** Those who wait for {@link room}. */
   #roomless: (() => void)[] = []
-  /** The journal is needed behind this entry. */
+  /** The journal is needed after this entry. */
   #through: number
   #journalBytes: number
   #staleIndexRows: number

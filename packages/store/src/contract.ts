@@ -76,7 +76,7 @@ class Bench {
     for (const entry of entries) await this.journal.append(this.journal.head, entry)
   }
 
-  /** The entries behind a number, as {@link shown}. */
+  /** The entries after a number, as {@link shown}. */
   async entries(after: number): Promise<[number: number, bytes: string][]> {
     const out: [number, string][] = []
     for await (const chunk of this.journal.read(after))
@@ -167,7 +167,7 @@ const JOURNAL: Cases = {
     assert.equal(bench.journal.head, ENTRIES.length)
   },
 
-  'an append behind another head is refused with STORE_FENCED and changes nothing': async (bench) => {
+  'an append after another head is refused with STORE_FENCED and changes nothing': async (bench) => {
     const append = async (after: number) => bench.journal.append(after, Buffer.from('late'))
     await assert.rejects(append(1), hasCode('STORE_FENCED'))
     await bench.append(...ENTRIES)
@@ -307,7 +307,7 @@ const KEPT: Cases = {
     assert.deepEqual(await bench.entries(0), NUMBERED.slice(0, 2))
   },
 
-  'behind what was dropped every entry is kept': async (bench) => {
+  'after what was dropped every entry is kept': async (bench) => {
     const entries = Array.from({ length: 12 }, (_, index) => bytesOf(LARGE_BYTES, index))
     await bench.append(...entries)
     await bench.journal.sync()
@@ -322,7 +322,7 @@ const KEPT: Cases = {
     assert.deepEqual(kept, expected.slice(first - 1))
   },
 
-  'a journal that was dropped whole goes on behind its head': async (bench) => {
+  'a journal that was dropped whole goes on after its head': async (bench) => {
     await bench.append(...ENTRIES)
     await bench.journal.sync()
     await bench.journal.drop(bench.journal.head)

@@ -271,7 +271,7 @@ const ourselves = (directory: string): Owner => {
 }
 
 /**
- * Field 22 of /proc/<pid>/stat, behind the name of the program, which can hold anything (proc_pid_stat(5)). Undefined where the process is
+ * Field 22 of /proc/<pid>/stat, after the name of the program, which can hold anything (proc_pid_stat(5)). Undefined where the process is
  * gone, or was not waited for yet, or there is no /proc.
  */
 const startOf = (pid: number | 'self'): string | undefined => {

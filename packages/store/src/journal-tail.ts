@@ -15,7 +15,7 @@ export interface TailCommit {
 
 type TailLimits = Pick<Limits, 'maxRecentCommits' | 'maxRecentBytes'>
 
-/** A link that lags behind the tail is sent records, in the order of the feed. */
+/** A link that lags further than the tail reaches sends records, in the order of the feed. */
 export class JournalTail {
   readonly #limits: TailLimits
   /** In the order of the feed. The first `#start` are dead: they go when they are half of the array. */

@@ -184,7 +184,7 @@ export class JournalWriter<C extends JournalCommit> {
     } else batch.resolve()
   }
 
-  /** What was computed on top of a failed commit fails with it. The head stays: whatever stands behind it now is not ours. */
+  /** What was computed on top of a failed commit fails with it. The head stays: whatever stands after it now is not ours. */
   #fail(batch: Batch<C>, error: unknown): void {
     if (error instanceof SojournError && error.code === 'STORE_FENCED') this.#fenced = error
     const batches = this.#next ? [batch, this.#next] : [batch]

@@ -95,7 +95,7 @@ class Recovery {
   #head: number
   /** A row can be of a commit that a lost part of the journal had: so this counts what the state and the journal say alone. */
   #replayedThrough: number
-  /** Where the first loss was met: what is said of feeds behind that speaks of what is lost, too. */
+  /** Where recovery met the first loss. What the journal says of feeds after that speaks of lost commits, too. */
   #lostFrom: number | undefined
   readonly #corrupt = new Set<SessionKey>()
   #lostEntries = 0

@@ -29,7 +29,7 @@ export interface Progress {
 export interface StoreState extends Incarnation, Progress {
   /** The last sequence that was given out. */
   readonly head: number
-  /** The journal is needed behind this entry only. */
+  /** The journal is needed after this entry only. */
   readonly checkpoint: number
   /** Rows of a copy of the index that is up to date with {@link checkpoint}; 0: there is none. */
   readonly indexRows: number
@@ -77,7 +77,7 @@ export const decodeState = (row: Uint8Array): StoreState => {
   return { ...counted, ...readIncarnation(from), ...readProgress(from) }
 }
 
-/** The incarnation after another, whose feed goes on behind `head`. */
+/** The incarnation after another, whose feed goes on after `head`. */
 export const nextIncarnation = (previous: Incarnation | undefined, head: number, actor: FeedId): Incarnation => ({
   actor,
   lineage: previous ? [{ feed: previous.actor, through: head }, ...previous.lineage].slice(0, MAX_ANCESTORS) : [],

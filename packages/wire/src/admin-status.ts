@@ -26,10 +26,10 @@ const linkFailure = struct({
 })
 
 const link = struct({
-  /** `live`: commits are sent as they come. `behind`: the feed is being read from the disk. `down`: no link. */
-  state: word('live', 'behind', 'down'),
+  /** `live`: commits are sent as they come. `lagging`: the feed is being read from the disk. `down`: no link. */
+  state: word('live', 'lagging', 'down'),
   /** Commits that the peer has not acknowledged. */
-  behind: count,
+  unacked: count,
   /** Age of the oldest of them, milliseconds, as far as it is known. */
   lag: figure,
   /** Round trip, milliseconds; undefined before the first. */
@@ -58,7 +58,7 @@ const link = struct({
 
 const replica = struct({
   region: text(),
-  /** This opening of the store: its feed and the actor of its changes. */
+  /** This incarnation of the store: its feed and the actor of its changes. */
   replica: text(),
   isolated: flag,
   /** Peers that refuse this replica because they are linked with another process that runs as the same region. */

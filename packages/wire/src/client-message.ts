@@ -33,7 +33,7 @@ import {
 } from './shape.js'
 
 /**
- * A frame holds as many messages as there are at a time, one behind the other.
+ * A frame holds as many messages as there are at a time, one after the other.
  *
  * A request has a number, one more with each that the client makes, on whatever connection, for as long as the client lives; its answer has the
  * same. So the server can tell a write that comes again from a new one: see `resumes`.
@@ -53,7 +53,7 @@ export type ClientCapability = keyof typeof CLIENT_DIALECT.capabilities
 /** The WebSocket subprotocol of clients. */
 export const CLIENT_PROTOCOL = 'sojourn-client'
 
-/** "sojc": what a first frame starts with, so that a stranger is told apart from a client of another version. */
+/** "sojc": what a first frame starts with, so that a caller that is no client is told apart from a client of another version. */
 export const CLIENT_MAGIC = 0x736f6a63
 
 /** Until a client is known, its frames are no longer than this. */

@@ -19,7 +19,7 @@ export type LinkCapability = keyof typeof LINK_DIALECT.capabilities
 /** The WebSocket subprotocol of links. */
 export const LINK_PROTOCOL = 'sojourn-link'
 
-/** "sojn": what a first frame starts with, so that a stranger is told apart from a peer of another version. */
+/** "sojn": what a first frame starts with, so that a caller that is no peer is told apart from a peer of another version. */
 export const LINK_MAGIC = 0x736f6a6e
 
 export const NONCE_BYTES = 32
@@ -41,7 +41,7 @@ const linked = list(feed, 1_024)
 const need = struct({ at: uint, feed, through: uint })
 export type Need = Of<typeof need>
 
-/** "`region`, in its present opening `holder`, holds `feed` through …" */
+/** "`region`, in its present incarnation `holder`, holds `feed` through …" */
 const holding = struct({ region, holder: feed, feed, through: uint })
 export type Holding = Of<typeof holding>
 
@@ -60,13 +60,13 @@ const messages = union({
     4,
     {
       feed,
-      /** Earlier openings of the store, the latest first. */
+      /** Earlier incarnations of the store, the latest first. */
       lineage: list(held, 64),
       clock: uint,
       /** Whether the sender trusts its clock. */
       isClockSure: flag,
       vector,
-      /** Catch-ups that were broken off: whose feed need not be scanned again up to where. What is not held yet lies behind. */
+      /** Catch-ups that were broken off: whose feed need not be scanned again up to where. What is not held yet comes after. */
       scanned: vector,
       /** The feeds that the sender receives over links of its own, so nobody need relay them to it. */
       linked,

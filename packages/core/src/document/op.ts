@@ -3,7 +3,7 @@
  * restricted to the subset that a session uses: maps in maps, and scalar values; no sequences, no tables.
  */
 
-/** 16 random bytes as 32 hex digits: one writer, from one opening of one store. */
+/** 16 random bytes as 32 hex digits: one writer, from one incarnation of one store. */
 export type ActorId = string
 
 /** SHA-256 of a change chunk from its type byte on, as 64 hex digits. */

@@ -4,8 +4,8 @@ import { ByteReader, ByteWriter, type Row, SojournError } from '@sojourn/core/in
 import { z } from 'zod'
 
 /**
- * A backup: a line that says what it is, a line of JSON that says whose, chunks of rows, each behind its length (4 bytes, big endian), and
- * behind a length of 0 the number of rows (8 bytes) and SHA-256 over all that came before.
+ * A backup: a line that says what it is, a line of JSON that says whose, and chunks of rows, each after its length (4 bytes, big endian).
+ * A length of 0 ends them. The number of rows (8 bytes) follows, and SHA-256 over all that came before.
  */
 const MAGIC = Buffer.from('sojourn-backup 1\n')
 const MAX_HEADER_BYTES = 4_096

@@ -38,7 +38,7 @@ const settingAt = (path: string): Setting | undefined =>
 export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
   const faults: string[] = []
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
-  for (const path of yaml?.strangers ?? []) faults.push(strangerFault(path, file!))
+  for (const path of yaml?.refusedPaths ?? []) faults.push(pathFault(path, file!))
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
   faults.push(...SETTINGS.flatMap((setting) => faultOf(setting, given)))
   if (faults.length > 0) refuse(faults)
@@ -90,7 +90,7 @@ const unflatten = (given: Source): GivenOf<typeof SERVER_OPTIONS> => {
   return root as GivenOf<typeof SERVER_OPTIONS>
 }
 
-const strangerFault = (path: string, file: string): string => {
+const pathFault = (path: string, file: string): string => {
   const setting = settingAt(path)
   if (setting?.secret)
     return `${path} (${file}) is a secret: give it as ${setting.env}, or in the file that ${path}File names`

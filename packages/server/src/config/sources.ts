@@ -68,10 +68,10 @@ export const fromFlags = (flags: ReadonlyMap<string, string>): Source =>
   )
 
 /**
- * The settings of a file, and what is in it that is no setting.
+ * The settings of a file, and the paths in it that must not be there: no settings, or secrets.
  * @throws INVALID_OPTION where it is no YAML, or no map
  */
-export const fromYaml = (text: string, file: string): { source: Source; strangers: string[] } => {
+export const fromYaml = (text: string, file: string): { source: Source; refusedPaths: string[] } => {
   const document = parseDocument(text, { prettyErrors: true })
   const [fault] = document.errors
   if (fault) throw new SojournError('INVALID_OPTION', `${file} is no YAML: ${fault.message}`, { option: 'config' })
@@ -79,21 +79,21 @@ export const fromYaml = (text: string, file: string): { source: Source; stranger
   if (root !== null && !isMap(root))
     throw new SojournError('INVALID_OPTION', `${file} must hold settings, such as \`region: eu\``, { option: 'config' })
   const source = new Map<string, Given>()
-  const strangers: string[] = []
+  const refusedPaths: string[] = []
   const scan = (object: Record<string, unknown>, prefix: string): void => {
     for (const [name, value] of Object.entries(object)) {
       const path = `${prefix}${name}`
       const setting = SETTINGS.find((each) => each.path === path)
-      if (setting?.secret) strangers.push(path)
+      if (setting?.secret) refusedPaths.push(path)
       else if (setting) source.set(path, { value, from: file })
-      else if (!SETTINGS.some((each) => each.path.startsWith(`${path}.`))) strangers.push(path)
+      else if (!SETTINGS.some((each) => each.path.startsWith(`${path}.`))) refusedPaths.push(path)
       // A group that is named and left empty sets nothing.
       else if (isMap(value)) scan(value, `${path}.`)
-      else if (value !== null) strangers.push(path)
+      else if (value !== null) refusedPaths.push(path)
     }
   }
   scan(root ?? {}, '')
-  return { source, strangers }
+  return { source, refusedPaths }
 }
 
 const read = <T>(make: () => T, file: string): T => {

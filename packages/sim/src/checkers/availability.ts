@@ -25,10 +25,10 @@ export const availability: Checker = function* (history) {
 }
 
 /** The largest set of regions, among them that of the call, in and between which nothing was wrong then and for a while before. */
-const wellAround = (op: Operation, { troubles, openings }: History): readonly string[] => {
+const wellAround = (op: Operation, { troubles, incarnations }: History): readonly string[] => {
   const until = op.returnedAt ?? Number.POSITIVE_INFINITY
   const wrong = troubles.filter((trouble) => trouble.from <= until && trouble.until + RECOVERY_MS >= op.invokedAt)
-  const open = openings.filter(({ at }) => at + RECOVERY_MS < op.invokedAt).map(({ region }) => region)
+  const open = incarnations.filter(({ at }) => at + RECOVERY_MS < op.invokedAt).map(({ region }) => region)
   const candidates = [...new Set(open)].filter((region) => !wrong.some((trouble) => trouble.region === region))
   if (!candidates.includes(op.region)) return []
   let best: readonly string[] = []

@@ -28,11 +28,11 @@ export const convergence: Checker = function* ({ settled, unsettled, operations,
   const unheard = operations.filter(
     ({ kind, outcome }) => (kind === 'create' || kind === 'rotate') && outcome !== 'ok' && outcome !== 'absent',
   ).length
-  for (const { region, strangers } of settled ?? [])
-    if (strangers.length > unheard)
+  for (const { region, unknownKeys } of settled ?? [])
+    if (unknownKeys.length > unheard)
       yield violation(
         'CONV-5',
-        `${region} holds ${strangers.length} sessions that nobody made, ${unheard} can be explained`,
+        `${region} holds ${unknownKeys.length} sessions that nobody made, ${unheard} can be explained`,
       )
 }
 

@@ -1,4 +1,4 @@
-/** What a near cache gives, its server had said, and it was still so no longer ago than the cache may be behind. */
+/** What a near cache gives, its server had said, and it was still so no longer ago than the cache may lag. */
 import { deedsOf, isKept, violation } from '../expectations.js'
 import type { Checker, CommitsSeen, History, Operation } from '../history.js'
 import { shownOf } from '../shown.js'

@@ -5,9 +5,9 @@ import type { Checker } from '../history.js'
 
 /**
  * Read from the wires by Automerge itself: no actor gives one number to two changes, nor leaves one out. No feed id is used by two
- * openings, no feed runs backwards, and nobody claims more of a feed than there is.
+ * incarnations, no feed runs backwards, and nobody claims more of a feed than there is.
  */
-export const uniqueness: Checker = function* ({ changes, openings, samples }) {
+export const uniqueness: Checker = function* ({ changes, incarnations, samples }) {
   const hashes = new Map<string, string>()
   for (const bytes of changes) {
     const { actor, seq, hash } = decodeChange(bytes)
@@ -17,7 +17,7 @@ export const uniqueness: Checker = function* ({ changes, openings, samples }) {
     hashes.set(name, hash!)
   }
   const owners = new Map<string, string>()
-  for (const { feed, region, incarnation } of openings) {
+  for (const { feed, region, incarnation } of incarnations) {
     const owner = owners.get(feed)
     if (owner !== undefined) yield violation('UNIQ-1', `${owner} and ${region} ${incarnation} call their feeds ${feed}`)
     owners.set(feed, `${region} ${incarnation}`)

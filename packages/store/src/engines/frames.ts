@@ -66,7 +66,7 @@ export const readFrames = (from: Buffer, at: number, first: number): Frames => {
   }
 }
 
-/** The next header that is sound, behind one that is not. */
+/** The next header that is sound, after one that is not. */
 const searchHeader = (from: Buffer, start: number, damaged: number): Header | undefined => {
   for (let at = start; at + FRAME_BYTES <= from.length; at++) {
     const number = numberAt(from, at)

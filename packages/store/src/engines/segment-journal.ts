@@ -57,7 +57,7 @@ export class SegmentJournal implements Journal {
   readonly #segments: Segment[]
   #file: number
   #head: number
-  /** Bytes behind the last whole entry that could not be cut off. */
+  /** Bytes after the last whole entry that could not be cut off. */
   #isTorn = false
   /** Files with entries that the disk was not told of, but the last one. */
   #unsynced: number[] = []
@@ -199,7 +199,7 @@ export class SegmentJournal implements Journal {
       const next = this.#segments[index + 1]
       if (next && next.first <= after + 1) continue
       const entries = [...readSegment(segment).entries]
-      // What is missing before the next segment is lost, and there is no more behind it that says so.
+      // What is missing before the next segment is lost, and there is no more after it that says so.
       for (let number = (entries.at(-1)?.number ?? segment.first - 1) + 1; next && number < next.first; number++)
         entries.push({ number, bytes: undefined })
       yield entries.filter(({ number }) => number > after)

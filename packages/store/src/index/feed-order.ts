@@ -42,7 +42,7 @@ export class FeedOrder {
     return this.#previous[slot]!
   }
 
-  /** The slot behind another; the first one behind -1. */
+  /** The slot after another; the first one after -1. */
   after(slot: number): number {
     return slot === NONE ? this.#first : this.#next[slot]!
   }

@@ -70,7 +70,7 @@ export class KeyTable {
     const size = this.#places.length
     let hole = this.#placeOf(words)
     this.#count--
-    // What stands behind the hole moves up, unless it stands at or behind its own first place: no markers of deletion are left.
+    // What stands after the hole moves up, unless it stands at or after its own first place: no markers of deletion are left.
     for (let place = (hole + 1) % size; this.#places[place] !== 0; place = (place + 1) % size) {
       const home = this.#home(words, this.#places[place]! - 1)
       if ((place - home + size) % size < (place - hole + size) % size) continue

@@ -288,7 +288,7 @@ export class SessionIndex {
     if (!isSorted) this.#order.rebuild(sortedBySequence(Int32Array.from(slots), this.#columns.sequences))
   }
 
-  /** A cursor behind all sessions whose latest commit is at or before a sequence. Costs what stands behind it. */
+  /** A cursor after all sessions whose latest commit is at or before a sequence. Costs what stands after it. */
   openFeed(after: number): FeedCursor {
     let slot = this.#order.last
     while (slot >= 0 && this.#columns.sequences[slot]! > after) slot = this.#order.before(slot)
@@ -299,7 +299,7 @@ export class SessionIndex {
     this.#order.close(cursor)
   }
 
-  /** Goes one on in the feed; undefined at its end, behind which more may come. */
+  /** Goes one on in the feed; undefined at its end, after which more may come. */
   nextInFeed(
     cursor: FeedCursor,
   ): { readonly key: SessionKey; readonly sequence: number; readonly origin: Origin | undefined } | undefined {
