@@ -1,5 +1,5 @@
 import type { Level } from '@sojourn/client'
-import { LIMITS, OPERATIONS, type OperationKind, Prng } from '@sojourn/sim'
+import { drawWeights, LIMITS, type OperationWeights, Prng, USUAL } from '@sojourn/sim'
 
 /** What is to go wrong, and when, as data that a seed decides: drawn before anything runs. */
 
@@ -74,7 +74,7 @@ export interface UserPlan {
   readonly padBytes: number
   /** Calls that one makes at a time. */
   readonly burst: number
-  readonly weights: { readonly [kind in OperationKind]: number }
+  readonly weights: OperationWeights
   readonly levels: { readonly [level in Level & string]: number }
 }
 
@@ -201,18 +201,8 @@ const bothWays = (ways: readonly string[]): string[] => [
   ...new Set(ways.flatMap((way) => [way, way.split('>').reverse().join('>')])),
 ]
 
-const WEIGHTS: { readonly [kind in OperationKind]: number } = {
-  create: 12,
-  get: 20,
-  set: 20,
-  save: 5,
-  add: 15,
-  drop: 6,
-  increment: 15,
-  touch: 8,
-  rotate: 2,
-  end: 5,
-}
+/** Sessions come and go more than in simulated worlds. */
+const WEIGHTS: OperationWeights = { ...USUAL, create: 12, end: 5 }
 
 const drawUsers = (random: Prng): UserPlan => ({
   settled: random.int(2, 5),
@@ -220,9 +210,7 @@ const drawUsers = (random: Prng): UserPlan => ({
   slots: random.pick([3, 8, 16]),
   padBytes: random.pick([0, 0, 2_000, 8_000]),
   burst: random.pick([1, 1, 3]),
-  weights: Object.fromEntries(OPERATIONS.map((kind) => [kind, WEIGHTS[kind] * random.between(0.2, 1)])) as {
-    [kind in OperationKind]: number
-  },
+  weights: drawWeights(random, WEIGHTS),
   levels: random.pick([
     { local: 1, majority: 0, all: 0 },
     { local: 0, majority: 1, all: 0 },

@@ -1,14 +1,7 @@
 /** Bugs that are put into the client and the servers' doors on purpose: worlds with apps in them must notice each. */
-import type { Mutation } from './mutations.js'
+import { type Mutation, mutation as ofReplicas } from './mutations.js'
 
-const mutation = (
-  name: string,
-  what: string,
-  file: string,
-  find: string,
-  replace: string,
-  within: number,
-): Mutation => ({ name, what, edits: [{ file, find, replace }], within, clients: true })
+const mutation = (...bug: Parameters<typeof ofReplicas>): Mutation => ({ ...ofReplicas(...bug), clients: true })
 
 export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(

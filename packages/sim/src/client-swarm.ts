@@ -1,5 +1,6 @@
 /** Draws the apps of a world, from a stream of the seed of their own: the regions, their faults and the users of replicas stay as they are. */
 import type { Level } from '@sojourn/core/internal'
+import { drawLevels, drawWeights, type OperationWeights } from './habits.js'
 import type { Wire } from './network.js'
 import {
   type AppPlan,
@@ -9,7 +10,6 @@ import {
   type ClientsPlan,
   type DoorPlan,
   MAX_CLOCK_ERROR_MS,
-  OPERATIONS,
   type OperationKind,
   type OperationStep,
   type Plan,
@@ -176,7 +176,7 @@ const amountOf = (random: Prng, fault: ClientFaultKind): number => {
   }
 }
 
-const USUAL: { readonly [kind in OperationKind]: number } = {
+const USUAL_OF_APPS: OperationWeights = {
   create: 14,
   get: 50,
   set: 20,
@@ -210,14 +210,8 @@ const drawOperations = (
   apps: readonly string[],
   faults: readonly ClientFaultStep[],
 ): OperationStep[] => {
-  const weights = Object.fromEntries(OPERATIONS.map((kind) => [kind, random.between(0.2, 1) * USUAL[kind]])) as {
-    [kind in OperationKind]: number
-  }
-  const levels: { [level in Level & string]?: number } = random.pick([
-    { local: 1 },
-    { majority: 1 },
-    { local: 3, majority: 2, all: 0.3 },
-  ])
+  const weights = drawWeights(random, USUAL_OF_APPS)
+  const levels = drawLevels(random)
   const slots = random.pick([1, 2, 6])
   const count = random.int(80, 260)
   const size = random.pick([6, 15, 30])

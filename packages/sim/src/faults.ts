@@ -3,7 +3,7 @@ import type { Timer } from '@sojourn/core/internal'
 import type { Part } from './disk.js'
 import type { Loss, Trouble } from './history.js'
 import type { Network, Wire } from './network.js'
-import { type FaultKind, type FaultStep, MAX_CLOCK_ERROR_MS } from './plan.js'
+import { FAULTS_BETWEEN, type FaultKind, type FaultStep, MAX_CLOCK_ERROR_MS } from './plan.js'
 import type { Prng } from './prng.js'
 import type { Region } from './region.js'
 import type { WorldTime } from './time.js'
@@ -23,15 +23,7 @@ export interface FaultsOptions {
 }
 
 /** Faults of what lies between regions. */
-const BETWEEN: ReadonlySet<FaultKind> = new Set([
-  'partition',
-  'one-way',
-  'flapping',
-  'swizzle',
-  'disconnect',
-  'slow-reader',
-  'spike',
-])
+const BETWEEN: ReadonlySet<FaultKind> = new Set(FAULTS_BETWEEN)
 
 /** Faults of a region whose end is not known when they begin. */
 const LASTING: ReadonlySet<FaultKind> = new Set(['crash-in-call', 'restore', 'rot', 'old-row', 'fence'])

@@ -2,6 +2,7 @@
 export type { Door } from './calls.js'
 export { CHECKERS } from './checkers/index.js'
 export { clientPlanOf } from './client-swarm.js'
+export { drawWeights, type OperationWeights, USUAL } from './habits.js'
 export type {
   FinalState,
   History,

@@ -19,7 +19,8 @@ export interface Mutation {
   readonly clients?: boolean
 }
 
-const mutation = (
+/** A bug of one edit. */
+export const mutation = (
   name: string,
   what: string,
   file: string,

@@ -49,8 +49,8 @@ export interface OperationStep {
   readonly padBytes?: number
 }
 
-/** What goes wrong. Each kind is drawn, or not, for a whole world (swarm testing: Groce and others, ISSTA 2012). */
-export const FAULTS = [
+/** What goes wrong between regions. */
+export const FAULTS_BETWEEN = [
   'partition',
   'one-way',
   'flapping',
@@ -58,6 +58,11 @@ export const FAULTS = [
   'disconnect',
   'slow-reader',
   'spike',
+] as const
+
+/** What goes wrong. Each kind is drawn, or not, for a whole world (swarm testing: Groce and others, ISSTA 2012). */
+export const FAULTS = [
+  ...FAULTS_BETWEEN,
   'loss',
   'duplication',
   'kill',

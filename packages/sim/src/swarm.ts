@@ -1,14 +1,12 @@
 /** The plan of a seed. */
-import type { Level } from '@sojourn/core/internal'
 import type { DiskSpeed } from './disk.js'
+import { drawLevels, drawWeights, USUAL } from './habits.js'
 import type { Wire } from './network.js'
 import {
   FAULTS,
   type FaultKind,
   type FaultStep,
   MAX_CLOCK_ERROR_MS,
-  OPERATIONS,
-  type OperationKind,
   type OperationStep,
   type Plan,
   type RegionOptions,
@@ -118,16 +116,9 @@ const drawDisk = (random: Prng): DiskSpeed =>
 const waysOf = (regions: readonly string[]): string[] =>
   regions.flatMap((from) => regions.filter((to) => to !== from).map((to) => `${from}>${to}`))
 
-/** Mostly reads and edits; how much of each differs from world to world. */
 const drawOperations = (random: Prng, regions: readonly string[], shared: Shared, endsAt: number): OperationStep[] => {
-  const weights = Object.fromEntries(OPERATIONS.map((kind) => [kind, random.between(0.2, 1) * USUAL[kind]])) as {
-    [kind in OperationKind]: number
-  }
-  const levels: { [level in Level & string]?: number } = random.pick([
-    { local: 1 },
-    { majority: 1 },
-    { local: 3, majority: 2, all: 0.3 },
-  ])
+  const weights = drawWeights(random, USUAL)
+  const levels = drawLevels(random)
   const clients = random.int(2, 8)
   const slots = random.pick([1, 3, 12])
   const roaming = random.pick([0, 0.1, 1])
@@ -165,19 +156,6 @@ const drawOperations = (random: Prng, regions: readonly string[], shared: Shared
       out.push({ ...last, n: count + n, region: random.pick(regions), at: last.at + random.between(0, 50) })
   }
   return out
-}
-
-const USUAL: { readonly [kind in OperationKind]: number } = {
-  create: 6,
-  get: 20,
-  set: 20,
-  save: 5,
-  add: 15,
-  drop: 6,
-  increment: 15,
-  touch: 8,
-  rotate: 2,
-  end: 3,
 }
 
 const drawFaultSteps = (random: Prng, { regions, faults, endsAt }: Plan): FaultStep[] => {

@@ -16,13 +16,7 @@ export interface IndexEntry {
 }
 
 /** What is set when a record is committed. */
-export interface IndexChange {
-  readonly sequence: number
-  readonly origin: Origin | undefined
-  readonly version: VersionSum
-  readonly isEnded: boolean
-  readonly isExpired: boolean
-  readonly isDue: boolean
+export interface IndexChange extends IndexEntry {
   /** When it must be looked at next, milliseconds since the epoch. */
   readonly dueAt: number
 }
