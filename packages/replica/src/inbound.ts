@@ -7,8 +7,8 @@ import type { Peer } from './peer.js'
 import type { Applied } from './record-repair.js'
 import type { ReplicationProgress } from './replication-progress.js'
 
-/** "The feed is held through here, as soon as …": checkpoints are claimed in order. */
-interface Checkpoint {
+/** "The feed is held through here, as soon as …": claims are made in order. */
+interface Claim {
   through: number
   /** Segments whose commits are not on the disk yet. */
   unwritten: number
@@ -41,7 +41,7 @@ export interface InboundOptions {
   readonly received: (through: number, epoch: number) => void
   /** Something may have become claimable, on any link: see {@link settleClaims}. */
   readonly settle: () => void
-  /** Checkpoints were claimed; `whole`: and with the last one the feed is held as far as it was received. */
+  /** Claims were made; `whole`: and with the last one the feed is held as far as it was received. */
   readonly claimed: (prompt: boolean, whole: boolean) => void
   /** A commit failed; nothing after it can be claimed. */
   readonly failed: (error: unknown) => void
@@ -52,7 +52,7 @@ export class Inbound {
   readonly #options: InboundOptions
   /** The end of the last segment that joined on. */
   #through: number
-  #checkpoints: Checkpoint[] = []
+  #claims: Claim[] = []
   /** How often the sender was asked to start again. What it had sent before it heard that does not join on. */
   #epoch = 0
 
@@ -77,51 +77,51 @@ export class Inbound {
     this.#through = Math.max(this.#through, segment.through)
     const own = this.#enqueue(segment, wants)
     const written = () => {
-      for (const checkpoint of own) checkpoint.unwritten--
+      for (const claim of own) claim.unwritten--
       settle()
-      if (this.#checkpoints.includes(own.at(-1)!) || segment.mode === 'catchup')
+      if (this.#claims.includes(own.at(-1)!) || segment.mode === 'catchup')
         this.#options.received(segment.through, segment.epoch)
     }
     if (writes.length === 0) written()
     else Promise.all(writes).then(written, failed)
   }
 
-  /** A segment as checkpoints: one for the end, and for a live one before each thing that must be there first. */
-  #enqueue(segment: Segment, wants: readonly SessionKey[]): Checkpoint[] {
+  /** A segment as claims: one for the end, and for a live one before each thing that must be there first. */
+  #enqueue(segment: Segment, wants: readonly SessionKey[]): Claim[] {
     const { maxPending } = this.#options
     const isLive = segment.mode === 'live' || segment.mode === 'prompt'
-    const all = checkpoint(segment.through, segment, {
+    const all = claimOf(segment.through, segment, {
       needs: raiseAll(new Map(), segment.needs),
       holds: raiseAll(new Map(), segment.holds),
       wants: new Set(wants),
       whole: segment.mode !== 'catchup',
     })
-    const last = this.#checkpoints.at(-1)
+    const last = this.#claims.at(-1)
     const half = maxPending / 2
     // A scan can be longer than the queue, and what a feed needs of another can be long in coming: claims get coarser then.
-    if (this.#checkpoints.length > half && last && (all.whole || !last.whole)) {
+    if (this.#claims.length > half && last && (all.whole || !last.whole)) {
       extend(last, all)
       this.#checkWants(last)
       return [last]
     }
-    const isCut = isLive && wants.length === 0 && this.#checkpoints.length + segment.needs.length <= half
+    const isCut = isLive && wants.length === 0 && this.#claims.length + segment.needs.length <= half
     const own = isCut ? cut(segment, all) : [all]
-    this.#checkpoints.push(...own)
+    this.#claims.push(...own)
     this.#checkWants(all)
     return own
   }
 
   /** A sound peer soon gives what it is asked for. */
-  #checkWants({ wants }: Checkpoint): void {
+  #checkWants({ wants }: Claim): void {
     const limit = this.#options.maxPending * WANTED_A_FRAME
     if (wants.size > limit)
       throw new SojournError('LINK_OVERLOADED', `${limit} records are asked for and have not come`, { limit })
   }
 
   /** What could be claimed as far as this link goes, in order. */
-  get ready(): readonly Checkpoint[] {
-    const blocked = this.#checkpoints.findIndex((checkpoint) => !isComplete(checkpoint))
-    return blocked < 0 ? this.#checkpoints : this.#checkpoints.slice(0, blocked)
+  get ready(): readonly Claim[] {
+    const blocked = this.#claims.findIndex((claim) => !isComplete(claim))
+    return blocked < 0 ? this.#claims : this.#claims.slice(0, blocked)
   }
 
   /** The feed that the next claim waits for, where it waits for nothing else. */
@@ -131,8 +131,8 @@ export class Inbound {
   }
 
   /** What is claimed next: the same one as long as nothing is claimed. */
-  get next(): Checkpoint | undefined {
-    return this.#checkpoints[0]
+  get next(): Claim | undefined {
+    return this.#claims[0]
   }
 
   /** All through here was received. */
@@ -142,7 +142,7 @@ export class Inbound {
 
   /** Whether something that was received is not on the disk yet. */
   get isWriting(): boolean {
-    return this.#checkpoints.some(({ unwritten }) => unwritten > 0)
+    return this.#claims.some(({ unwritten }) => unwritten > 0)
   }
 
   get feed(): FeedId {
@@ -153,10 +153,10 @@ export class Inbound {
     return this.#options.progress
   }
 
-  /** Claims the first checkpoints. */
+  /** Makes the first claims. */
   claim(count: number): void {
     const { progress, claimed } = this.#options
-    const done = this.#checkpoints.splice(0, count)
+    const done = this.#claims.splice(0, count)
     for (const { through, whole } of done) {
       if (whole) progress.claim(this.feed, through)
       else progress.scanned(this.feed, through)
@@ -170,14 +170,14 @@ export class Inbound {
 
   /** A wanted record came, and is on the disk; or the sender has none. */
   supplied(keys: ReadonlySet<SessionKey>): void {
-    for (const { wants } of this.#checkpoints) for (const key of keys) wants.delete(key)
+    for (const { wants } of this.#claims) for (const key of keys) wants.delete(key)
     this.#options.settle()
   }
 
   /** The peer says where its feed ends, and what it holds: who holds the feed to there holds that, too. */
   heard(head: number, vector: readonly Held[]): void {
     const { progress } = this.#options
-    if (this.#checkpoints.length === 0 && this.#through >= head) {
+    if (this.#claims.length === 0 && this.#through >= head) {
       for (const { feed, through } of vector) progress.claim(feed, through)
       progress.claim(this.feed, head)
     }
@@ -187,14 +187,14 @@ export class Inbound {
   /** Starts again from what is claimed: a frame was lost, or a link over which left-out entries came. */
   restart(): void {
     const { progress, from, resume } = this.#options
-    this.#checkpoints = []
+    this.#claims = []
     progress.forgetScan(this.feed)
     this.#through = Math.max(from, progress.through(this.feed))
     resume(this.#through, ++this.#epoch)
   }
 }
 
-const checkpoint = (through: number, { mode }: Segment, more: Partial<Checkpoint> = {}): Checkpoint => ({
+const claimOf = (through: number, { mode }: Segment, more: Partial<Claim> = {}): Claim => ({
   through,
   unwritten: 1,
   needs: new Map(),
@@ -207,18 +207,18 @@ const checkpoint = (through: number, { mode }: Segment, more: Partial<Checkpoint
 })
 
 /** What is left out at a place is needed from there on only, so what stands before can be claimed without. */
-const cut = (segment: Segment, all: Checkpoint): Checkpoint[] => {
-  const own: Checkpoint[] = []
+const cut = (segment: Segment, all: Claim): Claim[] => {
+  const own: Claim[] = []
   let needs = new Map<FeedId, number>()
   for (const { at, feed, through } of segment.needs) {
-    own.push(checkpoint(at - 1, segment, { needs }))
+    own.push(claimOf(at - 1, segment, { needs }))
     needs = new Map([[feed, through]])
   }
   return [...own, { ...all, needs }]
 }
 
-/** Two checkpoints become one. */
-const extend = (last: Checkpoint, next: Checkpoint): void => {
+/** Two claims become one. */
+const extend = (last: Claim, next: Claim): void => {
   last.through = Math.max(last.through, next.through)
   last.unwritten += next.unwritten
   last.whole = next.whole
@@ -236,10 +236,10 @@ const raiseAll = (held: Map<FeedId, number>, more: readonly Held[]): Map<FeedId,
 }
 
 /** Whether it is here, on the disk, as far as its link is to bring it. */
-const isComplete = ({ unwritten, wants }: Checkpoint): boolean => unwritten === 0 && wants.size === 0
+const isComplete = ({ unwritten, wants }: Claim): boolean => unwritten === 0 && wants.size === 0
 
 const unmetNeed = (
-  { needs }: Checkpoint,
+  { needs }: Claim,
   progress: ReplicationProgress,
   assumed: ReadonlyMap<FeedId, number> = new Map(),
 ): FeedId | undefined => {
@@ -249,7 +249,7 @@ const unmetNeed = (
 }
 
 /**
- * Claims what can be claimed over all links together: the largest set of checkpoints whose needs are held, or are in the set.
+ * Makes what claims can be made over all links together: the largest set of claims whose needs are held, or are in the set.
  *
  * One link after the other would not do. Two peers each leave out what the receiver gets from the other, so that each feed can need a
  * part of the other, and neither come first. Together they are complete: an entry is left out only where all of it came from
@@ -269,7 +269,7 @@ export const settleClaims = (inbounds: readonly Inbound[]): void => {
       const { progress } = claim.inbound
       const unmet = claim.ready
         .slice(0, claim.count)
-        .findIndex((checkpoint) => unmetNeed(checkpoint, progress, assumed) !== undefined)
+        .findIndex((claim) => unmetNeed(claim, progress, assumed) !== undefined)
       if (unmet < 0) continue
       claim.count = unmet
       settled = false
