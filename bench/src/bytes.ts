@@ -21,7 +21,7 @@ const onTheWire = async (run: Run): Promise<Measure[]> => {
     const measures: Measure[] = []
     for (const concurrency of CONCURRENCIES) {
       run.say(`bytes on the wire, c=${concurrency}`)
-      // One at a time is slower by far, and a fourth of the updates tells as much.
+      // One at a time is slower by far, and a fourth of the updates shows as much.
       const wanted = concurrency === 1 ? run.plan.updatesForBytes / 4 : run.plan.updatesForBytes
       const before = { out: traffic.sent('eu', 'us'), back: traffic.sent('us', 'eu') }
       const { count } = await writer.call('runCount', 'update', concurrency, wanted)

@@ -26,7 +26,7 @@ const nameOf = ({ functionName, url, lineNumber }: Profiler.ProfileNode['callFra
 /** Starting and stopping is work, too; it is the profiler's own. */
 const PROFILER = 'dispatch'
 
-/** The name of each node. Native functions often have none that tells, so they are named with who calls them. */
+/** The name of each node. Native functions often have none that helps, so they are named with who calls them. */
 const namesOf = (nodes: readonly Profiler.ProfileNode[]): Map<number, string> => {
   const parents = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node] as const)))
   return new Map(

@@ -12,7 +12,7 @@ export interface Run {
   readonly hasRedis: boolean
   /** To be waited for before anything is timed. */
   readonly quiet: Quiet
-  /** Tells whoever watches. */
+  /** Reports to whoever watches. */
   readonly say: (text: string) => void
 }
 

@@ -25,7 +25,7 @@ const measuresOf = (name: string, lags: ReturnType<typeof lagsOf>, detail: strin
     detail: `${quantile(lags.fromAcknowledgement, share).toFixed(2)} ms from the writer's acknowledgement; ${detail}`,
   }))
 
-/** How long until the other two regions tell their users of a write: nothing else to do, at half speed, at full speed. */
+/** How long until the other two regions emit a write: nothing else to do, at half speed, at full speed. */
 export const lag = async (run: Run): Promise<Findings> => {
   const { plan } = run
   const regions = await linkedRegions(join(run.directory, 'lag'), THREE)

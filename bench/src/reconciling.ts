@@ -105,7 +105,12 @@ const reconciled = async (
     await checkAgreement(regions)
     const names = namesOf(run.plan)
     return [
-      { name: names.reconciling, value: ms, unit: 'ms', detail: 'from the moment when they are told of each other' },
+      {
+        name: names.reconciling,
+        value: ms,
+        unit: 'ms',
+        detail: 'from the moment when they are configured with each other',
+      },
       {
         name: names.comparing,
         value: sumOf(counts, COMPARING) / 1_000,

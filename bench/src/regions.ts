@@ -1,4 +1,4 @@
-/** Regions in processes of their own: alone, linked, or listening until they are told of each other. */
+/** Regions in processes of their own: alone, linked, or listening until they are configured with each other. */
 import { join } from 'node:path'
 import type { ReplicaOptions } from '@sojourn/replica'
 import { Callee } from './calls.js'

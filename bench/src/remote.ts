@@ -68,7 +68,7 @@ export const remote = async (run: Run): Promise<Findings> => {
         const [ofRemote, ofRedis] = await takeTurns(run, players, plan.rounds)
         rows.push({ name, concurrency, redis: ofRedis && speedOf(ofRedis.rounds), remote: speedOf(ofRemote!.rounds) })
       }
-      // Its server must not go on telling it of changes while others are measured.
+      // Its server must not go on sending it changes while others are measured.
       if (who === 'near') await users.near.end()
     }
     return { rows: [], remoteRows: rows, measures: [] }

@@ -27,7 +27,7 @@ export const sendProbes = async (replica: Replica, ids: readonly string[], every
   return probes
 }
 
-/** When the sessions that are watched are first told to have changed. */
+/** When a change of each watched session is first emitted. */
 export class Sightings {
   readonly #awaited: Set<string>
   readonly #seen = new Map<string, number>()

@@ -40,7 +40,7 @@ class Cluster {
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream! }).on('line', (line) => this.#print(name, line))
     child.on('message', (message) => this.#heard(name, message as RegionMessage))
-    // A message to a region that has just died fails; that it died is told by `close`.
+    // A message to a region that has just died fails; that it died is reported by `close`.
     child.on('error', () => {})
     child.on('close', (code, signal) => {
       this.#children.delete(name)

@@ -8,11 +8,11 @@ import { shop } from './shop.js'
 
 /** One region, a process of its own: `region.js eu`. What it prints, the cluster marks with its name. */
 
-/** What a region tells the cluster: that it is linked with all others, or why it could not start. */
+/** What a region reports to the cluster: that it is linked with all others, or why it could not start. */
 export type RegionMessage = { readonly kind: 'linked' } | { readonly kind: 'failed'; readonly why: string }
 
 const log = (line: string) => console.log(line)
-const tell = (message: RegionMessage) => process.send?.(message)
+const report = (message: RegionMessage) => process.send?.(message)
 
 /** Without the channel to the cluster, nothing keeps a stopped process alive. */
 const hangUp = () => {
@@ -33,7 +33,7 @@ const follow = (replica: Replica): (() => void) => {
       inStep.delete(region)
       log(`lost ${region}`)
     } else if (state === 'refused') log(`cannot link with ${region} (${code})`)
-    if (state === 'live' && isLinked(replica)) tell({ kind: 'linked' })
+    if (state === 'live' && isLinked(replica)) report({ kind: 'linked' })
   }
   replica.on('link', linkChanged)
   const from = (origin: string) => (origin === 'local' ? 'here' : `in ${origin}`)
@@ -103,7 +103,7 @@ const run = (settings: RegionSettings, linkSecret: string, cookieSecret: string)
   process.on('SIGINT', () => {})
   started.catch((error: unknown) => {
     process.exitCode = 1
-    tell({ kind: 'failed', why: explain(error, settings) })
+    report({ kind: 'failed', why: explain(error, settings) })
     hangUp()
   })
 }

@@ -1,6 +1,6 @@
 import { readSecret } from './secret.js'
 
-/** What the shop of a cluster is told by its environment. */
+/** What the shop of a cluster reads from its environment. */
 export interface RemoteSettings {
   readonly region: string
   readonly host: string

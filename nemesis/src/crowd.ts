@@ -13,7 +13,7 @@ const CLIENT_TIMEOUT_MS = 3_000
 /** How long calls wait for other regions: mostly longer than a peer that hangs may hold up others. */
 const WAITS_MS = [2_000, 2_000, 2_000, 2_000, 200, 4_000] as const
 /** Who looks at what others did. */
-const TELLER = 'teller'
+const REPORTER = 'reporter'
 const CONNECTION = { heartbeat: 500, timeout: 1_500, maxReconnectDelay: 1_000, failback: 1_000 }
 
 export interface CrowdOptions {
@@ -22,7 +22,7 @@ export interface CrowdOptions {
   /** Calls a second, of all users together, at most. */
   readonly rate: number
   readonly now: () => number
-  tell(region: string, what: string): void
+  report(region: string, what: string): void
   complain(what: string): void
 }
 
@@ -46,8 +46,8 @@ export class Crowd {
   }
 
   #newUsers(): Users {
-    const { now, tell, complain } = this.#options
-    return new Users({ now, tell, complain })
+    const { now, report, complain } = this.#options
+    return new Users({ now, report, complain })
   }
 
   /** What the users of this round did. */
@@ -66,7 +66,7 @@ export class Crowd {
   }
 
   /** A client that stays with one region; made where it is asked for the first time. */
-  async client(region: RegionName, name = TELLER): Promise<Client> {
+  async client(region: RegionName, name = REPORTER): Promise<Client> {
     return this.#connect(`${name}@${region}`, [region])
   }
 
@@ -76,7 +76,7 @@ export class Crowd {
     const client = await connect({
       urls: regions.map((region) => this.#options.wires.url(USERS, region)),
       // Whoever lists sessions needs the larger scope.
-      token: name.startsWith(TELLER) ? TOKENS.admin : TOKENS.write,
+      token: name.startsWith(REPORTER) ? TOKENS.admin : TOKENS.write,
       timeout: CLIENT_TIMEOUT_MS,
       connection: CONNECTION,
     })
@@ -131,7 +131,7 @@ export class Crowd {
     const n = ++this.#n
     await this.#users.look(
       session,
-      { do: 'get', at: 0, n, client: TELLER, region, slot: -1, read, timeoutMs: 4_000 },
+      { do: 'get', at: 0, n, client: REPORTER, region, slot: -1, read, timeoutMs: 4_000 },
       door,
     )
   }
@@ -140,7 +140,7 @@ export class Crowd {
   async probe(region: RegionName): Promise<void> {
     const door = this.#settledDoor(region, await this.client(region))
     const n = ++this.#n
-    const step: OperationStep = { do: 'create', at: 0, n, client: TELLER, region, slot: -1 - n, write: 'all' }
+    const step: OperationStep = { do: 'create', at: 0, n, client: REPORTER, region, slot: -1 - n, write: 'all' }
     await this.#users.perform({ ...step, timeoutMs: 4_000 }, door)
   }
 

@@ -17,7 +17,7 @@ export interface FaultsHost {
   readonly troubles: Trouble[]
   /** Why a kind cannot be brought about here. */
   readonly missing: ReadonlyMap<FaultKind, string>
-  tell(what: string): void
+  report(what: string): void
   /** A fault could not be brought about: the nemesis itself is at fault. */
   failed(error: unknown): void
 }
@@ -82,7 +82,7 @@ export class Faults {
       return
     }
     this.#tally.injected.set(step.fault, (this.#tally.injected.get(step.fault) ?? 0) + 1)
-    this.#host.tell(`*** ${showStep({ ...step, at: now() })}`)
+    this.#host.report(`*** ${showStep({ ...step, at: now() })}`)
     const ways = (step.ways ?? []).filter((way) => !way.split('>').includes(USERS))
     const trouble = {
       region: step.ways === undefined ? step.region : undefined,
@@ -96,7 +96,7 @@ export class Faults {
       .finally(() => {
         trouble.until = now()
         this.#active.delete(step)
-        this.#host.tell(`*** over: ${step.fault} ${step.ways?.join(' ') ?? step.region}`)
+        this.#host.report(`*** over: ${step.fault} ${step.ways?.join(' ') ?? step.region}`)
       })
     this.#active.set(step, done)
   }
@@ -113,7 +113,7 @@ export class Faults {
   #skip({ fault, region, at }: FaultStep, why: string): void {
     const name = `${fault}: ${why}`
     this.#tally.skipped.set(name, (this.#tally.skipped.get(name) ?? 0) + 1)
-    this.#host.tell(`skipped ${fault} of ${region} (${(at / 1_000).toFixed(1)} s): ${why}`)
+    this.#host.report(`skipped ${fault} of ${region} (${(at / 1_000).toFixed(1)} s): ${why}`)
   }
 
   #apply(step: FaultStep, region: Region): Promise<void> {

@@ -135,12 +135,12 @@ export class Run {
     return this.#regions.find((region) => region.name === name)!
   }
 
-  #tell(what: string): void {
+  #report(what: string): void {
     this.#log.write(`${(this.#now() / 1_000).toFixed(3).padStart(9)} ${what}\n`)
   }
 
   #complain(what: string): void {
-    this.#tell(`!!! ${what}`)
+    this.#report(`!!! ${what}`)
     this.#complaints.push(what)
   }
 
@@ -178,7 +178,7 @@ export class Run {
       wires: this.#wires,
       rate: this.#options.rate,
       now: this.#now,
-      tell: (region, what) => this.#tell(`${region.padEnd(3)} ${what}`),
+      report: (region, what) => this.#report(`${region.padEnd(3)} ${what}`),
       complain: (what) => this.#complain(what),
     })
     this.#watch.start()
@@ -199,7 +199,7 @@ export class Run {
         losses: this.#losses,
         troubles: this.#troubles,
         missing: this.missing,
-        tell: (what) => this.#tell(what),
+        report: (what) => this.#report(what),
         failed: (error) => this.#complain(`the nemesis failed: ${error instanceof Error ? error.stack : error}`),
       },
       this.totals,
@@ -214,7 +214,7 @@ export class Run {
     await pause(plan.ms, signal)
 
     this.#phase = 'settling'
-    this.#tell('=== everything is healed')
+    this.#report('=== everything is healed')
     await faults.heal()
     ending.abort()
     signal.removeEventListener('abort', onSignal)
@@ -235,8 +235,8 @@ export class Run {
   }
 
   #beginRound(plan: RoundPlan, crowd: Crowd): void {
-    this.#tell(`=== round ${plan.round} of seed ${plan.seed}: ${plan.faults.join(' ')}`)
-    for (const step of plan.steps) this.#tell(`    ${showStep(step)}`)
+    this.#report(`=== round ${plan.round} of seed ${plan.seed}: ${plan.faults.join(' ')}`)
+    for (const step of plan.steps) this.#report(`    ${showStep(step)}`)
     crowd.begin()
     this.#watch.samples = []
     this.#complaints = []
@@ -244,7 +244,7 @@ export class Run {
 
   #judge(settled: Settled, faults: Faults, lossesBefore: number): Violation[] {
     const { users } = this.#crowd!
-    this.#tell(
+    this.#report(
       settled.unsettled ? `=== no agreement: ${settled.unsettled}` : `=== agreed after ${settled.ms.toFixed(0)} ms`,
     )
     const violations = judge({
@@ -262,7 +262,7 @@ export class Run {
     })
     for (const { region, wall, archived } of settled.states ?? [])
       violations.push(...this.#archive.check(region, wall, archived))
-    for (const { rule, what } of violations) this.#tell(`!!! [${rule}] ${what}`)
+    for (const { rule, what } of violations) this.#report(`!!! [${rule}] ${what}`)
     return violations
   }
 

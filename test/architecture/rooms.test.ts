@@ -111,7 +111,7 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
       doors.some((door) => source.imports.includes(door) && !isTypeOnly(source, door)),
     )
     const strays = users.map(({ path }) => path).filter((path) => !path.startsWith('packages/net/'))
-    // One tells addresses apart, and opens nothing; the other looks for free ports, for a cluster on one machine.
+    // One distinguishes addresses, and opens nothing; the other looks for free ports, for a cluster on one machine.
     expect(strays).toEqual(['packages/server/src/admin/hosts.ts', 'packages/cli/src/dev/plan.ts'])
     expect(users.length).toBeGreaterThan(5)
     expect(product.filter(({ code }) => /\bfetch\(/.test(code)).map(({ path }) => path)).toEqual([])

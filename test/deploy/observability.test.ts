@@ -35,7 +35,7 @@ beforeAll(async () => {
 })
 afterAll(() => servers[Symbol.asyncDispose]())
 
-/** What /metrics tells: the names of its metrics, those of histograms with their endings. */
+/** What /metrics reports: the names of its metrics, those of histograms with their endings. */
 const exposed = async (): Promise<Set<string>> => {
   const text = await (await servers.get('eu').ask('/metrics', { token: TOKENS.read })).text()
   const names = new Set<string>()
@@ -47,7 +47,7 @@ const exposed = async (): Promise<Set<string>> => {
 }
 
 describe('[DEPLOY-4] what is watched', () => {
-  it('the dashboard and the alerts ask for metrics that a server tells', async () => {
+  it('the dashboard and the alerts ask for metrics that a server reports', async () => {
     const names = await exposed()
     // Prometheus makes this one itself.
     names.add('up')
@@ -64,11 +64,11 @@ describe('[DEPLOY-4] what is watched', () => {
 
   it('the operations page says of every metric and every alert what to do about it, and of none that is not', async () => {
     const page = readSource('docs/operations.md').text
-    const told = new Set([...page.matchAll(/`(sojourn_[a-z_]+)/g)].map((match) => match[1]!))
+    const documented = new Set([...page.matchAll(/`(sojourn_[a-z_]+)/g)].map((match) => match[1]!))
     const names = [...(await exposed())].filter((name) => name.startsWith('sojourn_'))
     const whole = names.filter((name) => !/_(bucket|count|sum)$/.test(name))
-    expect(whole.filter((name) => !told.has(name))).toEqual([])
-    expect([...told].filter((name) => !names.includes(name))).toEqual([])
+    expect(whole.filter((name) => !documented.has(name))).toEqual([])
+    expect([...documented].filter((name) => !names.includes(name))).toEqual([])
     for (const [alert] of alerts) expect(page, alert).toContain(`\`${alert}\``)
   })
 

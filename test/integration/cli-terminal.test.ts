@@ -113,11 +113,11 @@ it('[CLI-7] in a pipe, what lasts writes a plain line now and then to standard e
   await client.close()
   const urls = (['eu', 'us'] as const).map((name) => servers.get(name).url('admin')).join(',')
   const env = { SOJOURN_TOKEN: TOKENS.admin, SOJOURN_ADMIN_URL: urls }
-  const [told, quiet] = await Promise.all([
+  const [colored, quiet] = await Promise.all([
     sojourn(['verify', '--wait', '7s'], env),
     sojourn(['verify', '--wait', '7s', '--quiet', '--json'], env),
   ])
-  expect(told).toMatchObject({
+  expect(colored).toMatchObject({
     code: 1,
     stderr: expect.stringMatching(/^1 record differs; looking again for [12] s\n$/),
   })

@@ -81,7 +81,7 @@ describe('watches', () => {
     expect(status(served)).toMatchObject({ watched: room, kept: { watches: room * WEIGHTS.watch } })
     expect(status(served).exceeded.watches).toBe(3 * room)
     await Promise.all(Array.from({ length: room }, (_, n) => served.replica.update(`id ${n}`, { n: -1 })))
-    await until(() => status(served).kept.watches === 0, 'the changes to be told')
+    await until(() => status(served).kept.watches === 0, 'the changes to be sent')
   })
 })
 

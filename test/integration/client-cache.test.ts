@@ -184,7 +184,7 @@ describe('the near cache', () => {
     expect(await client.get(id)).toBeDefined()
     expect(client.status().nearCache!.hits).toBe(1)
     clock.advance(60_000)
-    // Not told of by the server, which knows it as a fact of the clock: the next answer to a ping tells the time.
+    // Not sent by the server, which knows it as a fact of the clock: the next answer to a ping carries the time.
     await until(async () => (await client.get(id)) === undefined, 'the expiry')
   })
 

@@ -287,7 +287,7 @@ describe('a connection that dies', () => {
     await until(() => served.listener.status().remembered === 0, 'the server to forget')
   })
 
-  it('[NET-3] where the server has ended meanwhile nobody can tell: CONNECTION_LOST, and it is not asked again', async () => {
+  it('[NET-3] where the server has ended meanwhile nobody can know: CONNECTION_LOST, and it is not asked again', async () => {
     const { served, gate, id, call, replica, client } = await underWay()
     await served.restart()
     expect(await codeOf(call)).toMatchObject({ code: 'CONNECTION_LOST', mayHaveApplied: true })

@@ -76,7 +76,7 @@ describe('tokens', () => {
     expect(['TOKEN_REFUSED', 'UNAVAILABLE']).toContain(error.code)
   })
 
-  it('[NET-6] what one client was answered is not told to another that takes its name with another token', async () => {
+  it('[NET-6] what one client was answered is not sent to another that takes its name with another token', async () => {
     const gate = new Gate()
     const bearers = bookOf({ one: { name: 'one', scope: 'write' }, other: { name: 'other', scope: 'write' } })
     const served = await opened.serve({ tokens: bearers, around: gate.around })

@@ -152,7 +152,7 @@ describe('cookies as express-session’s own store takes them', () => {
 })
 
 describe('a cookie that outlives session.maxLifetime', () => {
-  it('[EXPR-6] is cut, with one warning that names both numbers, and the browser is told so', async () => {
+  it('[EXPR-6] is cut, with one warning that names both numbers, and the browser is sent the cut one', async () => {
     const heard = warnings()
     const { eu } = await regionsOf(['eu'], { session: { maxLifetime: '1h' } })
     const { url, errors } = await serve(
@@ -174,7 +174,7 @@ describe('a cookie that outlives session.maxLifetime', () => {
     expect(errors).toEqual([])
   })
 
-  it('[EXPR-6] is not told a later end by a later request', async () => {
+  it('[EXPR-6] is not sent a later end by a later request', async () => {
     warnings()
     const clock = steppedClock()
     const { eu } = await regionsOf(['eu'], { ports: { clock }, session: { maxLifetime: '1h' } })

@@ -14,7 +14,7 @@ const logout: RequestHandler = (req, res, next) => req.session.destroy((error) =
 const ofAda = { genid: () => 'the id of ada' }
 const dataOf = (fields: object) => ({ cookie: new session.Cookie(), ...fields }) as unknown as SessionData
 
-it('[EXPR-8] a login under an id of the application’s choice that has ended is told so; it is not swallowed', async () => {
+it('[EXPR-8] a login under an id of the application’s choice that has ended is answered with an error; it is not swallowed', async () => {
   const { eu } = await regionsOf(['eu'])
   const saving: RequestHandler = (req, res, next) => {
     req.session.user = 'ada'
@@ -45,7 +45,7 @@ it('[EXPR-8] so is a session that is regenerated under the same id', async () =>
   expect(errors).toEqual([expect.objectContaining({ code: 'SESSION_EXISTS', state: 'ended' })])
 })
 
-it('[EXPR-8] an id whose session has expired is told so while it is remembered', async () => {
+it('[EXPR-8] an id whose session has expired is answered with an error while it is remembered', async () => {
   const clock = steppedClock()
   const { eu } = await regionsOf(['eu'], { ports: { clock }, purgeGrace: '1d' })
   const store = new SojournStore({ sessions: eu, clock })

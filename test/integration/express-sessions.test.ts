@@ -133,14 +133,14 @@ describe('faults', () => {
     expect(errors).toEqual([])
   })
 
-  it('[EXPR-3] a quorum that is not met is told, and what was written is here and counted once', async () => {
+  it('[EXPR-3] a quorum that is not met is an error, and what was written is here and counted once', async () => {
     const regions = await regionsOf(['eu', 'us'], { each: { eu: { consistency: { write: 'all', timeout: 50 } } } })
-    const told: unknown[] = []
+    const errors: unknown[] = []
     const twice: RequestHandler = async (req, res) => {
       req.session.views = (req.session.views ?? 0) + 1
-      told.push(await new Promise((resolve) => req.session.save(resolve)))
+      errors.push(await new Promise((resolve) => req.session.save(resolve)))
       // The write stands, so a second try must not count again.
-      told.push(await new Promise((resolve) => req.session.save(resolve)))
+      errors.push(await new Promise((resolve) => req.session.save(resolve)))
       res.json({})
     }
     const { url } = await serve(regions.eu, { '/login': login, '/twice': twice }, { counters: ['/views'] })
@@ -148,8 +148,8 @@ describe('faults', () => {
     const { id } = await browser.json('GET', `${url}/login`)
     await regions.cut('eu', 'us')
     await browser.json('GET', `${url}/twice`)
-    expect(told).toHaveLength(2)
-    for (const error of told)
+    expect(errors).toHaveLength(2)
+    for (const error of errors)
       expect(error).toMatchObject({ code: 'QUORUM_UNMET', need: 2, got: 1, regions: ['eu'], mayHaveApplied: true })
     expect((await regions.eu.get(id, { read: 'local' }))?.data).toMatchObject({ views: 1 })
   })

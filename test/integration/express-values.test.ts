@@ -37,7 +37,7 @@ const ODD: readonly (readonly [what: string, saved: unknown, found: unknown])[] 
   ],
   ['a bigint, which JSON refuses', 2n ** 70n, '1180591620717411303424'],
   ['a map and a set', [new Map([['a', 1]]), new Set([1])], [{}, {}]],
-  ['toJSON, which is told the key', { toJSON: (key: string) => `under ${key}` }, 'under odd'],
+  ['toJSON, which is given the key', { toJSON: (key: string) => `under ${key}` }, 'under odd'],
   [
     'toJSON of a date or bytes',
     [{ toJSON: () => since }, { toJSON: () => Uint8Array.of(1) }],
@@ -139,7 +139,7 @@ describe('odd values', () => {
   })
 })
 
-/** A session tells -0 from 0; JSON does not. */
+/** A session distinguishes -0 from 0; JSON does not. */
 const positiveZero = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 describe('too much', () => {

@@ -150,7 +150,7 @@ describe('a disk that refuses writes', () => {
     expect(regions.a.status()).toMatchObject({ sessions: head.sessions, tombstones: 0 })
   })
 
-  test('[SRV-4] a server tells its log so once a minute, and how often it did not', async () => {
+  test('[SRV-4] a server logs it once a minute, and how often it did not', async () => {
     const { disk, engine } = failingEngine()
     let later = 0
     const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + later }

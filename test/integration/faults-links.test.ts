@@ -4,7 +4,7 @@ import { linkAs } from '../support/hostile-peer.js'
 import { openRegions } from '../support/region.js'
 import { until } from '../support/until.js'
 
-/** Each of `count` workers makes a session and goes on with it until told to stop. Resolves with the ids and their counts. */
+/** Each of `count` workers makes a session and goes on with it until asked to stop. Resolves with the ids and their counts. */
 const load = (replica: Replica, workers: number) => {
   let stopped = false
   const work = async () => {

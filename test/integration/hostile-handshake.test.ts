@@ -40,7 +40,7 @@ describe('unauthenticated callers', () => {
       await expectRefusal(remote, codes, () => {
         for (const frame of frames()) remote.sendBytes(frame)
       })
-      // Who is not known is told nothing.
+      // Who is not known is sent nothing.
       expect(remote.received).toEqual([])
     })
 
@@ -335,7 +335,9 @@ describe('who answers when a region dials', () => {
     const seen: LinkChange[] = []
     replica.on('link', (change) => seen.push(change))
     await until(() => seen.length >= 2 && dialed >= 3, 'the region to refuse, and to try again')
-    expect(new Set(seen.map(({ state, code: told }) => `${state} ${told}`))).toEqual(new Set([`refused ${code}`]))
+    expect(new Set(seen.map(({ state, code: reported }) => `${state} ${reported}`))).toEqual(
+      new Set([`refused ${code}`]),
+    )
     await replica.create({ still: 'serving' })
     await replica.close()
     for (const socket of server.clients) socket.terminate()

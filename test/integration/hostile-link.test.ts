@@ -169,7 +169,7 @@ describe('a peer that knows the secret', () => {
       }, 1)
       pipe().pause()
       await act()
-      // The replica has taken all in when it notices what the last frame tells, or has given the link up.
+      // The replica has taken all in when it notices what the last frame says, or has given the link up.
       peer.beat({ clock: Date.now() + 3_000 })
       const isDone = () => a.status().links.b!.state === 'down' || a.status().links.b!.skew > 1_000
       await until(isDone, 'all that was asked to be taken in')
@@ -272,7 +272,7 @@ describe('a peer that knows the secret', () => {
       // A link that stands answers.
       peer.send({ type: 'ask', request: round, key: sessionKey(ID), version: undefined })
       await until(
-        () => peer.ended || peer.received.some((told) => told.type === 'tell' && told.request === round),
+        () => peer.ended || peer.received.some((frame) => frame.type === 'tell' && frame.request === round),
         'the link to answer, or to be given up',
       )
       if (peer.ended) expect(peer.ended.reason).toMatch(/^(LINK|FRAME|RECORD|CHANGE)_[A-Z]+: /)

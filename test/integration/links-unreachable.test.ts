@@ -111,7 +111,7 @@ describe('[LINK-1] a peer that cannot be reached', () => {
     if (code === 'LINK_UNREACHABLE') expect(eu.status().totals.refused).toEqual({})
   })
 
-  it('that refuses is told by its code, and what was last wrong stays told when the link is up again', async () => {
+  it('that refuses is reported by its code, and what was last wrong stays reported when the link is up again', async () => {
     const us = await open({ region: 'us', listen: { port: 0 }, peers: { eu: null }, secret: 'another secret of tests' })
     const { port } = us.address!
     const [eu, changes] = await dialing(`ws://127.0.0.1:${port}`)

@@ -104,14 +104,14 @@ describe('[MEM-2] a region is removed while the others run', () => {
     expect(regions.a.status().links.c).toBeUndefined()
   })
 
-  test('also where others, who have not heard of it, tell that it holds a write', async () => {
+  test('also where others, who have not heard of it, report that it holds a write', async () => {
     await using regions = await openRegions(['a', 'b', 'c', 'd'])
     const { id } = await regions.a.create({ n: 1 })
     await regions.settled()
     await regions.cutOff('b')
     regions.a.removePeer('c')
     await until(() => regions.c.status().links.a!.state === 'down', 'the link to go')
-    // d hands it on to c, and tells a so.
+    // d hands it on to c, and reports that to a.
     const write = regions.a.increment(id, '/n', 1, { write: 3, timeout: 500 })
     await expect(write).rejects.toMatchObject({ code: 'QUORUM_UNMET', need: 3, regions: ['a', 'd'] })
     expect((await regions.c.get(id))!.data.n).toBe(2)

@@ -23,7 +23,7 @@ describe('majorities with one region cut off', () => {
     expect(await eu.get(rotated.id, { read: 'majority' })).toBeUndefined()
   })
 
-  it('[QUO-1] on the smaller side they are unmet, and tell what was needed and who answered', async () => {
+  it('[QUO-1] on the smaller side they are unmet, and report what was needed and who answered', async () => {
     await using regions = await openRegions(THREE, { consistency })
     const { eu, us } = regions
     const { id } = await eu.create({ n: 0 })
@@ -127,7 +127,7 @@ describe('a write whose quorum was not met', () => {
   ]
 
   for (const { what, write, spread, as } of WRITES)
-    it(`[QUO-2] ${what}: is told as indeterminate, holds here, and spreads after the heal`, async () => {
+    it(`[QUO-2] ${what}: is reported as indeterminate, holds here, and spreads after the heal`, async () => {
       await using regions = await openRegions(THREE, { consistency })
       const { us } = regions
       const { id } = await regions.eu.create({ n: 1 })

@@ -57,18 +57,18 @@ describe('[REGION-1] a directory says whose it is', () => {
 describe('[REGION-2] two processes that run as one region', () => {
   const twins = async () => {
     const us = await linked({ region: 'us', listen: { port: 0 }, peers: { eu: null } })
-    const told = listen(us, 'link')
+    const emitted = listen(us, 'link')
     const first = await linked({ region: 'eu', peers: { us: urlOf(us) } })
     await until(() => us.status().links.eu?.state === 'live', 'the first one')
     const second = await linked({ region: 'eu', peers: { us: urlOf(us) } })
     await until(() => second.status().takenAt.length > 0, 'the second one to be refused')
-    return { us, first, second, told }
+    return { us, first, second, emitted }
   }
 
   it('are noticed: the first one keeps its links, and the second one is refused and knows why', async () => {
-    const { us, first, second, told } = await twins()
+    const { us, first, second, emitted } = await twins()
     await until(() => first.status().links.us?.state === 'live' && us.status().links.eu?.state === 'live', 'the link')
-    expect(told).toContainEqual([
+    expect(emitted).toContainEqual([
       'link',
       expect.objectContaining({ region: 'eu', state: 'refused', code: 'LINK_REGION_TAKEN' }),
     ])
@@ -93,13 +93,13 @@ describe('[REGION-2] two processes that run as one region', () => {
 
   it('are not seen in a process that starts again, however often', async () => {
     const us = await linked({ region: 'us', listen: { port: 0 }, peers: { eu: null } })
-    const told = listen(us, 'link')
+    const emitted = listen(us, 'link')
     const location = await temporary()
     for (let n = 0; n < 4; n++) {
       const eu = await linked({ region: 'eu', location, peers: { us: urlOf(us) } })
       await until(() => eu.status().links.us?.state === 'live', 'the link')
       await eu.close()
     }
-    expect(told.filter(([, change]) => 'code' in change && change.code === 'LINK_REGION_TAKEN')).toEqual([])
+    expect(emitted.filter(([, change]) => 'code' in change && change.code === 'LINK_REGION_TAKEN')).toEqual([])
   })
 })

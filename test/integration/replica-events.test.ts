@@ -24,18 +24,18 @@ describe('events', () => {
     await regions.settled()
     await us.end(id, { reason: 'revoked' })
     await regions.settled()
-    const told = (eu: string, us: string) => [
+    const emitted = (eu: string, us: string) => [
       ['created', { key, origin: eu }],
       ['updated', { key, origin: us }],
       ['updated', { key, origin: eu }],
       ['ended', { key, origin: us, reason: 'revoked' }],
     ]
-    expect(atEu).toEqual(told('local', 'us'))
-    expect(atUs).toEqual(told('eu', 'local'))
+    expect(atEu).toEqual(emitted('local', 'us'))
+    expect(atUs).toEqual(emitted('eu', 'local'))
     expect(JSON.stringify([atEu, atUs])).not.toContain(id)
   })
 
-  it('[API-1] an expiry is told, and counted, in every region soon after it', async () => {
+  it('[API-1] an expiry is emitted, and counted, in every region soon after it', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const [atEu, atUs] = [eu, us].map((replica) => listen(replica, 'expired'))
@@ -56,17 +56,17 @@ describe('events', () => {
     expect(await us.count()).toBe(0)
   })
 
-  it('[API-1] an expiry is told soon, at whatever moment of a collection the session was made', async () => {
+  it('[API-1] an expiry is emitted soon, at whatever moment of a collection the session was made', async () => {
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
     await Promise.all(
       Array.from({ length: 25 }, async (_, index) => {
         const eu = await open({})
-        const told = listen(eu, 'expired')
+        const emitted = listen(eu, 'expired')
         await eu.create({}, { idleTimeout: 30 })
-        await until(() => told.length === 1, 'the first expiry')
+        await until(() => emitted.length === 1, 'the first expiry')
         for (let n = 0; n < index * 4; n++) await turn()
         await eu.create({}, { idleTimeout: 30 })
-        await until(() => told.length === 2, `the expiry of a session made ${index * 4} turns later`)
+        await until(() => emitted.length === 2, `the expiry of a session made ${index * 4} turns later`)
       }),
     )
   })
@@ -116,10 +116,10 @@ describe('events', () => {
     expect(eu.status().store.journalBytes).toBeLessThan(4_096)
   })
 
-  it('[API-1] links are told, and a listener can be taken off', async () => {
+  it('[API-1] changes of links are emitted, and a listener can be taken off', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu } = regions
-    const told = listen(eu, 'link')
+    const emitted = listen(eu, 'link')
     const taken: unknown[] = []
     const listener = (event: unknown) => taken.push(event)
     eu.on('created', listener)
@@ -128,12 +128,12 @@ describe('events', () => {
     await eu.create({})
     expect(taken.length).toBe(1)
     await regions.cut('eu', 'us')
-    expect(told).toContainEqual(['link', expect.objectContaining({ region: 'us', state: 'down' })])
-    told.length = 0
+    expect(emitted).toContainEqual(['link', expect.objectContaining({ region: 'us', state: 'down' })])
+    emitted.length = 0
     regions.healAll()
     await regions.settled()
-    expect(told).toContainEqual(['link', expect.objectContaining({ region: 'us', state: 'up' })])
-    expect(told).toContainEqual(['link', expect.objectContaining({ region: 'us', state: 'live' })])
+    expect(emitted).toContainEqual(['link', expect.objectContaining({ region: 'us', state: 'up' })])
+    expect(emitted).toContainEqual(['link', expect.objectContaining({ region: 'us', state: 'live' })])
   })
 })
 

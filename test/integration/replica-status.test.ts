@@ -6,7 +6,7 @@ import { until } from '../support/until.js'
 afterEach(closeOpened)
 
 describe('status', () => {
-  it('[API-1] tells what the replica is, holds and hears', async () => {
+  it('[API-1] reports what the replica is, holds and hears', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
     const { id } = await eu.create({ a: 1 })
@@ -70,7 +70,7 @@ describe('status', () => {
     await until(() => eu.status().links.us!.unacked === 0, 'the acks')
   })
 
-  it('[API-1] tells of a peer that is away, and how far it lags', async () => {
+  it('[API-1] reports a peer that is away, and how far it lags', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu } = regions
     await regions.cut('eu', 'us')

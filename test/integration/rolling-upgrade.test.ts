@@ -10,7 +10,7 @@ import { Opened } from '../support/serve.js'
 import { type ServerProcess, startServerProcess } from '../support/sojourn-process.js'
 import { until } from '../support/until.js'
 
-/** Three servers in processes of their own, of which each can be another build: this one, or this one told to speak the older versions. */
+/** Three servers in processes of their own, of which each can be another build: this one, or this one configured to speak the older versions. */
 
 const REGIONS = ['eu', 'us', 'ap'] as const
 type Region = (typeof REGIONS)[number]

@@ -341,7 +341,7 @@ it('[ADM-4] a token that is taken away or given another scope is so at once', as
   await expect(client.touch(id)).rejects.toThrow(/SCOPE_REFUSED/)
   expect(await client.get(id)).toBeDefined()
   expect((await server.ask('/digests', { token: TOKENS.admin })).status).toBe(401)
-  // What is wrong is told, and what was goes on.
+  // What is wrong is reported, and what was goes on.
   await writeFile(file, 'nonsense')
   server.reload()
   expect(await client.get(id)).toBeDefined()

@@ -41,7 +41,7 @@ describe('[CLI-1] the command line', () => {
     expect(text.stdout).toMatch(/^eu → us +live +0 /m)
     expect(text.stdout).toMatch(/^us → eu +live +0 /m)
 
-    // One that is not given is told of, where its admin address is known or not.
+    // One that is not given is reported, where its admin address is known or not.
     const alone = await json(eu, ['status'])
     expect(alone.regions).toMatchObject({
       eu: { ready: true, replica: { sessions: 1 }, clients: { connections: 1 } },
@@ -58,7 +58,7 @@ describe('[CLI-1] the command line', () => {
     await client.close()
   })
 
-  it('tells in its tables of a region that is gone, and soon of one that is silent', async () => {
+  it('reports in its tables a region that is gone, and soon one that is silent', async () => {
     // Takes connections, and says nothing: a process that is paused, or a network that swallows.
     const silent = createServer().listen(0, '127.0.0.1')
     await once(silent, 'listening')
@@ -133,9 +133,9 @@ describe('[CLI-1] the command line', () => {
     // Where it is known whose address that is, it is said of that region, once.
     await servers.stop('ap')
     const ap = await servers.start('ap', { flags: { 'admin.peers': `us=${gone}` } })
-    const told = await json(ap, ['status', '--admin', gone, '--admin', ap.url('admin')], 5)
-    expect(Object.keys(told.regions).sort()).toEqual(['ap', 'eu', 'us'])
-    expect(told.regions.us.error).toContain('ECONNREFUSED')
+    const reported = await json(ap, ['status', '--admin', gone, '--admin', ap.url('admin')], 5)
+    expect(Object.keys(reported.regions).sort()).toEqual(['ap', 'eu', 'us'])
+    expect(reported.regions.us.error).toContain('ECONNREFUSED')
     const none = await run(undefined, ['status', '--admin', gone, '--admin', 'http://127.0.0.1:1'])
     expect(none).toMatchObject({ code: 5, stdout: '' })
     for (const url of [gone, 'http://127.0.0.1:1']) expect(none.stderr).toContain(`${url} cannot be reached`)
@@ -203,7 +203,7 @@ describe('[CLI-1] the command line', () => {
     await client.close()
   })
 
-  it('tells what it cannot reach, and who is refused, by its code', async () => {
+  it('reports what it cannot reach, and who is refused, by its code', async () => {
     await using servers = await openServers(['eu'])
     const eu = servers.get('eu')
     const tokenFile = join(directory, 'token')
@@ -244,7 +244,7 @@ describe('[CLI-1] the command line', () => {
   })
 })
 
-it('[CLI-2] verify tells whether regions hold the same, and what they do not', async () => {
+it('[CLI-2] verify reports whether regions hold the same, and what they do not', async () => {
   await using servers = await openServers(['eu', 'us'])
   const [eu, us] = [servers.get('eu'), servers.get('us')]
   const all = ['--admin', eu.url('admin'), '--admin', us.url('admin')]
@@ -382,7 +382,7 @@ describe('[BACKUP-2] sojourn backup', () => {
 })
 
 describe('[BACKUP-3] sojourn restore', () => {
-  it('brings no ended session back: no client is let in before every peer has told what ended', async () => {
+  it('brings no ended session back: no client is let in before every peer has reported what ended', async () => {
     await using servers = await openServers(['eu', 'us', 'ap'], { options: { flags: { readyPeerWait: '1ms' } } })
     const eu = servers.get('eu')
     const client = await clientOf(servers.get('us'))
@@ -409,7 +409,7 @@ describe('[BACKUP-3] sojourn restore', () => {
     await until(() => again.status().replica.links.us!.toReceive === 0, 'eu to have caught up with us')
     expect(again.status()).toMatchObject({
       ready: false,
-      reasons: ['restored from a backup, and "ap" has not told what ended since'],
+      reasons: ['restored from a backup, and "ap" has not reported what ended since'],
     })
     expect(again.status().listeners.clients).toBeUndefined()
     expect(existsSync(join(servers.data('eu'), 'restored.json'))).toBe(true)

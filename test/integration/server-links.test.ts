@@ -1,4 +1,4 @@
-/** What a server tells of peers that it cannot reach, of its clock, and of another process of its name. */
+/** What a server reports of peers that it cannot reach, of its clock, and of another process of its name. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -51,18 +51,18 @@ it('[LINK-1] [SRV-4] a peer that cannot be reached is in the log once a minute, 
   const eu = await start('eu', 'eu', { flags, clock })
   const failures = (peer: string, reason: string) => eu.status().replica.links[peer]!.failures[reason as 'reset'] ?? 0
   await until(() => failures('us', 'refused') >= 5 && failures('ap', 'unknown-host') >= 5, 'some tries')
-  const told = () => linesOf(eu).filter(({ msg }) => msg === 'peer unreachable')
-  expect(told().map(({ level, peer, code, reason }) => ({ level, peer, code, reason }))).toEqual(
+  const logged = () => linesOf(eu).filter(({ msg }) => msg === 'peer unreachable')
+  expect(logged().map(({ level, peer, code, reason }) => ({ level, peer, code, reason }))).toEqual(
     expect.arrayContaining([
       { level: 'warn', peer: 'us', code: 'LINK_UNREACHABLE', reason: 'refused' },
       { level: 'warn', peer: 'ap', code: 'LINK_UNREACHABLE', reason: 'unknown-host' },
     ]),
   )
-  expect(told()).toHaveLength(2)
+  expect(logged()).toHaveLength(2)
   later = 61_000
-  await until(() => told().length === 4, 'the next minute')
+  await until(() => logged().length === 4, 'the next minute')
   expect(
-    told()
+    logged()
       .slice(2)
       .every(({ untold = 0 }) => untold >= 3),
   ).toBe(true)

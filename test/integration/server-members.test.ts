@@ -62,7 +62,7 @@ describe('[MEM-3] sojourn region', () => {
     const removed = await region(servers.get('eu'), 'remove', 'ap')
     expect(JSON.parse(removed.stdout)).toMatchObject({ changed: true, told: { us: 'unreachable' } })
     expect(await region(servers.get('eu'), 'remove', 'ap')).toMatchObject({ code: 1 })
-    // It is told that it is none any more: requests should go elsewhere.
+    // It has heard that it is none any more: requests should go elsewhere.
     const ap = servers.get('ap')
     await until(() => !ap.status().ready, 'ap to hear')
     expect(await (await ap.ask('/readyz')).text()).toBe('this region was removed from the others\n')
@@ -196,7 +196,7 @@ describe('[MEM-4] who does not know the secret changes no regions', () => {
     await server.stop()
   })
 
-  it('news in any order, and told again, lead to the same', async () => {
+  it('news in any order, and sent again, lead to the same', async () => {
     const entries = [
       { ...entry, region: 'ap', version: 1 },
       { ...entry, region: 'ap', version: 2, present: false },

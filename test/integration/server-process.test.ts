@@ -58,7 +58,7 @@ describe('[SRV-1] sojourn serve', () => {
     await again.close()
   })
 
-  it('tells no id and no data in its log, and keeps no id on its disk', async () => {
+  it('writes no id and no data to its log, and keeps no id on its disk', async () => {
     const data = await directory()
     const server = await start(data, ['--log-level', 'trace'])
     const client = await connectTo(server)
@@ -103,7 +103,7 @@ describe('[SRV-2] a signal', () => {
     const server = await start(data, ['--peers', 'us=null', '--links-port', '0', '--ready-peer-wait', '1ms']).catch(
       (error: Error) => error,
     )
-    // A member needs a secret; the mistake is told.
+    // A member needs a secret; the mistake is reported.
     expect(String(server)).toContain('secret is not set')
 
     await writeFile(join(data, 'secret'), 'a secret of the tests')

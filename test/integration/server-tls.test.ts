@@ -75,7 +75,7 @@ describe('[TLS-1] links', () => {
     await using servers = await pair({ eu: flags('eu'), us: flags('us') })
     const { eu, us } = servers
     await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
-    // Regions tell each other of regions over the same listener.
+    // Regions send each other the list of regions over the same listener.
     await eu.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'ap', url: null } })
     await until(() => us.status().members.some(({ region }) => region === 'ap'), 'us to hear')
   })
@@ -216,7 +216,7 @@ describe('[TLS-2] certificates', () => {
     return Number(/^sojourn_certificate_expiry_timestamp_seconds\{listener="admin".*\} (\S+)$/m.exec(body)?.[1])
   }
 
-  it('are taken in anew without a restart, and the metrics tell when they expire', async () => {
+  it('are taken in anew without a restart, and the metrics report when they expire', async () => {
     await issue('fresh', authority, 10)
     const server = await startServer('eu', ':memory:', { flags: tlsOf('admin', 'fresh') })
     const before = await shown(server)

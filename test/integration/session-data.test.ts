@@ -258,7 +258,7 @@ describe('update', () => {
     }
   })
 
-  it('[API-1] renews the session, unless told not to', async () => {
+  it('[API-1] renews the session, unless an option says no', async () => {
     const [eu, clock] = await openStepped()
     const { id, expiresAt } = await eu.create({ n: 0 })
     clock.advance(10 * MINUTE)
@@ -371,7 +371,7 @@ describe('replace', () => {
 })
 
 describe('increment', () => {
-  it('[API-1] adds, by 1 unless told otherwise, and makes the field where there is none', async () => {
+  it('[API-1] adds, by 1 unless an amount is given, and makes the field where there is none', async () => {
     const eu = await open()
     const { id } = await eu.create({ n: 5, 'a/b': 1 })
     expect((await eu.increment(id, '/n')).data.n).toBe(6)

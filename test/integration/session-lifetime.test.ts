@@ -208,14 +208,14 @@ describe('touch', () => {
 describe('end', () => {
   it('[API-1] says whether the session was alive; the first end counts', async () => {
     const [eu, clock] = await openStepped()
-    const told = listen(eu, 'ended')
+    const emitted = listen(eu, 'ended')
     const { id } = await eu.create({ a: 1 })
     expect(await eu.end(id, { reason: 'revoked' })).toBe(true)
     expect(await eu.end(id)).toBe(false)
     const expired = await eu.create({}, { idleTimeout: '1m' })
     clock.advance(MINUTE)
     expect(await eu.end(expired.id)).toBe(false)
-    expect(told[0]).toEqual(['ended', { key: sessionKey(id), origin: 'local', reason: 'revoked' }])
+    expect(emitted[0]).toEqual(['ended', { key: sessionKey(id), origin: 'local', reason: 'revoked' }])
   })
 
   it('[API-1] of an id that nobody has, where everybody can say so, leaves nothing', async () => {
@@ -253,7 +253,7 @@ describe('end', () => {
 describe('rotate', () => {
   it('[API-1] moves data, creation time and limit to a new id, and ends the old one', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', maxLifetime: '1h' } })
-    const told = listen(eu, 'created', 'ended')
+    const emitted = listen(eu, 'created', 'ended')
     const old = await eu.create({ ...EVERYTHING })
     clock.advance(10 * MINUTE)
     const rotated = await eu.rotate(old.id)
@@ -265,7 +265,7 @@ describe('rotate', () => {
     expect(await eu.get(old.id)).toBeUndefined()
     await refuses(eu.update(old.id, {}), 'SESSION_NOT_FOUND')
     expect(await eu.count()).toBe(1)
-    expect(told).toEqual([
+    expect(emitted).toEqual([
       ['created', { key: sessionKey(old.id), origin: 'local' }],
       ['created', { key: sessionKey(rotated.id), origin: 'local' }],
       ['ended', { key: sessionKey(old.id), origin: 'local', reason: 'rotated' }],
@@ -337,7 +337,7 @@ describe('all sessions', () => {
   it('[API-1] can be ended at once', async () => {
     await using regions = await openRegions(['eu', 'us'])
     const { eu, us } = regions
-    const told = listen(us, 'ended')
+    const emitted = listen(us, 'ended')
     const ids = []
     for (let n = 0; n < 20; n++) ids.push((await (n % 2 ? eu : us).create({ n })).id)
     await regions.settled()
@@ -347,6 +347,6 @@ describe('all sessions', () => {
     await regions.settled()
     expect([await eu.count(), await us.count()]).toEqual([0, 0])
     for (const id of ids) expect(await us.get(id)).toBeUndefined()
-    expect(told.filter(([, body]) => 'reason' in body && body.reason === 'revoked').length).toBe(19)
+    expect(emitted.filter(([, body]) => 'reason' in body && body.reason === 'revoked').length).toBe(19)
   })
 })

@@ -76,7 +76,7 @@ describe('objects in two regions', () => {
       { ...ada, seen: 1 },
       { ...ada, name: 'Ada' },
     ]).toContainEqual(user)
-    // By who was not told that it is atomic, too.
+    // By who does not know that it is atomic, too.
     const other = await regionsOf(['ap'])
     const made = await other.ap.create<Held>({ user: ada }, { atomic: ['/user'] })
     await other.ap.update<Held>(made.id, { user: { seen: 2 } })

@@ -82,7 +82,7 @@ const patiently = async (what: () => Promise<void>): Promise<void> => {
     }
 }
 
-/** Does something again and again, until it is told that it is enough. */
+/** Does something again and again, until a caller says that it is enough. */
 const again = async (isOver: () => boolean, what: () => Promise<void>): Promise<number> => {
   let times = 0
   for (; !isOver(); times++) {

@@ -68,8 +68,8 @@ const fromClient = fc.oneof(
   message('step', { number, scan: number }),
   message('leave', { scan: number }),
 )
-const told = { createdAt: number, expiresAt: number, data: bytes }
-const shown = { ...told, objects: fc.array(object, { maxLength: 3 }) }
+const answered = { createdAt: number, expiresAt: number, data: bytes }
+const shown = { ...answered, objects: fc.array(object, { maxLength: 3 }) }
 const fromServer = fc.oneof(
   message('welcome', {
     version: number,
@@ -88,7 +88,7 @@ const fromServer = fc.oneof(
   message('found', { number, watched: fc.boolean(), ...shown }),
   message('made', { number, id: text, ...shown }),
   message('counted', { number, count: number }),
-  message('page', { number, sessions: fc.array(fc.record({ key: hex, ...told })), isLast: fc.boolean() }),
+  message('page', { number, sessions: fc.array(fc.record({ key: hex, ...answered })), isLast: fc.boolean() }),
   message('failed', {
     number,
     code: fc.constantFrom('QUORUM_UNMET', 'INVALID_DATA'),

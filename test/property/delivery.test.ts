@@ -35,7 +35,7 @@ import {
   withoutField,
 } from '../support/worlds.js'
 
-// Replicas that tell each other of every write once, over links that lose, repeat and reorder, and then compare records.
+// Replicas that send each other every write once, over links that lose, repeat and reorder, and then compare records.
 
 type Delta =
   | { readonly kind: 'change'; readonly change: ChangeDelta }
@@ -142,7 +142,7 @@ const edited = (fold: Fold, actor: ActorId, step: Step) => {
   }
 }
 
-/** A write at one replica, and the deltas that tell of it. */
+/** A write at one replica, and the deltas that carry it. */
 const write = (replica: Replica, step: Step, now: number): Delta[] => {
   const { record, actor } = replica
   if (record?.kind !== 'live') return []

@@ -1,4 +1,4 @@
-/** What users are told of objects, held against a model that forgets nothing: the operations themselves, read by the two sentences. */
+/** What users are promised of objects, held against a model that forgets nothing: the operations themselves, read by the two sentences. */
 import type { ChangeDelta, Data, Fold, Op, OpId, Value } from '@sojourn/core/internal'
 import {
   decodeChange,

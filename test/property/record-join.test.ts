@@ -55,7 +55,7 @@ describe('records are joined', () => {
         for (const one of joined)
           for (const other of joined) {
             expect(recordVersion(one) === recordVersion(other)).toBe(isEqual(one, other))
-            // What sums are made of tells the same records apart.
+            // What sums are made of distinguishes the same records.
             expect(isDeepStrictEqual(versionHash(KEY, one), versionHash(KEY, other))).toBe(isEqual(one, other))
           }
       }),
@@ -126,7 +126,7 @@ describe('the end is final', () => {
   })
 })
 
-/** The earliest end tells the reason; the latest horizon of any record, live ones too, tells how long it is remembered. */
+/** The earliest end gives the reason; the latest horizon of any record, live ones too, says how long it is remembered. */
 const expectedEnd = (list: readonly SessionRecord[]): End => {
   const all = list.flatMap((record) => (record.kind === 'ended' ? [record.end] : []))
   const rank = ({ stamp }: End) => [stamp.time, stamp.count, Number.parseInt(stamp.actor.slice(0, 2), 16)] as const

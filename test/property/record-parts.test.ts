@@ -69,7 +69,7 @@ describe('parts that this version does not know', () => {
     )
   })
 
-  test('[REC-1] tell one state from another', () => {
+  test('[REC-1] distinguish one state from another', () => {
     fc.assert(
       fc.property(record, record, (a, b) => {
         const isSame = Buffer.compare(encodeRecord(a), encodeRecord(b)) === 0

@@ -169,7 +169,7 @@ describe('[STORE-2] damaged entries', () => {
         const before = Buffer.from(bytes)
         for (const place of places) {
           const index = place.entry % list.length
-          // Where its header is damaged, what stands in a forged entry cannot be told from a true one.
+          // Where its header is damaged, what stands in a forged entry cannot be distinguished from a true one.
           const skipped = isForged(list[index]!) || !place.mayBeHeader ? FRAME_BYTES : 0
           const start = bounds[index]! + skipped
           if (start === bounds[index + 1]) continue
@@ -210,7 +210,7 @@ describe('[STORE-2] damaged entries', () => {
       const expected = numbered(list).map(([number, hex]) => [number, number === hit ? undefined : hex] as const)
       const isHeaderOfLast = hit === list.length && bit >> 3 < bounds[hit - 1]! + FRAME_BYTES
       await using(place, async (journal) => {
-        // Nobody can tell whether such an entry was ever whole; any other one that is lost is known to be.
+        // Nobody can know whether such an entry was ever whole; any other one that is lost is known to be.
         const length = isHeaderOfLast ? list.length - 1 : list.length
         expect(journal.head, `bit ${bit}`).toBe(length)
         expect(await entriesOf(journal), `bit ${bit}`).toEqual(expected.slice(0, length))

@@ -13,9 +13,9 @@ const WORLDS = runs(40)
 
 const expectClean = ({ plan, violations, transcript }: RunResult) => {
   if (violations.length === 0) return
-  const told = violations.slice(0, 3).map(({ rule, what }) => `[${rule}] ${what}`)
+  const listed = violations.slice(0, 3).map(({ rule, what }) => `[${rule}] ${what}`)
   throw new Error(
-    `seed ${plan.seed} breaks:\n${told.join('\n')}\n\nnpm run sim -- --clients --seed ${plan.seed}\n\n${transcript.slice(-60).join('\n')}`,
+    `seed ${plan.seed} breaks:\n${listed.join('\n')}\n\nnpm run sim -- --clients --seed ${plan.seed}\n\n${transcript.slice(-60).join('\n')}`,
   )
 }
 

@@ -153,7 +153,7 @@ describe('[CLOCK-2] leases of a clock that was wrong when nobody was there to sa
     await story.pass(1_000)
     eu.start()
     await story.pass(10_000)
-    // Nothing else is held up by it, and it is told.
+    // Nothing else is held up by it, and it is reported.
     await story.use(1)
     await story.pass(3_000)
     await story.expectWhole()

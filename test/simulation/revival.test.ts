@@ -27,7 +27,7 @@ const PLAN: Plan = {
 
 describe('a session that idled out and comes back', () => {
   // Found by thinking it through: ap's claim on us's feed covers an edit that ap has purged, so us never sends it to eu.
-  it('[EXP-2] has the edit of a region that still holds it, although another had purged it and told that it was held', async () => {
+  it('[EXP-2] has the edit of a region that still holds it, although another had purged it and reported that it was held', async () => {
     const world = new World(PLAN)
     const { network, time } = world
     const cut = (a: string, b: string) => {

@@ -20,7 +20,7 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
   [1548, 'a majority read gave up while answers were on their way to the disk'],
   [1869, 'a read repaired others with what the disk then refused'],
   [4934, 'a corrupt tombstone that was in memory was counted anew as a session'],
-  [4941, 'a session that came late, during a scan over what is due, was not told of as expired'],
+  [4941, 'a session that came late, during a scan over what is due, was not emitted as expired'],
   [5764, 'a sweep of orphans that met a full disk was not begun again'],
   [6821, 'a new count forgot what was on its way to the disk'],
   [6880, 'a peer that sent many small segments was cut off again and again'],
@@ -35,9 +35,9 @@ const WORLDS = runs(160)
 
 const expectClean = ({ plan, violations, transcript }: RunResult) => {
   if (violations.length === 0) return
-  const told = violations.slice(0, 3).map(({ rule, what }) => `[${rule}] ${what}`)
+  const listed = violations.slice(0, 3).map(({ rule, what }) => `[${rule}] ${what}`)
   throw new Error(
-    `seed ${plan.seed} breaks:\n${told.join('\n')}\n\nnpm run sim -- --seed ${plan.seed}\n\n${transcript.slice(-60).join('\n')}`,
+    `seed ${plan.seed} breaks:\n${listed.join('\n')}\n\nnpm run sim -- --seed ${plan.seed}\n\n${transcript.slice(-60).join('\n')}`,
   )
 }
 

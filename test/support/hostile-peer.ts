@@ -119,7 +119,7 @@ export const linkAs = async (
     ...more,
   })
   const hello = await remote.next('hello')
-  const beat: Peer['beat'] = (told) =>
+  const beat: Peer['beat'] = (fields) =>
     remote.send({
       type: 'heartbeat',
       sentAt: 1,
@@ -131,7 +131,7 @@ export const linkAs = async (
       sum: '00'.repeat(8),
       vector: [],
       linked: [],
-      ...told,
+      ...fields,
     })
   return Object.defineProperties({ feed, hello, beat } as Peer, Object.getOwnPropertyDescriptors(remote))
 }

@@ -44,7 +44,7 @@ const commands = {
   async load({ ids = [], workers: count, write = 'local' }) {
     running = true
     workers = Promise.all(Array.from({ length: count }, (_, index) => work(ids[index], { write, timeout: '20s' })))
-    // Where the process lives on, what fails is told when it is stopped.
+    // Where the process lives on, what fails is reported when it is stopped.
     workers.catch(() => {})
   },
   async stop() {
@@ -61,9 +61,9 @@ const commands = {
   heap() {
     globalThis.gc()
     const { heapUsed } = process.memoryUsage()
-    const told = { heapUsed, peakHeap }
+    const usage = { heapUsed, peakHeap }
     peakHeap = heapUsed
-    return told
+    return usage
   },
   close: () => replica.close(),
 }

@@ -59,11 +59,12 @@ export const all = async (replica: Replica): Promise<StoredSession[]> => {
   return out
 }
 
-type Told = { [K in keyof ReplicaEvents]: readonly [K, ReplicaEvents[K][0]] }[keyof ReplicaEvents]
-export const listen = (replica: Replica, ...names: (keyof ReplicaEvents)[]): Told[] => {
-  const told: Told[] = []
-  for (const name of names) replica.on(name, (body: ReplicaEvents[typeof name][0]) => told.push([name, body] as Told))
-  return told
+type Emitted = { [K in keyof ReplicaEvents]: readonly [K, ReplicaEvents[K][0]] }[keyof ReplicaEvents]
+export const listen = (replica: Replica, ...names: (keyof ReplicaEvents)[]): Emitted[] => {
+  const emitted: Emitted[] = []
+  for (const name of names)
+    replica.on(name, (body: ReplicaEvents[typeof name][0]) => emitted.push([name, body] as Emitted))
+  return emitted
 }
 
 /** One of each that a session can hold. */

@@ -62,7 +62,7 @@ export const sojournUnread = (args: readonly string[], env: NodeJS.ProcessEnv): 
 }
 
 export interface ServerProcess extends SojournProcess {
-  /** As the log tells. */
+  /** As the log says. */
   readonly ports: { readonly links?: number; readonly clients?: number; readonly admin: number }
 }
 

@@ -2,7 +2,7 @@ import { type Client, isSojournError } from '@sojourn/client'
 import { type Level, SojournError } from '@sojourn/core/internal'
 import { until } from './until.js'
 
-/** What is known of a session by what its writers were told. */
+/** What is known of a session by what its writers were answered. */
 interface Account {
   readonly id: string
   /** Fields whose write was acknowledged, with their values. */
@@ -130,17 +130,17 @@ export class Workload {
     const missing: Missing[] = []
     for (const { id, fields, counted, maybeCounted, end } of this.#accounts) {
       const session = await client.get<Record<string, number>>(id, { read: 'local' })
-      const tell = (what: string) => missing.push({ region, what })
-      if (end === 'acknowledged' && session !== undefined) tell('a session that was ended shows')
+      const report = (what: string) => missing.push({ region, what })
+      if (end === 'acknowledged' && session !== undefined) report('a session that was ended shows')
       if (end !== 'no') continue
       if (session === undefined) {
-        tell('a session is not there')
+        report('a session is not there')
         continue
       }
-      for (const [field, value] of fields) if (session.data[field] !== value) tell(`field ${field} is not there`)
+      for (const [field, value] of fields) if (session.data[field] !== value) report(`field ${field} is not there`)
       const { count = 0 } = session.data
       if (count < counted || count > counted + maybeCounted)
-        tell(`the count is ${count}; ${counted} were acknowledged, ${maybeCounted} may have been done`)
+        report(`the count is ${count}; ${counted} were acknowledged, ${maybeCounted} may have been done`)
     }
     return missing
   }

@@ -189,7 +189,7 @@ export interface World {
   readonly states: readonly { readonly fold: Fold; readonly history: ReadonlyMap<ChangeHash, ChangeDelta> }[]
   /** Every change ever made, causes first. */
   readonly log: ReadonlyMap<ChangeHash, ChangeDelta>
-  /** A counterexample is told by what was done, not by what came of it. */
+  /** A counterexample is described by what was done, not by what came of it. */
   readonly [fc.toStringMethod]: () => string
 }
 

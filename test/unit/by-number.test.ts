@@ -39,7 +39,7 @@ describe('calls by their numbers', () => {
     )
   })
 
-  test('[NET-2] numbers beyond 32 bits are told apart', () => {
+  test('[NET-2] numbers beyond 32 bits are distinguished', () => {
     const table = new ByNumber<Item>(4)
     const [low, high] = [item(5), item(5 + 2 ** 33)]
     table.add(low)

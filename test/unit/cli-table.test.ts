@@ -77,7 +77,7 @@ describe('[CLI-7] progress', () => {
     const progress = openProgress({ isLive, columns: 10, write: (text) => void written.push(text) }, clock)
     const at = (ms: number, text: string): void => {
       now = ms
-      progress.tell(() => text)
+      progress.report(() => text)
     }
     return { progress, written, at }
   }

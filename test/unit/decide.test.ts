@@ -229,7 +229,7 @@ describe('what a peer sends', () => {
     expect(takeRecord(ended(), next!, CONTEXT).next).toBeUndefined()
   })
 
-  test('[END-1] an end is told once, under the reason that it came with', () => {
+  test('[END-1] an end is emitted once, under the reason that it came with', () => {
     const { item } = endSession(record, T, { ...END, reason: 'revoked', stamps: THEIRS })
     expect(takeItem(record, item!, CONTEXT)).toMatchObject({
       next: { kind: 'ended' },

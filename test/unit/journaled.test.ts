@@ -1,9 +1,9 @@
-/** What others are told of a record while commits of it are on their way to the disk. */
+/** What others are sent of a record while commits of it are on their way to the disk. */
 import { recordVersion } from '@sojourn/core/internal'
 import { expect, it } from 'vitest'
 import { keyOf, StoreWorld } from '../support/store-world.js'
 
-it('[DOC-2] what others are told is what the journal has, whatever is on its way there, and may be refused', async () => {
+it('[DOC-2] what others are sent is what the journal has, whatever is on its way there, and may be refused', async () => {
   const world = new StoreWorld({ seed: 1, fsync: 'everysec', limits: {}, appendMs: 50, isRemote: false })
   await world.open()
   const key = keyOf(1)

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '@sojourn/core/internal'
 import { LogThrottle, openLog } from '@sojourn/server'
 import { describe, expect, it } from 'vitest'
 
-/** Time that moves when it is told to. */
+/** Time that moves when it is asked to. */
 const steppedTime = () => {
   let now = 0
   let timers: { readonly at: number; readonly call: () => void }[] = []
@@ -44,7 +44,7 @@ const opened = () => {
 }
 
 describe('[SRV-4] the log of what happens again and again', () => {
-  it('has the first line of a minute of each thing, and how many it did not tell', () => {
+  it('has the first line of a minute of each thing, and how many it did not log', () => {
     const { throttle, line, pass, shown } = opened()
     for (let n = 0; n < 5; n++) throttle.write(line('a', n))
     throttle.write(line('b', 0))
@@ -70,7 +70,7 @@ describe('[SRV-4] the log of what happens again and again', () => {
     expect(shown()).toEqual([])
     pass(1)
     expect(shown()).toEqual([['link us', 999, 996]])
-    // Quiet again: nothing more comes of itself, and what comes is told.
+    // Quiet again: nothing more comes of itself, and what comes is logged.
     pass(60_000)
     throttle.writeState(line('link us', 1_000), 3)
     expect(shown()).toEqual([['link us', 1_000, undefined]])
@@ -89,7 +89,7 @@ describe('[SRV-4] the log of what happens again and again', () => {
     expect(lines.reduce((sum, { untold = 0 }) => sum + untold, lines.length)).toBe(6_000)
   })
 
-  it('forgets what it told where there are too many things, and tells it again', () => {
+  it('forgets what it logged where there are too many things, and logs it again', () => {
     const { throttle, line, shown } = opened()
     for (let n = 0; n < 1_024; n++) throttle.write(line(`thing ${n}`, n))
     throttle.write(line('thing 0', 0))

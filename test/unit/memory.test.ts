@@ -47,7 +47,7 @@ describe('the memory that the limits allow', () => {
     expect(ofHeap).toContain(`--max-old-space-size=${describeMemory(need()).heapMb}`)
   })
 
-  it('[BUDGET-2] is logged when a server starts; its metrics tell what is kept', async () => {
+  it('[BUDGET-2] is logged when a server starts; its metrics report what is kept', async () => {
     const limits = { 'clients.port': '0', 'limits.maxCacheBytes': '100000000000' }
     const server = await startServer('eu', ':memory:', { flags: limits })
     opened.add({ close: () => server.stop() })

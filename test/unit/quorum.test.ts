@@ -71,8 +71,8 @@ describe('the tally', () => {
 
   test('[QUO-1] an unmet write says that it may have been applied, an unmet read does not', () => {
     const tally = answer(startTally(3, 4, 'a'), 'b')
-    const told = { code: 'QUORUM_UNMET', need: 3, got: 2, regions: ['a', 'b'] }
-    expect(quorumUnmet(tally, true)).toMatchObject({ ...told, mayHaveApplied: true })
-    expect(quorumUnmet(tally, false)).toMatchObject({ ...told, mayHaveApplied: false })
+    const details = { code: 'QUORUM_UNMET', need: 3, got: 2, regions: ['a', 'b'] }
+    expect(quorumUnmet(tally, true)).toMatchObject({ ...details, mayHaveApplied: true })
+    expect(quorumUnmet(tally, false)).toMatchObject({ ...details, mayHaveApplied: false })
   })
 })

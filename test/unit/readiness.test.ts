@@ -41,7 +41,7 @@ const open = (regions: readonly string[], awaitsAll = false) => {
   return { readiness, links, clock, takenAt, hear, removed, advance: stepped.advance }
 }
 
-it('[ADM-1] waits for what each linked peer has told, and once, not for ever', () => {
+it('[ADM-1] waits for what each linked peer has reported, and once, not for ever', () => {
   const { readiness, links, advance } = open(['us', 'ap'])
   expect(readiness.reasons()).toEqual(['no link to "us" yet', 'no link to "ap" yet'])
   links.us = link('live')
@@ -143,7 +143,7 @@ it('[BACKUP-3] a restored replica waits for every peer, down or not', () => {
   const { readiness, links, advance } = open(['us', 'ap'], true)
   advance(1_000_000)
   links.us = link('live', 0)
-  expect(readiness.reasons()).toEqual(['restored from a backup, and "ap" has not told what ended since'])
+  expect(readiness.reasons()).toEqual(['restored from a backup, and "ap" has not reported what ended since'])
   delete links.ap
   expect(readiness.reasons()).toEqual([])
 })

@@ -31,9 +31,9 @@ export const backUp = async (
   const progress = out.progress(isQuiet)
   const to = createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true })
   try {
-    const copied = (bytes: number) => progress.tell(() => `${file}: ${megabytes(bytes)} copied`)
+    const copied = (bytes: number) => progress.report(() => `${file}: ${megabytes(bytes)} copied`)
     await pipeline(from, (stream) => counted(stream, copied), to).catch(failed(`${draft} cannot be written`))
-    const readBack = (bytes: number) => progress.tell(() => `${file}: ${percent(bytes, to.bytesWritten)} read back`)
+    const readBack = (bytes: number) => progress.report(() => `${file}: ${percent(bytes, to.bytesWritten)} read back`)
     const { header, rows } = await checkBackup(readCounted(draft, readBack)).catch(
       failed(`${draft} cannot be read back`),
     )

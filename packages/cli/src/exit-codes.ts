@@ -21,7 +21,7 @@ export const EXIT = {
   bug: 70,
 } as const
 
-/** As a shell tells of a process that a signal ended: the second one that `serve` is sent. */
+/** As a shell reports a process that a signal ended: the second one that `serve` is sent. */
 export const exitOfSignal = (signal: 'SIGTERM' | 'SIGINT'): number => 128 + (signal === 'SIGTERM' ? 15 : 2)
 
 /** The system calls by which listening fails. */

@@ -3,7 +3,7 @@ import type { Clock } from '@sojourn/core/internal'
 
 export interface Progress {
   /** Call it as often as there is something new; it shows what people can follow. */
-  tell(text: () => string): void
+  report(text: () => string): void
   /** Clears the live line, so that what is written next stands alone. */
   end(): void
 }
@@ -20,7 +20,7 @@ const LIVE_EVERY_MS = 100
 const PLAIN_EVERY_MS = 5_000
 const CLEAR_LINE = '\r\u001b[K'
 
-export const NO_PROGRESS: Progress = { tell() {}, end() {} }
+export const NO_PROGRESS: Progress = { report() {}, end() {} }
 
 /** What is over before the first plain line is due writes none: short runs in scripts stay quiet. */
 export const openProgress = (sink: ProgressSink, clock: Pick<Clock, 'monotonic'>): Progress => {
@@ -29,7 +29,7 @@ export const openProgress = (sink: ProgressSink, clock: Pick<Clock, 'monotonic'>
   let shownAt = sink.isLive ? Number.NEGATIVE_INFINITY : clock.monotonic()
   let isShown = false
   return {
-    tell(text) {
+    report(text) {
       const now = clock.monotonic()
       if (now - shownAt < everyMs) return
       shownAt = now

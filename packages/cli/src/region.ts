@@ -1,11 +1,11 @@
 /** `sojourn region add` and `remove`: which regions there are. */
-import type { AdminRequest, Told } from '@sojourn/wire'
+import type { AdminRequest, Notice } from '@sojourn/wire'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
 import { table } from './table.js'
 
-const MEANING: { readonly [told in Told]: string } = {
+const MEANING: { readonly [notice in Notice]: string } = {
   told: 'knows',
   unreachable: 'cannot be reached; it hears of it as soon as it is linked',
   refused: 'refused the news; its log says why',

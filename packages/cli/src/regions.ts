@@ -39,7 +39,7 @@ export const askRegions = async (clients: readonly AdminClient[]): Promise<Asked
   const [first] = answered.values()
   if (first === undefined) throw silent.length === 1 ? silent[0]!.error : noneOf(silent)
   const others = first.status!.members.filter(({ region }) => !answered.has(region))
-  const told = await Promise.all(
+  const named = await Promise.all(
     others.map(async ({ region, admin }): Promise<Asked> => {
       if (admin === undefined) return { region, client: undefined, status: undefined, why: unknownAddress(silent) }
       const client = first.client!.at(admin)
@@ -47,9 +47,9 @@ export const askRegions = async (clients: readonly AdminClient[]): Promise<Asked
       return { ...(before ?? (await ask(client))), region }
     }),
   )
-  const isTold = (each: Asked) => told.some(({ client }) => client?.url.href === each.client?.url.href)
-  const nameless = silent.filter((each) => !isTold(each))
-  return [...answered.values(), ...told, ...nameless].sort((a, b) => (a.region < b.region ? -1 : 1))
+  const isNamed = (each: Asked) => named.some(({ client }) => client?.url.href === each.client?.url.href)
+  const nameless = silent.filter((each) => !isNamed(each))
+  return [...answered.values(), ...named, ...nameless].sort((a, b) => (a.region < b.region ? -1 : 1))
 }
 
 /** One that was given and is silent has not said which region it is. */

@@ -21,7 +21,7 @@ export interface RestoreOptions {
 }
 
 /**
- * Makes a data directory of a backup. `sojourn serve` then lets nobody in before every peer has told what happened since, so that no
+ * Makes a data directory of a backup. `sojourn serve` then lets nobody in before every peer has reported what happened since, so that no
  * session that ended shows again.
  */
 export const restore = async (
@@ -39,7 +39,7 @@ export const restore = async (
     throw new SojournError('INVALID_OPTION', `${places.store} is there already; move it away first`, { option: 'data' })
   const progress = out.progress(isQuiet)
   const read = (what: string) =>
-    readCounted(file, (bytes) => progress.tell(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
+    readCounted(file, (bytes) => progress.report(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
   const { header, rows } = await checkBackup(read('checked'))
     .catch(failed(`${file} cannot be read`))
     .finally(progress.end)

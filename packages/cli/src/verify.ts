@@ -52,7 +52,7 @@ const look = async (regions: readonly Named[], progress: Progress): Promise<Look
   const shown = slices.slice(0, MAX_SLICES)
   for (const [index, slice] of shown.entries()) {
     if (shown.length > 1)
-      progress.tell(() => `comparing each record of ${index + 1} of ${shown.length} parts that differ`)
+      progress.report(() => `comparing each record of ${index + 1} of ${shown.length} parts that differ`)
     const held = new Map<string, Map<string, string>>()
     await Promise.all(
       regions.map(async ({ region, client }) => {
@@ -83,14 +83,14 @@ interface Found {
 const compare = async (regions: readonly Named[], options: VerifyOptions, progress: Progress): Promise<Found> => {
   const { waitMs, repair, clock, pause } = options
   if (repair) {
-    progress.tell(() => `${regions.length} regions compare all keys with their peers`)
+    progress.report(() => `${regions.length} regions compare all keys with their peers`)
     await Promise.all(regions.map(({ client }) => client.ask('repair', {})))
   }
   const deadline = clock.monotonic() + waitMs
   let last = await look(regions, progress)
   const first = last
   while (last.differing.size > 0 && clock.monotonic() < deadline) {
-    progress.tell(() => {
+    progress.report(() => {
       const left = Math.ceil((deadline - clock.monotonic()) / 1_000)
       return `${differing(last.differing.size)}; looking again for ${left} s`
     })

@@ -15,7 +15,7 @@ import {
 } from '@sojourn/wire'
 import type { Settings } from './options.js'
 
-/** What a channel tells its owner. `closed` comes exactly once, and nothing after it. */
+/** What a channel reports to its owner. `closed` comes exactly once, and nothing after it. */
 export interface ChannelHandler {
   /** The server has let the client in. */
   welcomed(channel: Channel): void
@@ -25,7 +25,7 @@ export interface ChannelHandler {
   changed(channel: Channel, keys: readonly SessionKey[]): void
   /** The server wants to be asked nothing more. */
   drain(channel: Channel): void
-  /** The number of the oldest call that waits, which every frame tells. */
+  /** The number of the oldest call that waits, which every frame carries. */
   settled(): number
   closed(channel: Channel, why: string): void
 }

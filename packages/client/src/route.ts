@@ -6,7 +6,7 @@ import type { Answer } from '@sojourn/wire'
 import { Channel, type ChannelHandler } from './channel.js'
 import type { LinkChange, Settings } from './options.js'
 
-/** What the route tells whoever asks over it. */
+/** What the route reports to whoever asks over it. */
 export interface RouteHandler {
   /** From now on this is the channel to ask on. */
   opened(channel: Channel): void
@@ -127,7 +127,7 @@ export class Route {
       drain: (channel) => {
         if (channel !== this.#current) return
         this.#retire(channel)
-        this.#tell({
+        this.#report({
           state: 'down',
           url,
           region: channel.welcome.region,
@@ -141,7 +141,7 @@ export class Route {
         this.#attempt = undefined
         if (this.#isClosed) return
         if (!this.#current) this.#refusals.set(url, why || ENDED)
-        this.#tell({ state: 'refused', url, why })
+        this.#report({ state: 'refused', url, why })
         failed()
       },
     }
@@ -157,9 +157,9 @@ export class Route {
     // What waits is asked before anybody hears of the channel: a call that is made on hearing it has a higher number, and comes after.
     this.#handler.opened(channel)
     this.#lookNearerLater()
-    this.#tell({ state: 'up', url: channel.url, region: channel.welcome.region })
+    this.#report({ state: 'up', url: channel.url, region: channel.welcome.region })
     if (before)
-      this.#tell({
+      this.#report({
         state: 'down',
         url: before.url,
         region: before.welcome.region,
@@ -168,7 +168,7 @@ export class Route {
   }
 
   /** What the handler throws is its own affair: it ends neither a channel nor a search. */
-  #tell(change: LinkChange): void {
+  #report(change: LinkChange): void {
     try {
       this.#settings.linkChanged(change)
     } catch (error) {
@@ -210,7 +210,7 @@ export class Route {
       this.#refusals.set(channel.url, why || ENDED)
     }
     this.#handler.lost(channel, why)
-    if (isCurrent) this.#tell({ state: 'down', url: channel.url, region: channel.welcome.region, why })
+    if (isCurrent) this.#report({ state: 'down', url: channel.url, region: channel.welcome.region, why })
     if (!isCurrent || this.#isClosed) return
     // The same server first: it knows what it was asked.
     this.#seek([channel.url, ...this.#settings.urls.filter((other) => other !== channel.url)])

@@ -3,7 +3,7 @@ import type { Data, Session } from '@sojourn/core/internal'
 import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core/internal'
 import { decodeData } from '@sojourn/wire'
 
-interface ToldSession {
+interface AnsweredSession {
   readonly data: Uint8Array
   /** Which objects are in it. */
   readonly objects: readonly string[]
@@ -25,7 +25,7 @@ export class SessionSnapshot {
   readonly #objects: readonly string[]
   #data: Data | undefined
 
-  constructor({ data, objects, createdAt, expiresAt }: ToldSession) {
+  constructor({ data, objects, createdAt, expiresAt }: AnsweredSession) {
     this.bytes = new Uint8Array(data)
     this.#objects = objects
     this.createdAt = createdAt

@@ -41,7 +41,7 @@ export interface Decision {
   readonly isRevived?: boolean
 }
 
-/** Nothing is committed, and the caller is told why. */
+/** Nothing is committed, and the caller's error says why. */
 export interface Refusal {
   readonly refusal: SojournError
 }

@@ -50,7 +50,7 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES
 
-/** What an error may tell beside its message; which fields are there depends on the code. */
+/** What an error may carry beside its message; which fields are there depends on the code. */
 export interface ErrorDetails {
   /** INVALID_OPTION: the option's path, such as `session.idleTimeout`. */
   readonly option?: string

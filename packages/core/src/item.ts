@@ -6,7 +6,7 @@ import { KEY_BYTES } from './key.js'
 import type { End, Lease } from './lifetime.js'
 import { readEnd, readLease, writeEnd, writeLease } from './record-codec.js'
 
-/** A delta of changes names the context of each, so that a receiver can tell whether it lacks something. */
+/** A delta of changes names the context of each, so that a receiver can decide whether it lacks something. */
 export type Item =
   | { readonly type: 'record'; readonly key: SessionKey; readonly record: Uint8Array }
   | {

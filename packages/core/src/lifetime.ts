@@ -30,7 +30,7 @@ export interface Limit {
 export const END_REASONS = ['logout', 'revoked', 'rotated'] as const
 export type EndReason = (typeof END_REASONS)[number]
 
-/** Why and when a session was ended. Two ends of one session: the earlier stamp tells the reason. */
+/** Why and when a session was ended. Two ends of one session: the earlier stamp gives the reason. */
 export interface End {
   readonly reason: EndReason
   readonly stamp: Stamp

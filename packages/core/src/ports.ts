@@ -114,7 +114,7 @@ export type ConnectionFault =
   | 'tls'
   | 'other'
 
-/** What a connection tells its owner. `closed` comes exactly once, and nothing after it. */
+/** What a connection reports to its owner. `closed` comes exactly once, and nothing after it. */
 export interface ConnectionHandler {
   /** The connection stands; `send` may be called from now on. */
   opened(): void
@@ -134,7 +134,7 @@ export interface Connection {
   send(frame: Uint8Array): void
   /** Bytes given to `send` that have not left this process. */
   readonly bufferedBytes: number
-  /** Closes, telling the other side why (at most 100 characters); `closed` follows within a bounded time. */
+  /** Closes, and sends the other side why (at most 100 characters); `closed` follows within a bounded time. */
   close(why: string): void
   /**
    * The other side has proven who it is. Until then a transport may take little of it, and close it to make room for others. A

@@ -116,7 +116,7 @@ const readOthers = (from: ByteReader): { others?: OtherParts } => {
 
 const MAX_TAG = 255
 
-/** Every time that a `Date` can tell. Sums of two of them are exact. */
+/** Every time that a `Date` can represent. Sums of two of them are exact. */
 const MAX_TIME = 8.64e15 / 2
 
 const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter =>

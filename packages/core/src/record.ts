@@ -81,7 +81,7 @@ export const recordVersion = (record: SessionRecord): string => {
   return hash('sha256', text + othersText(record.others), 'hex').slice(0, 32)
 }
 
-/** Whether two records are the same state: as {@link recordVersion} tells, without the hashing. */
+/** Whether two records are the same state: as {@link recordVersion} decides, without the hashing. */
 export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
   if (!sameOthers(a.others, b.others)) return false
   if (a.kind === 'ended')

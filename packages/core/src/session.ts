@@ -59,7 +59,7 @@ export type Update<T extends object> = ((draft: T) => T | undefined | void) | { 
 export interface SessionApi {
   /**
    * A call without a `timeout` of its own is answered, or refused with what is wrong, within this, milliseconds: whoever gives calls up by
-   * a clock of its own waits longer, or hides the better answer. Undefined: nobody can tell. Not of `sessions` and `endAll`, which take as
+   * a clock of its own waits longer, or hides the better answer. Undefined: nobody knows. Not of `sessions` and `endAll`, which take as
    * long as they get on.
    */
   readonly answersWithinMs?: number | undefined

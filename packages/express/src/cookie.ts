@@ -1,4 +1,4 @@
-/** What a session's cookie says of its life, what of it is stored, and what the browser is told. */
+/** What a session's cookie says of its life, what of it is stored, and what is sent to the browser. */
 import { types } from 'node:util'
 import { type Data, isPlainObject } from '@sojourn/core/internal'
 import { toPlain } from './plain.js'
@@ -98,7 +98,7 @@ const CAPPED_JSON: PropertyDescriptor = {
 }
 
 /**
- * From now on the cookie tells the browser no later `expires` than its session can live to. The object stays what it is, because the middleware
+ * From now on the cookie sends the browser no later `expires` than its session can live to. The object stays what it is, because the middleware
  * made it.
  * @param latest milliseconds since the epoch
  */

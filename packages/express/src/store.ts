@@ -321,7 +321,7 @@ export class SojournStore extends session.Store {
     )
   }
 
-  /** The browser is not told to keep a cookie for longer than its session can live. */
+  /** No cookie asks the browser to keep it for longer than its session can live. */
   #cap(data: SessionData, createdAt: number | undefined): void {
     capCookie(data.cookie, () => this.#latest(createdAt))
   }
@@ -357,7 +357,7 @@ const snapshotOf = (session: SessionData, base: Data | undefined): Snapshot => {
 }
 
 /**
- * Whether the request put an object in the place of another one, told by reference. The cookie's objects are made anew each time, and mean nothing
+ * Whether the request put an object in the place of another one, decided by reference. The cookie's objects are made anew each time, and mean nothing
  * by that.
  */
 const assignment =

@@ -24,7 +24,7 @@ export class Admission {
     this.#socket = socket
     this.#raw = raw
     this.#clock = clock
-    // After ws's own listener: a frame that tells who it is counts before the bytes after it do.
+    // After ws's own listener: a frame that says who it is counts before the bytes after it do.
     raw.on('data', this.#count)
   }
 

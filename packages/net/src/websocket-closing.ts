@@ -11,7 +11,7 @@ const MAX_REASON_BYTES = 123
 
 const closing = new WeakSet<WebSocket>()
 
-/** Closes, telling the other side why; tears the socket down where it does not answer that in time. The first call counts. */
+/** Closes, and sends the other side why; tears the socket down where it does not answer that in time. The first call counts. */
 export const closeWebSocket = (socket: WebSocket, clock: Clock, why: string, timeoutMs = CLOSE_TIMEOUT_MS): void => {
   // Who sends many bad frames has one timer, not one for each.
   if (closing.has(socket)) return

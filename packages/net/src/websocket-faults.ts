@@ -40,7 +40,7 @@ export const faultOf = (error: Error & { readonly code?: string }): ConnectionFa
   return FAULTS[code] ?? TEXTS.find(([text]) => text.test(message))?.[1] ?? 'other'
 }
 
-/** Where a name has several addresses, Node tells of each in an error without a text of its own. */
+/** Where a name has several addresses, Node reports each in an error without a text of its own. */
 export const textOf = (error: Error): string => {
   const { errors, code = '' } = error as AggregateError & { readonly code?: string }
   const texts = Array.isArray(errors) ? errors.map((one: Error) => one.message) : [error.message || code]

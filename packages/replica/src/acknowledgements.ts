@@ -1,4 +1,4 @@
-/** What a peer is told of who holds what: at once where somebody waits for it, else saved up for a moment. */
+/** What a peer is sent of who holds what: at once where somebody waits for it, else saved up for a moment. */
 import type { Clock, Timer } from '@sojourn/core/internal'
 import type { Acks } from '@sojourn/wire'
 import type { Peer } from './peer.js'

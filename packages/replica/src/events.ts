@@ -1,4 +1,4 @@
-/** What a replica tells, and to whom. */
+/** What a replica emits, and to whom. */
 import { EventEmitter } from 'node:events'
 import {
   type Clock,
@@ -24,15 +24,15 @@ export interface Fault {
   readonly message: string
 }
 
-/** What a replica tells; every event of a session but `refused` comes after what it tells of is on the disk. */
+/** What a replica emits; every event of a session but `refused` comes after what it reports is on the disk. */
 export interface ReplicaEvents {
   created: [SessionEvent]
-  /** The data changed. Renewals are not told. */
+  /** The data changed. Renewals are not emitted. */
   updated: [SessionEvent]
   ended: [SessionEvent & { readonly reason: EndReason }]
   /** A deadline passed. A renewal that is still under way can bring an idle session back; it is `updated` then. */
   expired: [SessionEvent & { readonly cause: 'idle' | 'absolute' }]
-  /** Which sessions some commits were of, whatever they did: renewals are told here, too. For who keeps copies of sessions. */
+  /** Which sessions some commits were of, whatever they did: renewals are emitted here, too. For who keeps copies of sessions. */
   committed: [readonly SessionKey[]]
   /**
    * Which sessions some commits were of that the disk refused: who read one meanwhile may have been shown what was never written. For who

@@ -13,7 +13,7 @@ export class LastFrame {
   }
 }
 
-/** Whether two are one, where that is easily told. An item is encoded once, so the same bytes are in the same place. */
+/** Whether two are one, where that is easily decided. An item is encoded once, so the same bytes are in the same place. */
 const sameSegment = (a: Segment, b: Segment): boolean =>
   a.from === b.from &&
   a.through === b.through &&

@@ -1,4 +1,4 @@
-/** Tells two processes that run as one region from one that started again, and keeps the links of the first. */
+/** Distinguishes two processes that run as one region from one that started again, and keeps the links of the first. */
 import type { Clock, FeedId } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
 import type { Link } from './link.js'

@@ -1,4 +1,4 @@
-/** What a sender left out because its peer gets it elsewhere, and by what the peer can tell that it has it. */
+/** What a sender left out because its peer gets it elsewhere, and by what the peer knows that it has it. */
 import type { FeedId } from '@sojourn/core/internal'
 import type { Origin } from '@sojourn/store'
 import type { Need } from '@sojourn/wire'

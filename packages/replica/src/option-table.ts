@@ -123,7 +123,7 @@ export const REPLICA_OPTIONS = {
       ),
       port: required(
         wholeRule(0, 65_535),
-        'The port where links are accepted; 0 picks a free one, and `replica.address` tells',
+        'The port where links are accepted; 0 picks a free one, and `replica.address` reports which',
       ),
     },
     'Where links from peers are accepted',

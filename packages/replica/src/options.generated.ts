@@ -29,8 +29,8 @@ export interface ReplicaOptions {
     /** The host where links are accepted. Give a host name or an IP address of this machine. Default: `127.0.0.1`. */
     readonly host?: string | undefined
     /**
-     * The port where links are accepted; 0 picks a free one, and `replica.address` tells. Give a whole number from 0 to
-     * 65535.
+     * The port where links are accepted; 0 picks a free one, and `replica.address` reports which. Give a whole number
+     * from 0 to 65535.
      */
     readonly port: number
   } | undefined

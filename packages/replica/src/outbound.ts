@@ -77,7 +77,7 @@ export class Outbound {
   /** As the peer numbers its resumes. */
   #epoch = 0
   readonly #inflight = new Inflight()
-  /** Whether the peer has yet to be told what else it holds with what was sent. */
+  /** Whether the peer has yet to be sent what else it holds with what was sent. */
   #holdsDue = true
   /** When deltas were last sent, on the monotonic clock. */
   #sentAt = Number.NEGATIVE_INFINITY
@@ -313,7 +313,7 @@ export class Outbound {
     connection.send(frame)
   }
 
-  /** Tells the peer of what was left out since the last segment, so that it can claim it. Called with each heartbeat. */
+  /** Sends the peer what was left out since the last segment, so that it can claim it. Called with each heartbeat. */
   flushLeftOut(): void {
     if (this.#mayStream() && !this.#mustScan && this.#position > this.#sentThrough)
       this.#send([], this.#position, 'live')

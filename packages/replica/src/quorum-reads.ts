@@ -28,7 +28,7 @@ export interface QuorumReadsOptions {
   /** The version of the record that is held here. */
   readonly versionOf: (key: SessionKey) => string | undefined
   /** Takes in an answer. Resolves with what the peer lacks, when what it brought is in the journal. */
-  readonly take: (region: string, key: SessionKey, tell: Tell) => Promise<Records | undefined>
+  readonly take: (region: string, key: SessionKey, reply: Tell) => Promise<Records | undefined>
 }
 
 export class QuorumReads {
@@ -45,8 +45,8 @@ export class QuorumReads {
   }
 
   /**
-   * Asks every linked region, and resolves as soon as enough regions, this one included, have answered and what they told is
-   * on the disk here; or when that cannot be any more; or after `timeoutMs`. The verdict is in the tally.
+   * Asks every linked region. Resolves as soon as enough regions, this one included, have answered and what they answered is
+   * on the disk here. Also resolves when that cannot be any more, or after `timeoutMs`. The verdict is in the tally.
    * @param level how many are enough; `linked`: all that can be asked
    * @throws OVERLOADED
    */
@@ -101,23 +101,23 @@ export class QuorumReads {
    * An answer came. Also one that comes after the verdict is taken in: it may show who lags. Resolves with what the peer lacks, when what it
    * brought is in the journal.
    */
-  async answered(peer: Peer, tell: Tell): Promise<Records | undefined> {
-    const question = this.#asked.get(tell.request)
+  async answered(peer: Peer, reply: Tell): Promise<Records | undefined> {
+    const question = this.#asked.get(reply.request)
     if (!question?.silent.delete(peer)) return undefined
     const { region } = peer
-    if (tell.what === 'corrupt') {
-      this.#count(tell.request, question, fail(question.tally, region))
+    if (reply.what === 'corrupt') {
+      this.#count(reply.request, question, fail(question.tally, region))
       return undefined
     }
     let count = fail
     question.taking++
     try {
-      const lacking = await this.#options.take(region, question.key, tell)
+      const lacking = await this.#options.take(region, question.key, reply)
       count = answer
       return lacking
     } finally {
       question.taking--
-      this.#count(tell.request, question, count(question.tally, region))
+      this.#count(reply.request, question, count(question.tally, region))
     }
   }
 

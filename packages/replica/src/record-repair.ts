@@ -97,7 +97,7 @@ export class RecordRepair {
     }
     if (refused > 0) this.#options.refused(region, refused)
     for (const one of taken) writes.add(this.#commit(one, region, origin, isCatchUp))
-    // A peer pauses when it is not told that enough of what it sent is held.
+    // A peer pauses when too little of what it sent is acknowledged.
     const room = store.room()
     if (room) writes.add(room)
     return { writes: [...writes], wants: [...wants] }
@@ -133,19 +133,19 @@ export class RecordRepair {
   /** A peer asks which version is held here. */
   async answer({ request, key, version }: Ask): Promise<Tell> {
     const reading = await this.#options.store.journaled(key)
-    const tell = (what: Tell['what'], record?: Uint8Array): Tell => ({ type: 'tell', request, what, record })
-    if (reading.state !== 'held') return tell(reading.state === 'corrupt' ? 'corrupt' : 'none')
-    return recordVersion(reading.record) === version ? tell('same') : tell('record', encodeRecord(reading.record))
+    const reply = (what: Tell['what'], record?: Uint8Array): Tell => ({ type: 'tell', request, what, record })
+    if (reading.state !== 'held') return reply(reading.state === 'corrupt' ? 'corrupt' : 'none')
+    return recordVersion(reading.record) === version ? reply('same') : reply('record', encodeRecord(reading.record))
   }
 
   /** A peer answered: takes in what it holds. Returns what it lacks, once that is in the journal here. */
-  async take(region: string, key: SessionKey, tell: Tell): Promise<Records | undefined> {
-    if (tell.what === 'same') return undefined
+  async take(region: string, key: SessionKey, reply: Tell): Promise<Records | undefined> {
+    if (reply.what === 'same') return undefined
     let theirs: string | undefined
-    if (tell.what === 'record' && tell.record) {
-      theirs = recordVersion(decodeRecord(tell.record, this.#options.limits))
+    if (reply.what === 'record' && reply.record) {
+      theirs = recordVersion(decodeRecord(reply.record, this.#options.limits))
       const before = this.versionOf(key)
-      await this.#join([{ key, record: tell.record }], region)
+      await this.#join([{ key, record: reply.record }], region)
       if (this.versionOf(key) !== before) this.#options.repaired('read', 1)
     }
     const record = this.#held(key)

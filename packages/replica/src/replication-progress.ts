@@ -99,7 +99,7 @@ export class ReplicationProgress {
   }
 
   /**
-   * A region told which incarnations came before its present one. What this replica holds of those it holds of that one,
+   * A region announced which incarnations came before its present one. What this replica holds of those it holds of that one,
    * as far as it counts. So it drops them, and takes them up from nobody who has not heard. Else the feeds of all incarnations ever made
    * would fill the vectors.
    */

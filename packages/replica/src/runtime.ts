@@ -147,7 +147,7 @@ export class Runtime {
         if (link?.peer === peer) link.send(ask)
       },
       versionOf: (key) => repair.versionOf(key),
-      take: (from, key, tell) => repair.take(from, key, tell),
+      take: (from, key, reply) => repair.take(from, key, reply),
     })
   }
 
@@ -198,7 +198,7 @@ export class Runtime {
 
   /** Opens the store, then the links. @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
   static async open(settings: Settings): Promise<Runtime> {
-    // The store tells of its commits, and asks for the vector, from the moment it is open; both need the rest.
+    // The store emits its commits, and asks for the vector, from the moment it is open; both need the rest.
     let runtime: Runtime | undefined
     const { ports, location, fsync, limits } = settings
     const store = await RecordStore.open({

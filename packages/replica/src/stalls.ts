@@ -29,7 +29,7 @@ const isSame = (before: Wait, now: Wait | undefined): boolean =>
 /**
  * Notices peers that hang, before their links time out. What one peer leaves out, because another delivers it, holds up what can be claimed
  * of the first: a region that hangs would so hold up quorums that do not need it. It is treated as one that has no link for as
- * long: the others are told so, and send what it owes themselves.
+ * long: the others get that news, and send what it owes themselves.
  */
 export class Stalls {
   readonly #options: StallsOptions

@@ -8,7 +8,7 @@ const MIN_SKEW_MS = 1_000
 const PEER_MEMORY_MS = 60_000
 /** A jump is taken for right when so long nobody was heard who could say: a machine that slept, with nobody else there. */
 const SETTLE_MS = 600_000
-/** How long a replica that has peers waits to hear one before it tells of expiries, and purges, by a clock that nobody has seen. */
+/** How long a replica that has peers waits to hear one before it emits expiries, and purges, by a clock that nobody has seen. */
 const FIRST_NEWS_MS = 60_000
 
 /** What a region shows others of its clock. */
@@ -72,7 +72,7 @@ export class TrustedClock implements Clock {
     return doubt ? Math.round(monotonic + Math.min(Math.max(offset, doubt.min), doubt.max)) : wall
   }
 
-  /** For telling peers: what the machine says, not what this region goes by, which follows from what peers told it. */
+  /** For peers: what the machine says, not what this region goes by, which follows from what peers sent it. */
   shown(): ShownClock {
     return { clock: this.wall(), isClockSure: this.isTrusted }
   }
@@ -100,7 +100,7 @@ export class TrustedClock implements Clock {
 
   /**
    * A peer said what its clock showed.
-   * @param ageMs how long ago that can have been at most: what waited for long, because this process stood still, tells nothing
+   * @param ageMs how long ago that can have been at most: what waited for long, because this process stood still, shows nothing
    */
   heard(region: string, { clock: theirWall, isClockSure: isSure }: ShownClock, ageMs: number): void {
     const { clock, maxSkewMs } = this.#options
@@ -112,7 +112,7 @@ export class TrustedClock implements Clock {
     const offset = Math.min(Math.max(own, earliest), earliest + ageMs)
     this.#peers.set(region, { offset, isSure, at: monotonic })
     this.#judge(own, monotonic)
-    if (!this.#hasHeard) this.#tell()
+    if (!this.#hasHeard) this.#notify()
     this.#hasHeard = true
   }
 
@@ -156,12 +156,12 @@ export class TrustedClock implements Clock {
       this.#wasVerified ||= peers.length > 0
     } else if (wasTrusted) this.#doubtedAt = monotonic
     this.#doubt = doubt
-    if (wasTrusted !== (doubt === undefined)) this.#tell()
+    if (wasTrusted !== (doubt === undefined)) this.#notify()
     return doubt
   }
 
   /** Whoever asks for the time is in the middle of something. */
-  #tell(): void {
+  #notify(): void {
     this.#options.clock.soon(() => this.#changed())
   }
 

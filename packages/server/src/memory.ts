@@ -113,7 +113,7 @@ export const describeMemory = ({ total, parts, heap }: MemoryNeed) => ({
 
 /**
  * What is too small for what the limits allow; empty: nothing is.
- * @param given bytes that the machine or its container has, and that V8 allows its heap; undefined: it cannot be told
+ * @param given bytes that the machine or its container has, and that V8 allows its heap; undefined: it is not known
  */
 export const memoryShortages = (
   need: MemoryNeed,

@@ -13,7 +13,7 @@ import type { DiskWork } from './timed-storage.js'
 export interface MetricsOptions {
   readonly region: string
   readonly version: string
-  /** How many regions there are: a number that a caller gives as its level is told apart up to here. */
+  /** How many regions there are: a number that a caller gives as its level is distinguished up to here. */
   readonly regions: () => number
   /** The directory of the store; undefined: in memory. */
   readonly directory: string | undefined
@@ -30,7 +30,7 @@ const REQUEST_BUCKETS = [
 ]
 const DISK_BUCKETS = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2]
 
-/** Everything that /metrics tells. No label holds an id, a key, or what a caller chose. */
+/** Everything that /metrics reports. No label holds an id, a key, or what a caller chose. */
 export class Metrics {
   readonly registry = new Registry()
   readonly #options: MetricsOptions
@@ -139,7 +139,7 @@ export class Metrics {
     this.#faults.inc({ code })
   }
 
-  /** Tells what a replica is, holds and hears from now on. */
+  /** Reports what a replica is, holds and hears from now on. */
   watch(replica: Replica): void {
     const created = this.#counter('sojourn_sessions_created_total', 'Sessions that began', 'origin')
     const updated = this.#counter('sojourn_sessions_updated_total', 'Commits that changed data', 'origin')
@@ -244,7 +244,7 @@ export class Metrics {
       read: (link: ReturnType<typeof links>[number][1]) => number | undefined,
     ) =>
       this.#gauge(name, help, ['peer'], (gauge) => {
-        // A region that was removed is told of no more.
+        // A region that was removed is reported no more.
         gauge.reset()
         for (const [peer, link] of links()) {
           const value = read(link)
@@ -317,7 +317,7 @@ export class Metrics {
       'Writes that came again, and were answered from memory',
       (totals) => totals.answeredFromMemory,
     )
-    total('sojourn_client_invalidations_total', 'Changes that clients were told of', (totals) => totals.invalidations)
+    total('sojourn_client_invalidations_total', 'Changes that clients were sent', (totals) => totals.invalidations)
     this.#total('sojourn_client_bytes_total', 'Bytes of frames of clients', ['direction'], (set) => {
       const { bytesIn, bytesOut } = (now() ?? NO_CLIENTS).totals
       set({ direction: 'received' }, bytesIn)

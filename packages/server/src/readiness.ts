@@ -7,7 +7,7 @@ export interface ReadinessOptions {
   readonly replica: () => Pick<ReplicaStatus, 'links' | 'clock' | 'takenAt'>
   /** A peer that is not linked this long after the start is taken for down. */
   readonly peerWaitMs: number
-  /** The store came from a backup: what ended since, every peer must have told. */
+  /** The store came from a backup: what ended since, every peer must have reported. */
   readonly awaitsAll: boolean
   readonly isRemoved: () => boolean
 }
@@ -115,7 +115,9 @@ export class Readiness {
       if (this.#met.has(region)) return []
       if (state !== 'down') return `catching up with ${name}${missing ? `, ${missing} commits to come` : ''}`
       if (!waits) return []
-      return awaitsAll ? `restored from a backup, and ${name} has not told what ended since` : `no link to ${name} yet`
+      return awaitsAll
+        ? `restored from a backup, and ${name} has not reported what ended since`
+        : `no link to ${name} yet`
     })
   }
 

@@ -279,7 +279,7 @@ class Server {
         status: () => this.status(),
         metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
         members: this.#regions.members,
-        tellMembers: () => this.#regions.tellAll(),
+        sendMembers: () => this.#regions.sendAll(),
       }),
     })
     this.#log.info({ version: VERSION, listeners: this.status().listeners }, 'open')

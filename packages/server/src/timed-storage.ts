@@ -4,7 +4,7 @@ import type { Clock, Journal, Rows, StorageEngine } from '@sojourn/core/internal
 /** What was done to the disk. */
 export type DiskWork = 'append' | 'sync' | 'rows'
 
-/** @param seen told of each append to the journal, sync of it, and batch of rows: how long it took, and whether it failed */
+/** @param seen called for each append to the journal, sync of it, and batch of rows: how long it took, and whether it failed */
 export const timedEngine = (
   engine: StorageEngine,
   clock: Clock,

@@ -37,7 +37,7 @@ const digestOf = (token: string): Buffer => hash('sha256', token, 'buffer')
 
 /**
  * `name:scope:token` entries, separated by white space or commas; a `#` begins a comment that runs to the end of the line. What is
- * wrong is told by its place: the text is secret.
+ * wrong is reported by its place: the text is secret.
  * @example
  * parseTokens('shop:write:a-long-random-text, ops:admin:another-long-text')
  * @throws INVALID_OPTION
@@ -99,7 +99,7 @@ export class Tokens implements TokenBook {
   check(presented: string): Bearer | undefined {
     const digest = digestOf(presented)
     let found: Bearer | undefined
-    // All are compared, so that the time tells nothing of which it was.
+    // All are compared, so that the time shows nothing of which it was.
     for (const { name, scope, digest: good } of this.#entries)
       if (timingSafeEqual(digest, good)) found = { name, scope }
     return found

@@ -51,7 +51,7 @@ export class ClientFaults {
     const { region, ways, ms, amount } = step
     const { now } = this.#options.time
     this.troubles.push({ app: step.app, region, from: now, until: now + ms })
-    this.#options.trace.tell(
+    this.#options.trace.report(
       step.app,
       `*** ${step.fault} ${region} ${ways}${amount ? ` (${amount})` : ''} for ${(ms / 1_000).toFixed(1)} s`,
     )
@@ -98,7 +98,7 @@ export class ClientFaults {
     const fuse = this.#fuses.get(region)
     if (fuse === undefined || fuse.before === isSent || --fuse.left > 0) return
     this.#fuses.delete(region)
-    this.#options.trace.tell(region, `*** dies ${isSent ? 'after' : 'before'} an answer`)
+    this.#options.trace.report(region, `*** dies ${isSent ? 'after' : 'before'} an answer`)
     const of = this.#options.regions.get(region)!
     of.kill(true)
     this.#options.trouble(region, fuse.ms)

@@ -117,7 +117,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     100,
   ),
   mutation(
-    'tell-of-changes-a-frame-later',
+    'send-changes-a-frame-later',
     'a change goes into the next frame, where the present one has begun with an answer',
     'server/dist/clients/connection.js',
     'if (this.#changed.length === 0)',

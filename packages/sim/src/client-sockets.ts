@@ -10,7 +10,7 @@ export interface AnswerFuse {
   readonly burn: (isSent: boolean) => void
 }
 
-/** What a listener of a world is told in vain: nobody who is not known connects there. */
+/** What a listener of a world is given in vain: nobody who is not known connects there. */
 const NOBODY = { connections: 0, evicted: 0 }
 
 export const simulatedSockets =

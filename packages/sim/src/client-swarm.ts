@@ -46,7 +46,7 @@ export const clientPlanOf = (seed: number): Plan => {
   return { ...base, clients, steps: steps.sort((a, b) => a.at - b.at) }
 }
 
-/** In some worlds regions are told to speak the older version of links, as in the middle of an upgrade. */
+/** In some worlds regions are configured to speak the older version of links, as in the middle of an upgrade. */
 const withOldLinks = (random: Prng, plan: Plan): Plan => {
   if (!random.chance(0.2)) return plan
   const old = plan.regions.filter(() => random.chance(0.6))

@@ -78,7 +78,7 @@ export class Clients {
         walls: () => new Map([...regions].map(([region, { machine }]) => [region, machine.clock.wall])),
         clocksStep: plan.faults.some((fault) => CLOCK_FAULTS.has(fault)),
         linked: ({ name: of }, { state, region, url, why = '' }) => {
-          trace.tell(of, `${state} ${region ?? url} ${why}`)
+          trace.report(of, `${state} ${region ?? url} ${why}`)
           this.#noteLine(of, state, region)
           if (state !== 'up') this.misunderstood(`${of} and ${region ?? url}`, why)
         },
@@ -131,7 +131,7 @@ export class Clients {
       now: () => time.now,
       fuse: { burn: (isSent) => process.isAlive() && this.faults.burn(name, isSent) },
       served: (service) => this.#services.push(service),
-      opened: () => trace.tell(name, 'lets clients in'),
+      opened: () => trace.report(name, 'lets clients in'),
       complain,
     })
     this.#doors.push(door)
@@ -192,7 +192,7 @@ export class Clients {
       'connections of clients': this.#lines.length,
       'calls asked again': [...this.apps.values()].reduce((all, { repeated }) => all + repeated, 0),
       'writes answered from memory': sum(({ totals }) => totals.answeredFromMemory),
-      'changes told to near caches': sum(({ totals }) => totals.invalidations),
+      'changes sent to near caches': sum(({ totals }) => totals.invalidations),
       'times that a budget was full': sum(({ exceeded }) =>
         Object.values(exceeded).reduce((all, each) => all + each, 0),
       ),

@@ -3,7 +3,7 @@ import type { History, Loss, Operation, Seen, SessionData, SessionName, Violatio
 import { keyOf, showData } from './users.js'
 
 /**
- * The reference model: what sessions may show, worked out from what clients did and were told. It knows nothing of changes, clocks of
+ * The reference model: what sessions may show, worked out from what clients did and were answered. It knows nothing of changes, clocks of
  * actors, feeds or vectors: only that a write that was kept cannot be undone by what it replaced.
  */
 
@@ -189,14 +189,14 @@ export const faultsOf = function* (
     const value = data[field]
     const must = kept.filter((op) => (op.kind === 'create' ? field === 'f0' : op.field === field))
     if (value === undefined) {
-      if (must.length > 0) yield { kind: 'lost', what: `${shown}: ${field} is missing, ${told(must[0]!)}` }
+      if (must.length > 0) yield { kind: 'lost', what: `${shown}: ${field} is missing, ${answered(must[0]!)}` }
       continue
     }
     if (base?.[field] !== value && !sets.some((op) => op.value === value))
       yield { kind: 'invented', what: `${shown}: nobody wrote ${field} ${String(value)}` }
     if (deeds.replacedBy(must, field).has(value)) {
       const by = must.find((op) => deeds.replacedBy([op], field).has(value))!
-      yield { kind: 'lost', what: `${shown}: ${field} ${String(value)} was replaced, ${told(by)}` }
+      yield { kind: 'lost', what: `${shown}: ${field} ${String(value)} was replaced, ${answered(by)}` }
     }
   }
   yield* cartFaults(deeds, data, kept, possible, shown)
@@ -224,9 +224,9 @@ const cartFaults = function* (
   for (const op of kept) {
     const item = itemOf(op)
     if (item !== undefined && !cart.has(item) && !dropped.has(item))
-      yield { kind: 'lost', what: `${shown}: ${item} is missing, ${told(op)}` }
+      yield { kind: 'lost', what: `${shown}: ${item} is missing, ${answered(op)}` }
     if (op.kind === 'drop' && !op.foundElsewhere && op.found !== undefined && cart.has(op.found as string))
-      yield { kind: 'lost', what: `${shown}: ${String(op.found)} is back, ${told(op)}` }
+      yield { kind: 'lost', what: `${shown}: ${String(op.found)} is back, ${answered(op)}` }
   }
 }
 
@@ -246,8 +246,8 @@ const sumFaults = function* (
   if (n > most) yield { kind: 'sum', what: `${shown}: n is ${n}, all increments together make ${most}` }
 }
 
-const told = (op: Operation): string =>
-  `and ${op.client} was told "${op.outcome}" for ${op.kind}${op.value ? ` ${op.value}` : ''} in ${op.region} at ${op.returnedAt!.toFixed(0)} ms (level ${op.level})`
+const answered = (op: Operation): string =>
+  `and ${op.client} was answered "${op.outcome}" for ${op.kind}${op.value ? ` ${op.value}` : ''} in ${op.region} at ${op.returnedAt!.toFixed(0)} ms (level ${op.level})`
 
 /**
  * The writes that somebody may be shown who looked until `until`.

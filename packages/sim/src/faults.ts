@@ -55,14 +55,14 @@ export class Faults {
       amount !== undefined && `(${Number(amount.toFixed(3))})`,
       ms > 0 && `for ${(ms / 1_000).toFixed(1)} s`,
     ]
-    this.#options.trace.tell(step.region, `*** ${[step.fault, ...details].filter(Boolean).join(' ')}`)
+    this.#options.trace.report(step.region, `*** ${[step.fault, ...details].filter(Boolean).join(' ')}`)
   }
 
   #troubleOf({ fault, region, ms, ways = [] }: FaultStep): Trouble {
     const { time, wires } = this.#options
     const from = time.now
     if (BETWEEN.has(fault)) return { ways, from, until: from + ms }
-    // What was lost is not sent again, and who comes and goes is told to the others one by one.
+    // What was lost is not sent again, and who comes and goes is reported to the others one by one.
     if (fault === 'loss' || fault === 'duplication' || fault === 'membership')
       return { ways: Object.keys(wires), from, until: Number.POSITIVE_INFINITY }
     return { region, ways: [], from, until: LASTING.has(fault) ? Number.POSITIVE_INFINITY : from + ms }
@@ -161,7 +161,7 @@ export class Faults {
       case 'crash-in-call':
         if (!region.process) return false
         region.process.dieAfter(amount, () => {
-          this.#options.trace.tell(region.name, '*** dies in a call')
+          this.#options.trace.report(region.name, '*** dies in a call')
           this.#down(region, true, ms)
         })
         return true
@@ -228,7 +228,7 @@ export class Faults {
         this.#at(ms, () => {
           this.#down(region, true, amount)
           this.#lost(region, disk.restore(), 'restore')
-          this.#options.trace.tell(region.name, '*** the old copy is in place')
+          this.#options.trace.report(region.name, '*** the old copy is in place')
         })
         return true
       case 'membership':
@@ -306,8 +306,8 @@ export class Faults {
   }
 
   /**
-   * A region leaves for good: the others are told, or restarted without it. After a while it comes back with an empty disk.
-   * @param whileRunning whether the others are told while they run
+   * A region leaves for good: the others are notified, or restarted without it. After a while it comes back with an empty disk.
+   * @param whileRunning whether the others are notified while they run
    */
   #leave(region: Region, ms: number, whileRunning: boolean): boolean {
     const { members, regions } = this.#options
@@ -315,26 +315,26 @@ export class Faults {
     members.delete(region.name)
     region.stop()
     this.#lost(region, Number.NEGATIVE_INFINITY, 'membership')
-    this.#tellOthers(region, whileRunning)
+    this.#notifyOthers(region, whileRunning)
     this.#later(ms, () => {
       region.kill(true)
       region.machine.disk.wipe()
       members.add(region.name)
-      this.#tellOthers(region, whileRunning)
-      this.#options.trace.tell(region.name, '*** is a member again')
+      this.#notifyOthers(region, whileRunning)
+      this.#options.trace.report(region.name, '*** is a member again')
       for (const name of regions.keys()) if (name === region.name) this.#start(region)
     })
     return true
   }
 
-  #tellOthers(about: Region, whileRunning: boolean): void {
+  #notifyOthers(about: Region, whileRunning: boolean): void {
     let at = 0
     for (const region of this.#options.regions.values()) {
       if (region === about) continue
       at += 500
-      const tell = () => {
-        // It opens with the members that there were; it is told when there is somebody to tell.
-        if (region.state === 'opening') return this.#later(200, tell)
+      const notify = () => {
+        // It opens with the members that there were; it is notified when there is somebody to notify.
+        if (region.state === 'opening') return this.#later(200, notify)
         if (whileRunning && region.replica && !region.process?.isPaused) {
           region.changeMembers()
           return
@@ -342,7 +342,7 @@ export class Faults {
         if (region.state === 'open') region.stop()
         this.#later(300, () => this.#start(region))
       }
-      this.#later(at, tell)
+      this.#later(at, notify)
     }
   }
 }

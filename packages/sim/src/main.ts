@@ -57,7 +57,7 @@ const count = (value: string | undefined, name: string, otherwise: number): numb
   return number
 }
 
-/** What a thread tells of a world. */
+/** What a thread reports of a world. */
 interface Report {
   readonly seed: number
   readonly failed: boolean

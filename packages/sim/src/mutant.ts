@@ -6,13 +6,13 @@ import { planOf } from './swarm.js'
 /** Runs worlds until one breaks a rule; says after how many, and which rule. A child process of whoever tries mutations. */
 const [within = '100', kind] = process.argv.slice(2)
 const planFor = kind === 'clients' ? clientPlanOf : planOf
-const tell = (found: { seeds: number; rule: string; what: string } | undefined) =>
+const report = (found: { seeds: number; rule: string; what: string } | undefined) =>
   process.stdout.write(`${JSON.stringify(found ?? null)}\n`)
 
 // A bug may also show as an error that nobody handles, or as a world that ends by itself.
 let seed = 1
 process.on('uncaughtException', (error) => {
-  tell({ seeds: seed, rule: 'crash', what: error.message })
+  report({ seeds: seed, rule: 'crash', what: error.message })
   process.exit(0)
 })
 for (; seed <= Number(within); seed++) {
@@ -21,7 +21,7 @@ for (; seed <= Number(within); seed++) {
   }))
   const [first] = violations
   if (first === undefined) continue
-  tell({ seeds: seed, ...first })
+  report({ seeds: seed, ...first })
   process.exit(0)
 }
-tell(undefined)
+report(undefined)

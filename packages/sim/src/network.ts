@@ -43,7 +43,7 @@ interface Side {
   /** When the last byte handed over has left, and when the last frame arrives. */
   departedAt: number
   arrivesAt: number
-  /** Its owner was told, or told us. */
+  /** Its owner was notified, or closed it. */
   closed: boolean
   /** Something that it sent is lost, and all after it. */
   isCut: boolean
@@ -139,10 +139,10 @@ export class Network {
     pair.state = 'gone'
     this.#pairs.delete(pair)
     this.totals.reset++
-    for (const side of pair.sides) this.#tell(side, this.#random.between(0, 30), why)
+    for (const side of pair.sides) this.#report(side, this.#random.between(0, 30), why)
   }
 
-  #tell(side: Side, delayMs: number, why: string, code?: ErrorCode): void {
+  #report(side: Side, delayMs: number, why: string, code?: ErrorCode): void {
     this.#time.schedule(delayMs, () =>
       side.host.deliver(() => {
         if (side.closed) return
@@ -199,7 +199,7 @@ export class Network {
   dial(near: Host, url: string, handler: ConnectionHandler, connectTimeoutMs: number): Dialed {
     const { hostname: target, host: address } = new URL(url)
     const dialer: Side = newSide(near, handler)
-    const patience = this.#time.schedule(connectTimeoutMs, () => this.#tell(dialer, 0, 'no answer', 'LINK_TIMEOUT'))
+    const patience = this.#time.schedule(connectTimeoutMs, () => this.#report(dialer, 0, 'no answer', 'LINK_TIMEOUT'))
     const answer = (run: () => void) => {
       patience.cancel()
       near.deliver(run)
@@ -208,7 +208,7 @@ export class Network {
     this.#travel(near.machine, target, this.#latency(near.machine, target), () => {
       const listener = this.#listeners.get(address)
       if (!listener?.host.isAlive()) {
-        const refuse = () => answer(() => this.#tell(dialer, 0, 'connection refused'))
+        const refuse = () => answer(() => this.#report(dialer, 0, 'connection refused'))
         this.#travel(target, near.machine, this.#latency(target, near.machine), refuse)
         return
       }
@@ -239,7 +239,7 @@ export class Network {
       close: (why) => {
         patience.cancel()
         if (pair) connection()!.close(why)
-        else this.#tell(dialer, 1, why)
+        else this.#report(dialer, 1, why)
       },
     }
   }
@@ -256,7 +256,7 @@ export class Network {
       close: (why) => {
         if (near.closed) return
         this.#fin(pair, mine, why)
-        this.#tell(near, 1, why)
+        this.#report(near, 1, why)
       },
     }
   }
@@ -296,7 +296,7 @@ export class Network {
     }
     if (near.isCut) return
     if (!far.host.isAlive()) {
-      if (far.host.isOn()) this.#tell(near, this.#latency(far.host.machine, near.host.machine), 'reset by the peer')
+      if (far.host.isOn()) this.#report(near, this.#latency(far.host.machine, near.host.machine), 'reset by the peer')
       return
     }
     far.host.deliver(() => {
@@ -312,7 +312,7 @@ export class Network {
     near.arrivesAt = Math.max(near.arrivesAt, near.departedAt, now) + 0.01
     this.#travel(from, to, near.arrivesAt - now + this.wire(from, to).latencyMs, () => {
       this.#pairs.delete(pair)
-      this.#tell(far, 0, why)
+      this.#report(far, 0, why)
     })
   }
 }

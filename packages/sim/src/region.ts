@@ -37,7 +37,7 @@ export class Region {
   #door: RegionDoor | undefined
   #state: RegionState = 'down'
   #incarnation = 0
-  /** As the running process was told. */
+  /** As the running process was configured. */
   members: readonly string[] = []
 
   constructor(machine: Machine, options: RegionOptions, host: RegionHost) {
@@ -105,7 +105,7 @@ export class Region {
     )
   }
 
-  /** Tells the running replica which regions there are now. */
+  /** Gives the running replica the list of which regions there are now. */
   changeMembers(): void {
     const replica = this.replica
     if (!replica) return

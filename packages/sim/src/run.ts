@@ -31,25 +31,25 @@ export interface RunResult {
 export const runPlan = async (plan: Plan): Promise<RunResult> => {
   const world = new World(plan)
   const { time, trace, faults } = world
-  trace.tell('world', `seed ${plan.seed}: ${plan.regions.join(' ')}; faults: ${plan.faults.join(' ') || 'none'}`)
+  trace.report('world', `seed ${plan.seed}: ${plan.regions.join(' ')}; faults: ${plan.faults.join(' ') || 'none'}`)
   for (const region of world.regions.values()) region.start()
   world.clients?.start()
   for (const step of plan.steps) world.schedule(step)
   await time.advance(plan.endsAt)
 
-  trace.tell('world', '=== everything is healed')
+  trace.report('world', '=== everything is healed')
   faults.healAll()
   world.clients?.faults.healAll()
   const rounds = await agree(world)
   const unsettled = rounds === undefined ? world.disagreement() : undefined
   if (world.clients) await settleClients(world, world.clients)
   const settled = await world.states()
-  trace.tell('world', unsettled ? `=== no agreement: ${unsettled}` : `=== agreed after ${rounds} rounds`)
+  trace.report('world', unsettled ? `=== no agreement: ${unsettled}` : `=== agreed after ${rounds} rounds`)
 
   const afterwards = unsettled === undefined ? await passing(world) : undefined
   const history = world.history({ settled, unsettled, afterwards })
   const violations = judge(history)
-  for (const { rule, what } of violations) trace.tell('world', `!!! [${rule}] ${what}`)
+  for (const { rule, what } of violations) trace.report('world', `!!! [${rule}] ${what}`)
   const hash = trace.digest()
   for (const region of world.regions.values()) region.kill(true)
   return {

@@ -14,8 +14,8 @@ export class Trace {
     this.#now = now
   }
 
-  /** Something that a transcript tells. */
-  tell(who: string, what: string): void {
+  /** Something that a transcript reports. */
+  report(who: string, what: string): void {
     const line = `${seconds(this.#now())} ${who.padEnd(6)} ${what}`
     this.#hash.update(line)
     if (this.lines.length < MAX_LINES) this.lines.push(line)

@@ -20,7 +20,7 @@ import type { OperationStep } from './plan.js'
 export interface UsersOptions {
   /** Milliseconds since the world began. */
   readonly now: () => number
-  readonly tell: (region: string, what: string) => void
+  readonly report: (region: string, what: string) => void
   readonly complain: (what: string) => void
 }
 
@@ -41,7 +41,7 @@ const SAME_ID_MS = 3_000
 /** How a session is addressed inside the store: worked out here once more, from the design's words. */
 export const keyOf = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 32)
 
-/** The users of a world: they call what is behind a door, and write down what they are told. */
+/** The users of a world: they call what is behind a door, and write down what they are answered. */
 export class Users {
   readonly #options: UsersOptions
   readonly #slots = new Map<number, { session: SessionName; madeAt: number }>()
@@ -196,7 +196,7 @@ export class Users {
     op.returnedAt = this.#options.now()
     if (door.client) this.#place(op, pending, door.client)
     else this.#sawClock(op, door)
-    this.#options.tell(op.app ?? op.region, `${describe(op)} → ${resultOf(op)}`)
+    this.#options.report(op.app ?? op.region, `${describe(op)} → ${resultOf(op)}`)
   }
 
   /** Says of a call that went through a client where it was answered. */

@@ -71,7 +71,7 @@ export class World {
     }
     this.users = new Users({
       now: () => this.time.now,
-      tell: (region, what) => this.trace.tell(region, what),
+      report: (region, what) => this.trace.report(region, what),
       complain: (what) => this.#complaints.push(what),
     })
     this.faults = new Faults({
@@ -105,7 +105,7 @@ export class World {
   }
 
   #linked(region: string, peer: string, state: string, code: string | undefined): void {
-    this.trace.tell(region, `link with ${peer}: ${state}${code ? ` (${code})` : ''}`)
+    this.trace.report(region, `link with ${peer}: ${state}${code ? ` (${code})` : ''}`)
     if (code) this.clients?.misunderstood(`${region} and ${peer}`, code)
   }
 
@@ -139,23 +139,23 @@ export class World {
     const { replica: feed, head, sessions } = region.replica!.status()
     const { incarnation } = region
     this.#incarnations.push({ region: region.name, at: this.time.now, incarnation, feed, head })
-    this.trace.tell(region.name, `open, incarnation ${incarnation}, ${sessions} sessions`)
+    this.trace.report(region.name, `open, incarnation ${incarnation}, ${sessions} sessions`)
   }
 
   #gone(region: Region): void {
-    this.trace.tell(region.name, 'down')
+    this.trace.report(region.name, 'down')
     this.users.gone(region.name, region.incarnation)
   }
 
   #failedToOpen(region: Region, error: unknown): void {
     const text = error instanceof Error ? error.message : String(error)
-    this.trace.tell(region.name, `cannot open: ${text}`)
+    this.trace.report(region.name, `cannot open: ${text}`)
     if (region.machine.disk.full.size === 0) this.#complaints.push(`${region.name} cannot open: ${text}`)
     this.time.schedule(REOPEN_MS, () => this.#members.has(region.name) && region.start())
   }
 
   #faulted(region: Region, { code, message }: { code: string; message: string }): void {
-    this.trace.tell(region.name, `fault ${code}: ${message}`)
+    this.trace.report(region.name, `fault ${code}: ${message}`)
     if (code === 'STORE_FENCED') this.#restart(region)
     if (!EXPECTED_FAULTS.has(code)) this.#complaints.push(`${region.name} at ${this.time.now} ms: ${code}: ${message}`)
   }
@@ -327,7 +327,7 @@ const doorOf = (region: Region, api: Replica): Door => {
       return [wall, wall] as const
     },
     api,
-    // A dead process tells its clients nothing.
+    // A dead process sends its clients nothing.
     vouches: () => process?.isAlive() ?? false,
   }
 }

@@ -43,7 +43,7 @@ export interface DirectoryLock {
   release(): void
 }
 
-/** Who has a directory. Times of the system, of processes and of machines tell a process that is gone from one that reuses its number. */
+/** Who has a directory. Times of the system, of processes and of machines distinguish a process that is gone from one that reuses its number. */
 interface Owner {
   readonly pid: number
   /** When the process started, in ticks since the machine started, from /proc; undefined where there is none. */

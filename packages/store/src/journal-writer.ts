@@ -4,10 +4,10 @@ import { SojournError } from '@sojourn/core/internal'
 import { encodeEntry, type JournalCommit } from './journal-entry.js'
 import type { Incarnation, Progress } from './store-state.js'
 
-/** In Redis's words: every commit waits for the disk; the disk is told once a second; the system decides. */
+/** In Redis's words: every commit waits for the disk; the disk syncs once a second; the system decides. */
 export type Fsync = 'always' | 'everysec' | 'never'
 
-/** How often the disk is told, and how often progress is noted. Milliseconds. */
+/** How often the disk syncs, and how often progress is noted. Milliseconds. */
 const INTERVAL_MS = 1_000
 
 export interface JournalWriterOptions<C> {
@@ -56,7 +56,7 @@ export class JournalWriter<C extends JournalCommit> {
   #pendingBytes = 0
   /** The last entry that was appended, through this writer or before. */
   #head: number
-  /** Whether something was appended that the disk was not told of. */
+  /** Whether something was appended that no sync covers yet. */
   #isUnsynced = false
   #isProgressDue = false
   #hasProgressed = false

@@ -145,7 +145,7 @@ export class RecordStore {
   }
 
   /**
-   * What the journal has of a key, for telling others: should the disk refuse what is on its way there, it was never written (ADR 6).
+   * What the journal has of a key, for sending to others. Should the disk refuse what is on its way there, it was never written (ADR 6).
    * @throws STORE_FAILED
    */
   journaled(key: SessionKey): Reading | Promise<Reading> {

@@ -100,7 +100,7 @@ export const ADMIN_ROUTES = {
       /** Whether there was such a region to be removed. */
       changed: flag,
       members: list(member),
-      /** What became of telling each of the others. */
+      /** What became of the notice to each of the others. */
       told: record(word('told', 'unreachable', 'refused', 'dials this region')),
     }),
   },
@@ -111,8 +111,8 @@ export type AdminCall = keyof Routes
 export type AdminRequest<N extends AdminCall> = JsonOf<Routes[N]['request']>
 /** Of what is answered as JSON; else never. */
 export type AdminAnswer<N extends AdminCall> = JsonOf<Routes[N]['answer']>
-/** What became of telling a region of the others. */
-export type Told = AdminAnswer<'members'>['told'][string]
+/** What became of the notice to a region. */
+export type Notice = AdminAnswer<'members'>['told'][string]
 
 /** How an error is answered, with a status other than 200. */
 export const adminError = struct({

@@ -36,7 +36,7 @@ import {
  * A frame holds as many messages as there are at a time, one after the other.
  *
  * A request has a number, one more with each that the client makes, on whatever connection, for as long as the client lives; its answer has the
- * same. So the server can tell a write that comes again from a new one: see `resumes`.
+ * same. So the server can distinguish a write that comes again from a new one: see `resumes`.
  */
 
 /** The client protocol. Version 1 is what there was before versions met: the same without capabilities. */
@@ -53,7 +53,7 @@ export type ClientCapability = keyof typeof CLIENT_DIALECT.capabilities
 /** The WebSocket subprotocol of clients. */
 export const CLIENT_PROTOCOL = 'sojourn-client'
 
-/** "sojc": what a first frame starts with, so that a caller that is no client is told apart from a client of another version. */
+/** "sojc": what a first frame starts with, so that a caller that is no client is distinguished from a client of another version. */
 export const CLIENT_MAGIC = 0x736f6a63
 
 /** Until a client is known, its frames are no longer than this. */
@@ -185,9 +185,9 @@ const fromClient = union({
   leave: [16, { scan: uint }],
 })
 
-const told = { createdAt: uint, expiresAt: uint, data }
+const answered = { createdAt: uint, expiresAt: uint, data }
 /** `objects`: which objects are in the data, in the order of `objectsIn` of @sojourn/core. */
-const shown = { ...told, objects: list(object) }
+const shown = { ...answered, objects: list(object) }
 
 const details = sparse({
   option: message,
@@ -244,7 +244,7 @@ const fromServer = union({
   /** How many; of `end`, whether it was alive, as 1 or 0. */
   counted: [7, { number, count: uint }],
 
-  page: [8, { number, sessions: list(struct({ key, ...told })), isLast: flag }],
+  page: [8, { number, sessions: list(struct({ key, ...answered })), isLast: flag }],
 
   /** A SojournError of the server's, the message without the code. */
   failed: [9, { number, code, message, details }],
@@ -274,7 +274,7 @@ export const speaksOfObjects = (request: ClientRequest): boolean =>
 
 const saysOfObjects = ({ assigned, within }: ReplaceChoices) => assigned !== undefined || within !== undefined
 
-/** The same without it, for a server that does not know it: there, objects are told apart as if nothing had been said of them. */
+/** The same without it, for a server that does not know it: there, objects are distinguished as if nothing had been said of them. */
 export const withoutObjects = (request: ClientRequest): ClientRequest => {
   const { atomic: _, assigned: __, within: ___, ...choices } = (request as { choices: ReplaceChoices }).choices
   return { ...request, choices } as ClientRequest

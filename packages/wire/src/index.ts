@@ -11,7 +11,7 @@ export {
   adminRequest,
   adminTarget,
   DIGEST_SLICES,
-  type Told,
+  type Notice,
 } from './admin.js'
 export type {
   AdminStatus,

@@ -106,7 +106,7 @@ export const exactly = <const F extends Fields>(fields: F): JsonShape<Struct<F>>
   }
 }
 
-/** One of several objects, told apart by a word in the field `call`. */
+/** One of several objects, distinguished by a word in the field `call`. */
 export const call = <const V extends { readonly [name: string]: Fields }>(
   variants: V,
 ): JsonShape<{ [K in keyof V & string]: { readonly call: K } & Struct<V[K]> }[keyof V & string]> => {

@@ -19,7 +19,7 @@ export type LinkCapability = keyof typeof LINK_DIALECT.capabilities
 /** The WebSocket subprotocol of links. */
 export const LINK_PROTOCOL = 'sojourn-link'
 
-/** "sojn": what a first frame starts with, so that a caller that is no peer is told apart from a peer of another version. */
+/** "sojn": what a first frame starts with, so that a caller that is no peer is distinguished from a peer of another version. */
 export const LINK_MAGIC = 0x736f6a6e
 
 export const NONCE_BYTES = 32

@@ -269,7 +269,7 @@ const boxed = <T>(inner: Shape<T>): Shape<T> => ({
   },
 })
 
-/** A message: one of several structs, told apart by a number in front: `{ type, ...fields }`. */
+/** A message: one of several structs, distinguished by a number in front: `{ type, ...fields }`. */
 export interface Messages<T> {
   pack(value: T, out: unknown[], tail: OutgoingTail): void
   /** @throws FRAME_INVALID */

@@ -68,7 +68,7 @@ export class RegionProcess {
     this.ready = new Promise((resolve) => {
       this.#becameReady = resolve
     })
-    // A group of its own: Ctrl-C goes to this process alone, which then asks each region once. The channel tells a region that this process is gone.
+    // A group of its own: Ctrl-C goes to this process alone, which then asks each region once. The channel closes in each region when this process is gone.
     const options = { env: surroundings(env), detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] as const }
     this.#child = spawn(process.execPath, [BIN, 'serve', '--config', settings], {
       ...options,

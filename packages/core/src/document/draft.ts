@@ -7,7 +7,7 @@ import { checkTop, type Data, thaw } from './value.js'
 /** What a draft function made of the data. */
 export interface Drafted {
   readonly next: Record<string, unknown>
-  /** Tells which objects it assigned, and which ones it changed. */
+  /** Reports which objects it assigned, and which ones it changed. */
   readonly isAssigned: NonNullable<DiffOptions['isAssigned']>
 }
 

@@ -11,7 +11,7 @@ export interface Seen {
   readonly maxOp: number
 }
 
-/** A change that no other known change builds on. Who made it tells whether a fold without history has it. */
+/** A change that no other known change builds on. Who made it shows whether a fold without history has it. */
 export interface Head {
   readonly hash: ChangeHash
   readonly actor: ActorId

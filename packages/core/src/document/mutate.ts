@@ -18,7 +18,7 @@ import { MAX_AS_ONE, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
 import type { Content, Data, Value } from './value.js'
 import { contentToValue, fromScalar, isAtomicObject, isContentMap, toScalar } from './value.js'
 
-/** A change as it travels: its bytes, and the context by which a receiver without history can tell whether it is next. */
+/** A change as it travels: its bytes, and the context by which a receiver without history can decide whether it is next. */
 export interface ChangeDelta {
   readonly bytes: Uint8Array
   readonly context: Context

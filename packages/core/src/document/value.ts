@@ -159,7 +159,7 @@ const toJson = (value: unknown, path: Pointer, maxDepth: number): unknown => {
   if (maxDepth === 0 && (Array.isArray(value) || isPlainObject(value)))
     refuse(path, 'the data is nested too deep (limits.maxDepth), or in a cycle,')
   if (Array.isArray(value)) {
-    // Index keys come first and in order, so the last key tells whether there is any other.
+    // Index keys come first and in order, so the last key shows whether there is any other.
     const keys = Object.keys(value)
     if (keys.length !== value.length || (keys.length > 0 && keys.at(-1) !== String(keys.length - 1)))
       refuse(path, 'an array with holes or with extra keys')

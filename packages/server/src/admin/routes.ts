@@ -8,7 +8,7 @@ import {
   type AdminStatus,
   DIGEST_SLICES,
   type Member,
-  type Told,
+  type Notice,
 } from '@sojourn/wire'
 import { encodeBackup } from '../backup/format.js'
 import type { AdminHandlers } from './listener.js'
@@ -25,7 +25,7 @@ export interface AdminHost {
     add(region: string, url: string | null, admin: string | undefined): void
     remove(region: string): boolean
   }
-  readonly tellMembers: () => Promise<{ readonly [region: string]: Told }>
+  readonly sendMembers: () => Promise<{ readonly [region: string]: Notice }>
 }
 
 /** Everything that the admin listener offers. */
@@ -58,7 +58,7 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       let changed = true
       if (request.call === 'add') members.add(request.region, request.url, request.admin)
       else changed = members.remove(request.region)
-      return { changed, members: members.list(), told: await host.tellMembers() }
+      return { changed, members: members.list(), told: await host.sendMembers() }
     },
   }
 }

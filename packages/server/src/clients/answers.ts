@@ -22,7 +22,7 @@ export type PlainRequest = Exclude<ClientRequest, { type: 'scan' | 'step' }>
 export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set(['get', 'touch', 'count', 'scan', 'step'])
 
 export interface AnswerOptions {
-  /** Whether the client is told of the next change; asked when the session has been read. Default: it is not. */
+  /** Whether the client is sent the next change; asked when the session has been read. Default: it is not. */
   readonly isWatched?: () => boolean
   /** Whom it is answered for, where it may wait for other regions. */
   readonly caller?: object | undefined
@@ -72,13 +72,13 @@ export const answerRequest = async (
         ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
         ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
       })
-      return { type: 'made', number, ...told(session) }
+      return { type: 'made', number, ...shown(session) }
     }
     case 'rotate':
       return {
         type: 'made',
         number,
-        ...told(await sessions.rotate<object>(request.id, forWrite(request.choices, caller))),
+        ...shown(await sessions.rotate<object>(request.id, forWrite(request.choices, caller))),
       }
     case 'end': {
       const { reason } = request.choices
@@ -153,7 +153,7 @@ const shownOf = (data: object): Shown => {
   return shown
 }
 
-const told = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
+const shown = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
   id,
   createdAt,
   expiresAt,
@@ -169,7 +169,7 @@ const found = (number: number, { data, createdAt, expiresAt }: Session<object>, 
   watched,
 })
 
-/** What a client is told of an error. What is no SojournError is a bug: its text stays here. */
+/** What a client is answered in an error. What is no SojournError is a bug: its text stays here. */
 export const failure = (number: number, error: unknown): FailedAnswer => {
   if (!isSojournError(error)) return refusal(number, 'STORE_FAILED', 'the server failed; its log says how')
   const { code, message, option, path, need, got, regions, mayHaveApplied, limit, state, session } = error
@@ -179,7 +179,7 @@ export const failure = (number: number, error: unknown): FailedAnswer => {
     number,
     code,
     message: message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message,
-    details: session === undefined ? details : { ...details, session: told(session as Session<object>) },
+    details: session === undefined ? details : { ...details, session: shown(session as Session<object>) },
   }
 }
 

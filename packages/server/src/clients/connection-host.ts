@@ -18,7 +18,7 @@ export interface Connected {
   drain(): void
   /** Whether the token that let the client in still does, with the same scope or another. */
   recheck(): void
-  /** Ends the connection, telling why. */
+  /** Ends the connection, and sends why. */
   refuse(error: SojournError): void
   destroy(): void
 }

@@ -282,7 +282,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
 
   answer(encoded: Uint8Array): void {
     if (this.#isEnded) return
-    this.#tellChanges()
+    this.#sendChanges()
     this.#batch.out.raw(encoded)
     this.#batch.written()
   }
@@ -297,12 +297,12 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
   #say(message: FromServer): void {
     if (this.#isEnded) return
     // In the order in which it became so: an answer that is read after a change must not come before it.
-    this.#tellChanges()
+    this.#sendChanges()
     writeFromServer(this.#batch.out, message)
     this.#batch.written()
   }
 
-  #tellChanges(): void {
+  #sendChanges(): void {
     if (this.#changed.length === 0) return
     writeFromServer(this.#batch.out, { type: 'changed', keys: this.#changed })
     this.#changed = []
@@ -310,7 +310,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
 
   #flush(): void {
     if (this.#isEnded) return
-    this.#tellChanges()
+    this.#sendChanges()
     const { out } = this.#batch
     if (out.length === 0) return
     const frame = out.borrow()

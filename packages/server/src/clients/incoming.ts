@@ -90,7 +90,7 @@ export class Incoming {
     this.#isPaused = true
   }
 
-  /** Goes on, where the client has taken most of what it was told. */
+  /** Goes on, where the client has taken most of what it was sent. */
   resume(): void {
     const { socket, maxBufferedBytes } = this.#options
     if (!this.#isPaused || this.#isTurnOver || this.#isClosed) return

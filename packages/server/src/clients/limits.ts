@@ -74,7 +74,7 @@ export const CLIENT_LIMITS = {
   maxAwayMs: limit(60_000, 'Milliseconds that they are, after the connection ended'),
   maxWatched: limit(
     10_000,
-    'Sessions of which one client is told that they changed, because it keeps what it read of them',
+    'Sessions of which one client is notified that they changed, because it keeps what it read of them',
   ),
   maxWatchedBytesInAll: limit(
     64 * MB,

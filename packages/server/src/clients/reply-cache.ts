@@ -84,7 +84,7 @@ export class ClientMemory {
     if (this.#outcomes.size > this.#limits.maxRemembered) this.#dropOldest()
   }
 
-  /** The write is done: tells who asked last. */
+  /** The write is done: answers who asked last. */
   end(number: number, asker: Asker, answer: Uint8Array): void {
     const outcome = this.#outcomes.get(number)
     // The client has given it up, or it is too long ago: the answer goes to whom it was owed.

@@ -6,7 +6,7 @@ export interface ClientTotals {
   requests: number
   /** Writes that came again and were answered from memory. */
   answeredFromMemory: number
-  /** Changes told to clients that keep what they read. */
+  /** Changes sent to clients that keep what they read. */
   invalidations: number
   bytesIn: number
   bytesOut: number

@@ -1,7 +1,7 @@
-/** Which clients are told of the next change of which sessions. */
+/** Which clients are notified of the next change of which sessions. */
 import type { SessionKey } from '@sojourn/core/internal'
 
-/** Who is to be told when a session changes. */
+/** Who is to be notified when a session changes. */
 export interface Watcher {
   changed(key: SessionKey): void
   /** Takes the bytes that one watching weighs; false where there is no room for it. */
@@ -16,7 +16,7 @@ export interface Watch {
   next: Watch | undefined
 }
 
-/** Which clients keep what they read of which sessions. Each may watch so many; the longest watched gives way, and its client is told. */
+/** Which clients keep what they read of which sessions. Each may watch so many; the longest watched gives way, and its client is notified. */
 export class Watches {
   readonly #maxPerWatcher: number
   readonly #byKey = new Map<SessionKey, Watch>()
@@ -32,7 +32,7 @@ export class Watches {
   }
 
   /**
-   * From now on the watcher is told, once, of the next change. To be called before the session is read.
+   * From now on the watcher is notified, once, of the next change. To be called before the session is read.
    * @returns undefined where there is no room: the session is read, and not watched
    */
   watch(key: SessionKey, watcher: Watcher): { readonly watch: Watch; readonly isNew: boolean } | undefined {

@@ -30,7 +30,7 @@ const settingAt = (path: string): Setting | undefined =>
   SETTINGS.find((setting) => path === setting.path || path.startsWith(`${setting.path}.`))
 
 /**
- * Flags win over the environment, the environment over the file. What is wrong is told all at once, a line each.
+ * Flags win over the environment, the environment over the file. One error reports all that is wrong, a line each.
  * @example
  * const config = loadConfig({ file: 'sojourn.yaml', env: process.env, flags: { region: 'eu' } })
  * @throws INVALID_OPTION, naming each setting, its value, where that came from, and what is allowed

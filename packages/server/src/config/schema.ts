@@ -146,7 +146,7 @@ export const SERVER_OPTIONS = {
     'How long after its start a replica waits for its peers before it is ready; one that is not linked by then is taken for down',
   ),
   restoredDangerouslyServeAtOnce: flag(
-    'Serve from a restored backup before every peer has told what happened since: sessions that ended show again until then',
+    'Serve from a restored backup before every peer has reported what happened since: sessions that ended show again until then',
   ),
   shutdownTimeout: option(DURATION_RULE, '20s', 'How long a stop may take: after that, what is in flight is cut'),
   log: group({ level: option(choiceRule(LOG_LEVELS), 'info', 'What is logged, to standard output, as JSON lines') }),

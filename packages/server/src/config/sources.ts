@@ -3,7 +3,7 @@ import { SojournError } from '@sojourn/core/internal'
 import { parseDocument } from 'yaml'
 import { SETTINGS, type Setting } from './catalogue.js'
 
-/** Where a value came from, as it is told in an error: `SOJOURN_REGION`, `--region`, or the name of the file. */
+/** Where a value came from, as it is said in an error: `SOJOURN_REGION`, `--region`, or the name of the file. */
 export interface Given {
   readonly value: unknown
   readonly from: string
@@ -52,7 +52,7 @@ export const fromEnvironment = (env: NodeJS.ProcessEnv): Source => {
   return source
 }
 
-/** Variables that look as if they were meant for a setting. Other programs use the prefix, too, so they are told, not refused. */
+/** Variables that look as if they were meant for a setting. Other programs use the prefix, too, so they are reported, not refused. */
 export const strangeVariables = (env: NodeJS.ProcessEnv, known: readonly string[]): string[] => {
   const names = new Set([...SETTINGS.map((setting) => setting.env), ...known])
   return Object.keys(env).filter((name) => name.startsWith('SOJOURN_') && !names.has(name))

@@ -3,7 +3,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core/internal'
 import { answerHttp, askHttp, parseJson, readBody, type TlsOptions } from '@sojourn/net'
-import type { Told } from '@sojourn/wire'
+import type { Notice } from '@sojourn/wire'
 import { parseEntries } from './entry.js'
 import type { Members } from './members.js'
 
@@ -28,7 +28,7 @@ export interface GossipOptions {
  */
 export class Gossip {
   readonly #options: GossipOptions
-  readonly #asking = new Map<string, Promise<Told>>()
+  readonly #asking = new Map<string, Promise<Notice>>()
   #timer: Timer | undefined
   #closed = false
 
@@ -38,7 +38,7 @@ export class Gossip {
 
   start(): void {
     this.#timer = this.#options.clock.after(INTERVAL_MS, () => {
-      void this.tellAll()
+      void this.sendAll()
       this.start()
     })
   }
@@ -48,21 +48,21 @@ export class Gossip {
     this.#timer?.cancel()
   }
 
-  /** Tells every region that can be dialed, and hears what it knows. */
-  async tellAll(): Promise<{ [region: string]: Told }> {
+  /** Sends to every region that can be dialed, and hears what it knows. */
+  async sendAll(): Promise<{ [region: string]: Notice }> {
     const members = this.#options.members.list()
-    const told = await Promise.all(
-      members.map(async ({ region, url }) => [region, await this.tell(region, url)] as const),
+    const notices = await Promise.all(
+      members.map(async ({ region, url }) => [region, await this.send(region, url)] as const),
     )
-    return Object.fromEntries(told)
+    return Object.fromEntries(notices)
   }
 
   /** One at a time for each region; who asks meanwhile waits for it, and then for one more. */
-  async tell(region: string, url: string | null): Promise<Told> {
+  async send(region: string, url: string | null): Promise<Notice> {
     if (url === null) return 'dials this region'
     if (this.#closed) return 'unreachable'
     await this.#asking.get(region)
-    const asking = this.#exchange(url).catch((error: unknown): Told => {
+    const asking = this.#exchange(url).catch((error: unknown): Notice => {
       if (!isSojournError(error)) return 'unreachable'
       this.#options.failed(error)
       return 'refused'
@@ -75,7 +75,7 @@ export class Gossip {
     }
   }
 
-  async #exchange(url: string): Promise<Told> {
+  async #exchange(url: string): Promise<Notice> {
     const { members, credentials } = this.#options
     const target = new URL(url)
     const body = JSON.stringify(members.entries)
@@ -112,7 +112,7 @@ export class Gossip {
     answer().catch((error: unknown) => {
       if (isSojournError(error) && error.code !== 'LINK_SECRET' && error.code !== 'FRAME_TOO_LARGE')
         this.#options.failed(error)
-      // Who does not know the secret is told nothing.
+      // Who does not know the secret is sent nothing.
       response.writeHead(403, { connection: 'close' }).end()
     })
     return true

@@ -4,7 +4,7 @@ import type { Member } from '@sojourn/wire'
 import { readIfThere, writeWhole } from '../files.js'
 import { checkMember, joinEntries, type MemberEntry, parseEntries } from './entry.js'
 
-/** What a replica can be told of its regions. */
+/** What a replica accepts about its regions. */
 interface Regions {
   addPeer(region: string, url: string | null): void
   removePeer(region: string): boolean
@@ -23,7 +23,7 @@ export interface MembersOptions {
 
 /**
  * Which regions there are: the settings, and over them what was added and removed at run time. That is a list which regions join, so
- * it does not matter who was told first, or who was away.
+ * it does not matter who heard first, or who was away.
  */
 export class Members {
   readonly #options: MembersOptions
@@ -47,7 +47,7 @@ export class Members {
     return [...this.#entries.values()]
   }
 
-  /** Whether this region was told that it is none any more. */
+  /** Whether this region has heard that it is none any more. */
   get isRemoved(): boolean {
     return this.#entries.get(this.#options.own)?.present === false
   }
@@ -98,7 +98,7 @@ export class Members {
   }
 
   /**
-   * Takes in what another region knows, and tells the replica of what is new. Returns whether anything was.
+   * Takes in what another region knows, and gives the replica what is new. Returns whether anything was.
    * @throws INVALID_OPTION, STORE_FAILED, OVERLOADED; nothing is changed then
    */
   join(entries: readonly MemberEntry[]): boolean {
@@ -111,7 +111,7 @@ export class Members {
       this.#apply(old, this.peers)
       this.#save()
     } catch (error) {
-      // The replica may have been told of whatever either list names.
+      // The replica may have been given whatever either list names.
       const tried = { ...old, ...this.peers }
       this.#entries = before
       this.#apply(tried, old)

@@ -3,7 +3,7 @@ import type { RequestListener } from 'node:http'
 import type { Clock } from '@sojourn/core/internal'
 import type { TlsOptions } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
-import type { Told } from '@sojourn/wire'
+import type { Notice } from '@sojourn/wire'
 import type { Config } from '../config/load.js'
 import type { Logger } from '../log.js'
 import type { LogThrottle } from '../log-throttle.js'
@@ -65,7 +65,7 @@ export class Regions implements Part {
     // Whoever was away hears of what was missed at once.
     replica().on('link', ({ region, state }) => {
       const member = state === 'up' ? members.list().find((each) => each.region === region) : undefined
-      if (member) void gossip.tell(region, member.url)
+      if (member) void gossip.send(region, member.url)
     })
   }
 
@@ -78,17 +78,17 @@ export class Regions implements Part {
     return this.#gossip?.handle(...request) ?? false
   }
 
-  async tellAll(): Promise<{ readonly [region: string]: Told }> {
-    return (await this.#gossip?.tellAll()) ?? {}
+  async sendAll(): Promise<{ readonly [region: string]: Notice }> {
+    return (await this.#gossip?.sendAll()) ?? {}
   }
 
   #changed(entries: readonly MemberEntry[]): void {
     const { config, log } = this.#options
     for (const { region: peer, present, version } of entries)
       log.info({ peer, version }, present ? 'region added' : 'region removed')
-    // Who goes is told, too: else it would try for ever.
+    // Who goes gets the news, too: else it would try for ever.
     for (const { region, present, url } of entries)
-      if (!present && region !== config.settings.region) void this.#gossip?.tell(region, url)
-    void this.#gossip?.tellAll()
+      if (!present && region !== config.settings.region) void this.#gossip?.send(region, url)
+    void this.#gossip?.sendAll()
   }
 }

@@ -46,7 +46,7 @@ const goneEarly: Checker = function* (history) {
         (other) => other.seen && other.invokedAt <= op.returnedAt! && !known.includes(other),
       )
       const floor = Math.min(last, ...others.map(({ seen }) => seen!.expiresAt))
-      // Of two creations under one id the stricter limit counts, which those who knew only the other could not tell.
+      // Of two creations under one id the stricter limit counts, which those who knew only the other could not know.
       const deadline = session.ownId ? floor : Math.max(least, floor)
       if (known.length > 0 && op.wallHigh < deadline - 2 * maxClockErrorMs)
         yield violation(

@@ -47,7 +47,7 @@ const commitsByKey = (commits: readonly CommitsSeen[]): Map<string, number[]> =>
   return byKey
 }
 
-/** A client that was told over a connection that a session is over does not show it from what that connection brought before. */
+/** A client whose connection reported the end of a session does not show it from what that connection brought before. */
 const afterItsEnd = function* (history: History, op: Operation, where: string) {
   const ended = deedsOf(history, op.session).all.find(
     (other) =>
@@ -56,5 +56,5 @@ const afterItsEnd = function* (history: History, op: Operation, where: string) {
       other.connection === op.connection &&
       other.returnedAt! < op.invokedAt,
   )
-  if (ended) yield violation('NET-5', `${where}, whose end it had been told at ${ended.returnedAt!.toFixed(0)} ms`)
+  if (ended) yield violation('NET-5', `${where}, whose end it had heard of at ${ended.returnedAt!.toFixed(0)} ms`)
 }

@@ -2,7 +2,7 @@
 import { isKept, violation } from '../expectations.js'
 import type { Checker, History, Operation, Service } from '../history.js'
 
-/** Writes whose step can be told from what they write. */
+/** Writes whose step can be known from what they write. */
 const NUMBERED: ReadonlySet<string> = new Set(['create', 'set', 'save', 'add', 'increment'])
 
 /** As long as this a healthy connection brings every answer, and what was wrong with one may be felt on it. */
@@ -22,7 +22,7 @@ export const retries: Checker = function* (history) {
     if (NUMBERED.has(op.kind)) {
       const services = byNumber.get(op.n) ?? []
       yield* faultsOf(op, services)
-      yield* neverTold(history, op, services[0])
+      yield* neverAnswered(history, op, services[0])
       yield* neverAsked(history, op)
       yield* forgotten(history, op, services[0])
     } else if (op.kind === 'end') yield* faultsOfEnd(op, operations, clients.services)
@@ -56,7 +56,7 @@ const faultsOfEnd = function* (op: Operation, operations: readonly Operation[], 
     yield violation('NET-2', `${nameOf(op)} came to ${op.code}, and was done: ${placesOf(done)}`)
 }
 
-/** A server that has room for it remembers what it answered: who is connected with it again is told. */
+/** A server that has room for it remembers what it answered: who is connected with it again is answered. */
 const forgotten = function* ({ clients }: History, op: Operation, done: Service | undefined) {
   if (op.code !== 'CONNECTION_LOST' || done === undefined || !clients!.remembering.includes(done.region)) return
   const isBack = clients!.lines.some(
@@ -85,7 +85,7 @@ const neverAsked = function* ({ clients }: History, op: Operation) {
 }
 
 /** A call that was done by a server with which its client has been connected since, and well, and which yet came to a timeout. */
-const neverTold = function* ({ clients, troubles }: History, op: Operation, done: Service | undefined) {
+const neverAnswered = function* ({ clients, troubles }: History, op: Operation, done: Service | undefined) {
   if (op.code !== 'TIMEOUT' || done?.until === undefined) return
   const until = op.returnedAt!
   const line = clients!.lines.find(
@@ -106,6 +106,6 @@ const neverTold = function* ({ clients, troubles }: History, op: Operation, done
   if (troubles.some((trouble) => trouble.region === done.region && isWrong(trouble))) return
   yield violation(
     'NET-3',
-    `${nameOf(op)} was done: ${placesOf([done])}; its client was connected there, and never told`,
+    `${nameOf(op)} was done: ${placesOf([done])}; its client was connected there, and never answered`,
   )
 }

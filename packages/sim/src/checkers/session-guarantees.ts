@@ -24,7 +24,7 @@ const goingBack: Checker = function* (history) {
     const before = last.get(place)
     last.set(place, op)
     // Of two calls that overlap either may have looked first. A disk that refuses writes takes back what was on its way to it.
-    // What is on its way to a disk shows there, and is told to near caches once the disk has it.
+    // What is on its way to a disk shows there, and is sent to near caches once the disk has it.
     if (op.isCached) continue
     if (!before?.seen || before.returnedAt! >= (op.asOf ?? op.invokedAt) || hasRefusals(history, op.region)) continue
     // A purge in between would explain anything.

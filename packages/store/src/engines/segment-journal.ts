@@ -59,7 +59,7 @@ export class SegmentJournal implements Journal {
   #head: number
   /** Bytes after the last whole entry that could not be cut off. */
   #isTorn = false
-  /** Files with entries that the disk was not told of, but the last one. */
+  /** Files with entries that no sync covers yet, but the last one. */
   #unsynced: number[] = []
   #isDirectoryUnsynced = true
   /** The sync under way, and the one that begins after it. */
