@@ -155,7 +155,7 @@ describe('a disk that refuses writes', () => {
     let later = 0
     const clock = { ...systemClock, monotonic: () => systemClock.monotonic() + later }
     await using regions = await openRegions(['a'], { ports: { storage: engine } })
-    const lines: { code?: string; untold?: number }[] = []
+    const lines: { code?: string; suppressed?: number }[] = []
     logReplica(regions.a, openLog('info', 'a', { write: (line) => void lines.push(JSON.parse(line)) }), clock)
     const fail = async (times: number) => {
       for (let n = 0; n < times; n++) await expect(regions.a.create({})).rejects.toMatchObject({ code: 'STORE_FAILED' })
@@ -163,11 +163,11 @@ describe('a disk that refuses writes', () => {
     disk.isFull = true
     await fail(20)
     expect(lines).toMatchObject([{ code: 'STORE_FAILED' }])
-    expect(lines[0]!.untold).toBeUndefined()
+    expect(lines[0]!.suppressed).toBeUndefined()
     const before = regions.faults.length
     later = 60_000
     await fail(3)
-    expect(lines).toMatchObject([{}, { code: 'STORE_FAILED', untold: before - 1 }])
+    expect(lines).toMatchObject([{}, { code: 'STORE_FAILED', suppressed: before - 1 }])
     disk.isFull = false
     await regions.a.create({})
   })

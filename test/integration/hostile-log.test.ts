@@ -13,7 +13,7 @@ afterEach(closeBoth)
 interface LogLine {
   readonly peer?: string
   readonly msg: string
-  readonly untold?: number
+  readonly suppressed?: number
 }
 
 /** The log of `a`, and time that is moved on by hand. */
@@ -49,7 +49,7 @@ it('[SRV-4] a link that goes up and down without end has ten lines a minute, and
   expect(lines).toHaveLength(10)
   pass(60_000)
   expect(lines).toHaveLength(11)
-  expect(lines.at(-1)).toMatchObject({ peer: 'b', msg: 'link down', untold: seen - 11 })
+  expect(lines.at(-1)).toMatchObject({ peer: 'b', msg: 'link down', suppressed: seen - 11 })
   await expectService()
 })
 

@@ -31,7 +31,7 @@ interface Line {
   readonly peer?: string
   readonly code?: string
   readonly reason?: string
-  readonly untold?: number
+  readonly suppressed?: number
 }
 const linesOf = ({ log }: Server): Line[] => log.map((line) => JSON.parse(line) as Line)
 
@@ -64,7 +64,7 @@ it('[LINK-1] [SRV-4] a peer that cannot be reached is in the log once a minute, 
   expect(
     logged()
       .slice(2)
-      .every(({ untold = 0 }) => untold >= 3),
+      .every(({ suppressed = 0 }) => suppressed >= 3),
   ).toBe(true)
 
   const metrics = await (await eu.ask('/metrics')).text()

@@ -36,7 +36,7 @@ describe('[MEM-3] sojourn region', () => {
     expect(added).toMatchObject({ code: 0, stderr: '' })
     expect(JSON.parse(added.stdout)).toMatchObject({
       changed: true,
-      told: { us: 'told', ap: 'unreachable', sa: 'told' },
+      notified: { us: 'notified', ap: 'unreachable', sa: 'notified' },
     })
     expect(namesOf(servers.get('us'))).toEqual(['ap', 'eu', 'sa'])
     // Four regions, three of them there.
@@ -60,7 +60,7 @@ describe('[MEM-3] sojourn region', () => {
     await using servers = await openServers(['eu', 'us', 'ap'])
     await servers.stop('us')
     const removed = await region(servers.get('eu'), 'remove', 'ap')
-    expect(JSON.parse(removed.stdout)).toMatchObject({ changed: true, told: { us: 'unreachable' } })
+    expect(JSON.parse(removed.stdout)).toMatchObject({ changed: true, notified: { us: 'unreachable' } })
     expect(await region(servers.get('eu'), 'remove', 'ap')).toMatchObject({ code: 1 })
     // It has heard that it is none any more: requests should go elsewhere.
     const ap = servers.get('ap')

@@ -83,8 +83,8 @@ describe('[ADM-6] what is answered', () => {
       give: 'a text',
     })
     expect(faultOf('session', { found: false })).toBeUndefined()
-    expect(faultOf('members', { changed: true, members: [], told: { us: 'heard' } })).toMatchObject({
-      path: ['told', 'us'],
+    expect(faultOf('members', { changed: true, members: [], notified: { us: 'heard' } })).toMatchObject({
+      path: ['notified', 'us'],
     })
   })
 })

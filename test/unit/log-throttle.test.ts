@@ -36,11 +36,17 @@ const steppedTime = () => {
 }
 
 const opened = () => {
-  const lines: { msg: string; n?: number; untold?: number }[] = []
+  const lines: { msg: string; n?: number; suppressed?: number }[] = []
   const { clock, pass } = steppedTime()
   const throttle = new LogThrottle(openLog('info', 'eu', { write: (line) => void lines.push(JSON.parse(line)) }), clock)
   const line = (name: string, n: number) => ({ name, level: 'info' as const, body: { n }, message: name })
-  return { lines, pass, throttle, line, shown: () => lines.splice(0).map(({ msg, n, untold }) => [msg, n, untold]) }
+  return {
+    lines,
+    pass,
+    throttle,
+    line,
+    shown: () => lines.splice(0).map(({ msg, n, suppressed }) => [msg, n, suppressed]),
+  }
 }
 
 describe('[SRV-4] the log of what happens again and again', () => {
@@ -86,7 +92,7 @@ describe('[SRV-4] the log of what happens again and again', () => {
     // Ten minutes: three lines each, the last one of them how it is, and what was kept back at the end.
     expect(lines.length).toBeLessThanOrEqual(10 * 3 + 1)
     expect(lines.at(-1)!.n).toBe(5_999)
-    expect(lines.reduce((sum, { untold = 0 }) => sum + untold, lines.length)).toBe(6_000)
+    expect(lines.reduce((sum, { suppressed = 0 }) => sum + suppressed, lines.length)).toBe(6_000)
   })
 
   it('forgets what it logged where there are too many things, and logs it again', () => {

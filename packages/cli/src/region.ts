@@ -6,7 +6,7 @@ import type { Output } from './output.js'
 import { table } from './table.js'
 
 const MEANING: { readonly [notice in Notice]: string } = {
-  told: 'knows',
+  notified: 'knows',
   unreachable: 'cannot be reached; it hears of it as soon as it is linked',
   refused: 'refused the news; its log says why',
   'dials this region': 'dials this region, and hears of it then',
@@ -28,7 +28,7 @@ export const changeRegions = async (
         answer.members.map(({ region, url }) => [
           region,
           url ?? undefined,
-          answer.told[region] && MEANING[answer.told[region]],
+          answer.notified[region] && MEANING[answer.notified[region]],
         ]),
       ),
     )

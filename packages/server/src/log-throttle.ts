@@ -12,9 +12,9 @@ type Level = 'info' | 'warn' | 'error'
 interface Recent {
   since: number
   lines: number
-  untold: number
+  suppressed: number
   /** Writes the newest of those that were kept back, when the time is over. */
-  last: ((untold: number) => void) | undefined
+  last: ((suppressed: number) => void) | undefined
   timer: Timer | undefined
 }
 
@@ -45,12 +45,12 @@ export class LogThrottle {
   write(line: Line): void {
     const recent = this.#at(line.name)
     if (recent.lines > 0) {
-      recent.untold++
+      recent.suppressed++
       return
     }
     recent.lines++
-    this.#write(line, recent.untold)
-    recent.untold = 0
+    this.#write(line, recent.suppressed)
+    recent.suppressed = 0
   }
 
   /**
@@ -65,8 +65,8 @@ export class LogThrottle {
       this.#write(line, 0)
       return
     }
-    recent.untold++
-    recent.last = (untold) => this.#write(line, untold - 1)
+    recent.suppressed++
+    recent.last = (suppressed) => this.#write(line, suppressed - 1)
     recent.timer ??= this.#clock.after(recent.since + QUIET_MS - this.#clock.monotonic(), () => {
       recent.timer = undefined
       this.#settle(recent)
@@ -82,8 +82,8 @@ export class LogThrottle {
   #settle(recent: Recent): void {
     recent.timer?.cancel()
     recent.timer = undefined
-    recent.last?.(recent.untold)
-    if (recent.last) recent.untold = 0
+    recent.last?.(recent.suppressed)
+    if (recent.last) recent.suppressed = 0
     recent.last = undefined
     recent.lines = 1
     recent.since = this.#clock.monotonic()
@@ -94,7 +94,7 @@ export class LogThrottle {
     let recent = this.#recent.get(name)
     if (recent === undefined) {
       if (this.#recent.size >= MAX_NAMES) this.close()
-      recent = { since: now, lines: 0, untold: 0, last: undefined, timer: undefined }
+      recent = { since: now, lines: 0, suppressed: 0, last: undefined, timer: undefined }
       this.#recent.set(name, recent)
     } else if (now - recent.since >= QUIET_MS) {
       if (recent.last) this.#settle(recent)
@@ -104,7 +104,7 @@ export class LogThrottle {
     return recent
   }
 
-  #write({ level, body, message }: Line, untold: number): void {
-    this.#log[level]({ ...body, ...(untold > 0 && { untold }) }, message)
+  #write({ level, body, message }: Line, suppressed: number): void {
+    this.#log[level]({ ...body, ...(suppressed > 0 && { suppressed }) }, message)
   }
 }

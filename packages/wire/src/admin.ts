@@ -101,7 +101,7 @@ export const ADMIN_ROUTES = {
       changed: flag,
       members: list(member),
       /** What became of the notice to each of the others. */
-      told: record(word('told', 'unreachable', 'refused', 'dials this region')),
+      notified: record(word('notified', 'unreachable', 'refused', 'dials this region')),
     }),
   },
 } as const satisfies { readonly [name: string]: AdminRoute }
@@ -112,7 +112,7 @@ export type AdminRequest<N extends AdminCall> = JsonOf<Routes[N]['request']>
 /** Of what is answered as JSON; else never. */
 export type AdminAnswer<N extends AdminCall> = JsonOf<Routes[N]['answer']>
 /** What became of the notice to a region. */
-export type Notice = AdminAnswer<'members'>['told'][string]
+export type Notice = AdminAnswer<'members'>['notified'][string]
 
 /** How an error is answered, with a status other than 200. */
 export const adminError = struct({

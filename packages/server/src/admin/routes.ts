@@ -58,7 +58,7 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       let changed = true
       if (request.call === 'add') members.add(request.region, request.url, request.admin)
       else changed = members.remove(request.region)
-      return { changed, members: members.list(), told: await host.sendMembers() }
+      return { changed, members: members.list(), notified: await host.sendMembers() }
     },
   }
 }

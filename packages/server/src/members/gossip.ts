@@ -93,7 +93,7 @@ export class Gossip {
     members.join(
       parseEntries(parseJson(text, 'the answer about regions'), 'FRAME_INVALID', `the answer of ${target.host}`),
     )
-    return 'told'
+    return 'notified'
   }
 
   /** Whether a request was for this, and is answered. */
