@@ -75,6 +75,17 @@ export const greeting = (region: string, nonce = hex(32)): Message & { type: 'gr
   nonce,
 })
 
+export const helloOf = (feed: string): Hello => ({
+  type: 'hello',
+  feed,
+  lineage: [],
+  clock: Date.now(),
+  isClockSure: true,
+  vector: [],
+  scanned: [],
+  linked: [],
+})
+
 export interface Peer extends Stranger {
   readonly feed: string
   /** What the replica said of itself. */
@@ -107,17 +118,7 @@ export const linkAs = async (
 ): Promise<Peer> => {
   const stranger = await authenticate(replica, region, SECRET, speech)
   const feed = more.feed ?? hex(16)
-  stranger.send({
-    type: 'hello',
-    feed,
-    lineage: [],
-    clock: Date.now(),
-    isClockSure: true,
-    vector: [],
-    scanned: [],
-    linked: [],
-    ...more,
-  })
+  stranger.send({ ...helloOf(feed), ...more })
   const hello = await stranger.next('hello')
   const beat: Peer['beat'] = (told) =>
     stranger.send({
