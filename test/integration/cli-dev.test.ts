@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { outputOf } from '../support/child-output.js'
 import { BIN, type SojournProcess, sojourn, sojournUnread, startSojourn } from '../support/sojourn-process.js'
 import { until } from '../support/until.js'
 
@@ -197,18 +198,12 @@ describe('[CLI-6] sojourn dev', () => {
       detached: true,
       env: { PATH: process.env.PATH, TMPDIR: directory },
     })
-    let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk
-    })
-    await until(() => stdout.includes('\n'), 'the cluster to be ready')
-    const guide = JSON.parse(stdout) as Guide
-    const ended = new Promise((resolve) => child.once('close', resolve))
+    const output = outputOf(child)
+    await until(() => output.stdout.includes('\n'), 'the cluster to be ready')
+    const guide = JSON.parse(output.stdout) as Guide
     process.kill(-child.pid!, 'SIGINT')
-    expect(await ended).toBe(0)
+    const { code, stderr } = await output.ended
+    expect(code).toBe(0)
     // Whoever is asked twice leaves without this word.
     expect(stderr.match(/"outcome":"done","msg":"stopped"/g)).toHaveLength(2)
     await gone(guide)

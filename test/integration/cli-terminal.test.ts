@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { outputOf } from '../support/child-output.js'
 import { openServers, type Server, TOKENS } from '../support/servers.js'
 import { BIN, sojourn, startSojourn } from '../support/sojourn-process.js'
 import { HAS_TERMINAL, sojournOnTerminal } from '../support/terminal.js'
@@ -139,14 +140,7 @@ it('[CLI-3] a pipe that is closed after the first line is no error', async () =>
   ]) {
     const script = `set -o pipefail; ${sojournCommand} ${command} | head -1`
     const child = spawn('bash', ['--norc', '-c', script], { env })
-    let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk
-    })
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk
-    })
-    const code = await new Promise((resolve) => child.once('close', resolve))
+    const { code, stdout, stderr } = await outputOf(child).ended
     expect({ code, stderr }, command).toEqual({ code: 0, stderr: '' })
     expect(stdout.trim().split('\n'), command).toHaveLength(1)
   }

@@ -11,7 +11,7 @@ import Koa from 'koa'
 import koaSession from 'koa-session'
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Browser } from '../support/browser.js'
-import { closeOpened, gate, MINUTE_MS, pause, regionsOf } from '../support/express-app.js'
+import { closeOpened, expectIdleTimeout, gate, MINUTE_MS, overtake, pause, regionsOf } from '../support/express-app.js'
 import { steppedClock } from '../support/region.js'
 
 afterEach(closeOpened)
@@ -158,13 +158,8 @@ describe.each(FRAMEWORKS)('under %s', (_name, framework) => {
     }
     const logout: Route = ({ destroy }) => destroy()
     const url = await framework(eu, { '/login': login, '/late': late, '/logout': logout, '/': show })
-    const browser = new Browser()
-    await browser.json('GET', `${url}/login`)
-    const lateAnswer = browser.copy().json('GET', `${url}/late`)
-    await slow.arrived
-    await browser.copy().json('GET', `${url}/logout`)
-    slow.go()
-    expect(await lateAnswer).toEqual({})
+    const { browser, lateAnswer } = await overtake(url, slow, ['/login', '/late', '/logout'])
+    expect(lateAnswer).toEqual({})
     expect(await eu.count()).toBe(0)
     expect((await browser.copy().json('GET', url)).user).toBeUndefined()
   })
@@ -254,11 +249,6 @@ describe('what is peculiar to one of them', () => {
     const clock = steppedClock()
     const { eu } = await regionsOf(['eu'], { ports: { clock }, session: { idleTimeout: '5m' } })
     const url = await underKoa(eu, { '/login': login, '/': show }, { maxAge: 'session' as never })
-    const browser = new Browser()
-    await browser.json('GET', `${url}/login`)
-    clock.advance(4 * MINUTE_MS)
-    expect(await browser.json('GET', url)).toMatchObject({ user: 'ada' })
-    clock.advance(6 * MINUTE_MS)
-    expect((await browser.json('GET', url)).user).toBeUndefined()
+    await expectIdleTimeout(url, clock, 5 * MINUTE_MS)
   })
 })

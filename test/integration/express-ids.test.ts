@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express'
 import session, { type SessionData } from 'express-session'
 import { afterEach, expect, it } from 'vitest'
 import { Browser } from '../support/browser.js'
-import { closeOpened, login, MINUTE_MS, pause, regionsOf, serve, show } from '../support/express-app.js'
+import { closeOpened, login, MINUTE_MS, overtake, pause, regionsOf, serve, show } from '../support/express-app.js'
 import { steppedClock } from '../support/region.js'
 import { until } from '../support/until.js'
 
@@ -63,13 +63,8 @@ it('[EXPR-8] a slow request that had read the session brings nothing back after 
     req.session.save((error) => (error ? next(error) : res.json({})))
   }
   const { url, errors } = await serve(eu, { '/login': login, '/late': late, '/logout': logout }, { session: ofAda })
-  const browser = new Browser()
-  await browser.json('GET', `${url}/login`)
-  const lateAnswer = browser.copy().json('GET', `${url}/late`)
-  await slow.arrived
-  await browser.copy().json('GET', `${url}/logout`)
-  slow.go()
-  expect(await lateAnswer).toEqual({})
+  const { lateAnswer } = await overtake(url, slow, ['/login', '/late', '/logout'])
+  expect(lateAnswer).toEqual({})
   expect(errors).toEqual([])
   expect(await eu.get('the id of ada')).toBeUndefined()
 })

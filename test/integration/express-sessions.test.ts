@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express'
 import session, { type SessionData } from 'express-session'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Browser } from '../support/browser.js'
-import { closeOpened, login, MINUTE_MS, regionsOf, serve, show } from '../support/express-app.js'
+import { closeOpened, expectIdleTimeout, login, MINUTE_MS, regionsOf, serve, show } from '../support/express-app.js'
 import { steppedClock } from '../support/region.js'
 
 afterEach(closeOpened)
@@ -101,12 +101,7 @@ describe('deadlines', () => {
     const clock = steppedClock()
     const { eu } = await regionsOf(['eu'], { ports: { clock }, session: { idleTimeout: '5m' } })
     const { url } = await serve(eu, { '/login': login, '/': show })
-    const browser = new Browser()
-    await browser.json('GET', `${url}/login`)
-    clock.advance(4 * MINUTE_MS)
-    expect(await browser.json('GET', url)).toMatchObject({ user: 'ada' })
-    clock.advance(6 * MINUTE_MS)
-    expect((await browser.json('GET', url)).user).toBeUndefined()
+    await expectIdleTimeout(url, clock, 5 * MINUTE_MS)
   })
 })
 

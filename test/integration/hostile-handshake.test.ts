@@ -4,7 +4,7 @@ import type { LinkChange } from '@sojourn/replica'
 import { encodeMessage, LINK_DIALECT, LINK_MAGIC, type Message, prove, type Transcript } from '@sojourn/wire'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
-import { attend, authenticate, connect, greeting, hex, linkAs, type Remote } from '../support/hostile-peer.js'
+import { attend, authenticate, connect, greeting, helloOf, hex, linkAs, type Remote } from '../support/hostile-peer.js'
 import {
   a,
   c,
@@ -12,7 +12,6 @@ import {
   closeBoth,
   expectRefusal,
   expectService,
-  helloOf,
   MAX_FRAME_BYTES,
   MESSAGES,
   open,

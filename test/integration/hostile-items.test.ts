@@ -27,6 +27,7 @@ import {
   items,
   KEY,
   linkPeer,
+  linkPeerForEach,
   liveRecord,
   MAX_FRAME_BYTES,
   MESSAGES,
@@ -42,11 +43,7 @@ beforeEach(() => openBoth())
 afterEach(closeBoth)
 
 describe('a peer that knows the secret', () => {
-  beforeEach(async () => {
-    await linkPeer()
-    await until(() => a.status().links.b?.state === 'live', 'the link')
-  })
-  afterEach(() => peer.socket.terminate())
+  linkPeerForEach()
 
   test.each(
     MESSAGES.filter(({ type }) => ['greet', 'prove', 'accept', 'hello'].includes(type)).map(

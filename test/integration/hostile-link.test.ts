@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { encodeItem, encodeRecord, sessionKey } from '@sojourn/core/internal'
 import { encodeMessage, type Message } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { authenticate, hex, type Remote } from '../support/hostile-peer.js'
+import { authenticate, helloOf, hex, type Remote } from '../support/hostile-peer.js'
 import {
   a,
   c,
@@ -14,6 +14,7 @@ import {
   ID,
   KEY,
   linkPeer,
+  linkPeerForEach,
   liveRecord,
   MESSAGES,
   openBoth,
@@ -30,11 +31,7 @@ beforeEach(() => openBoth())
 afterEach(closeBoth)
 
 describe('a peer that knows the secret', () => {
-  beforeEach(async () => {
-    await linkPeer()
-    await until(() => a.status().links.b?.state === 'live', 'the link')
-  })
-  afterEach(() => peer.socket.terminate())
+  linkPeerForEach()
 
   describe('acknowledges what it does not hold', () => {
     const lie = (how: string, act: (through: number) => Promise<Remote>) =>
@@ -119,16 +116,7 @@ describe('a peer that knows the secret', () => {
       await until(() => a.status().links.b!.state === 'down', 'the first link to be gone')
       const feed = c.status().replica
       const remote = await authenticate(a, 'b')
-      remote.send({
-        type: 'hello',
-        feed,
-        lineage: [],
-        clock: Date.now(),
-        isClockSure: true,
-        vector: [],
-        scanned: [],
-        linked: [],
-      })
+      remote.send(helloOf(feed))
       await until(() => remote.ended || a.status().links.b!.state === 'live', 'an answer to the hello')
       if (!remote.ended)
         remote.send({

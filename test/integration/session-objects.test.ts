@@ -2,7 +2,7 @@
 import type { RequestHandler } from 'express'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Browser } from '../support/browser.js'
-import { closeOpened, gate, pause, regionsOf, serve, show } from '../support/express-app.js'
+import { closeOpened, gate, overtake, pause, regionsOf, serve, show } from '../support/express-app.js'
 
 afterEach(closeOpened)
 
@@ -108,13 +108,7 @@ describe('objects in one region, in requests at one time', () => {
       res.json({})
     }
     const { url, errors } = await serve(eu, { '/begin': begin, '/see': see, '/switch': switchUser, '/': show })
-    const browser = new Browser()
-    await browser.json('GET', `${url}/begin`)
-    const seeing = browser.copy().json('GET', `${url}/see`)
-    await slow.arrived
-    await browser.copy().json('GET', `${url}/switch`)
-    slow.go()
-    await seeing
+    const { browser } = await overtake(url, slow, ['/begin', '/see', '/switch'])
     expect((await browser.json('GET', url)).fields).toEqual({ user: { id: 2, name: 'bob' } })
     expect(errors).toEqual([])
   })

@@ -12,13 +12,13 @@ import {
   joinRecords,
   mutate,
   nextStamp,
-  openLease,
   readiness,
   recordVersion,
   renewLease,
 } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { newRecordOf } from '../support/records.js'
 import { runs } from '../support/runs.js'
 import {
   actorIds,
@@ -164,12 +164,8 @@ const write = (replica: Replica, step: Step, now: number): Delta[] => {
 
 const run = (actors: readonly ActorId[], steps: readonly Step[]) => {
   const replicas = actors.map((actor) => new Replica(actor))
-  const origin: SessionRecord = {
-    kind: 'live',
-    document: createdFold({ a: { b: 1 } }, actors[0]!),
-    lease: openLease(100, 0, actors[0]!),
-    limit: { createdAt: 0, deadline: 10_000, horizon: 10_000 },
-  }
+  const life = { now: 0, idleMs: 100, lifeMs: 10_000 }
+  const origin: SessionRecord = newRecordOf(createdFold({ a: { b: 1 } }, actors[0]!), actors[0]!, life)
   replicas[0]!.record = origin
   const log: { readonly delta: Delta; readonly from: Replica }[] = []
   steps.forEach((step, index) => {

@@ -9,10 +9,10 @@ import {
   isSojournError,
   joinFolds,
   mutate,
-  openLease,
 } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { newRecordOf } from '../support/records.js'
 import { runs } from '../support/runs.js'
 import {
   actorIds,
@@ -35,12 +35,8 @@ const written = (fold: Fold, actor: string, edits: readonly Edit[]): Fold => mut
 const counted = (fold: Fold, actor: string, path: readonly string[], by: number): Fold =>
   written(fold, actor, incrementEdits(dataOf(fold), pointerTo(path), by))
 
-const recordOf = (document: Fold): SessionRecord => ({
-  kind: 'live',
-  document,
-  lease: openLease(1_000, 0, ACTOR),
-  limit: { createdAt: 0, deadline: 1_000, horizon: 1_000 },
-})
+const recordOf = (document: Fold): SessionRecord =>
+  newRecordOf(document, ACTOR, { now: 0, idleMs: 1_000, lifeMs: 1_000 })
 
 describe('increments', () => {
   const field = fc.array(awkwardKey, { minLength: 1, maxLength: 3 })

@@ -1,5 +1,5 @@
 /** The change that is made on a document's bytes is the one that is made on its maps: the same change, the same bytes, the same view. */
-import type { ActorId, ChangeDelta, Data, Edit, Fold, LiveRecord } from '@sojourn/core/internal'
+import type { ActorId, ChangeDelta, Data, Edit, Fold } from '@sojourn/core/internal'
 import {
   decodeChange,
   diff,
@@ -7,7 +7,6 @@ import {
   isPlainObject,
   materialize,
   mutate,
-  openLease,
   setInView,
   spliceChange,
   spliceEdits,
@@ -19,6 +18,7 @@ import { tokensOf } from '../../packages/core/src/document/identity.js'
 import { decodeDocument } from '../../packages/core/src/document-codec.js'
 import { documentIn } from '../../packages/core/src/record-codec.js'
 import { mapWorlds } from '../support/map-worlds.js'
+import { newRecordOf } from '../support/records.js'
 import { runs } from '../support/runs.js'
 import {
   CHANGE_LIMITS,
@@ -35,11 +35,7 @@ import {
 
 const ACTOR = '0a'.repeat(16)
 
-const bytesOf = (document: Fold): Uint8Array => {
-  const limit = { createdAt: 1_000, deadline: 90_000, horizon: 90_000 }
-  const record: LiveRecord = { kind: 'live', document, lease: openLease(60_000, 1_000, ACTOR), limit }
-  return documentIn(encodeRecord(record))
-}
+const bytesOf = (document: Fold): Uint8Array => documentIn(encodeRecord(newRecordOf(document, ACTOR)))
 
 /** As it is after a while on a disk: the order of its fields is that of its bytes. */
 const rested = (fold: Fold): Fold => decodeDocument(bytesOf(fold))

@@ -15,19 +15,15 @@ import {
 } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { records } from '../support/records.js'
+import { newRecordOf, records } from '../support/records.js'
 import { runs } from '../support/runs.js'
 
 const ACTORS = ['0a', '0b', '0c'].map((byte) => byte.repeat(16))
 const IDLE = 100
 const LIFETIME = 1_000
 
-const created = (now: number): LiveRecord => ({
-  kind: 'live',
-  document: EMPTY_FOLD,
-  lease: openLease(IDLE, now, ACTORS[0]!),
-  limit: { createdAt: now, deadline: now + LIFETIME, horizon: now + LIFETIME },
-})
+const created = (now: number): LiveRecord =>
+  newRecordOf(EMPTY_FOLD, ACTORS[0]!, { now, idleMs: IDLE, lifeMs: LIFETIME })
 
 // A model of replicas that share a clock and nothing else: each holds one record of one session, or none.
 

@@ -6,7 +6,6 @@ import {
   isSojournError,
   joinRecords,
   nextStamp,
-  openLease,
   recordVersion,
   rotateSession,
   sameRecord,
@@ -15,6 +14,7 @@ import {
 } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { newRecordOf } from '../support/records.js'
 import { runs } from '../support/runs.js'
 import { createdFold, RECORD_LIMITS } from '../support/worlds.js'
 
@@ -29,10 +29,7 @@ const parts: fc.Arbitrary<OtherParts> = fc
   .map((list) => new Map(list.sort(([a], [b]) => a - b)))
 
 const live = (others?: OtherParts): SessionRecord => ({
-  kind: 'live',
-  document: createdFold({ user: { id: 1 } }, ACTOR),
-  lease: openLease(60_000, 1_000, ACTOR),
-  limit: { createdAt: 1_000, deadline: 90_000, horizon: 90_000 },
+  ...newRecordOf(createdFold({ user: { id: 1 } }, ACTOR), ACTOR),
   ...(others && { others }),
 })
 const ended = (others?: OtherParts): SessionRecord => ({

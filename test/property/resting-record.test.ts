@@ -3,7 +3,6 @@ import type { LiveRecord } from '@sojourn/core/internal'
 import {
   encodeRecord,
   joinRecords,
-  openLease,
   RestingRecord,
   recordVersion,
   renewLease,
@@ -15,17 +14,13 @@ import {
 } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { newRecordOf } from '../support/records.js'
 import { runs } from '../support/runs.js'
 import { type Author, worlds } from '../support/worlds.js'
 
 const ACTOR = '0a'.repeat(16)
 const KEY = '0b'.repeat(16)
-const recordOf = ({ fold }: Author): LiveRecord => ({
-  kind: 'live',
-  document: fold,
-  lease: openLease(60_000, 1_000, ACTOR),
-  limit: { createdAt: 1_000, deadline: 90_000, horizon: 90_000 },
-})
+const recordOf = ({ fold }: Author): LiveRecord => newRecordOf(fold, ACTOR)
 const rested = (record: LiveRecord): RestingRecord => resting(record, encodeRecord(record)) as RestingRecord
 
 describe('a record at rest', () => {

@@ -1,6 +1,7 @@
 /** Worlds with apps in them: the real client calls real servers over a simulated network. */
-import { clientPlanOf, type OperationStep, type Plan, planOf, type RunResult, runPlan } from '@sojourn/sim'
+import { clientPlanOf, type OperationStep, type Plan, planOf, runPlan } from '@sojourn/sim'
 import { describe, expect, it } from 'vitest'
+import { expectClean } from '../support/clean-world.js'
 import { runs } from '../support/runs.js'
 
 /** Worlds in which a rule was broken once; each line says what it was. */
@@ -10,14 +11,6 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
 ]
 
 const WORLDS = runs(40)
-
-const expectClean = ({ plan, violations, transcript }: RunResult) => {
-  if (violations.length === 0) return
-  const listed = violations.slice(0, 3).map(({ rule, what }) => `[${rule}] ${what}`)
-  throw new Error(
-    `seed ${plan.seed} breaks:\n${listed.join('\n')}\n\nnpm run sim -- --clients --seed ${plan.seed}\n\n${transcript.slice(-60).join('\n')}`,
-  )
-}
 
 describe('simulated worlds with clients', () => {
   it.each(PINNED)('[SIM-6] seed %i, in which %s', async (seed) => expectClean(await runPlan(clientPlanOf(seed))))

@@ -1,5 +1,6 @@
 import { planOf, type RunResult, runPlan } from '@sojourn/sim'
 import { describe, expect, it } from 'vitest'
+import { expectClean } from '../support/clean-world.js'
 import { runs } from '../support/runs.js'
 
 /** Worlds in which a rule was broken once; each line says what it was. `docs/reliability.md` has the whole story. */
@@ -32,14 +33,6 @@ const PINNED: readonly (readonly [seed: number, found: string])[] = [
 ]
 
 const WORLDS = runs(160)
-
-const expectClean = ({ plan, violations, transcript }: RunResult) => {
-  if (violations.length === 0) return
-  const listed = violations.slice(0, 3).map(({ rule, what }) => `[${rule}] ${what}`)
-  throw new Error(
-    `seed ${plan.seed} breaks:\n${listed.join('\n')}\n\nnpm run sim -- --seed ${plan.seed}\n\n${transcript.slice(-60).join('\n')}`,
-  )
-}
 
 describe('simulated worlds', () => {
   it.each(PINNED)('[SIM-1] seed %i, in which %s', async (seed) => expectClean(await runPlan(planOf(seed))))

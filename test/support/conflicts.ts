@@ -91,6 +91,13 @@ const GONE_WITH_IT = 'An end is final: the session is ended everywhere'
 const OLD_ID = 'The rotation ends the old id everywhere, and an end is final'
 const { profile: _, ...WITHOUT } = SEED
 const CREATED = { eu: 'created', name: 'eu' }
+/** What becomes of a change in us to a session that eu has just created. */
+const refusedUnseen = (change: string): Outcome => ({
+  cell: 'not found; created',
+  says: `The ${change} is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
+  after: CREATED,
+  us: 'SESSION_NOT_FOUND',
+})
 
 export const MATRIX: { readonly [K in Pair]: Outcome } = {
   'create × create': {
@@ -98,42 +105,12 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: 'Both chose the same id, so they made one session: it has the fields of both, of a field that both set one value wins, and of creation time and limit the earlier counts.',
     after: { eu: 'created', us: 'created', name: oneOf('eu', 'us') },
   },
-  'create × set a field': {
-    cell: 'not found; created',
-    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
-  'create × set the same field': {
-    cell: 'not found; created',
-    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
-  'create × delete a field': {
-    cell: 'not found; created',
-    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
-  'create × replace an object': {
-    cell: 'not found; created',
-    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
-  'create × delete the object': {
-    cell: 'not found; created',
-    says: `The edit is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
-  'create × increment': {
-    cell: 'not found; created',
-    says: `The increment is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
+  'create × set a field': refusedUnseen('edit'),
+  'create × set the same field': refusedUnseen('edit'),
+  'create × delete a field': refusedUnseen('edit'),
+  'create × replace an object': refusedUnseen('edit'),
+  'create × delete the object': refusedUnseen('edit'),
+  'create × increment': refusedUnseen('increment'),
   'create × touch': {
     cell: 'not found; created',
     says: 'The touch gives undefined, for us has not heard of the session; the created session is everywhere.',
@@ -146,12 +123,7 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: 'ended',
     us: 'false',
   },
-  'create × rotate': {
-    cell: 'not found; created',
-    says: `The rotation is refused with SESSION_NOT_FOUND (${UNSEEN}); the created session is everywhere.`,
-    after: CREATED,
-    us: 'SESSION_NOT_FOUND',
-  },
+  'create × rotate': refusedUnseen('rotation'),
   'create × idle expiry': {
     cell: 'alive',
     says: 'The session that idled out in us under the same id is renewed by the creation in eu: it is alive everywhere, with the fields of both.',

@@ -5,7 +5,9 @@ import { SojournStore, type SojournStoreOptions } from '@sojourn/express'
 import type { SessionApi } from '@sojourn/replica'
 import express, { type NextFunction, type Request, type RequestHandler, type Response } from 'express'
 import session, { type SessionOptions } from 'express-session'
-import { openRegions, type Regions } from './region.js'
+import { expect } from 'vitest'
+import { Browser } from './browser.js'
+import { openRegions, type Regions, type SteppedClock } from './region.js'
 
 declare module 'express-session' {
   interface SessionData {
@@ -109,4 +111,32 @@ export const pause = () => {
       return gone
     },
   }
+}
+
+/**
+ * A browser begins a session at the first path; its request to the second one waits at `slow` with what it read, until one to the third has
+ * been answered.
+ */
+export const overtake = async (
+  url: string,
+  slow: ReturnType<typeof pause>,
+  [begin, late, between]: readonly string[],
+) => {
+  const browser = new Browser()
+  await browser.json('GET', `${url}${begin}`)
+  const lateAnswer = browser.copy().json('GET', `${url}${late}`)
+  await slow.arrived
+  await browser.copy().json('GET', `${url}${between}`)
+  slow.go()
+  return { browser, lateAnswer: await lateAnswer }
+}
+
+/** Whoever logs in is known while the idle timeout runs, and from each use on again; after it, no more. */
+export const expectIdleTimeout = async (url: string, clock: SteppedClock, idleMs: number): Promise<void> => {
+  const browser = new Browser()
+  await browser.json('GET', `${url}/login`)
+  clock.advance(0.8 * idleMs)
+  expect(await browser.json('GET', url)).toMatchObject({ user: 'ada' })
+  clock.advance(1.2 * idleMs)
+  expect((await browser.json('GET', url)).user).toBeUndefined()
 }

@@ -75,6 +75,17 @@ export const greeting = (region: string, nonce = hex(32)): Message & { type: 'gr
   nonce,
 })
 
+export const helloOf = (feed: string): Hello => ({
+  type: 'hello',
+  feed,
+  lineage: [],
+  clock: Date.now(),
+  isClockSure: true,
+  vector: [],
+  scanned: [],
+  linked: [],
+})
+
 export interface Peer extends Remote {
   readonly feed: string
   /** What the replica said of itself. */
@@ -107,19 +118,9 @@ export const linkAs = async (
 ): Promise<Peer> => {
   const remote = await authenticate(replica, region, SECRET, speech)
   const feed = more.feed ?? hex(16)
-  remote.send({
-    type: 'hello',
-    feed,
-    lineage: [],
-    clock: Date.now(),
-    isClockSure: true,
-    vector: [],
-    scanned: [],
-    linked: [],
-    ...more,
-  })
+  remote.send({ ...helloOf(feed), ...more })
   const hello = await remote.next('hello')
-  const beat: Peer['beat'] = (fields) =>
+  const beat: Peer['beat'] = (told) =>
     remote.send({
       type: 'heartbeat',
       sentAt: 1,

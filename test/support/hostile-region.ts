@@ -13,8 +13,8 @@ import {
 } from '@sojourn/core/internal'
 import { type LinkChange, openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
 import type { Message } from '@sojourn/wire'
-import { expect } from 'vitest'
-import { greeting, hex, linkAs, type Peer, type Remote } from './hostile-peer.js'
+import { afterEach, beforeEach, expect } from 'vitest'
+import { greeting, helloOf, hex, linkAs, type Peer, type Remote } from './hostile-peer.js'
 import { contents, SECRET } from './region.js'
 import { until } from './until.js'
 
@@ -92,17 +92,6 @@ export const expectService = async () => {
   await until(async () => (await c.get(ID))?.data.n === data.n, 'the honest peer to hear of a write')
 }
 
-export const helloOf = (feed: string): Message => ({
-  type: 'hello',
-  feed,
-  lineage: [],
-  clock: Date.now(),
-  isClockSure: true,
-  vector: [],
-  scanned: [],
-  linked: [],
-})
-
 type Segment = Message & { type: 'segment' }
 export const segmentOf = (items: readonly Uint8Array[]): Segment => {
   return { type: 'segment', epoch: 0, from: 0, through: 1, mode: 'live', needs: [], holds: [], items }
@@ -146,6 +135,15 @@ export let peer: Peer
 /** Links with `a` as its peer `b`, once more where the link was given up. */
 export const linkPeer = async (): Promise<void> => {
   peer = await linkAs(a, 'b')
+}
+
+/** For a `describe`: its tests begin with a link that stands. */
+export const linkPeerForEach = (): void => {
+  beforeEach(async () => {
+    await linkPeer()
+    await until(() => a.status().links.b?.state === 'live', 'the link')
+  })
+  afterEach(() => peer.socket.terminate())
 }
 
 export const segment = (items: readonly Uint8Array[], more: Partial<Segment> = {}) =>

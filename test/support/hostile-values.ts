@@ -1,4 +1,5 @@
 /** MessagePack as no sound peer writes it, byte by byte, and what of it a place that expects something else must refuse. */
+import fc from 'fast-check'
 
 type Part = Uint8Array | number | boolean | null
 
@@ -34,6 +35,16 @@ const double = (value: number): Uint8Array => {
 
 const nested = (depth: number, open: readonly number[] = [0x91]): Uint8Array =>
   Buffer.concat([...Array.from({ length: depth }, () => Buffer.from(open)), Buffer.of(0xc0)])
+
+/** Good frames in which a byte was changed or put in, or that were cut off. */
+export const spoiled = (frames: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> =>
+  fc.tuple(frames, fc.nat(), fc.nat(255), fc.constantFrom('change', 'cut', 'put')).map(([frame, at, byte, how]) => {
+    const good = new Uint8Array(frame)
+    const place = at % good.length
+    if (how === 'cut') return good.subarray(0, place)
+    if (how === 'put') return Uint8Array.of(...good.subarray(0, place), byte, ...good.subarray(place))
+    return good.with(place, byte)
+  })
 
 export interface Hostile {
   readonly what: string

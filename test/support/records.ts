@@ -1,10 +1,29 @@
-import type { End, Lease, Limit, SessionRecord, Stamp } from '@sojourn/core/internal'
-import { END_REASONS } from '@sojourn/core/internal'
+import type { ActorId, End, Fold, Lease, Limit, LiveRecord, SessionRecord, Stamp } from '@sojourn/core/internal'
+import { END_REASONS, openLease } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { mapWorlds } from './map-worlds.js'
 import { type World, worlds } from './worlds.js'
 
 /** Random records of one session: documents that know of each other, under every lease, limit and end. */
+
+export interface Life {
+  /** When it was created, and used last. */
+  readonly now?: number
+  readonly idleMs?: number
+  readonly lifeMs?: number
+}
+
+/** The record of a session that was just created, with this document. */
+export const newRecordOf = (
+  document: Fold,
+  actor: ActorId,
+  { now = 1_000, idleMs = 60_000, lifeMs = 89_000 }: Life = {},
+): LiveRecord => ({
+  kind: 'live',
+  document,
+  lease: openLease(idleMs, now, actor),
+  limit: { createdAt: now, deadline: now + lifeMs, horizon: now + lifeMs },
+})
 
 const stamps: fc.Arbitrary<Stamp> = fc.record({
   time: fc.nat(6),

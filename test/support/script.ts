@@ -1,7 +1,7 @@
 /** A program of a few lines in a process of its own, as a user would write it: as a module, or in CommonJS. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import type { Ended } from './sojourn-process.js'
+import { type Ended, outputOf } from './child-output.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -27,13 +27,5 @@ export const runScript = (
     cwd: ROOT,
     env: { PATH: process.env.PATH, NODE_NO_WARNINGS: '1' },
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString()
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString()
-  })
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
+  return outputOf(child).ended
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { type ChildOutput, type Ended, outputOf } from './child-output.js'
 import { until } from './until.js'
 
 /** The command line, in a process of its own, from what `tsc -b` built. */
@@ -8,17 +9,8 @@ import { until } from './until.js'
 export const BIN = fileURLToPath(new URL('../../packages/cli/bin/sojourn.js', import.meta.url))
 const BUILT = fileURLToPath(new URL('../../packages/cli/dist/index.js', import.meta.url))
 
-export interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-export interface SojournProcess {
+export interface SojournProcess extends ChildOutput {
   readonly pid: number
-  readonly ended: Promise<Ended>
-  /** What it has written so far. */
-  readonly stdout: string
   kill(signal: NodeJS.Signals): void
 }
 
@@ -26,21 +18,14 @@ export interface SojournProcess {
 export const startSojourn = (args: readonly string[], env: NodeJS.ProcessEnv = {}, input?: string): SojournProcess => {
   if (!existsSync(BUILT)) throw new Error(`${BUILT} is not there; run npm run build first`)
   const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH, ...env } })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString()
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString()
-  })
+  const output = outputOf(child)
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   return {
     pid: child.pid!,
-    ended: new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr }))),
+    ended: output.ended,
     get stdout() {
-      return stdout
+      return output.stdout
     },
     kill: (signal) => void child.kill(signal),
   }
@@ -53,12 +38,8 @@ export const sojourn = (args: readonly string[], env?: NodeJS.ProcessEnv, input?
 export const sojournUnread = (args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ended> => {
   const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH, ...env } })
   child.stdout.destroy()
-  let stderr = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString()
-  })
   child.stdin.end()
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout: '', stderr })))
+  return outputOf(child).ended
 }
 
 export interface ServerProcess extends SojournProcess {

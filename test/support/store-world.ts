@@ -25,7 +25,6 @@ import {
   joinRecords,
   type LiveRecord,
   mutate,
-  openLease,
   recordVersion,
   renewLease,
   SojournError,
@@ -43,6 +42,7 @@ import { Network } from '../../packages/sim/src/network.js'
 import { Prng } from '../../packages/sim/src/prng.js'
 import { Process } from '../../packages/sim/src/process.js'
 import { MachineClock, WorldTime } from '../../packages/sim/src/time.js'
+import { newRecordOf } from './records.js'
 
 const IDLE_MS = 1_800_000
 const LIFETIME_MS = 43_200_000
@@ -555,12 +555,8 @@ const streamed = async function* <T>(list: readonly T[]): AsyncIterable<T> {
   yield* list
 }
 
-const newRecord = (now: number): LiveRecord => ({
-  kind: 'live',
-  document: EMPTY_FOLD,
-  lease: openLease(IDLE_MS, now, PEER_FEED),
-  limit: { createdAt: now, deadline: now + LIFETIME_MS, horizon: now + LIFETIME_MS },
-})
+const newRecord = (now: number): LiveRecord =>
+  newRecordOf(EMPTY_FOLD, PEER_FEED, { now, idleMs: IDLE_MS, lifeMs: LIFETIME_MS })
 
 /** The latest state that a reading can be. */
 const placeOf = (history: readonly State[], reading: Reading): number =>

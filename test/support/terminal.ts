@@ -1,6 +1,7 @@
 /** The command line on a terminal: script(1) of util-linux gives it one. */
 import { spawn, spawnSync } from 'node:child_process'
-import { BIN, type Ended } from './sojourn-process.js'
+import { type Ended, outputOf } from './child-output.js'
+import { BIN } from './sojourn-process.js'
 
 const VERSION = spawnSync('script', ['--version'], { encoding: 'utf8' })
 
@@ -16,13 +17,5 @@ export const sojournOnTerminal = (args: readonly string[], env: NodeJS.ProcessEn
     env: { PATH: process.env.PATH, TERM: 'xterm', SHELL: '/bin/sh', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString()
-  })
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString()
-  })
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })))
+  return outputOf(child).ended
 }
