@@ -120,7 +120,7 @@ export const linkAs = async (
   const feed = more.feed ?? hex(16)
   remote.send({ ...helloOf(feed), ...more })
   const hello = await remote.next('hello')
-  const beat: Peer['beat'] = (told) =>
+  const beat: Peer['beat'] = (fields) =>
     remote.send({
       type: 'heartbeat',
       sentAt: 1,
