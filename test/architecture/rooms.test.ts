@@ -48,8 +48,8 @@ const BANNED: readonly [pattern: RegExp, what: string][] = [
   [/\bMath\.random\b|\brandom(Bytes|UUID|Int|Fill|FillSync)\b|\bgetRandomValues\b|\bwebcrypto\b/, 'entropy'],
 ]
 
-/** Line-length aside, a file that has outgrown this is more than one room. */
-const MAX_LINES = 480
+/** A file that is longer is more than one room. Biome counts the lines of functions: `maxLines` in biome.json. */
+const MAX_LINES = 400
 
 const packages = Object.keys(MAY_IMPORT)
 /** Of what is imported: `ws`, `@sojourn/core`, `msgpackr/pack`. */
@@ -186,7 +186,7 @@ describe('[ARCH-3] nothing is dead', () => {
 
   it('no file has outgrown its room', () => {
     const long = all
-      .map(({ path, text }) => [path, text.split('\n').length] as const)
+      .map(({ path, text }) => [path, text.trimEnd().split('\n').length] as const)
       .filter(([, lines]) => lines > MAX_LINES)
     expect(long).toEqual([])
   })

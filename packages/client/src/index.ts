@@ -47,7 +47,8 @@ export {
   type UpdateOptions,
   type WriteOptions,
 } from '@sojourn/core'
-export { Client, type ClientStatus } from './client.js'
+export { Client } from './client.js'
 export type { ClientLimits, ClientOptions, NearCacheOptions } from './options.generated.js'
 export { CLIENT_OPTIONS, type LinkChange } from './options.js'
+export type { ClientStatus } from './uplink.js'
 export type { Dial, DialOptions, TlsOptions } from './websocket.js'

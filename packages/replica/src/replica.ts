@@ -1,16 +1,10 @@
 /** One region's copy: the session API, answered from its own store, or with other regions where a level asks for them. */
 import type {
-  ActorId,
   AnyData,
   AtOnce,
   CreateOptions,
   Data,
-  DataOptions,
-  Decided,
-  Decision,
-  DiffOptions,
   EndOptions,
-  EndReason,
   IsAssigned,
   Level,
   Lifetimes,
@@ -31,7 +25,6 @@ import type {
 import {
   assignedAt,
   callerOf,
-  changeSession,
   checkCall,
   checkIncrement,
   checkPointer,
@@ -39,11 +32,8 @@ import {
   createSession,
   DEFAULT_END_REASON,
   diff,
-  type Edit,
   editsFor,
-  expiresAt,
   incrementEdits,
-  isVisible,
   newSessionId,
   optionalDuration,
   quorumUnmet,
@@ -56,36 +46,38 @@ import {
   touchSession,
   verdict,
 } from '@sojourn/core/internal'
-import type { Committed, Reading } from '@sojourn/store'
-import { DIGEST_SLICES, type ReplicaStatus } from '@sojourn/wire'
+import type { Committed } from '@sojourn/store'
+import type { ReplicaStatus } from '@sojourn/wire'
+import { Changes, type Edits } from './changes.js'
 import { Commits } from './commits.js'
-import { endAll } from './end-all.js'
+import { Ends, GONE } from './ends.js'
 import type { ReplicaEvents } from './events.js'
+import { keysAlive, listSessions } from './listing.js'
 import { mergePatch } from './merge-patch.js'
 import { checkPeer, checkRemoval } from './options.js'
 import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'
 import { statusOf } from './status.js'
 
-/** There is no session to touch or to end, which is an answer and not an error. */
-const GONE: Decision = { next: undefined, item: undefined, event: undefined, wasVisible: false }
-
-/** Records that a listing reads before others run. */
-const RECORDS_A_TURN = 64
-
-/** How much longer than a single call `endAll` waits for the next end, milliseconds: a disk may be busy. */
-const STALL_MS = 10_000
-
-/** See {@link openReplica}. */
+/**
+ * One region's copy of all sessions. Made by {@link openReplica}.
+ * @example
+ * const replica = await openReplica({ region: 'eu', location: './data/eu' })
+ * replica.on('ended', ({ key, reason }) => console.log(key, reason))
+ */
 export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   readonly #runtime: Runtime
   readonly #commits: Commits
+  readonly #changes: Changes
+  readonly #ends: Ends
   #closing: Promise<void> | undefined
 
   /** @internal Use `openReplica`. */
   constructor(runtime: Runtime) {
     this.#runtime = runtime
     this.#commits = new Commits(runtime)
+    this.#changes = new Changes(runtime, this.#commits)
+    this.#ends = new Ends(runtime, this.#commits)
   }
 
   get region(): string {
@@ -140,7 +132,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
         `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms: so long regions remember an ended id`,
         { option: 'maxLifetime' },
       )
-    const edits = editsFor(checkTop(data), this.#dataOptions(options))
+    const edits = editsFor(checkTop(data), this.#changes.dataOptions(options))
     const writer = { stamps: store.actor, actorFor: () => this.#runtime.actors.mint() }
     return this.#commits.change(
       key,
@@ -185,7 +177,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   ): Promise<Session<T>> {
     checkCall('update', options)
     return this.#change<T>(id, options, (data) => {
-      const dataOptions = this.#dataOptions(options)
+      const dataOptions = this.#changes.dataOptions(options)
       if (typeof update !== 'function') return diff(data, mergePatch(data, checkTop(update)), dataOptions)
       const { next, isAssigned } = runDraft(data, update)
       return diff(data, next, { ...dataOptions, isAssigned })
@@ -206,18 +198,12 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     checkCall('replace', options)
     checkTop(next)
     const dataOptions = {
-      ...this.#dataOptions(options),
+      ...this.#changes.dataOptions(options),
       counters: new Set(options.counters),
       isAssigned: isAssigned ?? assignedAt(options.assigned),
       objects: readObjectsOf(options),
     }
     return this.#change<T>(id, options, (data) => diff(options.base ?? data, next, dataOptions))
-  }
-
-  #dataOptions({ atomic }: DataOptions): DiffOptions {
-    const { limits, atomic: always } = this.#runtime.settings
-    const { maxDepth, maxKeyBytes } = limits
-    return { maxDepth, maxKeyBytes, atomic: atomic ? new Set([...always, ...atomic]) : always }
   }
 
   async increment<T extends object = AnyData>(
@@ -229,29 +215,13 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     checkPointer(path)
     checkIncrement(by)
     checkCall('increment', options)
-    const bounds = this.#dataOptions({})
+    const bounds = this.#changes.dataOptions({})
     return this.#change<T>(id, options, (data) => incrementEdits(data, path, by, bounds))
   }
 
-  /** The common path of everything that changes data: read, edit, commit. */
-  #change<T extends object>(
-    id: string,
-    options: UpdateOptions,
-    edit: (data: Data) => readonly Edit[],
-  ): Soon<Session<T>> {
-    const { store, actors, settings } = this.#open()
-    const key = sessionKey(id)
-    const touch = options.touch !== false
-    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
-    const renewal = { idleTimeoutMs, granularityMs: settings.touchGranularityMs }
-    const writer = { stamps: store.actor, actorFor: (seen: Iterable<ActorId>) => actors.for(key, seen) }
-    return this.#commits.change(
-      key,
-      options,
-      (record, now, entry) =>
-        changeSession(record, now, { key, edit, view: () => store.viewOf(entry!)!.data, touch, renewal, writer }),
-      this.#sessionOf<T>(id),
-    )
+  #change<T extends object>(id: string, options: UpdateOptions, edit: Edits): Soon<Session<T>> {
+    this.#open()
+    return this.#changes.change<T>(id, options, edit)
   }
 
   async touch<T extends object = AnyData>(id: string, options: TouchOptions = {}): Promise<Session<T> | undefined> {
@@ -285,28 +255,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     checkCall('end', options)
     this.#open()
-    return this.#endKey(sessionKey(id), options.reason ?? DEFAULT_END_REASON, options)
-  }
-
-  async #endKey(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
-    const { store, settings, reads } = this.#runtime
-    let isUnheard = false
-    if ((await store.read(key)).state !== 'held') {
-      // It may live elsewhere and not have arrived yet. Only where everybody says no there is nothing to end.
-      const tally = await reads.consult(key, 'linked', settings.timeoutMs, callerOf(options))
-      isUnheard = tally.answered.length < settings.members
-    }
-    const decide = (reading: Reading): Decided => {
-      if (reading.state === 'absent' && !isUnheard) return GONE
-      // Also what cannot be read: it may be readable elsewhere.
-      const record = reading.state === 'held' ? reading.record : undefined
-      return this.#commits.ending(key, record, settings.ports.clock.now(), reason)
-    }
-    return this.#commits.run(
-      options,
-      () => store.transact(key, decide),
-      (made) => made.decision.wasVisible === true,
-    )
+    return this.#ends.one(sessionKey(id), options.reason ?? DEFAULT_END_REASON, options)
   }
 
   async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
@@ -315,7 +264,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     const key = sessionKey(id)
     await this.#commits.sound(key)
     const newId = newSessionId(settings.ports.random)
-    const dataOptions = this.#dataOptions({})
+    const dataOptions = this.#changes.dataOptions({})
     return this.#commits.run(
       options,
       () => this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, dataOptions)),
@@ -324,17 +273,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   }
 
   async *sessions(): AsyncIterable<StoredSession> {
-    const { store, settings } = this.#open()
-    const { clock } = settings.ports
-    let count = 0
-    for (const keys of store.index.keys())
-      for (const key of keys) {
-        if (++count % RECORDS_A_TURN === 0) await new Promise<void>((resolve) => clock.soon(resolve))
-        const reading = await store.peek(key)
-        if (reading.state !== 'held' || !isVisible(reading.record, clock.now())) continue
-        const { createdAt } = reading.record.limit
-        yield { key, data: store.viewOf(reading)!.data, createdAt, expiresAt: expiresAt(reading.record) }
-      }
+    yield* listSessions(this.#open())
   }
 
   async count(): Promise<number> {
@@ -343,26 +282,10 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
 
   async endAll(options: EndOptions = {}): Promise<number> {
     checkCall('endAll', options)
-    const { settings } = this.#open()
-    const reason = options.reason ?? DEFAULT_END_REASON
-    return endAll({
-      clock: settings.ports.clock,
-      slices: Array.from({ length: DIGEST_SLICES }, (_, slice) => () => this.#aliveIn(slice)),
-      end: (key) => this.#endKey(key, reason, options),
-      stallMs: STALL_MS + this.answersWithinMs,
-    })
-  }
-
-  /** The keys of a slice that show now. */
-  async #aliveIn(slice: number): Promise<SessionKey[]> {
-    const { store, settings } = this.#open()
-    const alive: SessionKey[] = []
-    for (const keys of store.index.keys(slice))
-      for (const key of keys) {
-        const reading = await store.peek(key)
-        if (reading.state === 'held' && isVisible(reading.record, settings.ports.clock.now())) alive.push(key)
-      }
-    return alive
+    this.#open()
+    // Asked slice by slice, so that a replica that closes meanwhile says so.
+    const keysIn = async (slice: number) => keysAlive(this.#open(), slice)
+    return this.#ends.all(options.reason ?? DEFAULT_END_REASON, options, keysIn, this.answersWithinMs)
   }
 
   /** What the replica is, holds and hears; of a closed one, what it was last. */

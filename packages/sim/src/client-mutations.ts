@@ -87,7 +87,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(
     'miss-an-invalidation',
     'of the sessions that changed at one time, the near cache overlooks the first',
-    'client/dist/client.js',
+    'client/dist/uplink.js',
     'for (const key of keys)\n                    this.#cache?.delete(key);',
     'for (const key of keys.slice(1)) this.#cache?.delete(key);',
     50,
@@ -95,7 +95,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(
     'keep-the-cache-of-another-connection',
     'what another server said stays in the near cache',
-    'client/dist/client.js',
+    'client/dist/uplink.js',
     '                this.#cache?.clear();\n                this.#calls.resume(channel);',
     '                this.#calls.resume(channel);',
     200,
@@ -103,7 +103,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(
     'trust-an-old-ping',
     'the near cache gives what it has, however long the server has been silent',
-    'client/dist/client.js',
+    'client/dist/uplink.js',
     'channel !== undefined && clock.monotonic() - channel.freshAt <= nearCache.maxStaleMs',
     'channel !== undefined',
     50,

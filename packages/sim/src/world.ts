@@ -49,26 +49,7 @@ export class World {
       this.network.setWire(from, to, wire)
     }
     this.#members = new Set(plan.regions)
-    for (const name of plan.regions) {
-      const machine = {
-        name,
-        clock: new MachineClock(this.time, plan.clocks[name]!),
-        disk: new Disk(this.time, random.fork(`disk ${name}`), plan.disks[name]!),
-        time: this.time,
-        network: this.network,
-      }
-      const region = new Region(machine, plan.options[name]!, {
-        random: random.fork('processes'),
-        members: this.#members,
-        opened: (of) => this.#opened(of),
-        ...(plan.clients && { openDoor: (of, replica, process) => this.clients!.openDoor(of, replica, process) }),
-        gone: (of) => this.#gone(of),
-        failedToOpen: (of, error) => this.#failedToOpen(of, error),
-        linked: (of, { region: peer, state, code }) => this.#linked(of.name, peer, state, code),
-        faulted: (of, fault) => this.#faulted(of, fault),
-      })
-      this.regions.set(name, region)
-    }
+    for (const name of plan.regions) this.regions.set(name, this.#made(name, random))
     this.users = new Users({
       now: () => this.time.now,
       report: (region, what) => this.trace.report(region, what),
@@ -102,6 +83,28 @@ export class World {
         complain: (what) => this.#complaints.push(what),
       })
     this.#sample()
+  }
+
+  /** A region with a machine of its own. */
+  #made(name: string, random: Prng): Region {
+    const { plan } = this
+    const machine = {
+      name,
+      clock: new MachineClock(this.time, plan.clocks[name]!),
+      disk: new Disk(this.time, random.fork(`disk ${name}`), plan.disks[name]!),
+      time: this.time,
+      network: this.network,
+    }
+    return new Region(machine, plan.options[name]!, {
+      random: random.fork('processes'),
+      members: this.#members,
+      opened: (of) => this.#opened(of),
+      ...(plan.clients && { openDoor: (of, replica, process) => this.clients!.openDoor(of, replica, process) }),
+      gone: (of) => this.#gone(of),
+      failedToOpen: (of, error) => this.#failedToOpen(of, error),
+      linked: (of, { region: peer, state, code }) => this.#linked(of.name, peer, state, code),
+      faulted: (of, fault) => this.#faulted(of, fault),
+    })
   }
 
   #linked(region: string, peer: string, state: string, code: string | undefined): void {

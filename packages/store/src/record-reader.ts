@@ -180,3 +180,9 @@ export class RecordReader<P extends PendingRecord> {
     this.#cache.delete(key)
   }
 }
+
+/** What was read, where the engine reads at once. @throws STORE_FAILED where it does not, at the moment */
+export const atOnce = (reading: Reading | Promise<Reading>): Reading => {
+  if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
+  return reading
+}

@@ -16,7 +16,7 @@ import type { IndexView } from './index/index-view.js'
 import type { Origin, SessionIndex } from './index/session-index.js'
 import { writeIndexCopy } from './index-copy.js'
 import { JournalTail } from './journal-tail.js'
-import { type Entry, type Reading, RecordReader } from './record-reader.js'
+import { atOnce, type Entry, type Reading, RecordReader } from './record-reader.js'
 import { rowOf, STATE_KEY } from './record-row.js'
 import type { Recovered } from './recovery.js'
 import { snapshotRows } from './snapshot.js'
@@ -397,9 +397,4 @@ export class RecordStore {
       await storage.close()
     }
   }
-}
-
-const atOnce = (reading: Reading | Promise<Reading>): Reading => {
-  if (reading instanceof Promise) throw new SojournError('STORE_FAILED', 'the rows cannot be read at the moment')
-  return reading
 }

@@ -1,5 +1,13 @@
 /** What a client's request is answered. */
-import type { Data, ErrorCode, ReadOptions, Session, SessionApi, UpdateOptions } from '@sojourn/core/internal'
+import type {
+  CreateOptions,
+  Data,
+  ErrorCode,
+  ReadOptions,
+  Session,
+  SessionApi,
+  UpdateOptions,
+} from '@sojourn/core/internal'
 import { CALLER, isSojournError, READ_OBJECTS, tokensOf } from '@sojourn/core/internal'
 import {
   type Answer,
@@ -64,14 +72,7 @@ export const answerRequest = async (
       return found(number, await sessions.increment<object>(id, path, by, forUpdate(choices, caller)), false)
     }
     case 'create': {
-      const { id, idleTimeoutMs, maxLifetimeMs } = request.choices
-      const session = await sessions.create<object>(decodeData(request.data), {
-        ...forWrite(request.choices, caller),
-        ...forObjects(request.choices),
-        ...(id !== undefined && { id }),
-        ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
-        ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
-      })
+      const session = await sessions.create<object>(decodeData(request.data), forCreate(request.choices, caller))
       return { type: 'made', number, ...shown(session) }
     }
     case 'rotate':
@@ -113,6 +114,17 @@ const forWrite = ({ write, timeoutMs }: WriteChoices, caller: Caller) => ({
   ...(timeoutMs !== undefined && { timeout: timeoutMs }),
   ...(caller && { [CALLER]: caller }),
 })
+
+const forCreate = (choices: CreateChoices, caller: Caller): CreateOptions => {
+  const { id, idleTimeoutMs, maxLifetimeMs } = choices
+  return {
+    ...forWrite(choices, caller),
+    ...forObjects(choices),
+    ...(id !== undefined && { id }),
+    ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
+    ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
+  }
+}
 
 const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices, caller: Caller): UpdateOptions =>
   // As nearly all are.

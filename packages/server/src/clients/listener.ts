@@ -1,13 +1,14 @@
 /** The listener for clients: who may connect, and what all connections come to. */
 import type { Clock, Random, SessionApi, SessionKey, Timer } from '@sojourn/core/internal'
-import { SojournError, systemClock, systemRandom } from '@sojourn/core/internal'
+import { systemClock, systemRandom } from '@sojourn/core/internal'
 import { type CreateServer, listenForWebSockets } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
 import { CLIENT_DIALECT, CLIENT_PROTOCOL, type ClientsStatus, speechOf } from '@sojourn/wire'
 import type { TokenBook } from '../tokens.js'
 import { Budgets } from './budgets.js'
 import { ClientConnection } from './connection.js'
-import type { Connected, ConnectionHost } from './connection-host.js'
+import type { ConnectionHost } from './connection-host.js'
+import { Connections } from './connections.js'
 import { type ClientLimits, DEFAULT_CLIENT_LIMITS } from './limits.js'
 import { ReplyCache } from './reply-cache.js'
 import { noTotals } from './totals.js'
@@ -73,16 +74,12 @@ export const listenForClients = async ({
   failed = () => {},
 }: ListenForClientsOptions): Promise<ClientListener> => {
   const limits: ClientLimits = { ...DEFAULT_CLIENT_LIMITS, ...given }
-  const connections = new Set<Connected>()
-  /** Those that were let in. */
-  const known = new Set<Connected>()
+  const connections = new Connections(clock, limits)
   const budgets = new Budgets(limits, replica.limits)
   const abandon = (caller: object) => replica.abandon(caller)
   const replyCache = new ReplyCache({ limits, budgets, gone: abandon })
   const watches = new Watches(limits.maxWatched)
   const totals = noTotals()
-  let isDraining = false
-  let empty = () => {}
   const host: ConnectionHost = {
     sessions,
     clock,
@@ -97,19 +94,9 @@ export const listenForClients = async ({
     speech: speechOf(CLIENT_DIALECT, maxVersion),
     levels: replica.levels,
     abandon,
-    isDraining: () => isDraining,
-    admit: (connection) => {
-      if (known.size >= limits.maxConnections)
-        throw new SojournError('OVERLOADED', `${limits.maxConnections} clients are connected (maxConnections)`, {
-          limit: limits.maxConnections,
-        })
-      known.add(connection)
-    },
-    ended: (connection) => {
-      known.delete(connection)
-      connections.delete(connection)
-      if (connections.size === 0) empty()
-    },
+    isDraining: () => connections.isDraining,
+    admit: (connection) => connections.admit(connection),
+    ended: (connection) => connections.ended(connection),
     failed,
   }
   const sockets = await listenFor(
@@ -127,21 +114,24 @@ export const listenForClients = async ({
       clock,
       createServer,
     },
-    (socket) => {
-      const connection = new ClientConnection(host, socket)
-      connections.add(connection)
-      return connection
-    },
+    (socket) => connections.add(new ClientConnection(host, socket)),
   )
+  return opened(host, replica, sockets, connections)
+}
 
+/** The listener, once it listens: hears what its replica commits, and sweeps until it is closed. */
+const opened = (
+  { clock, limits, budgets, replyCache, watches, totals }: ConnectionHost,
+  replica: Replica,
+  sockets: Awaited<ReturnType<ListenForSockets>>,
+  connections: Connections,
+): ClientListener => {
   let sweeping: Timer | undefined
   const sweepLater = () => {
     sweeping = clock.after(limits.maxSilenceMs / 4, () => {
       const now = clock.monotonic()
       replyCache.sweep(now)
-      for (const connection of connections)
-        if (now - connection.heardAt > limits.maxSilenceMs)
-          connection.refuse(new SojournError('LINK_TIMEOUT', `the client was silent for ${limits.maxSilenceMs} ms`))
+      connections.refuseSilent(now)
       sweepLater()
     })
   }
@@ -152,18 +142,9 @@ export const listenForClients = async ({
 
   let closing: Promise<void> | undefined
   const close = async (drainMs: number): Promise<void> => {
-    isDraining = true
+    connections.isDraining = true
     sockets.stop()
-    for (const connection of connections) connection.drain()
-    if (drainMs > 0 && connections.size > 0) {
-      let timer: Timer | undefined
-      await new Promise<void>((resolve) => {
-        empty = resolve
-        timer = clock.after(drainMs, resolve)
-      })
-      timer?.cancel()
-    }
-    for (const connection of connections) connection.destroy()
+    await connections.drain(drainMs)
     replica.off('committed', changed)
     replica.off('refused', changed)
     sweeping?.cancel()
@@ -173,18 +154,16 @@ export const listenForClients = async ({
   return {
     address: sockets.address,
     status: () => ({
-      connections: known.size,
+      connections: connections.known,
       unauthenticated: sockets.unauthenticated,
-      inFlight: [...connections].reduce((sum, { inFlight }) => sum + inFlight, 0),
+      inFlight: connections.inFlight,
       remembered: replyCache.size,
       watched: watches.count,
       kept: budgets.used,
       exceeded: budgets.exceeded,
       totals: structuredClone(totals),
     }),
-    recheck() {
-      for (const connection of connections) connection.recheck()
-    },
+    recheck: () => connections.recheck(),
     close: ({ drainMs = 0 } = {}) => {
       closing ??= close(drainMs)
       return closing
