@@ -9,8 +9,8 @@ const MAX_README_LINES = 200
 const MAX_WORDS = 25
 
 /** Pages that were there before the rule about sentences. */
-const OLDER = ['docs/operations.md', 'docs/reliability.md', 'docs/conflicts.md', 'CONTRIBUTING.md']
-const ALL = [...PAGES, 'SECURITY.md', 'CONTRIBUTING.md', ...filesBelow('examples', 'README.md')]
+const OLDER = ['docs/reliability.md', 'docs/conflicts.md', 'CONTRIBUTING.md']
+const ALL = [...PAGES, 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', ...filesBelow('examples', 'README.md')]
 const SHORT = ALL.filter((page) => !OLDER.includes(page))
 
 /** Words that the glossary has a better one for. */
@@ -89,7 +89,6 @@ const anchorOf = (heading: string): string =>
 
 const LINKING = [
   ...ALL,
-  'ARCHITECTURE.md',
   'SPEC.md',
   ...['packages', 'deploy', 'bench', 'nemesis'].flatMap((folder) => filesBelow(folder, 'README.md')),
 ]
