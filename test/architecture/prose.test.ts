@@ -9,7 +9,7 @@ const MAX_README_LINES = 200
 const MAX_WORDS = 25
 
 /** Pages that were there before the rule about sentences. */
-const OLDER = ['docs/reliability.md', 'docs/conflicts.md', 'CONTRIBUTING.md']
+const OLDER = ['docs/conflicts.md', 'CONTRIBUTING.md']
 const ALL = [...PAGES, 'ARCHITECTURE.md', 'SECURITY.md', 'CONTRIBUTING.md', ...filesBelow('examples', 'README.md')]
 const SHORT = ALL.filter((page) => !OLDER.includes(page))
 
