@@ -94,7 +94,7 @@ describe('options of calls', () => {
       expect(message).not.toContain(id)
       expect(message).not.toContain('hush')
     }
-    expect(await messageOf(() => eu.get(Promise.resolve(id) as never))).toMatch(/id is a promise, which nobody awaited/)
+    expect(await messageOf(() => eu.get(Promise.resolve(id) as never))).toMatch(/id is a promise that was not awaited/)
   })
 })
 

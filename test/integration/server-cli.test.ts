@@ -218,7 +218,7 @@ describe('[CLI-1] the command line', () => {
       [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'no admin listener of Sojourn'],
-      [['get', 'x', ...here], none, 5, 'asks for a token, and none was given; set SOJOURN_TOKEN'],
+      [['get', 'x', ...here], none, 5, 'needs a token. Set SOJOURN_TOKEN'],
       [['get', 'x', ...here], { SOJOURN_TOKEN: 'nonsense' }, 5, 'does not know the token that was given'],
       [['end', 'x', '--reason', 'y', ...here], mine, 2, '--reason is "y"; give one of logout, revoked, rotated'],
       [['region', 'add', 'us', 'http://us:7402', ...here], mine, 2, 'its admin listener is --admin-url'],

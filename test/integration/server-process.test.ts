@@ -251,7 +251,7 @@ describe('[SRV-3] what cannot start says why, and ends with a code that says wha
     const at = { name: 'links', option: 'links.port', host: '::1', port: 80 }
     const says = (code: string) => cannotListen(at, Object.assign(new Error(code), { code })).message
     expect(says('EACCES')).toBe(
-      'INVALID_OPTION: links: cannot listen on [::1]:80 (EACCES): this process may not use the port; choose one above 1023, or 0 for any free one',
+      'INVALID_OPTION: links: cannot listen on [::1]:80 (EACCES): this process may not use the port. Choose one above 1023, or 0 for any free one',
     )
     expect(says('EADDRINUSE')).toContain('has the port; choose another port')
     expect(says('EADDRNOTAVAIL')).toContain('0.0.0.0 or :: for all')

@@ -155,11 +155,11 @@ describe('forged records are refused', () => {
     ['a head that its actor has not come to', 'ahead of its actor', () => headed({ seq: 2 })],
     ['a head that is no change', 'ahead of its actor', () => headed({ seq: 0 })],
     ['a field twice', 'stands twice', () => replaced(textHex('\u0002fb'), textHex('\u0002fa'))],
-    ['a field of a map twice', 'a field stands twice', () => replaced(textHex('\u0002fy'), textHex('\u0002fx'))],
-    ['a map twice, in two fields', 'a map stands twice', () => withRegister('fc', [map(B, 5)])],
+    ['a field of a map twice', 'a field appears twice', () => replaced(textHex('\u0002fy'), textHex('\u0002fx'))],
+    ['a map twice, in two fields', 'a map appears twice', () => withRegister('fc', [map(B, 5)])],
     [
       'a map twice, in two maps',
-      'a map stands twice',
+      'a map appears twice',
       () => withInner('fc', [map(A, 9 + 3, { registers: { k: [map(A, 13)] } }), map(A, 13)]),
     ],
     [
@@ -264,8 +264,8 @@ describe('forged records are refused', () => {
       ['the map 0', 'not later than the map', [map(A, 0)]],
       ['bytes with an unknown tag', 'unknown tag', [op(A, 13, { value: Uint8Array.of(9) })]],
       ['bytes without a tag', 'unknown tag', [op(A, 13, { value: new Uint8Array() })]],
-      ['a stored array that is none', 'it is no array', [op(A, 13, { value: Uint8Array.of(1, 0x7b, 0x7d) })]],
-      ['a stored object that is none', 'it is no object', [op(A, 13, { value: Uint8Array.of(2, 0x5b, 0x5d) })]],
+      ['a stored array that is none', 'it is not an array', [op(A, 13, { value: Uint8Array.of(1, 0x7b, 0x7d) })]],
+      ['a stored object that is none', 'it is not an object', [op(A, 13, { value: Uint8Array.of(2, 0x5b, 0x5d) })]],
       ['a float that is infinite', 'not in its own form', [op(A, 13, { value: Number.POSITIVE_INFINITY })]],
       ['a float that is not a number', 'not in its own form', [op(A, 13, { value: Number.NaN })]],
     ] as const)('[WIRE-2] %s', (_, reason, register) => expectRefused(at('fd', register), reason))

@@ -21,7 +21,7 @@ it('[EXPR-10] options that a store cannot use are refused: which, and what to do
     [
       [{ sessions: openReplica({ region: 'us', location: ':memory:' }) }],
       'sessions',
-      /sessions is a promise, which nobody awaited; give an open replica/,
+      /sessions is a promise that was not awaited; give an open replica/,
     ],
     [[Promise.resolve(sessions)], 'sessions', /given a promise; await/],
     [[sessions], 'sessions', /given the replica itself; name it/],

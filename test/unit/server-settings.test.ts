@@ -286,9 +286,9 @@ describe('[TOKEN-1] tokens', () => {
     ['no scope', `a:${TOKEN}`, /entry 1 is not name:scope:token/],
     ['an unknown scope', `ok:read:${TOKEN} a:root:${TOKEN}`, /entry 2 has a scope that is not read, write, admin/],
     ['a bad name', `ä:read:${TOKEN}`, /entry 1 has a name/],
-    ['a short token', 'a:read:short', /entry 1 has a token of less than 16 characters/],
+    ['a short token', 'a:read:short', /entry 1 has a token of fewer than 16 characters/],
     ['a hash that is none', `a:read:sha256:${TOKEN}`, /entry 1 has a hash/],
-    ['a name twice', `a:read:${TOKEN} a:write:${TOKEN}2`, /entry 2 has the name of another one/],
+    ['a name twice', `a:read:${TOKEN} a:write:${TOKEN}2`, /entry 2 has the name of another entry/],
   ])('are refused with %s, and not repeated', (_, text, says) => {
     expect(() => parseTokens(text)).toThrow(says)
     expect(() => parseTokens(text)).not.toThrow(TOKEN)

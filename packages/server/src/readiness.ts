@@ -58,7 +58,7 @@ export class Readiness {
 
   /** Why not; empty: ready. */
   reasons(): string[] {
-    if (this.#stopping) return ['it is stopping']
+    if (this.#stopping) return ['the server is stopping']
     if (this.#options.isRemoved()) return ['this region was removed from the others']
     return [...this.#faults(), ...(this.isCaughtUp ? [] : this.#missing())]
   }
@@ -76,8 +76,8 @@ export class Readiness {
     const off = `${clock.offBy < 0 ? 'behind' : 'ahead'} by ${Math.abs(clock.offBy / 1_000).toFixed(0)} s`
     return [
       ...(taken.length === 0 ? [] : [`another process runs as this region, and is linked with ${taken.join(', ')}`]),
-      ...(clock.isTrusted ? [] : [`its clock is ${off}: it jumped, or most regions disagree with it`]),
-      ...(refusals.length < 2 ? [] : [`no link with any region comes about: ${refusals.join(', ')}`]),
+      ...(clock.isTrusted ? [] : [`its clock is ${off}. It jumped, or most regions disagree with it`]),
+      ...(refusals.length < 2 ? [] : [`all links fail: ${refusals.join(', ')}`]),
     ]
   }
 
