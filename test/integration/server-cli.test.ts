@@ -79,7 +79,7 @@ describe('[CLI-1] the command line', () => {
     expect(status.stdout).toMatch(/^eu +ready +0 +0 +0 +0 /m)
     expect(top).toMatchObject({ code: 5, stderr: '' })
     expect(verified.code).toBe(5)
-    expect(verified.stdout).toContain('the others could not be asked')
+    expect(verified.stdout).toContain('The other regions did not answer')
     expect(performance.now() - since).toBeLessThan(30_000)
     silent.close()
   })
@@ -122,7 +122,7 @@ describe('[CLI-1] the command line', () => {
     // It has not said which region it is.
     for (const name of ['us', 'ap'])
       expect(row(name)).toBe(
-        `${name}: its admin address is not known here (--admin, admin.peers), unless it is behind ${gone}, which did not answer`,
+        `${name}: its admin address is not known here (--admin, admin.peers), unless it has the address ${gone}, which did not answer`,
       )
     for (const command of ['status', 'top', 'verify']) {
       const args = command === 'top' ? ['--times', '1', '--interval', '1ms'] : []
@@ -217,9 +217,14 @@ describe('[CLI-1] the command line', () => {
       [['verify', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
-      [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'no admin listener of Sojourn'],
+      [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'is not a Sojourn admin listener'],
       [['get', 'x', ...here], none, 5, 'needs a token. Set SOJOURN_TOKEN'],
-      [['get', 'x', ...here], { SOJOURN_TOKEN: 'nonsense' }, 5, 'does not know the token that was given'],
+      [
+        ['get', 'x', ...here],
+        { SOJOURN_TOKEN: 'nonsense' },
+        5,
+        'does not know the token from SOJOURN_TOKEN or --token-file',
+      ],
       [['end', 'x', '--reason', 'y', ...here], mine, 2, '--reason is "y"; give one of logout, revoked, rotated'],
       [['region', 'add', 'us', 'http://us:7402', ...here], mine, 2, 'its admin listener is --admin-url'],
       [

@@ -145,8 +145,8 @@ describe('forged records are refused', () => {
 
   test.each([
     // 77 and 78 take two bytes each, after the place of their actor in the table.
-    ['an increment of one actor twice', 'stands twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
-    ['an actor twice', 'stands twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
+    ['an increment of one actor twice', 'appears twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
+    ['an actor twice', 'appears twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
     ['an actor without a change', 'without operations', () => seenAs(0, 0)],
     ['an actor with operations, and no change', 'without operations', () => seenAs(0, 5)],
     ['an actor with more changes than operations', 'without operations', () => seenAs(6, 5)],
@@ -154,7 +154,7 @@ describe('forged records are refused', () => {
     ['a head twice', 'not in order', () => encoded({ ...sound, heads: [sound.heads[0]!, sound.heads[0]!] })],
     ['a head that its actor has not come to', 'ahead of its actor', () => headed({ seq: 2 })],
     ['a head that is no change', 'ahead of its actor', () => headed({ seq: 0 })],
-    ['a field twice', 'stands twice', () => replaced(textHex('\u0002fb'), textHex('\u0002fa'))],
+    ['a field twice', 'appears twice', () => replaced(textHex('\u0002fb'), textHex('\u0002fa'))],
     ['a field of a map twice', 'a field appears twice', () => replaced(textHex('\u0002fy'), textHex('\u0002fx'))],
     ['a map twice, in two fields', 'a map appears twice', () => withRegister('fc', [map(B, 5)])],
     [
@@ -200,12 +200,12 @@ describe('forged records are refused', () => {
     ],
     [
       'an overwritten field twice',
-      'stands twice',
+      'appears twice',
       () => swapped(withLost({ fg: HASH, fh: HASH }), textHex('\u0002fh'), textHex('\u0002fg')),
     ],
     [
       'an overwritten field twice, in a map',
-      'stands twice',
+      'appears twice',
       () => swapped(withLost({ fd: mapOf({ fg: HASH, fh: HASH }) as Lost }), textHex('\u0002fh'), textHex('\u0002fg')),
     ],
     ['an overwritten field of a reserved name', 'is reserved', () => withLost(JSON.parse(`{"__proto__": "${HASH}"}`))],

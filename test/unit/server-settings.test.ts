@@ -147,16 +147,16 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
       ['client (', 'is no setting; did you mean clients?', 'clients'],
     ],
     ['a group that is none', { env: good, yaml: 'clients: 5' }, ['clients (', 'is a group', 'host, port']],
-    ['a file that is no YAML', { env: good, yaml: 'a: [' }, ['is no YAML']],
+    ['a file that is not valid YAML', { env: good, yaml: 'a: [' }, ['is not valid YAML']],
     ['a file that is no map', { env: good, yaml: '- a' }, ['must hold settings']],
-    ['a name twice', { env: good, yaml: 'region: a\nregion: b' }, ['is no YAML', 'unique']],
+    ['a name twice', { env: good, yaml: 'region: a\nregion: b' }, ['is not valid YAML', 'unique']],
     [
       'aliases that unfold',
       {
         env: good,
         yaml: `a: &a [1]\n${[...'bcdefg'].map((n, i) => `${n}: &${n} [${`*${'abcdef'[i]},`.repeat(9)}]`).join('\n')}`,
       },
-      ['is no YAML'],
+      ['is not valid YAML'],
     ],
   ]
   it.each(cases)('%s', (_, given, says) => {

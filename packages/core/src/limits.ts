@@ -21,7 +21,7 @@ export const LIMITS = {
   maxBufferedBytes: limit(MB, "Bytes that wait in a link's socket. Above this, the sender pauses"),
   maxUnackedBytes: limit(
     4 * MB,
-    'Unacknowledged bytes that a link may send. Each item counts 2,048 bytes more, for its memory',
+    'Bytes that a link may send without an acknowledgement. Each item counts 2,048 bytes more, for its memory',
   ),
   maxPendingCommits: limit(20_000, 'Commits that wait for the disk. One more is refused with OVERLOADED'),
   maxPendingBytes: limit(8 * MB, 'Bytes of those commits. One more commit is refused with OVERLOADED'),

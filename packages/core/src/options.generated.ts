@@ -25,7 +25,8 @@ export interface Limits {
   /** Bytes that wait in a link's socket. Above this, the sender pauses. Default: `1048576`. */
   readonly maxBufferedBytes: number
   /**
-   * Unacknowledged bytes that a link may send. Each item counts 2,048 bytes more, for its memory. Default: `4194304`.
+   * Bytes that a link may send without an acknowledgement. Each item counts 2,048 bytes more, for its memory. Default:
+   * `4194304`.
    */
   readonly maxUnackedBytes: number
   /** Commits that wait for the disk. One more is refused with OVERLOADED. Default: `20000`. */

@@ -268,10 +268,7 @@ export class Link {
 
   #expect(capability: LinkCapability, { type }: Message): void {
     if (!this.can(capability))
-      throw new SojournError(
-        'FRAME_UNEXPECTED',
-        `a ${type} frame, but the two sides have not agreed on the capability ${capability}`,
-      )
+      throw new SojournError('FRAME_UNEXPECTED', `a ${type} frame without an agreed capability ${capability}`)
   }
 
   #acked(holdings: Acks['holdings']): void {

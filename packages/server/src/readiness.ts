@@ -76,7 +76,7 @@ export class Readiness {
     const off = `${clock.offBy < 0 ? 'behind' : 'ahead'} by ${Math.abs(clock.offBy / 1_000).toFixed(0)} s`
     return [
       ...(taken.length === 0 ? [] : [`another process runs as this region, and is linked with ${taken.join(', ')}`]),
-      ...(clock.isTrusted ? [] : [`its clock is ${off}. It jumped, or most regions disagree with it`]),
+      ...(clock.isTrusted ? [] : [`its clock is ${off}: it jumped, or most regions disagree with it`]),
       ...(refusals.length < 2 ? [] : [`all links fail: ${refusals.join(', ')}`]),
     ]
   }
