@@ -86,7 +86,7 @@ describe.skipIf(!HAS_TERMINAL)(
       }
       // A fault stands alone, too.
       const refused = await restore('one')
-      expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining('is there already') })
+      expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining('exists already') })
     })
   },
 )

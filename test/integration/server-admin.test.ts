@@ -130,7 +130,7 @@ describe('[ADM-2] the admin listener', () => {
       expect(await response.json()).toMatchObject({
         error: {
           code: 'SCOPE_REFUSED',
-          message: expect.stringContaining('write-bearer has the scope write; this takes admin'),
+          message: expect.stringContaining('write-bearer has the scope write. This request needs admin'),
         },
       })
     }

@@ -90,11 +90,11 @@ describe('[CLI-1] the command line', () => {
     await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     for (const [text, args, why] of [
-      ['{}', ['status'], `${url} answers /status region otherwise than with a text`],
-      ['{"region":"eu"}', ['verify'], `${url} answers /status version otherwise than with a text`],
-      ['{"found":1}', ['get', 'x'], `${url} answers /session found otherwise than with true or false`],
-      ['[]', ['region', 'remove', 'us'], `${url} answers /members otherwise than with an object`],
-      ['<html>', ['status'], 'the answer is no JSON'],
+      ['{}', ['status'], `${url} answers /status region with something other than a text`],
+      ['{"region":"eu"}', ['verify'], `${url} answers /status version with something other than a text`],
+      ['{"found":1}', ['get', 'x'], `${url} answers /session found with something other than true or false`],
+      ['[]', ['region', 'remove', 'us'], `${url} answers /members with something other than an object`],
+      ['<html>', ['status'], 'the answer is not JSON'],
     ] as const) {
       body = text
       const ended = await run(undefined, [...args, '--admin', url])
@@ -322,7 +322,7 @@ describe('[BACKUP-2] sojourn backup', () => {
     for (const id of ids) expect(bytes.includes(id)).toBe(false)
     expect(await run(eu, ['backup', file])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('exists already'),
     })
     expect(await run(eu, ['backup', join(directory, 'no', 'such')])).toMatchObject({ code: 3 })
     expect((await readdir(directory)).filter((name) => name.endsWith('.part'))).toEqual([])
@@ -371,7 +371,7 @@ describe('[BACKUP-2] sojourn backup', () => {
     })
     expect(await restore('--region', 'eu', '--data', eu.data)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('exists already'),
     })
     expect(await restore('--region', 'eu', '--data', ':memory:')).toMatchObject({ code: 2 })
     expect(await restore('--data', data)).toMatchObject({

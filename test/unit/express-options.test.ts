@@ -30,12 +30,12 @@ it('[EXPR-10] options that a store cannot use are refused: which, and what to do
     [
       [{ sessions, ttl: 60 }],
       'ttl',
-      /ttl is no option of SojournStore: it is 60\. .*cookie\.maxAge.*There are sessions, counters, atomic, timeout, clock/,
+      /ttl is not an option of SojournStore. It is 60\. .*cookie\.maxAge.*There are sessions, counters, atomic, timeout, clock/,
     ],
     [
       [{ sessions, conters: ['/a'] }],
       'conters',
-      /conters is no option of SojournStore: .*Did you mean counters\? There are sessions, counters/,
+      /conters is not an option of SojournStore: .*Did you mean counters\? There are sessions, counters/,
     ],
     [[{ sessions, counters: '/views' }], 'counters', /an array of JSON pointers/],
     [[{ sessions, timeout: 'soon' }], 'timeout', /timeout is "soon"/],
