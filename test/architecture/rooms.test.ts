@@ -190,6 +190,12 @@ describe('[ARCH-3] nothing is dead', () => {
       .filter(([, lines]) => lines > MAX_LINES)
     expect(long).toEqual([])
   })
+
+  it('every file opens with what it is, in a sentence', () => {
+    const opens = /^(#![^\n]*\n)?(\/\/\/ <reference[^\n]*\n)?\/\*\*/
+    const plain = all.filter(({ path }) => !path.endsWith('.generated.ts'))
+    expect(plain.filter(({ text }) => !opens.test(text)).map(({ path }) => path)).toEqual([])
+  })
 })
 
 describe('[ARCH-4] errors have a code from the one table', () => {

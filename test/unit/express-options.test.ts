@@ -35,7 +35,7 @@ it('[EXPR-10] options that a store cannot use are refused: which, and what to do
     [
       [{ sessions, conters: ['/a'] }],
       'conters',
-      /conters is not an option of SojournStore: .*Did you mean counters\? There are sessions, counters/,
+      /conters is not an option of SojournStore. .*Did you mean counters\? There are sessions, counters/,
     ],
     [[{ sessions, counters: '/views' }], 'counters', /an array of JSON pointers/],
     [[{ sessions, timeout: 'soon' }], 'timeout', /timeout is "soon"/],
