@@ -239,7 +239,7 @@ describe('[TLS-2] certificates', () => {
     await rm(file('fresh'))
     server.reload()
     expect(await shown(server)).toBe(renewed)
-    expect(server.log.filter((line) => line.includes('"not reloaded"'))).toHaveLength(4)
+    expect(server.log.filter((line) => line.includes('"reload failed"'))).toHaveLength(4)
     await server.stop()
   })
 
