@@ -2,11 +2,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { BANNED, MAX_WORDS, sentencesOf, wordsOf } from '../support/prose.js'
 import { PAGES } from '../support/snippets.js'
 import { filesBelow, ROOT } from '../support/sources.js'
 
 const MAX_README_LINES = 200
-const MAX_WORDS = 25
 
 /** Pages that were there before the rule about sentences. */
 const OLDER = ['docs/conflicts.md', 'CONTRIBUTING.md']
@@ -19,18 +19,6 @@ const ALL = [
   ...filesBelow('examples', 'README.md'),
 ]
 const SHORT = ALL.filter((page) => !OLDER.includes(page))
-
-/** Words that the glossary has a better one for. */
-const BANNED: readonly [word: RegExp, instead: string][] = [
-  [/\bdiallers?\b/i, 'dialer'],
-  [/\brotten\b/i, 'corrupt'],
-  [/\bmend(s|ed|ing)?\b/i, 'repair'],
-  [/\bstretch(es)?\b/i, 'segment'],
-  [/\bwalk(s|ed|ing)?\b/i, 'scan or cursor'],
-  [/\bfarewells?\b/i, 'drain'],
-  [/\bstrangers?\b/i, 'unauthenticated'],
-  [/\b(is|are|was|were|be|been) told\b|\btold of\b/i, 'answered, acknowledged, emitted or reported'],
-]
 
 const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8')
 
@@ -49,11 +37,6 @@ const blocksOf = (prose: string): string[] =>
     .split(/\n\s*\n|\n(?=\s*(?:[-|#]|\d+\.) ?)/)
     .flatMap((block) => (block.trim().startsWith('|') ? block.split('|') : [block]))
     .map((block) => block.replace(/\s+/g, ' ').trim())
-
-/** A sentence ends with a full stop before a space and a capital, or with its block. */
-const sentencesOf = (block: string): string[] => block.split(/(?<=[.!?]["”)*]*)\s+(?=["“(*[]*(?:[A-Z0-9]|code))/)
-
-const wordsOf = (sentence: string): number => sentence.match(/[\p{L}\p{N}][\p{L}\p{N}’'./-]*/gu)?.length ?? 0
 
 describe('[README-3] pages are short and plain', () => {
   it(`README.md has at most ${MAX_README_LINES} lines`, () => {

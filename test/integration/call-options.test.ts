@@ -55,7 +55,7 @@ describe('options of calls', () => {
     const eu = await open()
     const { id } = await eu.create({})
     expect(await messageOf(() => eu.update(id, {}, { wirte: 'all' } as WriteOptions))).toBe(
-      'INVALID_OPTION: wirte is no option of update: it is "all". Did you mean write? There are write, timeout, touch, idleTimeout, atomic',
+      'INVALID_OPTION: wirte is not an option of update. It is "all". Did you mean write? There are write, timeout, touch, idleTimeout, atomic',
     )
     expect(await messageOf(() => eu.update(id, {}, { write: 'majorty' as never }))).toBe(
       `INVALID_OPTION: write is "majorty" (did you mean "majority"?); give 'local', 'majority', 'all', or a number of regions, 1 or more`,
@@ -94,7 +94,7 @@ describe('options of calls', () => {
       expect(message).not.toContain(id)
       expect(message).not.toContain('hush')
     }
-    expect(await messageOf(() => eu.get(Promise.resolve(id) as never))).toMatch(/id is a promise, which nobody awaited/)
+    expect(await messageOf(() => eu.get(Promise.resolve(id) as never))).toMatch(/id is a promise that was not awaited/)
   })
 })
 
@@ -103,12 +103,12 @@ describe('what a replica is opened with', () => {
   it.each<[object, string]>([
     [
       { ...base, locaton: 'x' },
-      'locaton is no option of openReplica: it is "x". Did you mean location? There are region,',
+      'locaton is not an option of openReplica. It is "x". Did you mean location? There are region,',
     ],
     [{ ...base, idleTimeout: '5m' }, 'Did you mean session.idleTimeout?'],
     [
       { ...base, session: { idleTimout: '5m' } },
-      'session.idleTimout is no option of openReplica: it is "5m". Did you mean session.idleTimeout? In session there are idleTimeout, maxLifetime, touchGranularity',
+      'session.idleTimout is not an option of openReplica. It is "5m". Did you mean session.idleTimeout? In session there are idleTimeout, maxLifetime, touchGranularity',
     ],
     [{ ...base, session: '5m' }, 'session is "5m"; give an object with any of idleTimeout'],
     [{ location: ':memory:' }, 'region is not set; give a name of 1 to 64 bytes, such as eu'],

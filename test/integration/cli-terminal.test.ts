@@ -56,7 +56,7 @@ describe.skipIf(!HAS_TERMINAL)(
       expect(lines.map((line) => JSON.parse(line).regions.eu.ready)).toEqual([true, true, true])
       expect(await sojourn(['status', '--times', '2'], env)).toMatchObject({
         code: 2,
-        stderr: expect.stringContaining('--times is given without --watch'),
+        stderr: expect.stringContaining('--times needs --watch'),
       })
     })
 
@@ -86,7 +86,7 @@ describe.skipIf(!HAS_TERMINAL)(
       }
       // A fault stands alone, too.
       const refused = await restore('one')
-      expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining('is there already') })
+      expect(refused).toMatchObject({ code: 2, stdout: expect.stringContaining('exists already') })
     })
   },
 )
@@ -166,7 +166,7 @@ it('[CLI-8] what there is not is refused, with the nearest name and where to loo
       expect({ code, stdout }, args.join(' ')).toEqual({ code: 2, stdout: '' })
       expect(stderr).toContain(`sojourn: `)
       expect(stderr).toContain(says)
-      expect(stderr).toContain(`${where} shows what there is.`)
+      expect(stderr).toContain(`${where} shows the commands and flags.`)
     }),
   )
 })

@@ -498,7 +498,7 @@ describe('connect', () => {
   it('[OPT-2] says what was given, what is allowed, and what was probably meant', async () => {
     const messageOf = async (options: object) => ((await codeOf(connect(options as never))) as Error).message
     expect(await messageOf({ url: 'ws://a', tokn: 'hush' })).toMatch(
-      /^INVALID_OPTION: tokn is no option of connect: it is a string of 4 characters\. Did you mean token\? There are url, urls, /,
+      /^INVALID_OPTION: tokn is not an option of connect. It is a string of 4 characters\. Did you mean token\? There are url, urls, /,
     )
     expect(await messageOf({ url: 'http://me:hush@a' })).toBe(
       `INVALID_OPTION: url is "http://…@a"; give an address such as 'wss://sessions.eu.example.net:7200'`,

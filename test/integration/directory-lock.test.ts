@@ -217,7 +217,7 @@ describe('[LOCK-2] an owner that is gone locks nobody out', () => {
     await forge(location, { pids: 'pid:[1]' })
     const before = await readFile(join(location, (await claims(location))[0]!), 'utf8')
     const refused = await openReplica({ region: 'eu', location }).then(String, (error: Error) => error.message)
-    expect(refused).toMatch(/^STORE_LOCKED: .* cannot be seen from here/)
+    expect(refused).toMatch(/^STORE_LOCKED: .*A process in another container or on another machine has it/)
     // The claim that was taken over was given back.
     const names = await claims(location)
     expect(await readFile(join(location, names.at(-1)!), 'utf8')).toBe(before)

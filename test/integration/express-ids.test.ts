@@ -26,7 +26,7 @@ it('[EXPR-8] a login under an id of the application’s choice that has ended is
   await browser.json('GET', `${url}/logout`)
   expect((await new Browser().request('GET', `${url}/login`)).status).toBe(500)
   expect(errors[0]).toMatchObject({ code: 'SESSION_EXISTS', state: 'ended' })
-  expect(String(errors[0])).toMatch(/an id that has ended never lives again.*genid/)
+  expect(String(errors[0])).toMatch(/no session can use its id again.*genid/)
   expect(await eu.get('the id of ada')).toBeUndefined()
 })
 

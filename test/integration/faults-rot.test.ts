@@ -329,7 +329,7 @@ describe('the journal, and what the store knows of itself', () => {
       for (const id of ids) expect(await regions.a.get(id)).toBeDefined()
       expect(await regions.a.get(ended)).toBeUndefined()
       await until(() => corrupt(regions).length > reported, 'the fault')
-      expect(regions.faults.at(-1)!.message).toMatch(/knew of itself/)
+      expect(regions.faults.at(-1)!.message).toMatch(/the state of the store/)
     }
   })
 

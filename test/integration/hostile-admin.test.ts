@@ -69,9 +69,9 @@ describe('[ADM-5] what is no well-formed request', () => {
     const why = async (token?: string) =>
       ((await (await server.ask('/digests', { token })).json()) as { error: { message: string } }).error.message
     expect(await why()).toBe(
-      'TOKEN_REFUSED: no token was given; give one in the header `Authorization: Bearer <token>`',
+      'TOKEN_REFUSED: the request has no token. Send one in the header `Authorization: Bearer <token>`',
     )
-    expect(await why('nonsense')).toBe('TOKEN_REFUSED: this server does not know the token that was given')
+    expect(await why('nonsense')).toBe('TOKEN_REFUSED: the server does not know the token')
   })
 
   it('a HEAD of a backup reads no store', async () => {

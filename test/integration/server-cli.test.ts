@@ -79,7 +79,7 @@ describe('[CLI-1] the command line', () => {
     expect(status.stdout).toMatch(/^eu +ready +0 +0 +0 +0 /m)
     expect(top).toMatchObject({ code: 5, stderr: '' })
     expect(verified.code).toBe(5)
-    expect(verified.stdout).toContain('the others could not be asked')
+    expect(verified.stdout).toContain('The other regions did not answer')
     expect(performance.now() - since).toBeLessThan(30_000)
     silent.close()
   })
@@ -90,11 +90,11 @@ describe('[CLI-1] the command line', () => {
     await once(server, 'listening')
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     for (const [text, args, why] of [
-      ['{}', ['status'], `${url} answers /status region otherwise than with a text`],
-      ['{"region":"eu"}', ['verify'], `${url} answers /status version otherwise than with a text`],
-      ['{"found":1}', ['get', 'x'], `${url} answers /session found otherwise than with true or false`],
-      ['[]', ['region', 'remove', 'us'], `${url} answers /members otherwise than with an object`],
-      ['<html>', ['status'], 'the answer is no JSON'],
+      ['{}', ['status'], `${url} answers /status region with something other than a text`],
+      ['{"region":"eu"}', ['verify'], `${url} answers /status version with something other than a text`],
+      ['{"found":1}', ['get', 'x'], `${url} answers /session found with something other than true or false`],
+      ['[]', ['region', 'remove', 'us'], `${url} answers /members with something other than an object`],
+      ['<html>', ['status'], 'the answer is not JSON'],
     ] as const) {
       body = text
       const ended = await run(undefined, [...args, '--admin', url])
@@ -122,7 +122,7 @@ describe('[CLI-1] the command line', () => {
     // It has not said which region it is.
     for (const name of ['us', 'ap'])
       expect(row(name)).toBe(
-        `${name}: its admin address is not known here (--admin, admin.peers), unless it is behind ${gone}, which did not answer`,
+        `${name}: its admin address is not known here (--admin, admin.peers), unless it has the address ${gone}, which did not answer`,
       )
     for (const command of ['status', 'top', 'verify']) {
       const args = command === 'top' ? ['--times', '1', '--interval', '1ms'] : []
@@ -217,9 +217,14 @@ describe('[CLI-1] the command line', () => {
       [['verify', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
-      [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'no admin listener of Sojourn'],
-      [['get', 'x', ...here], none, 5, 'asks for a token, and none was given; set SOJOURN_TOKEN'],
-      [['get', 'x', ...here], { SOJOURN_TOKEN: 'nonsense' }, 5, 'does not know the token that was given'],
+      [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'is not a Sojourn admin listener'],
+      [['get', 'x', ...here], none, 5, 'needs a token. Set SOJOURN_TOKEN'],
+      [
+        ['get', 'x', ...here],
+        { SOJOURN_TOKEN: 'nonsense' },
+        5,
+        'does not know the token from SOJOURN_TOKEN or --token-file',
+      ],
       [['end', 'x', '--reason', 'y', ...here], mine, 2, '--reason is "y"; give one of logout, revoked, rotated'],
       [['region', 'add', 'us', 'http://us:7402', ...here], mine, 2, 'its admin listener is --admin-url'],
       [
@@ -317,7 +322,7 @@ describe('[BACKUP-2] sojourn backup', () => {
     for (const id of ids) expect(bytes.includes(id)).toBe(false)
     expect(await run(eu, ['backup', file])).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('exists already'),
     })
     expect(await run(eu, ['backup', join(directory, 'no', 'such')])).toMatchObject({ code: 3 })
     expect((await readdir(directory)).filter((name) => name.endsWith('.part'))).toEqual([])
@@ -366,7 +371,7 @@ describe('[BACKUP-2] sojourn backup', () => {
     })
     expect(await restore('--region', 'eu', '--data', eu.data)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('is there already'),
+      stderr: expect.stringContaining('exists already'),
     })
     expect(await restore('--region', 'eu', '--data', ':memory:')).toMatchObject({ code: 2 })
     expect(await restore('--data', data)).toMatchObject({

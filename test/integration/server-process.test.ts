@@ -231,7 +231,7 @@ describe('[SRV-3] what cannot start says why, and ends with a code that says wha
       )
       expect(ended.code, name).toBe(4)
       expect(`${ended.stderr}${ended.stdout}`).toMatch(
-        new RegExp(`${name}: cannot listen on 127.0.0.1:${port} \\(EADDRINUSE\\): .*choose another port`),
+        new RegExp(`${name}: cannot listen on 127.0.0.1:${port} \\(EADDRINUSE\\): .*Choose another port`),
       )
     }
 
@@ -251,9 +251,9 @@ describe('[SRV-3] what cannot start says why, and ends with a code that says wha
     const at = { name: 'links', option: 'links.port', host: '::1', port: 80 }
     const says = (code: string) => cannotListen(at, Object.assign(new Error(code), { code })).message
     expect(says('EACCES')).toBe(
-      'INVALID_OPTION: links: cannot listen on [::1]:80 (EACCES): this process may not use the port; choose one above 1023, or 0 for any free one',
+      'INVALID_OPTION: links: cannot listen on [::1]:80 (EACCES): this process may not use the port. Choose one above 1023, or 0 for any free one',
     )
-    expect(says('EADDRINUSE')).toContain('has the port; choose another port')
+    expect(says('EADDRINUSE')).toContain('uses the port. Choose another port')
     expect(says('EADDRNOTAVAIL')).toContain('0.0.0.0 or :: for all')
     expect(says('EMFILE')).toContain('choose another address')
   })

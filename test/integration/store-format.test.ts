@@ -34,7 +34,7 @@ describe('the format of a store', () => {
   test('[STORE-1] a directory of version 0.1.0 is refused, by what to do, and stays as it is', async () => {
     const location = await temporary()
     for (const file of OLD_FILES) writeFileSync(join(location, file), 'LevelDB')
-    await refuses(open({ location }), 'STORE_FORMAT', { message: expect.stringContaining('give another directory') })
+    await refuses(open({ location }), 'STORE_FORMAT', { message: expect.stringContaining('Give another directory') })
     for (const file of OLD_FILES) expect(readFileSync(join(location, file), 'utf8')).toBe('LevelDB')
     expect(existsSync(join(location, 'rows'))).toBe(false)
   })

@@ -88,12 +88,12 @@ const HOSTILE: readonly (readonly [title: string, reason: string, bytes: Uint8Ar
   ],
   [
     'an operation in a value of the same change',
-    'in what is no map',
+    'in something that is not a map',
     assemble(inMaps({ 2: bytesOf(0, 1, 0x7e, 1, 4) })),
   ],
   [
     'an operation in a deletion of the same change',
-    'in what is no map',
+    'in something that is not a map',
     assemble(
       inMaps({
         1: bytesOf(0, 2, 0x7f, 0),

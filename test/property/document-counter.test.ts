@@ -197,7 +197,7 @@ describe('increments', () => {
   test('[COUNT-1] a declared counter that leaps from one end to the other is saved as it is', () => {
     const max = Number.MAX_SAFE_INTEGER
     const options = { ...OPTIONS, counters: new Set(['/n']) }
-    // So far apart that the difference is no safe integer, nor even a number of its own.
+    // So far apart that the difference is not a safe integer, nor even a number of its own.
     const [base, next] = [{ n: 2 - max }, { n: max - 1 }]
     const fold = written(createdFold(base, ACTOR), ACTOR, diff(base, next, options))
     expect(dataOf(fold)).toEqual(next)

@@ -145,8 +145,8 @@ describe('forged records are refused', () => {
 
   test.each([
     // 77 and 78 take two bytes each, after the place of their actor in the table.
-    ['an increment of one actor twice', 'stands twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
-    ['an actor twice', 'stands twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
+    ['an increment of one actor twice', 'appears twice', () => replaced('00cd0001ce00', '00cd0000ce00')],
+    ['an actor twice', 'appears twice', () => swapped(encoded({ ...sound, registers: new Map() }), B, A)],
     ['an actor without a change', 'without operations', () => seenAs(0, 0)],
     ['an actor with operations, and no change', 'without operations', () => seenAs(0, 5)],
     ['an actor with more changes than operations', 'without operations', () => seenAs(6, 5)],
@@ -154,12 +154,12 @@ describe('forged records are refused', () => {
     ['a head twice', 'not in order', () => encoded({ ...sound, heads: [sound.heads[0]!, sound.heads[0]!] })],
     ['a head that its actor has not come to', 'ahead of its actor', () => headed({ seq: 2 })],
     ['a head that is no change', 'ahead of its actor', () => headed({ seq: 0 })],
-    ['a field twice', 'stands twice', () => replaced(textHex('\u0002fb'), textHex('\u0002fa'))],
-    ['a field of a map twice', 'a field stands twice', () => replaced(textHex('\u0002fy'), textHex('\u0002fx'))],
-    ['a map twice, in two fields', 'a map stands twice', () => withRegister('fc', [map(B, 5)])],
+    ['a field twice', 'appears twice', () => replaced(textHex('\u0002fb'), textHex('\u0002fa'))],
+    ['a field of a map twice', 'a field appears twice', () => replaced(textHex('\u0002fy'), textHex('\u0002fx'))],
+    ['a map twice, in two fields', 'a map appears twice', () => withRegister('fc', [map(B, 5)])],
     [
       'a map twice, in two maps',
-      'a map stands twice',
+      'a map appears twice',
       () => withInner('fc', [map(A, 9 + 3, { registers: { k: [map(A, 13)] } }), map(A, 13)]),
     ],
     [
@@ -200,12 +200,12 @@ describe('forged records are refused', () => {
     ],
     [
       'an overwritten field twice',
-      'stands twice',
+      'appears twice',
       () => swapped(withLost({ fg: HASH, fh: HASH }), textHex('\u0002fh'), textHex('\u0002fg')),
     ],
     [
       'an overwritten field twice, in a map',
-      'stands twice',
+      'appears twice',
       () => swapped(withLost({ fd: mapOf({ fg: HASH, fh: HASH }) as Lost }), textHex('\u0002fh'), textHex('\u0002fg')),
     ],
     ['an overwritten field of a reserved name', 'is reserved', () => withLost(JSON.parse(`{"__proto__": "${HASH}"}`))],
@@ -264,8 +264,8 @@ describe('forged records are refused', () => {
       ['the map 0', 'not later than the map', [map(A, 0)]],
       ['bytes with an unknown tag', 'unknown tag', [op(A, 13, { value: Uint8Array.of(9) })]],
       ['bytes without a tag', 'unknown tag', [op(A, 13, { value: new Uint8Array() })]],
-      ['a stored array that is none', 'it is no array', [op(A, 13, { value: Uint8Array.of(1, 0x7b, 0x7d) })]],
-      ['a stored object that is none', 'it is no object', [op(A, 13, { value: Uint8Array.of(2, 0x5b, 0x5d) })]],
+      ['a stored array that is none', 'it is not an array', [op(A, 13, { value: Uint8Array.of(1, 0x7b, 0x7d) })]],
+      ['a stored object that is none', 'it is not an object', [op(A, 13, { value: Uint8Array.of(2, 0x5b, 0x5d) })]],
       ['a float that is infinite', 'not in its own form', [op(A, 13, { value: Number.POSITIVE_INFINITY })]],
       ['a float that is not a number', 'not in its own form', [op(A, 13, { value: Number.NaN })]],
     ] as const)('[WIRE-2] %s', (_, reason, register) => expectRefused(at('fd', register), reason))

@@ -188,7 +188,7 @@ describe('[CLOCK-1] the time that a replica goes by', () => {
     expect(clock.isTrusted).toBe(true)
   })
 
-  it('forgets who is no member any more, or was not heard for a minute', () => {
+  it('forgets who is no longer a member, or was not heard for a minute', () => {
     const members = ['us', 'ap']
     const { clock, pass } = machine(members)
     for (const peer of ['us', 'ap']) clock.heard(peer, sure(START + HOUR), 0)

@@ -15,27 +15,27 @@ const refusal = (...options: unknown[]): unknown => {
 it('[EXPR-10] options that a store cannot use are refused: which, and what to do', async () => {
   await using sessions = await openReplica({ region: 'eu', location: ':memory:' })
   const cases: readonly (readonly [options: unknown[], option: string, message: RegExp])[] = [
-    [[], 'sessions', /needs sessions.*new SojournStore\(\{ sessions: await openReplica/],
-    [[null], 'sessions', /needs sessions/],
+    [[], 'sessions', /needs the option sessions: new SojournStore\(\{ sessions: await openReplica/],
+    [[null], 'sessions', /needs the option sessions/],
     [[{}], 'sessions', /sessions is not set; give an open replica, or a client/],
     [
       [{ sessions: openReplica({ region: 'us', location: ':memory:' }) }],
       'sessions',
-      /sessions is a promise, which nobody awaited; give an open replica/,
+      /sessions is a promise that was not awaited; give an open replica/,
     ],
-    [[Promise.resolve(sessions)], 'sessions', /given a promise; await/],
-    [[sessions], 'sessions', /given the replica itself; name it/],
+    [[Promise.resolve(sessions)], 'sessions', /got a promise\. Await/],
+    [[sessions], 'sessions', /got the replica itself\. Give it as sessions/],
     [[{ sessions: {} }], 'sessions', /sessions is an object; give an open replica, or a client/],
     [[{ sessions: { get: () => 1 } }], 'sessions', /sessions is an object; give an open replica, or a client/],
     [
       [{ sessions, ttl: 60 }],
       'ttl',
-      /ttl is no option of SojournStore: it is 60\. .*cookie\.maxAge.*There are sessions, counters, atomic, timeout, clock/,
+      /ttl is not an option of SojournStore. It is 60\. .*cookie\.maxAge.*There are sessions, counters, atomic, timeout, clock/,
     ],
     [
       [{ sessions, conters: ['/a'] }],
       'conters',
-      /conters is no option of SojournStore: .*Did you mean counters\? There are sessions, counters/,
+      /conters is not an option of SojournStore. .*Did you mean counters\? There are sessions, counters/,
     ],
     [[{ sessions, counters: '/views' }], 'counters', /an array of JSON pointers/],
     [[{ sessions, timeout: 'soon' }], 'timeout', /timeout is "soon"/],

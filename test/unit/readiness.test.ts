@@ -91,7 +91,7 @@ it('[ADM-1] is ready alone, and not while it stops or where it was removed', () 
   expect(readiness.reasons()).toEqual(['this region was removed from the others'])
   removed.is = false
   readiness.stop()
-  expect(readiness.reasons()).toEqual(['it is stopping'])
+  expect(readiness.reasons()).toEqual(['the server is stopping'])
 })
 
 const refused = (code: ErrorCode): LinkStatus => ({
@@ -114,7 +114,7 @@ it('[ADM-1] is not ready where no region gets on with it, but where they are awa
   links.us = refused('LINK_SKEW')
   expect(readiness.reasons()).toEqual([])
   links.ap = refused('LINK_SECRET')
-  expect(readiness.reasons()).toEqual(['no link with any region comes about: us: LINK_SKEW, ap: LINK_SECRET'])
+  expect(readiness.reasons()).toEqual(['all links fail: us: LINK_SKEW, ap: LINK_SECRET'])
   links.us = refused('LINK_UNREACHABLE')
   expect(readiness.reasons()).toEqual([])
   // Of two regions nobody knows which is wrong.

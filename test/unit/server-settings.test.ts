@@ -147,16 +147,16 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
       ['client (', 'is no setting; did you mean clients?', 'clients'],
     ],
     ['a group that is none', { env: good, yaml: 'clients: 5' }, ['clients (', 'is a group', 'host, port']],
-    ['a file that is no YAML', { env: good, yaml: 'a: [' }, ['is no YAML']],
+    ['a file that is not valid YAML', { env: good, yaml: 'a: [' }, ['is not valid YAML']],
     ['a file that is no map', { env: good, yaml: '- a' }, ['must hold settings']],
-    ['a name twice', { env: good, yaml: 'region: a\nregion: b' }, ['is no YAML', 'unique']],
+    ['a name twice', { env: good, yaml: 'region: a\nregion: b' }, ['is not valid YAML', 'unique']],
     [
       'aliases that unfold',
       {
         env: good,
         yaml: `a: &a [1]\n${[...'bcdefg'].map((n, i) => `${n}: &${n} [${`*${'abcdef'[i]},`.repeat(9)}]`).join('\n')}`,
       },
-      ['is no YAML'],
+      ['is not valid YAML'],
     ],
   ]
   it.each(cases)('%s', (_, given, says) => {
@@ -286,9 +286,9 @@ describe('[TOKEN-1] tokens', () => {
     ['no scope', `a:${TOKEN}`, /entry 1 is not name:scope:token/],
     ['an unknown scope', `ok:read:${TOKEN} a:root:${TOKEN}`, /entry 2 has a scope that is not read, write, admin/],
     ['a bad name', `ä:read:${TOKEN}`, /entry 1 has a name/],
-    ['a short token', 'a:read:short', /entry 1 has a token of less than 16 characters/],
+    ['a short token', 'a:read:short', /entry 1 has a token of fewer than 16 characters/],
     ['a hash that is none', `a:read:sha256:${TOKEN}`, /entry 1 has a hash/],
-    ['a name twice', `a:read:${TOKEN} a:write:${TOKEN}2`, /entry 2 has the name of another one/],
+    ['a name twice', `a:read:${TOKEN} a:write:${TOKEN}2`, /entry 2 has the name of another entry/],
   ])('are refused with %s, and not repeated', (_, text, says) => {
     expect(() => parseTokens(text)).toThrow(says)
     expect(() => parseTokens(text)).not.toThrow(TOKEN)

@@ -57,7 +57,7 @@ export class AdminClient {
     const fault = (shape as JsonShape<unknown>).fault(answer)
     if (fault === undefined) return answer as AdminAnswer<N>
     const where = [path, ...fault.path].join(' ')
-    throw new SojournError('UNAVAILABLE', `${this.url.origin} answers ${where} otherwise than with ${fault.give}`)
+    throw new SojournError('UNAVAILABLE', `${this.url.origin} answers ${where} with something other than ${fault.give}`)
   }
 
   /** An answer whose status is 200, and whose body is yet to be read. @throws UNAVAILABLE; what the region answers with */
@@ -81,8 +81,8 @@ export class AdminClient {
   }
 }
 
-const NO_TOKEN = 'asks for a token, and none was given; set SOJOURN_TOKEN, or give --token-file'
-const WRONG_TOKEN = 'does not know the token that was given (SOJOURN_TOKEN, --token-file)'
+const NO_TOKEN = 'needs a token. Set SOJOURN_TOKEN, or give --token-file'
+const WRONG_TOKEN = 'does not know the token from SOJOURN_TOKEN or --token-file'
 
 const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError => {
   try {
@@ -93,7 +93,7 @@ const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError
     if (Object.hasOwn(ERROR_CODES, code)) return new SojournError(code, message.replace(`${code}: `, ''), details)
     return new SojournError('UNAVAILABLE', `${origin} answers: ${message}`)
   } catch {
-    return new SojournError('UNAVAILABLE', `${origin} is no admin listener of Sojourn`)
+    return new SojournError('UNAVAILABLE', `${origin} is not a Sojourn admin listener`)
   }
 }
 

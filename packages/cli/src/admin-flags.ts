@@ -7,7 +7,9 @@ import { file, JSON_FLAG, texts } from './flags.js'
 export const ADMIN_FLAGS = {
   ...JSON_FLAG,
   admin: texts(
-    { about: `An admin listener; repeat it for more [SOJOURN_ADMIN_URL] (default: ${DEFAULT_ADMIN_URL})` },
+    {
+      about: `The address of an admin listener, which can be given several times [SOJOURN_ADMIN_URL] (default: ${DEFAULT_ADMIN_URL})`,
+    },
     '<url>',
   ),
   tokenFile: file({ about: 'A file with the token [SOJOURN_TOKEN: the token itself]' }),

@@ -23,7 +23,7 @@ export const backUp = async (
   out: Output,
 ): Promise<number> => {
   if (existsSync(file))
-    throw new SojournError('INVALID_OPTION', `${file} is there already; give another name`, { option: 'file' })
+    throw new SojournError('INVALID_OPTION', `${file} exists already. Give another name`, { option: 'file' })
   const draft = `${file}.part`
   const from = await client.open('backup', {})
   // Sessions are in it, though no ids: it is for its owner alone. One that was left behind by a crash, or that somebody put there, is none of ours.

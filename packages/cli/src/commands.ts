@@ -8,7 +8,7 @@ import { EXIT } from './exit-codes.js'
 
 const completion = command({
   name: 'completion',
-  about: 'Write a script with which a shell completes commands, flags and values',
+  about: 'Write a script that makes a shell complete commands, flags and values',
   arguments: [{ name: 'shell', about: `One of ${SHELLS.join(', ')}`, choices: SHELLS }],
   flags: {},
   example: {

@@ -13,10 +13,10 @@ Exit codes:
   1    The command is done, and the answer is no: no such session or region, regions that differ.
   2    Settings or arguments are wrong.
   3    A store could not be opened, a file could not be written, or a backup is damaged.
-  4    An address could not be listened on.
+  4    The server cannot listen on an address.
   5    A region could not be reached, refused the token, or answered with an error.
   7    A region of \`sojourn dev\` ended by itself.
-  70   A bug.
+  70   Sojourn has a bug.
 
 Commands take tokens from SOJOURN_TOKEN or --token-file, never from a flag. NO_COLOR and FORCE_COLOR decide about colours.
 \`sojourn <command> --help\` shows the rest.

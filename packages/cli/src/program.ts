@@ -77,7 +77,7 @@ const refuseIn = (parser: Parser, path: string): void => {
         .trim()
         .replace('\n(Did you mean ', '; did you mean ')
         .replace(/\?\)$/, '?')
-      write(`sojourn: ${fault}\n\`${path} --help\` shows what there is.\n`)
+      write(`sojourn: ${fault}\n\`${path} --help\` shows the commands and flags.\n`)
     },
   })
 }

@@ -7,9 +7,9 @@ import { table } from './table.js'
 
 const MEANING: { readonly [notice in Notice]: string } = {
   notified: 'knows',
-  unreachable: 'cannot be reached; it hears of it as soon as it is linked',
-  refused: 'refused the news; its log says why',
-  'dials this region': 'dials this region, and hears of it then',
+  unreachable: 'cannot be reached, and learns of the change as soon as it is linked',
+  refused: 'refused the change, and its log says why',
+  'dials this region': 'dials this region, and learns of the change then',
 }
 
 export const changeRegions = async (
@@ -21,7 +21,7 @@ export const changeRegions = async (
   const answer = await client.ask('members', call)
   if (isJson) out.json(answer)
   else {
-    if (!answer.changed) out.text(`${JSON.stringify(call.region)} is no region here`)
+    if (!answer.changed) out.text(`${JSON.stringify(call.region)} is not a region here`)
     out.text(
       table(
         ['REGION', 'ADDRESS', 'NEWS'],

@@ -55,7 +55,7 @@ export const askRegions = async (clients: readonly AdminClient[]): Promise<Asked
 /** One that was given and is silent has not said which region it is. */
 const unknownAddress = (silent: readonly Asked[]): string => {
   const addresses = silent.map(({ region }) => region).join(', ')
-  const maybe = silent.length > 0 ? `, unless it is behind ${addresses}, which did not answer` : ''
+  const maybe = silent.length > 0 ? `, unless it has the address ${addresses}, which did not answer` : ''
   return `its admin address is not known here (--admin, admin.peers)${maybe}`
 }
 

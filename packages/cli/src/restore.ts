@@ -32,11 +32,11 @@ export const restore = async (
 ): Promise<number> => {
   const places = placesIn(data)
   if (places.restored === undefined)
-    throw new SojournError('INVALID_OPTION', 'data is :memory:, which keeps nothing; give a directory', {
+    throw new SojournError('INVALID_OPTION', 'data is :memory:, which keeps nothing. Give a directory', {
       option: 'data',
     })
   if (existsSync(places.store))
-    throw new SojournError('INVALID_OPTION', `${places.store} is there already; move it away first`, { option: 'data' })
+    throw new SojournError('INVALID_OPTION', `${places.store} exists already. Move it away first`, { option: 'data' })
   const progress = out.progress(isQuiet)
   const read = (what: string) =>
     readCounted(file, (bytes) => progress.report(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
@@ -65,7 +65,7 @@ export const restore = async (
     try {
       renameSync(draft, places.store)
     } catch (cause) {
-      failed(`${places.store} came to be there meanwhile`)(cause as Error)
+      failed(`${places.store} was made by another process meanwhile`)(cause as Error)
     }
     syncDirectory(data)
   } finally {

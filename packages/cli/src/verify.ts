@@ -118,11 +118,13 @@ const show = (asked: readonly Asked[], { differ, moving, records }: Found, out: 
   for (const [key, versions] of differ.slice(0, MAX_SHOWN_KEYS))
     out.text(`${key}: ${names.map((region) => `${region} ${versions.get(region)?.slice(0, 8) ?? 'none'}`).join(', ')}`)
   if (differ.length > MAX_SHOWN_KEYS) out.text(`… and ${differ.length - MAX_SHOWN_KEYS} more`)
-  if (moving > 0) out.text(`${moving} records are being written and differ for the moment`)
+  if (moving > 0) out.text(`${moving} records differ because writes are in flight`)
   if (differ.length > 0) out.text(out.paint('red', differing(differ.length)))
   else {
-    const others = asked.length > names.length ? '; the others could not be asked' : ''
-    out.text(out.paint('green', `${names.map((name) => JSON.stringify(name)).join(', ')} hold the same${others}`))
+    const others = asked.length > names.length ? '. The other regions did not answer' : ''
+    out.text(
+      out.paint('green', `${names.map((name) => JSON.stringify(name)).join(', ')} hold the same records${others}`),
+    )
   }
 }
 

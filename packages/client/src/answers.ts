@@ -5,7 +5,7 @@ import type { Answered } from './calls.js'
 import { SessionSnapshot } from './session-snapshot.js'
 
 export const unexpected = ({ type }: Answered): SojournError =>
-  new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not fit the question`)
+  new SojournError('FRAME_UNEXPECTED', `the server gave an answer (${type}) that does not match the request`)
 
 /** @throws FRAME_UNEXPECTED */
 export const foundIn = (answer: Answered): SessionSnapshot | undefined => {

@@ -168,7 +168,7 @@ export class Calls {
         if (call.server !== undefined) this.#repeated++
         this.#ask(call, channel)
       } else if (call.repeat === 'anywhere') fromElsewhere.push(call)
-      else this.#fail(call, lostOf(call, 'and the server that had it is out of reach, or has forgotten'))
+      else this.#fail(call, lostOf(call, 'and its server is unreachable or no longer has the answer'))
     }
     // This server may have had higher numbers, and would take these for what it has forgotten: they get new ones.
     for (const call of fromElsewhere) {
@@ -248,7 +248,7 @@ export class Calls {
     const { type } = call.request
     if (call.server === undefined || (call.channel === undefined && isRead(call)))
       return this.#unavailable(` in time for ${type}`)
-    if (call.channel === undefined) return lostOf(call, 'and no server could be reached in time')
+    if (call.channel === undefined) return lostOf(call, 'and the client reached no server in time')
     return new SojournError('TIMEOUT', `${type}: the server did not answer in time`, indeterminate(call))
   }
 }
@@ -267,9 +267,13 @@ const lostOf = (call: Call, why: string): Failure =>
   )
 
 const tooLarge = ({ request }: Call, bytes: number, limit: number): Failure =>
-  new SojournError('SESSION_TOO_LARGE', `${request.type}: the data has ${bytes} bytes, the server takes ${limit}`, {
-    limit,
-  })
+  new SojournError(
+    'SESSION_TOO_LARGE',
+    `${request.type}: the data has ${bytes} bytes, and the server takes at most ${limit}`,
+    {
+      limit,
+    },
+  )
 
 /**
  * The server's error, as if it had been thrown here.

@@ -145,7 +145,7 @@ export class Channel {
   #heard(message: FromServer): void {
     if (message.type === 'welcome') this.#welcomed(message)
     else if (this.#welcome === undefined)
-      throw new SojournError('FRAME_UNEXPECTED', 'a server begins by letting the client in')
+      throw new SojournError('FRAME_UNEXPECTED', 'the first frame of a server must be a welcome')
     else if (message.type === 'pong') this.#ponged(message.number, message.clock)
     else if (message.type === 'changed') this.#handler.changed(this, message.keys)
     else if (message.type === 'drain') this.#handler.drain(this)
@@ -153,7 +153,7 @@ export class Channel {
   }
 
   #welcomed(welcome: Welcome): void {
-    if (this.#welcome) throw new SojournError('FRAME_UNEXPECTED', 'the server has let the client in before')
+    if (this.#welcome) throw new SojournError('FRAME_UNEXPECTED', 'the server has sent a welcome already')
     checkAgreement(this.#settings.speech, welcome)
     this.#welcome = welcome
     this.#ping()
@@ -168,7 +168,7 @@ export class Channel {
   #ponged(number: number, clock: number): void {
     const first = this.#pings - this.#pingTimes.length + 1
     const sentAt = this.#pingTimes[number - first]
-    if (sentAt === undefined) throw new SojournError('FRAME_UNEXPECTED', 'the answer to a ping that was not sent')
+    if (sentAt === undefined) throw new SojournError('FRAME_UNEXPECTED', 'a pong that answers no ping')
     this.#pingTimes.splice(0, number - first + 1)
     this.#freshAt = sentAt
     // It said what its clock shows at some moment after the ping was sent.

@@ -225,7 +225,10 @@ export class Client implements SessionApi, AsyncDisposable {
           }
         if (page.isLast) return
         if (this.#uplink.channel !== on)
-          throw new SojournError('CONNECTION_LOST', 'sessions: the connection of this scan has ended; begin again')
+          throw new SojournError(
+            'CONNECTION_LOST',
+            'sessions: the connection of this scan has ended. Start the scan again',
+          )
         const step = { type: 'step', number: UNNUMBERED, scan } as const
         page = await this.#uplink.call(step, 'never', this.#uplink.deadline(), pageIn)
       }

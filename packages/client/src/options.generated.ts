@@ -5,18 +5,17 @@ import type { Dial, TlsOptions } from './websocket.js'
 
 export interface ClientLimits {
   /**
-   * Calls that wait for an answer, or for a connection; one more is refused with OVERLOADED. A server may bear fewer.
+   * Calls that wait for an answer or a connection. One more is refused with OVERLOADED. A server may allow fewer.
    * Default: `4096`.
    */
   readonly maxInFlight: number
   /**
-   * Bytes of requests that the connection has not taken; a call above that is refused with OVERLOADED. Default:
-   * `16777216`.
+   * Bytes of requests that wait for the connection. A call beyond this is refused with OVERLOADED. Default: `16777216`.
    */
   readonly maxBufferedBytes: number
   /**
-   * Bytes of requests that are put into one frame before the next is begun. Few: the server answers the first while the
-   * rest are being made. Default: `1024`.
+   * Bytes of requests that the client puts into one frame. A low value lets the server answer early requests sooner.
+   * Default: `1024`.
    */
   readonly targetFrameBytes: number
   /** Bytes of one frame from a server. Default: `8388608`. */
@@ -38,19 +37,19 @@ export interface NearCacheOptions {
 
 export interface ClientOptions {
   /**
-   * Address of a server's client port, `ws://` or `wss://`. This or `urls`. Give an address such as
+   * The address of a server's client port, `ws://` or `wss://`. Give this or `urls`. Give an address such as
    * 'wss://sessions.eu.example.net:7200'. Default: none.
    */
   readonly url?: string | undefined
   /**
-   * Addresses of several, the nearest first. The first that can be reached is used; a nearer one is gone back to when
-   * it is there again. Give an array of addresses, the nearest first: each an address such as
+   * Addresses of several servers, the nearest first. The client uses the first that it reaches, and returns to a nearer
+   * one once it is back. Give an array of addresses, the nearest first: each an address such as
    * 'wss://sessions.eu.example.net:7200'. Default: none.
    */
   readonly urls?: readonly string[] | undefined
   /**
-   * Lets the client in. Without one, only a server that asks nobody takes it. Give a text of at most 1024 bytes.
-   * Default: none.
+   * Authenticates the client. Without one, only a server that allows anyone accepts it. Give a text of at most 1024
+   * bytes. Default: none.
    */
   readonly token?: string | undefined
   /**
@@ -59,8 +58,8 @@ export interface ClientOptions {
    */
   readonly timeout?: Duration | undefined
   /**
-   * How long `connect` waits for a server to let the client in; one that starts waits for its peers first (its
-   * `readyPeerWait`). Default: `15s`.
+   * How long `connect` waits for a server to accept the client. A starting server first waits for its peers
+   * (`readyPeerWait`). Default: `15s`.
    */
   readonly connectTimeout?: Duration | undefined
   /**
@@ -70,22 +69,21 @@ export interface ClientOptions {
    * became of it. Default: `fail`.
    */
   readonly whenUnavailable?: 'fail' | 'wait' | undefined
-  /** Keeps sessions that were read, until the server says that they changed. Default: `false`. */
+  /** Keeps sessions that were read until the server reports that they changed. Default: `false`. */
   readonly nearCache?: boolean | NearCacheOptions | undefined
   readonly connection?: {
-    /** How often the server is asked whether it is there. Default: `1s`. */
+    /** How often the client pings the server. Default: `1s`. */
     readonly heartbeat?: Duration | undefined
     /**
-     * Silence after which a connection is given up, and how long one may take to stand; longer than the heartbeat.
+     * How long a server may be silent, or take to connect, before the connection is closed. Longer than the heartbeat.
      * Default: `3s`.
      */
     readonly timeout?: Duration | undefined
     /**
-     * The longest pause between attempts to connect; each is between half and all of its length, at random. Default:
-     * `5s`.
+     * The longest pause between attempts to connect. Each pause is a random part of it, at least half. Default: `5s`.
      */
     readonly maxReconnectDelay?: Duration | undefined
-    /** How often a nearer server than the present one is tried. Default: `5s`. */
+    /** How often the client tries a nearer server than the present one. Default: `5s`. */
     readonly failback?: Duration | undefined
     /**
      * The latest version of the client protocol to speak. Both sides speak the latest that both know. Give a whole
@@ -93,14 +91,11 @@ export interface ClientOptions {
      */
     readonly maxVersion?: number | undefined
   } | undefined
-  /**
-   * Of `wss://`: which authorities are trusted, and what the client shows for itself: `ca`, `cert`, `key`,
-   * `servername`.
-   */
+  /** For `wss://`, the trusted authorities and the certificate of the client: `ca`, `cert`, `key`, `servername`. */
   readonly tls?: TlsOptions | undefined
-  /** What is bounded of a client, and by how much. */
+  /** Limits of the client. */
   readonly limits?: Partial<ClientLimits> | undefined
-  /** Is called when a connection stands, ends or is refused. Calls can be made in it. Default: none. */
+  /** The client calls it when a connection opens, ends or is refused. It may make calls. Default: none. */
   readonly linkChanged?: ((change: LinkChange) => void) | undefined
   readonly ports?: {
     /** Time and timers. Default: the system's. */

@@ -73,15 +73,15 @@ const TLS_RULE = typedOption<TlsOptions>(
 const LIMITS = {
   maxInFlight: limit(
     4_096,
-    'Calls that wait for an answer, or for a connection; one more is refused with OVERLOADED. A server may bear fewer',
+    'Calls that wait for an answer or a connection. One more is refused with OVERLOADED. A server may allow fewer',
   ),
   maxBufferedBytes: limit(
     16 * MB,
-    'Bytes of requests that the connection has not taken; a call above that is refused with OVERLOADED',
+    'Bytes of requests that wait for the connection. A call beyond this is refused with OVERLOADED',
   ),
   targetFrameBytes: limit(
     1024,
-    'Bytes of requests that are put into one frame before the next is begun. Few: the server answers the first while the rest are being made',
+    'Bytes of requests that the client puts into one frame. A low value lets the server answer early requests sooner',
   ),
   maxFrameBytes: limit(8 * MB, 'Bytes of one frame from a server'),
 }
@@ -108,10 +108,10 @@ const NEAR_CACHE_RULE: OptionRule<boolean | GivenOf<typeof NEAR_CACHE>, Settings
 export const CLIENT_OPTIONS = {
   NearCacheOptions: NEAR_CACHE,
   ClientOptions: {
-    url: optional(ADDRESS, "Address of a server's client port, `ws://` or `wss://`. This or `urls`", 'none'),
+    url: optional(ADDRESS, "The address of a server's client port, `ws://` or `wss://`. Give this or `urls`", 'none'),
     urls: optional(
       listRule(ADDRESS, { allowed: `an array of addresses, the nearest first: each ${ADDRESS.allowed}`, min: 1 }),
-      'Addresses of several, the nearest first. The first that can be reached is used; a nearer one is gone back to when it is there again',
+      'Addresses of several servers, the nearest first. The client uses the first that it reaches, and returns to a nearer one once it is back',
       'none',
     ),
     token: option(
@@ -119,7 +119,7 @@ export const CLIENT_OPTIONS = {
         textRule(`a text of at most ${MAX_TOKEN_BYTES} bytes`, (token) => Buffer.byteLength(token) <= MAX_TOKEN_BYTES),
       ),
       '',
-      'Lets the client in. Without one, only a server that asks nobody takes it',
+      'Authenticates the client. Without one, only a server that allows anyone accepts it',
     ),
     timeout: option(
       DURATION_RULE,
@@ -129,27 +129,31 @@ export const CLIENT_OPTIONS = {
     connectTimeout: option(
       DURATION_RULE,
       '15s',
-      'How long `connect` waits for a server to let the client in; one that starts waits for its peers first (its `readyPeerWait`)',
+      'How long `connect` waits for a server to accept the client. A starting server first waits for its peers (`readyPeerWait`)',
     ),
     whenUnavailable: option(
       choiceRule(['fail', 'wait']),
       'fail',
       'What becomes of calls while no server can be reached. `fail`: once every address was tried, they fail at once with UNAVAILABLE, which says what each of them answered, until one is back. `wait`: they wait for one, as long as they may take. A write that was under way when its connection ended waits in either case: its server may know what became of it',
     ),
-    nearCache: option(NEAR_CACHE_RULE, false, 'Keeps sessions that were read, until the server says that they changed'),
+    nearCache: option(
+      NEAR_CACHE_RULE,
+      false,
+      'Keeps sessions that were read until the server reports that they changed',
+    ),
     connection: group({
-      heartbeat: option(DURATION_RULE, '1s', 'How often the server is asked whether it is there'),
+      heartbeat: option(DURATION_RULE, '1s', 'How often the client pings the server'),
       timeout: option(
         DURATION_RULE,
         '3s',
-        'Silence after which a connection is given up, and how long one may take to stand; longer than the heartbeat',
+        'How long a server may be silent, or take to connect, before the connection is closed. Longer than the heartbeat',
       ),
       maxReconnectDelay: option(
         DURATION_RULE,
         '5s',
-        'The longest pause between attempts to connect; each is between half and all of its length, at random',
+        'The longest pause between attempts to connect. Each pause is a random part of it, at least half',
       ),
-      failback: option(DURATION_RULE, '5s', 'How often a nearer server than the present one is tried'),
+      failback: option(DURATION_RULE, '5s', 'How often the client tries a nearer server than the present one'),
       maxVersion: option(
         wholeRule(CLIENT_DIALECT.oldest, CLIENT_DIALECT.newest),
         CLIENT_DIALECT.newest,
@@ -159,12 +163,12 @@ export const CLIENT_OPTIONS = {
     tls: option(
       TLS_RULE,
       {},
-      'Of `wss://`: which authorities are trusted, and what the client shows for itself: `ca`, `cert`, `key`, `servername`',
+      'For `wss://`, the trusted authorities and the certificate of the client: `ca`, `cert`, `key`, `servername`',
     ),
-    limits: group(LIMITS, 'What is bounded of a client, and by how much', 'ClientLimits'),
+    limits: group(LIMITS, 'Limits of the client', 'ClientLimits'),
     linkChanged: optional(
       typedOption<(change: LinkChange) => void>('(change: LinkChange) => void', FUNCTION_RULE),
-      'Is called when a connection stands, ends or is refused. Calls can be made in it',
+      'The client calls it when a connection opens, ends or is refused. It may make calls',
       'none',
     ),
     ports: group({
@@ -193,9 +197,15 @@ export const resolveOptions = (given: GivenOf<typeof CLIENT_OPTIONS.ClientOption
   const { url, urls, timeout, connectTimeout, connection, nearCache, ports, ...others } = read(given)
   if ((url === undefined) === (urls === undefined)) refuse('url', 'give either `url` or `urls`')
   if (connection.timeout <= connection.heartbeat)
-    refuse('connection.timeout', 'must be longer than connection.heartbeat, or every quiet connection is given up')
+    refuse(
+      'connection.timeout',
+      'must be longer than connection.heartbeat, because a shorter one closes every quiet connection',
+    )
   if (nearCache && nearCache.maxStale <= connection.heartbeat)
-    refuse('nearCache.maxStale', 'must be longer than connection.heartbeat, or what is kept is hardly ever given out')
+    refuse(
+      'nearCache.maxStale',
+      'must be longer than connection.heartbeat, because a shorter one leaves the near cache unused',
+    )
   return {
     urls: urls ?? [url!],
     ...others,

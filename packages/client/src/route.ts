@@ -87,7 +87,7 @@ export class Route {
   unavailable(how = ''): SojournError {
     const { urls } = this.#settings
     const said = urls.map((url) => `${shown(url)} (${this.#refusals.get(url) ?? 'no answer yet'})`)
-    return new SojournError('UNAVAILABLE', `no server could be reached${how}: ${said.join('; ')}`)
+    return new SojournError('UNAVAILABLE', `the client reaches no server${how}: ${said.join('; ')}`)
   }
 
   /** Tries these addresses one after the other; where none can be reached, all of them again after a while. */
@@ -131,7 +131,7 @@ export class Route {
           state: 'down',
           url,
           region: channel.welcome.region,
-          why: 'LINK_CLOSED: the server ends',
+          why: 'LINK_CLOSED: the server is stopping',
         })
         this.#seek([...this.#settings.urls.filter((other) => other !== url), url])
       },

@@ -20,14 +20,14 @@ const WRITE = {
 const DATA = {
   atomic: optional(
     pointersRule('/user'),
-    'JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins. Beside those that the store is set to',
+    'JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. They add to those of the store',
     'none',
   ),
 }
 const RENEWED = {
   idleTimeout: optional(
     DURATION_RULE,
-    'A new idle timeout for the session, where it is renewed',
+    'A new idle timeout for the session, if the call renews it',
     'the one that it has',
   ),
 }
@@ -39,7 +39,7 @@ const UPDATE = {
 }
 const END = {
   ...WRITE,
-  reason: option(typedOption<EndReason>('EndReason', choiceRule(END_REASONS)), 'logout', 'Why it ends'),
+  reason: option(typedOption<EndReason>('EndReason', choiceRule(END_REASONS)), 'logout', 'Why the session ends'),
 }
 
 /** Why a session ends where its caller does not say. */
@@ -58,12 +58,12 @@ export const CALL_OPTIONS = {
     id: optional(ID_RULE, 'For middleware that makes its own ids', '256 random bits'),
     idleTimeout: optional(
       DURATION_RULE,
-      'Without use, the session is gone after this. It may live longer by `session.touchGranularity` of the store, and ends at its `maxLifetime`, however long this is',
+      'The session expires when unused for this, or up to `session.touchGranularity` of the store later. It never outlives its `maxLifetime`',
       "the store's `session.idleTimeout`",
     ),
     maxLifetime: optional(
       DURATION_RULE,
-      "Whatever happens, the session is gone after this; at most the store's `session.maxLifetime`",
+      "The session expires after this, however often it is used. At most the store's `session.maxLifetime`",
       "the store's `session.maxLifetime`",
     ),
     ...DATA,
@@ -76,7 +76,7 @@ export const CALL_OPTIONS = {
         allowed: 'the data that was read',
         takes: (value) => typeof value === 'object' && value !== null,
       }),
-      'What the caller had read; only what differs from it is written',
+      'The data that the caller read. Only differences from it are written',
       'what the store holds now',
     ),
     counters: optional(
@@ -86,7 +86,7 @@ export const CALL_OPTIONS = {
     ),
     assigned: optional(
       pointersRule('/user'),
-      'JSON pointers of objects that were assigned in the place of other ones, rather than changed. Each is a new object, whole. What others edit in the old one goes with that',
+      'JSON pointers of objects that were assigned instead of changed. Each becomes a new object, and concurrent edits of the old one are lost',
       'an object that stands in both places was changed',
     ),
   },

@@ -76,8 +76,8 @@ export const createSession = (
     const state = current.kind === 'ended' ? 'ended' : isVisible(current, now) ? 'live' : 'expired'
     const why =
       state === 'live'
-        ? 'a session lives under this id; read it, or give another id'
-        : `the session of this id has ${state}, and an id that has ended never lives again; give a new id`
+        ? 'a session lives under this id. Read it, or give another id'
+        : `the session of this id has ${state}, and no session can use its id again. Give a new id`
     return { refusal: new SojournError('SESSION_EXISTS', why, { state }) }
   }
   const { edits, idleTimeoutMs, lifetimeMs, writer } = request

@@ -99,7 +99,7 @@ const readFrontier = (from: ByteReader): Pick<Fold, 'seen' | 'heads'> & { readon
     if (seq === 0 || maxOp < seq) from.fail('an actor has changes without operations')
     seen.set(actor, { seq, maxOp })
   }
-  if (seen.size !== actors.length) from.fail('an actor stands twice')
+  if (seen.size !== actors.length) from.fail('an actor appears twice')
   const heads: Head[] = []
   for (let count = from.uint(from.left); count > 0; count--) {
     const actor = actors[from.uint()] ?? from.fail('an unknown actor')
@@ -132,7 +132,7 @@ const readRegisters = (from: ByteReader, reading: Reading, within: Within): Regi
   const registers = new Map<string, Register>()
   for (let count = from.uint(from.left); count > 0; count--) {
     const key = readKey(from, reading)
-    if (registers.has(key)) from.fail('a field stands twice')
+    if (registers.has(key)) from.fail('a field appears twice')
     registers.set(key, readRegister(from, reading, within))
   }
   return registers
@@ -183,7 +183,7 @@ const readOp = (from: ByteReader, reading: Reading, within: Within): LiveOp => {
   if (counter > maxOp) from.fail('an operation is ahead of its actor')
   const type = from.u8()
   if (type === SCALAR.map) {
-    if (reading.maps.size === reading.maps.add(nameOf({ counter, actor })).size) from.fail('a map stands twice')
+    if (reading.maps.size === reading.maps.add(nameOf({ counter, actor })).size) from.fail('a map appears twice')
     return liveOp(counter, actor, readMap(from, reading, { counter, depth: within.depth + 1 }, maxOp))
   }
   const value = readScalar(from, type, reading.isSound)
@@ -193,7 +193,7 @@ const readOp = (from: ByteReader, reading: Reading, within: Within): LiveOp => {
   const increments = new Map<ActorId, number>()
   for (let index = 0; index < count; index++)
     increments.set(actors[from.uint()] ?? from.fail('an unknown actor'), from.int())
-  if (increments.size !== count) from.fail('an increment stands twice')
+  if (increments.size !== count) from.fail('an increment appears twice')
   return liveOp(counter, actor, value, increments)
 }
 
@@ -224,7 +224,7 @@ const readLost = (from: ByteReader, reading: Reading, depth: number): LostMap =>
   if (depth > MAX_MAP_DEPTH) from.fail(`maps are nested deeper than ${MAX_MAP_DEPTH}`)
   for (let count = from.uint(from.left); count > 0; count--) {
     const key = readKey(from, reading)
-    if (lost.has(key)) from.fail('an overwritten field stands twice')
+    if (lost.has(key)) from.fail('an overwritten field appears twice')
     const kind = from.u8()
     if (kind > 1) from.fail('an overwritten field is of no kind')
     lost.set(key, kind === 0 ? from.hex(LOST_BYTES) : readLost(from, reading, depth + 1))

@@ -148,7 +148,7 @@ export const pointersRule = (example: string): OptionRule<readonly string[], rea
     if (!Array.isArray(value)) return false
     const at = value.findIndex((pointer) => typeof pointer !== 'string' || pointerFault(pointer) !== undefined)
     if (at < 0) return true
-    const fault = typeof value[at] === 'string' ? pointerFault(value[at])! : 'a field is named by a string'
+    const fault = typeof value[at] === 'string' ? pointerFault(value[at])! : 'a JSON pointer is a string'
     throw new SojournError('INVALID_DATA', `${option}[${at}]: ${fault}`, { path: String(value[at]), option })
   },
 })

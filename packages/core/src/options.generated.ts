@@ -10,7 +10,7 @@ export interface Limits {
   /** Encoded bytes of one session that a local write may reach. Default: `65536`. */
   readonly maxSessionBytes: number
   /**
-   * Encoded bytes of one session that may come from a peer: the union of concurrent edits can be larger than each.
+   * Encoded bytes of one session that a peer may send. The union of concurrent edits can be larger than each edit.
    * Default: `1048576`.
    */
   readonly maxRecordBytes: number
@@ -22,44 +22,45 @@ export interface Limits {
   readonly maxFrameBytes: number
   /** Bytes that a sender puts into one frame before it begins the next. Default: `65536`. */
   readonly targetFrameBytes: number
-  /** Bytes handed to a link's socket and not yet taken by it, above which the sender pauses. Default: `1048576`. */
+  /** Bytes that wait in a link's socket. Above this, the sender pauses. Default: `1048576`. */
   readonly maxBufferedBytes: number
   /**
-   * Bytes that a link may be sent before the peer has acknowledged them; each item weighs 2,048 more, for what it is in
-   * memory. Default: `4194304`.
+   * Bytes that a link may send without an acknowledgement. Each item counts 2,048 bytes more, for its memory. Default:
+   * `4194304`.
    */
   readonly maxUnackedBytes: number
-  /** Commits waiting for the disk; one more is refused with OVERLOADED. Default: `20000`. */
+  /** Commits that wait for the disk. One more is refused with OVERLOADED. Default: `20000`. */
   readonly maxPendingCommits: number
-  /** Bytes of those commits; one more commit is refused with OVERLOADED. Default: `8388608`. */
+  /** Bytes of those commits. One more commit is refused with OVERLOADED. Default: `8388608`. */
   readonly maxPendingBytes: number
   /**
-   * Bytes that the journal grows by until the records that changed are written to the rows: opening replays as many at
-   * most. Default: `16777216`.
+   * Bytes that the journal grows by before a checkpoint. Opening the store replays at most as many. Default:
+   * `16777216`.
    */
   readonly checkpointBytes: number
   /**
-   * Records that a checkpoint writes in one batch, eight times as many where much waits; others run between two.
+   * Records that a checkpoint writes in one batch, or eight times as many under load. Other work runs between batches.
    * Default: `512`.
    */
   readonly checkpointRows: number
   /**
-   * Bytes of records that changed and are not in the rows; what would add to more is refused with OVERLOADED. Default:
+   * Bytes of changed records that wait for a checkpoint. Commits beyond this are refused with OVERLOADED. Default:
    * `67108864`.
    */
   readonly maxUncheckpointedBytes: number
-  /** Quorum calls waiting for regions; one more is refused with OVERLOADED. Default: `20000`. */
+  /** Quorum calls that wait for regions. One more is refused with OVERLOADED. Default: `20000`. */
   readonly maxPendingQuorums: number
   /**
-   * Encoded bytes of the sessions whose writes wait so; one more write is refused with OVERLOADED. Default: `8388608`.
+   * Encoded bytes of sessions whose writes wait for regions. One more write is refused with OVERLOADED. Default:
+   * `8388608`.
    */
   readonly maxPendingQuorumBytes: number
-  /** Milliseconds that a call may wait for regions; a longer `timeout` is refused. Default: `60000`. */
+  /** Milliseconds that a call may wait for regions. A longer `timeout` is refused. Default: `60000`. */
   readonly maxTimeoutMs: number
   /** Received frames of one link that wait to be committed, or to be claimed in a vector. Default: `1024`. */
   readonly maxPendingFrames: number
   /**
-   * Recent commits kept in memory as deltas for links in step; a link that lags further is sent records. Default:
+   * Recent commits kept in memory as deltas for links in step. A link that lags further gets whole records. Default:
    * `8192`.
    */
   readonly maxRecentCommits: number
@@ -70,16 +71,15 @@ export interface Limits {
   /** Encoded bytes of those sessions. Default: `25165824`. */
   readonly maxCacheBytes: number
   /**
-   * Feeds that a vector remembers; the longest unmoved are forgotten first, which costs a longer catch-up. Default:
+   * Feeds that a vector remembers. It forgets the longest unchanged first, which costs a longer catch-up. Default:
    * `64`.
    */
   readonly maxVectorFeeds: number
   /**
-   * Connections of peers, at a time, whose other side is not known yet; one more closes the one that was silent
-   * longest. Default: `256`.
+   * Unauthenticated connections of peers at a time. One more closes the one that was silent longest. Default: `256`.
    */
   readonly maxHandshakes: number
-  /** Those of them that come from one address (of IPv6: one /64 network). Default: `64`. */
+  /** Unauthenticated connections from one address (of IPv6: one /64 network). Default: `64`. */
   readonly maxHandshakesPerAddress: number
 }
 
@@ -99,8 +99,8 @@ export interface WriteOptions {
 
 export interface DataOptions {
   /**
-   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   * JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. They add to
+   * those of the store. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
 }
@@ -113,18 +113,18 @@ export interface CreateOptions {
   /** For middleware that makes its own ids. Give a string of 1 to 512 characters. Default: 256 random bits. */
   readonly id?: string | undefined
   /**
-   * Without use, the session is gone after this. It may live longer by `session.touchGranularity` of the store, and
-   * ends at its `maxLifetime`, however long this is. Default: the store's `session.idleTimeout`.
+   * The session expires when unused for this, or up to `session.touchGranularity` of the store later. It never outlives
+   * its `maxLifetime`. Default: the store's `session.idleTimeout`.
    */
   readonly idleTimeout?: Duration | undefined
   /**
-   * Whatever happens, the session is gone after this; at most the store's `session.maxLifetime`. Default: the store's
-   * `session.maxLifetime`.
+   * The session expires after this, however often it is used. At most the store's `session.maxLifetime`. Default: the
+   * store's `session.maxLifetime`.
    */
   readonly maxLifetime?: Duration | undefined
   /**
-   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   * JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. They add to
+   * those of the store. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
 }
@@ -136,11 +136,11 @@ export interface UpdateOptions {
   readonly timeout?: Duration | undefined
   /** Whether the write also renews the idle deadline, as any use does. Default: `true`. */
   readonly touch?: boolean | undefined
-  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  /** A new idle timeout for the session, if the call renews it. Default: the one that it has. */
   readonly idleTimeout?: Duration | undefined
   /**
-   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   * JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. They add to
+   * those of the store. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
 }
@@ -152,14 +152,14 @@ export interface ReplaceOptions {
   readonly timeout?: Duration | undefined
   /** Whether the write also renews the idle deadline, as any use does. Default: `true`. */
   readonly touch?: boolean | undefined
-  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  /** A new idle timeout for the session, if the call renews it. Default: the one that it has. */
   readonly idleTimeout?: Duration | undefined
   /**
-   * JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins.
-   * Beside those that the store is set to. Give an array of JSON pointers, such as ['/user']. Default: none.
+   * JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. They add to
+   * those of the store. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
-  /** What the caller had read; only what differs from it is written. Default: what the store holds now. */
+  /** The data that the caller read. Only differences from it are written. Default: what the store holds now. */
   readonly base?: object | undefined
   /**
    * JSON pointers of integer fields whose change is written as an increment. Give an array of JSON pointers, such as
@@ -167,9 +167,9 @@ export interface ReplaceOptions {
    */
   readonly counters?: readonly string[] | undefined
   /**
-   * JSON pointers of objects that were assigned in the place of other ones, rather than changed. Each is a new object,
-   * whole. What others edit in the old one goes with that. Give an array of JSON pointers, such as ['/user']. Default:
-   * an object that stands in both places was changed.
+   * JSON pointers of objects that were assigned instead of changed. Each becomes a new object, and concurrent edits of
+   * the old one are lost. Give an array of JSON pointers, such as ['/user']. Default: an object that stands in both
+   * places was changed.
    */
   readonly assigned?: readonly string[] | undefined
 }
@@ -179,7 +179,7 @@ export interface TouchOptions {
   readonly write?: Level | undefined
   /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration | undefined
-  /** A new idle timeout for the session, where it is renewed. Default: the one that it has. */
+  /** A new idle timeout for the session, if the call renews it. Default: the one that it has. */
   readonly idleTimeout?: Duration | undefined
 }
 
@@ -188,6 +188,6 @@ export interface EndOptions {
   readonly write?: Level | undefined
   /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration | undefined
-  /** Why it ends. Give one of 'logout', 'revoked', 'rotated'. Default: `logout`. */
+  /** Why the session ends. Give one of 'logout', 'revoked', 'rotated'. Default: `logout`. */
   readonly reason?: EndReason | undefined
 }

@@ -109,7 +109,7 @@ const unknownName = (name: string, value: unknown, table: OptionTable, owner: st
   const option = `${prefix}${name}`
   return new SojournError(
     'INVALID_OPTION',
-    `${option} is no option of ${owner}: it is ${isSecret ? maskedValue(value) : strangeValue(value)}. ${
+    `${option} is not an option of ${owner}. It is ${isSecret ? maskedValue(value) : strangeValue(value)}. ${
       hint === undefined ? (near === undefined ? '' : `Did you mean ${prefix}${near}? `) : `${hint}. `
     }${at === '' ? 'There are' : `In ${at} there are`} ${names.join(', ')}`,
     { option },

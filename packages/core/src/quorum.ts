@@ -61,7 +61,7 @@ export const quorumUnmet = (tally: Tally, write: boolean, made?: unknown): Sojou
   new SojournError(
     'QUORUM_UNMET',
     `${tally.answered.length} of the ${tally.need} regions needed answered in time (${quotedList(tally.answered)})${
-      write ? '; the write is durable here and will spread' : ''
+      write ? '. The write is durable here and will spread' : ''
     }`,
     {
       need: tally.need,

@@ -32,7 +32,7 @@ const kindOf = (value: unknown): string => {
   if (typeof value === 'symbol') return 'a symbol'
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value)
   if (Array.isArray(value)) return 'an array'
-  if (isThenable(value)) return 'a promise, which nobody awaited'
+  if (isThenable(value)) return 'a promise that was not awaited'
   if (Object.prototype.toString.call(value) === '[object Date]') return 'a Date'
   if (ArrayBuffer.isView(value)) return 'bytes'
   return 'an object'

@@ -33,21 +33,21 @@ const SESSIONS = typedOption<SessionApi>('SessionApi', {
 export const STORE_OPTIONS = {
   sessions: required(
     SESSIONS,
-    'An open replica, or anything else that offers the session API. Closing it stays with who opened it',
+    'An open replica, or another implementation of the session API. The adapter does not close it',
   ),
   counters: option(
     pointersRule('/views'),
     [],
-    'JSON pointers of integer fields that are counted with: what concurrent requests add to them adds up',
+    'JSON pointers of integer fields that count. Increments of concurrent requests add up',
   ),
   atomic: option(
     pointersRule('/user'),
     [],
-    'JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins. Beside those that `sessions` is set to',
+    'JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. They add to those of `sessions`',
   ),
   timeout: optional(
     DURATION_RULE,
-    'A call that takes longer is given up with TIMEOUT',
+    'A call that takes longer fails with TIMEOUT',
     `${MIN_TIMEOUT_MS / 1_000}s, or a second more than \`sessions\` may take to say what is wrong (\`answersWithinMs\`): a client's UNAVAILABLE, or a replica's QUORUM_UNMET, says more`,
   ),
   clock: optional(
@@ -81,11 +81,11 @@ const refuse = (what: string): never => {
 /** @throws INVALID_OPTION, naming the option and what to do; INVALID_DATA (a counter that is no JSON pointer) */
 export const checkOptions = (given: GivenOf<typeof STORE_OPTIONS>) => {
   if (typeof given !== 'object' || given === null || Array.isArray(given))
-    return refuse(`SojournStore needs sessions to keep: ${USAGE}`)
+    return refuse(`SojournStore needs the option sessions: ${USAGE}`)
   if (typeof (given as { readonly then?: unknown }).then === 'function')
-    return refuse(`SojournStore was given a promise; await the replica: ${USAGE}`)
+    return refuse(`SojournStore got a promise. Await the replica: ${USAGE}`)
   if (SESSIONS.takes(given, 'options', 'SojournStore'))
-    return refuse(`SojournStore was given the replica itself; name it: ${USAGE}`)
+    return refuse(`SojournStore got the replica itself. Give it as sessions: ${USAGE}`)
   const { sessions, counters, atomic, timeout, clock = systemClock } = read(given)
   return {
     sessions,

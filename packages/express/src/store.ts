@@ -211,7 +211,7 @@ export class SojournStore extends session.Store {
       if (state === 'live') return false
       throw new SojournError(
         'SESSION_EXISTS',
-        `the session of this id has ${state}, and an id that has ended never lives again. Give each new session a new id: let genid never return one twice`,
+        `the session of this id has ${state}, and no session can use its id again. Make genid return a new id each time`,
         { state, cause: error },
       )
     }
@@ -316,7 +316,7 @@ export class SojournStore extends session.Store {
     if (this.#warnedOfCut) return
     this.#warnedOfCut = true
     process.emitWarning(
-      `a session's cookie asks for ${askedMilliseconds} ms, and session.maxLifetime is ${maxLifetimeMs} ms: the session and the cookie end with that. Shorten cookie.maxAge, or set a longer session.maxLifetime in all regions`,
+      `a session's cookie asks for ${askedMilliseconds} ms, and session.maxLifetime is ${maxLifetimeMs} ms. The shorter of the two ends the session and the cookie. Shorten cookie.maxAge, or set a longer session.maxLifetime in all regions`,
       { type: 'SojournWarning', code: 'SOJOURN_COOKIE_CUT' },
     )
   }

@@ -64,7 +64,7 @@ export class Admission {
     this.#receivedBytes += chunk.length
     if (this.#isOver || this.#receivedBytes <= MAX_UNAUTHENTICATED_BYTES) return
     this.refuse(
-      new SojournError('FRAME_TOO_LARGE', `more than ${MAX_UNAUTHENTICATED_BYTES} bytes before it is known who it is`, {
+      new SojournError('FRAME_TOO_LARGE', `more than ${MAX_UNAUTHENTICATED_BYTES} bytes before authentication`, {
         limit: MAX_UNAUTHENTICATED_BYTES,
       }),
     )

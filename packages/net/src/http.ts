@@ -73,7 +73,7 @@ export const readBody = async (message: IncomingMessage, maxBytes = MAX_REQUEST_
     }
   } catch (cause) {
     if (cause instanceof SojournError) throw cause
-    throw new SojournError('FRAME_INVALID', 'the body breaks off', { cause })
+    throw new SojournError('FRAME_INVALID', 'the body is truncated', { cause })
   }
   return Buffer.concat(chunks).toString('utf8')
 }
@@ -87,7 +87,7 @@ export const parseJson = (text: string, what: string): unknown => {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new SojournError('FRAME_INVALID', `${what} is no JSON`, { cause })
+    throw new SojournError('FRAME_INVALID', `${what} is not JSON`, { cause })
   }
 }
 

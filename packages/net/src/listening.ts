@@ -5,14 +5,12 @@ import { SojournError } from '@sojourn/core/internal'
 
 /** By the system's code of the failure. */
 const ADVICE: { readonly [code: string]: string } = {
-  EADDRINUSE:
-    'another process, or another listener of this one, has the port; choose another port, or 0 for any free one',
-  EADDRNOTAVAIL:
-    'this machine has no such address; give one that it has, such as 127.0.0.1, or 0.0.0.0 or :: for all that it has',
-  EACCES: 'this process may not use the port; choose one above 1023, or 0 for any free one',
-  ENOTFOUND: 'the name has no address; give an IP address of this machine',
-  EAI_AGAIN: 'the name could not be looked up; give an IP address of this machine',
-  EAFNOSUPPORT: 'this machine does not speak that family of addresses (IPv4, IPv6); give an address of the other one',
+  EADDRINUSE: 'another process or listener uses the port. Choose another port, or 0 for any free one',
+  EADDRNOTAVAIL: 'this machine has no such address. Give one of its own, such as 127.0.0.1, or 0.0.0.0 or :: for all',
+  EACCES: 'this process may not use the port. Choose one above 1023, or 0 for any free one',
+  ENOTFOUND: 'the name has no address. Give an IP address of this machine',
+  EAI_AGAIN: 'the lookup of the name failed. Give an IP address of this machine',
+  EAFNOSUPPORT: 'this machine does not support that address family (IPv4 or IPv6). Give an address of the other one',
 }
 const OTHERWISE = 'choose another address, or port 0 for any free one'
 

@@ -125,13 +125,13 @@ export class TlsFiles {
     try {
       // Node takes an empty text for none: the listener would go on without a key.
       for (const [name, pem] of Object.entries(credentials))
-        if (!pem.includes('-----BEGIN')) throw new SojournError('INVALID_OPTION', `${name} is no PEM`)
+        if (!pem.includes('-----BEGIN')) throw new SojournError('INVALID_OPTION', `${name} is not PEM`)
       createSecureContext(credentials)
       if (cert !== undefined) new X509Certificate(cert)
     } catch (cause) {
       throw new SojournError(
         'INVALID_OPTION',
-        `${option}: the files hold no certificate, key and authorities in PEM that belong together (${(cause as Error).message})`,
+        `${option}: the certificate, key and authorities in the files are not PEM or do not match (${(cause as Error).message})`,
         { option, cause },
       )
     }

@@ -34,7 +34,7 @@ export interface WebSocketListener {
   close(): Promise<void>
 }
 
-const TOO_MANY = 'too many connections of which it is not known who they are (maxHandshakes, maxHandshakesPerAddress)'
+const TOO_MANY = 'too many unauthenticated connections (maxHandshakes, maxHandshakesPerAddress)'
 
 /**
  * Listens for WebSockets. Messages are not compressed: they are small, and compression costs memory for each connection.
@@ -114,7 +114,7 @@ const webSocketServer = (
     // A page that somebody's browser shows reaches what the browser reaches; no policy of browsers keeps WebSockets from it.
     verifyClient: ({ origin }, done) => {
       if (origin === undefined || allowedOrigins.includes(origin)) done(true)
-      else done(false, 403, 'this is not for web pages (allowedOrigins)')
+      else done(false, 403, 'the origin of this web page is not in allowedOrigins')
     },
   })
   // `http` reports its own errors; without a listener, ws would throw what it repeats.

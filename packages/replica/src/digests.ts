@@ -250,19 +250,19 @@ const sumsOf = (bytes: Uint8Array): Uint32Array => {
   return Uint32Array.from({ length: bytes.length / 4 }, (_, place) => from.readUInt32LE(4 * place))
 }
 
-const invalid = (what: string): SojournError => new SojournError('FRAME_INVALID', `a digest is not sound: ${what}`)
+const invalid = (what: string): SojournError => new SojournError('FRAME_INVALID', `a digest is invalid: ${what}`)
 
 const checkRanges = (bits: number, ranges: readonly number[]): void => {
-  if (bits < RANGE_BITS || bits > MAX_BITS) throw invalid('its ranges are of another size')
-  if (ranges.some((range) => range >= 2 ** bits)) throw invalid('it names a range that there is not')
+  if (bits < RANGE_BITS || bits > MAX_BITS) throw invalid('its ranges have another size')
+  if (ranges.some((range) => range >= 2 ** bits)) throw invalid('it names an unknown range')
 }
 
 const checkDigest = ({ bits, above, ranges, sums }: Digest): void => {
   const isTop = bits === RANGE_BITS && above === 0 && ranges.length === 0
   if (!isTop) {
     checkRanges(above, ranges)
-    if (bits !== above + STEP_BITS || bits > MAX_BITS) throw invalid('its ranges are of another size')
+    if (bits !== above + STEP_BITS || bits > MAX_BITS) throw invalid('its ranges have another size')
   }
   const expected = isTop ? 2 ** RANGE_BITS : ranges.length * 2 ** STEP_BITS
-  if (sums.length !== 4 * expected) throw invalid('it has another number of sums than of ranges')
+  if (sums.length !== 4 * expected) throw invalid('its sums and ranges differ in number')
 }

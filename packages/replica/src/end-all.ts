@@ -78,6 +78,6 @@ export const endAll = ({ clock, slices, end, stallMs }: EndAllOptions): Promise<
   })
 
 const stalled = (ms: number, count: number): SojournError =>
-  new SojournError('TIMEOUT', `no session could be ended for ${ms} ms; ${count} are ended, and stay so`, {
+  new SojournError('TIMEOUT', `no session has ended for ${ms} ms; ${count} are ended, and stay so`, {
     mayHaveApplied: true,
   })

@@ -107,7 +107,7 @@ export class Handshake {
     } catch (error) {
       // The first frame of another version, or of a caller that is no peer, need not have our shape.
       if (this.#expects === 'greet' && isSojournError(error, 'FRAME_INVALID'))
-        throw new SojournError('LINK_VERSION', 'the first frame is no greeting of this protocol', { cause: error })
+        throw new SojournError('LINK_VERSION', 'the first frame is not a greeting of this protocol', { cause: error })
       throw error
     }
   }
@@ -115,7 +115,7 @@ export class Handshake {
   #greeted(message: Message & { type: 'greet' }): void {
     const { region, secret, speech } = this.#options
     if (message.magic !== LINK_MAGIC)
-      throw new SojournError('LINK_VERSION', 'the first frame is no greeting of this protocol')
+      throw new SojournError('LINK_VERSION', 'the first frame is not a greeting of this protocol')
     const agreement = meet(speech, message)
     this.#admit(message.region)
     this.#transcript = { dialer: message, listener: { ...agreement, region, nonce: this.#nonce } }
@@ -128,10 +128,7 @@ export class Handshake {
     const { region, secret, dials, hello, speech } = this.#options
     this.#admit(message.region)
     if (message.region !== dials)
-      throw new SojournError(
-        'LINK_REGION',
-        `the address given for ${quoted(dials!)} is that of ${quoted(message.region)}`,
-      )
+      throw new SojournError('LINK_REGION', `the address of ${quoted(dials!)} is that of ${quoted(message.region)}`)
     checkAgreement(speech, message)
     this.#transcript = { dialer: { ...speech, region, nonce: this.#nonce }, listener: message }
     this.#check(message.proof, 'listener')
@@ -155,7 +152,7 @@ export class Handshake {
   #admit(region: string): void {
     this.#peer = region
     if (region === this.#options.region || !this.#options.isMember(region))
-      throw new SojournError('LINK_REGION', `${quoted(region)} is no peer of ${quoted(this.#options.region)}`)
+      throw new SojournError('LINK_REGION', `${quoted(region)} is not a peer of ${quoted(this.#options.region)}`)
   }
 
   #send(message: Message): void {

@@ -115,7 +115,7 @@ export class Inbound {
   #checkWants({ wants }: Claim): void {
     const limit = this.#options.maxPending * WANTED_A_FRAME
     if (wants.size > limit)
-      throw new SojournError('LINK_OVERLOADED', `${limit} records are asked for and have not come`, { limit })
+      throw new SojournError('LINK_OVERLOADED', `${limit} requested records have not arrived`, { limit })
   }
 
   /** What could be claimed as far as this link goes, in order. */

@@ -262,13 +262,13 @@ export class Link {
         this.#follow(this.#sendAll(host.digests.compared(this.peer, message)))
         break
       default:
-        throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on a link that stands`)
+        throw new SojournError('FRAME_UNEXPECTED', `a ${message.type} frame on an established link`)
     }
   }
 
   #expect(capability: LinkCapability, { type }: Message): void {
     if (!this.can(capability))
-      throw new SojournError('FRAME_UNEXPECTED', `a ${type} frame, but the capability ${capability} was not agreed on`)
+      throw new SojournError('FRAME_UNEXPECTED', `a ${type} frame without an agreed capability ${capability}`)
   }
 
   #acked(holdings: Acks['holdings']): void {
@@ -332,7 +332,7 @@ export class Link {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
     if (this.#pulse.isSilent()) {
-      this.close(new SojournError('LINK_TIMEOUT', `nothing heard for ${linkTimeoutMs} ms`))
+      this.close(new SojournError('LINK_TIMEOUT', `the peer was silent for ${linkTimeoutMs} ms`))
       return
     }
     this.#sendHeartbeat()

@@ -321,13 +321,13 @@ export class Links {
     const { region } = link.peer
     // It may have been removed while it was shaking hands.
     if (!this.#options.peers.has(region))
-      throw new SojournError('LINK_REGION', `${quoted(region)} is no member any more`)
+      throw new SojournError('LINK_REGION', `${quoted(region)} is no longer a member`)
     const current = this.#links.get(region)
     if (current) {
       const rival = current.peer.feed === link.peer.feed && current.dialed !== link.dialed
       const mine = this.#options.region < region
       if (rival && link.dialed !== mine)
-        throw new SojournError('LINK_DUPLICATE', `a link with ${quoted(region)} stands already`)
+        throw new SojournError('LINK_DUPLICATE', `a link with ${quoted(region)} is open already`)
       current.close(
         rival
           ? new SojournError('LINK_DUPLICATE', 'the other connection is kept')

@@ -55,7 +55,7 @@ export class Namesakes {
     const feeds = this.#feeds.get(region)!
     const error = new SojournError(
       'LINK_REGION_TAKEN',
-      `another process runs as region ${JSON.stringify(region)} and was linked first; stop one, or rename it`,
+      `another process runs as region ${JSON.stringify(region)} and was linked first. Stop one of them, or rename it`,
     )
     if (feeds.indexOf(feed) > feeds.indexOf(current.peer.feed)) throw error
     return error

@@ -73,38 +73,38 @@ const SESSION = {
   idleTimeout: option(
     DURATION_RULE,
     '30m',
-    'Without use, a session is gone after this, and at most `session.touchGranularity` later. At most `session.maxLifetime`; the default gives way to a shorter one',
+    'An unused session expires after this, or at most `session.touchGranularity` later. At most `session.maxLifetime`, to which the default is lowered',
   ),
   maxLifetime: option(
     DURATION_RULE,
     '30d',
-    'Whatever happens, a session is gone after this; the same in all regions. An ended session is remembered for as long',
+    'Every session expires after this, however often it is used. Regions remember ended sessions as long. Set the same in all regions',
   ),
   touchGranularity: optional(
     DURATION_OR_ZERO_RULE,
-    'A use that would move the deadline by less is not written. Each renewal that is written reaches so much further. So no session expires early, and one may live that much longer than its idle timeout. At most the idle timeout counts. 0: exact, and every use is written',
+    'A use that moves the deadline by less is not written. Each written renewal adds this to the deadline, so no session expires early. Values above the idle timeout count as the idle timeout. With 0, deadlines are exact, and every use is written',
     "a twentieth of the session's idle timeout",
   ),
   atomic: option(
     pointersRule('/user'),
     [],
-    'JSON pointers of objects that are one value, as arrays are: of concurrent edits anywhere inside of one, one wins; the same in all regions',
+    'JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. Set the same in all regions',
   ),
 }
 
 export const LINK_OPTIONS = {
-  heartbeat: option(DURATION_RULE, '1s', 'How often a link says that it is there'),
-  timeout: option(DURATION_RULE, '5s', 'Silence after which a link is given up; longer than the heartbeat'),
-  maxReconnectDelay: option(DURATION_RULE, '5s', 'The longest pause between attempts to dial'),
-  digestInterval: option(
+  heartbeat: option(DURATION_RULE, '1s', 'How often a link sends a heartbeat'),
+  timeout: option(
     DURATION_RULE,
-    '1s',
-    'How often sums over ranges of keys are compared with a peer whose records differ',
+    '5s',
+    'How long a peer may be silent before the link is closed. Longer than the heartbeat',
   ),
+  maxReconnectDelay: option(DURATION_RULE, '5s', 'The longest pause between attempts to dial'),
+  digestInterval: option(DURATION_RULE, '1s', 'How often digests are compared with a peer whose records differ'),
   maxVersion: option(
     wholeRule(LINK_DIALECT.oldest, LINK_DIALECT.newest),
     LINK_DIALECT.newest,
-    'The latest version of the link protocol to speak. Two sides speak the latest that both know; an older one holds back what an upgrade brings until all are upgraded',
+    'The latest version of the link protocol to speak. Two sides speak the latest that both know. Set an older one until all regions are upgraded',
   ),
 }
 
@@ -112,7 +112,7 @@ export const REPLICA_OPTIONS = {
   region: required(REGION, 'The name of this region'),
   location: required(
     textRule("the path of a directory, or ':memory:'"),
-    "A directory for this replica alone, made where it is missing: a journal, and rows in LevelDB; `':memory:'` keeps nothing",
+    "A directory for this replica alone, created if it is missing. It has a journal and LevelDB rows. `':memory:'` keeps nothing",
   ),
   listen: optionalGroup(
     {
@@ -123,7 +123,7 @@ export const REPLICA_OPTIONS = {
       ),
       port: required(
         wholeRule(0, 65_535),
-        'The port where links are accepted; 0 picks a free one, and `replica.address` reports which',
+        'The port where links are accepted. 0 picks a free one, which `replica.address` reports',
       ),
     },
     'Where links from peers are accepted',
@@ -132,32 +132,28 @@ export const REPLICA_OPTIONS = {
   peers: option(
     PEERS_RULE,
     {},
-    'Every other region, by name, with the address of its replica (`ws://` or `wss://`); `null`: a member that is not dialed from here. All members count in majorities',
+    'Every other region, by name, with the address of its replica (`ws://` or `wss://`). This replica does not dial a region with `null`. All regions count in majorities',
   ),
   secret: optional(
     secretOption(textRule(`at least ${MIN_SECRET_CHARS} characters`, (text) => text.length >= MIN_SECRET_CHARS)),
-    'What peers prove to each other that they know; the same in all regions. Needed as soon as there are links',
+    'The secret that peers prove to each other. Set the same in all regions. Links need it',
     'none',
   ),
   session: group(SESSION),
   consistency: group({
-    read: option(LEVEL_RULE, 'local', 'How many regions a read asks, unless the call says'),
-    write: option(LEVEL_RULE, 'local', 'How many regions must hold a write, unless the call says'),
-    timeout: option(DURATION_RULE, '1s', 'How long a call waits for other regions, unless the call says'),
+    read: option(LEVEL_RULE, 'local', 'How many regions a read asks, by default'),
+    write: option(LEVEL_RULE, 'local', 'How many regions must hold a write, by default'),
+    timeout: option(DURATION_RULE, '1s', 'How long a call waits for other regions, by default'),
   }),
   fsync: option(
     typedOption<Fsync>('Fsync', choiceRule<Fsync>(['always', 'everysec', 'never'])),
     'everysec',
-    'When commits are fsynced: `always` before they are acknowledged, `everysec` once a second, `never` when the operating system likes',
+    'When commits are fsynced: `always` before they are acknowledged, `everysec` once a second, `never` by the operating system only',
   ),
-  maxClockSkew: option(DURATION_RULE, '5s', 'A peer whose clock is off by more is refused'),
-  purgeGrace: option(
-    DURATION_RULE,
-    '1m',
-    'How long a record stays on the disk after its deadline, for renewals that are still under way',
-  ),
+  maxClockSkew: option(DURATION_RULE, '5s', 'The replica refuses a peer whose clock is off by more'),
+  purgeGrace: option(DURATION_RULE, '1m', 'How long a record stays on the disk after its deadline, for late renewals'),
   links: group(LINK_OPTIONS),
-  limits: group(LIMITS, 'What is bounded, and by how much; regions should agree on the first four', 'Limits'),
+  limits: group(LIMITS, 'Limits of the replica. Regions should agree on the first four', 'Limits'),
   ports: group(
     {
       clock: optional(
@@ -169,11 +165,11 @@ export const REPLICA_OPTIONS = {
       storage: optional(typedOption<StorageEngine>('StorageEngine', portRule('open')), 'The engine', '`levelEngine`'),
       transport: optional(
         typedOption<Transport>('Transport', portRule('dial', 'listen')),
-        'How links are made',
+        'The transport of links',
         'WebSockets',
       ),
     },
-    'Where the world plugs in; see `ports.ts` of @sojourn/core',
+    'Where the world plugs in. See `ports.ts` of @sojourn/core',
     'Ports',
   ),
 }

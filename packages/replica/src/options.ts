@@ -50,7 +50,7 @@ const idleTimeoutOf = (
   if (given.session?.idleTimeout === undefined) return maxLifetime
   return refuse(
     'session.idleTimeout',
-    `is ${idleTimeout} ms, longer than session.maxLifetime, ${maxLifetime} ms, which ends every session; shorten it, or give a longer session.maxLifetime`,
+    `is ${idleTimeout} ms, longer than session.maxLifetime, ${maxLifetime} ms. Shorten it, or give a longer session.maxLifetime`,
   )
 }
 
@@ -59,7 +59,7 @@ export const resolveOptions = (given: Given) => {
   const { listen, session, consistency, links, limits, ports, ...others } = read(given)
   const { region, secret, maxClockSkew, purgeGrace } = others
   const peers = new Map(Object.entries(others.peers))
-  if (peers.has(region)) refuse(`peers.${region}`, 'a region is not its own peer; name it in `region` only')
+  if (peers.has(region)) refuse(`peers.${region}`, 'a region is not its own peer. Name it in `region` only')
   if ((listen || peers.size > 0) && secret === undefined)
     refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters, the same in all regions`)
   const members = peers.size + 1
@@ -67,7 +67,7 @@ export const resolveOptions = (given: Given) => {
   regionsNeeded(consistency.write, members, 'consistency.write')
   checkPatience(consistency.timeout, limits.maxTimeoutMs, 'consistency.timeout')
   if (links.timeout <= links.heartbeat)
-    refuse('links.timeout', 'must be longer than links.heartbeat, or every quiet link is given up')
+    refuse('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
   const { clock = systemClock } = ports
   return {
     region,

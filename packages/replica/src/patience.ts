@@ -21,7 +21,7 @@ export const checkPatience = (ms: number, maxMs: number, option: string): void =
   if (ms <= maxMs) return
   throw new SojournError(
     'INVALID_OPTION',
-    `${option} is ${ms} ms; limits.maxTimeoutMs allows ${maxMs} ms. Give less, or raise that limit where the replica is opened`,
+    `${option} is ${ms} ms, and limits.maxTimeoutMs is ${maxMs} ms. Give less, or raise that limit in the options of the replica`,
     { option },
   )
 }

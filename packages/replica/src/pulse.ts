@@ -104,7 +104,7 @@ export class Pulse {
     if (aheadMs > maxClockSkewMs || aheadMs + ageMs < -maxClockSkewMs)
       throw new SojournError(
         'LINK_SKEW',
-        `the clock of ${region} is off by ${Math.round(this.#skewMs)} ms; maxClockSkew is ${maxClockSkewMs} ms`,
+        `the clock of ${region} is off by ${Math.round(this.#skewMs)} ms. The limit maxClockSkew is ${maxClockSkewMs} ms`,
       )
   }
 }

@@ -129,7 +129,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     if (lifetimeMs > settings.maxLifetimeMs)
       throw new SojournError(
         'INVALID_OPTION',
-        `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms: so long regions remember an ended id`,
+        `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms. Regions remember an ended id for that time`,
         { option: 'maxLifetime' },
       )
     const edits = editsFor(checkTop(data), this.#changes.dataOptions(options))

@@ -89,7 +89,7 @@ export class ReplicationProgress {
   introduce(region: string, holder: FeedId, vector: readonly Held[]): void {
     const owner = holder === this.#options.feed ? this.#options.region : this.#holders.get(holder)?.region
     if (owner !== undefined && owner !== region)
-      throw new SojournError('LINK_REGION', `${quoted(region)} gives the feed of ${quoted(owner)} for its own`)
+      throw new SojournError('LINK_REGION', `${quoted(region)} claims the feed of ${quoted(owner)} as its own`)
     // What a region writes now is no earlier incarnation of any: a copy of its directory may have said so under another name.
     for (const feeds of this.#retired.values()) feeds.delete(holder)
     for (const [feed, known] of this.#holders) if (known.region === region) this.#holders.delete(feed)
@@ -155,7 +155,7 @@ export class ReplicationProgress {
   learn({ region, holder, feed, through }: Holding): boolean {
     if (holder === this.#options.feed || this.#isRetired(holder) || this.#isRetired(feed)) return false
     if (feed === this.#options.feed && through > this.#options.committed())
-      throw new SojournError('FRAME_INVALID', `sequence ${through} was acknowledged and never sent`)
+      throw new SojournError('FRAME_INVALID', `sequence ${through} was acknowledged but never sent`)
     let known = this.#holders.get(holder)
     if (known === undefined) {
       if (this.#holders.size >= this.#options.maxFeeds) this.#forgetHolder()

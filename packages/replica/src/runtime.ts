@@ -279,7 +279,7 @@ export class Runtime {
 
   #refusedItems(region: string, count: number): void {
     this.totals.refusedItems += count
-    const text = `${region} sent ${count} sessions whose leases are stamped more than a day ahead of the clock here; they are left out`
+    const text = `${region} sent ${count} sessions with leases stamped more than a day ahead of the local clock. The replica left them out`
     this.failed(new SojournError('ITEM_REFUSED', text))
   }
 
@@ -289,7 +289,7 @@ export class Runtime {
     this.reaper.wake()
     if (clock.isTrusted) return
     const off = `the wall clock is off by ${(clock.offByMs / 1_000).toFixed(1)} s: it jumped, or most regions disagree with it`
-    this.failed(new SojournError('CLOCK_UNTRUSTED', `${off}; nothing is purged until they agree`))
+    this.failed(new SojournError('CLOCK_UNTRUSTED', `${off}. The replica purges nothing until they agree`))
   }
 
   /** Regions whose clocks had differed may hold what the others do not: compares all with them, once. */
@@ -314,14 +314,14 @@ export class Runtime {
         this.failed(
           new SojournError(
             'STORE_CORRUPT',
-            'what the store knew of itself is lost or corrupt; peers send it everything anew, and it sends them everything',
+            'the state of the store is lost or corrupt. This region and its peers exchange all records again',
           ),
         )
       if (lostEntries > 0)
         this.failed(
           new SojournError(
             'STORE_CORRUPT',
-            `${lostEntries} entries of the journal are lost or corrupt; what they held comes back from the peers`,
+            `${lostEntries} entries of the journal are lost or corrupt. The peers send their records again`,
           ),
         )
       for (const key of corrupt) if (this.store.index.isCorrupt(key)) this.corrupt(key)

@@ -9,7 +9,7 @@ export const tooLarge = (record: SessionRecord, bytes: number, limit: number): S
   const named = fields.map((field) => `${JSON.stringify(field.path)} (${field.bytes} bytes)`).join(', ')
   return new SojournError(
     'SESSION_TOO_LARGE',
-    `the session would have ${bytes} bytes; limits.maxSessionBytes is ${limit}. Its largest fields: ${named}. Keep large values elsewhere, or raise the limit in all regions`,
+    `the session would have ${bytes} bytes, and limits.maxSessionBytes is ${limit}. Its largest fields: ${named}. Keep large values elsewhere, or raise the limit in all regions`,
     { limit, ...(fields[0] && { path: fields[0].path }) },
   )
 }

@@ -122,11 +122,11 @@ export const memoryShortages = (
   const shortages: string[] = []
   if (given.memory !== undefined && given.memory < need.total)
     shortages.push(
-      `the limits allow ${megabytes(need.total)} MB of memory, and there are ${megabytes(given.memory)} MB: give the container more, or lower the limits whose parts are largest`,
+      `the limits allow ${megabytes(need.total)} MB of memory, but the process has ${megabytes(given.memory)} MB. Give the container more, or lower the limits with the largest parts`,
     )
   if (given.heap < need.heap)
     shortages.push(
-      `the limits allow ${megabytes(need.heap)} MB of heap, and Node.js has ${megabytes(given.heap)} MB: set NODE_OPTIONS=--max-old-space-size=${megabytes(need.heap)}`,
+      `the limits allow ${megabytes(need.heap)} MB of heap, but Node.js has ${megabytes(given.heap)} MB. Set NODE_OPTIONS=--max-old-space-size=${megabytes(need.heap)}`,
     )
   return shortages
 }

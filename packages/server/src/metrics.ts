@@ -54,7 +54,7 @@ export class Metrics {
     collectDefaultMetrics({ register: this.registry })
     this.#requests = new Histogram({
       name: 'sojourn_request_seconds',
-      help: 'Calls of the session API, by operation, consistency level and outcome (ok, absent, or an error code)',
+      help: 'Duration of session API calls, by operation, consistency level and outcome (ok, absent, or an error code)',
       labelNames: ['operation', 'level', 'outcome'],
       buckets: REQUEST_BUCKETS,
       registers,
@@ -67,30 +67,30 @@ export class Metrics {
     )
     this.#quorumUnmet = this.#instruments.counter(
       'sojourn_quorum_unmet_total',
-      'Calls for which too few regions answered',
+      'Calls that too few regions answered in time, by kind',
       'kind',
     )
     this.#writes = new Histogram({
       name: 'sojourn_storage_write_seconds',
-      help: 'Writes to the disk: what="append": to the journal; "sync": until the disk has it (fsync); "rows": records of a checkpoint',
+      help: 'Duration of disk writes, by what: append (journal), sync (fsync of the journal) or rows (checkpoint)',
       labelNames: ['what'],
       buckets: DISK_BUCKETS,
       registers,
     })
     this.#writeFailures = this.#instruments.counter(
       'sojourn_storage_write_failures_total',
-      'Writes that the disk refused',
+      'Disk writes that failed, by what',
       'what',
     )
     this.#reloads = this.#instruments.counter(
       'sojourn_reloads_total',
-      'Times that files of certificates or tokens were taken in anew, or refused',
+      'Reloads of certificate and token files, by file and outcome',
       'file',
       'outcome',
     )
     this.#faults = this.#instruments.counter(
       'sojourn_faults_total',
-      'What went wrong that the replica lives with, by code',
+      'Faults that the replica survived, by code',
       'code',
     )
     this.#readServer()
@@ -135,15 +135,15 @@ export class Metrics {
   #readServer(): void {
     const instruments = this.#instruments
     const options = this.#options
-    instruments.gauge('sojourn_build_info', 'Constant 1', ['version'], (gauge) =>
+    instruments.gauge('sojourn_build_info', 'Always 1, labelled with the version', ['version'], (gauge) =>
       gauge.set({ version: options.version }, 1),
     )
-    instruments.gauge('sojourn_ready', '1 where requests should come here', [], (gauge) =>
+    instruments.gauge('sojourn_ready', '1 if the server is ready for requests, else 0', [], (gauge) =>
       gauge.set(options.isReady() ? 1 : 0),
     )
     instruments.gauge(
       'sojourn_certificate_expiry_timestamp_seconds',
-      'When the certificate of a listener is good no more, seconds since 1970',
+      'Expiry of the certificate of a listener, in seconds since 1970',
       ['listener'],
       (gauge) => {
         gauge.reset()
@@ -153,7 +153,7 @@ export class Metrics {
     )
     instruments.gauge(
       'sojourn_unauthenticated_connections',
-      'Connections whose other side is not known yet, by listener',
+      'Unauthenticated connections, by listener',
       ['listener'],
       (gauge) => {
         for (const [listener, status] of Object.entries(options.unauthenticated()))
@@ -162,14 +162,14 @@ export class Metrics {
     )
     instruments.total(
       'sojourn_unauthenticated_evicted_total',
-      'Connections that were closed to make room for newer ones before it was known who they are, by listener',
+      'Unauthenticated connections closed to make room for newer ones, by listener',
       ['listener'],
       (set) => {
         for (const [listener, status] of Object.entries(options.unauthenticated()))
           if (status) set({ listener }, status.evicted)
       },
     )
-    instruments.gauge('sojourn_disk_bytes', 'Bytes of the files of the store', [], async (gauge) => {
+    instruments.gauge('sojourn_disk_bytes', 'Size of the store on disk, in bytes', [], async (gauge) => {
       if (options.directory !== undefined) gauge.set(await directoryBytes(options.directory))
     })
   }

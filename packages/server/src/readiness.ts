@@ -58,7 +58,7 @@ export class Readiness {
 
   /** Why not; empty: ready. */
   reasons(): string[] {
-    if (this.#stopping) return ['it is stopping']
+    if (this.#stopping) return ['the server is stopping']
     if (this.#options.isRemoved()) return ['this region was removed from the others']
     return [...this.#faults(), ...(this.isCaughtUp ? [] : this.#missing())]
   }
@@ -77,7 +77,7 @@ export class Readiness {
     return [
       ...(taken.length === 0 ? [] : [`another process runs as this region, and is linked with ${taken.join(', ')}`]),
       ...(clock.isTrusted ? [] : [`its clock is ${off}: it jumped, or most regions disagree with it`]),
-      ...(refusals.length < 2 ? [] : [`no link with any region comes about: ${refusals.join(', ')}`]),
+      ...(refusals.length < 2 ? [] : [`all links fail: ${refusals.join(', ')}`]),
     ]
   }
 

@@ -74,7 +74,7 @@ export class Reloader implements Part {
       work()
     } catch (error) {
       metrics.reloaded(file, error)
-      log.error({ file, why: isSojournError(error) ? error.message : String(error) }, 'not reloaded')
+      log.error({ file, why: isSojournError(error) ? error.message : String(error) }, 'reload failed')
     }
   }
 }

@@ -58,11 +58,11 @@ export const parseTokens = (text: string, option = 'tokens'): TokenEntry[] => {
       const hashed = DIGEST.exec(token)
       if (!hashed && token.startsWith('sha256:')) fail(index, 'has a hash that is not sha256: and 64 hex digits')
       if (!hashed && token.length < MIN_TOKEN_CHARS)
-        fail(index, `has a token of less than ${MIN_TOKEN_CHARS} characters`)
+        fail(index, `has a token of fewer than ${MIN_TOKEN_CHARS} characters`)
       return { name, scope: scope as Scope, digest: hashed ? Buffer.from(hashed[1]!, 'hex') : digestOf(token) }
     })
   entries.forEach(({ name }, index) => {
-    if (entries.findIndex((entry) => entry.name === name) !== index) fail(index, 'has the name of another one')
+    if (entries.findIndex((entry) => entry.name === name) !== index) fail(index, 'has the name of another entry')
   })
   return entries
 }

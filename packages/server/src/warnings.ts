@@ -11,11 +11,11 @@ export const warnOf = ({ settings }: Config, log: Logger): void => {
     if (port !== undefined && tls.certFile === undefined && !isLoopback(host))
       log.warn(
         { listener: name },
-        'listens beyond this machine without TLS: who can hear the network hears what is said',
+        'listens beyond this machine without TLS, so anyone on the network can read the traffic',
       )
   for (const [name, { dangerouslyAllowAnyone }] of Object.entries({ clients, admin }))
-    if (dangerouslyAllowAnyone) log.warn({ listener: name }, 'lets in anyone, without a token')
-  if (restoredDangerouslyServeAtOnce) log.warn('serves a restored backup at once: sessions that ended may show again')
+    if (dangerouslyAllowAnyone) log.warn({ listener: name }, 'accepts anyone without a token')
+  if (restoredDangerouslyServeAtOnce) log.warn('serves a restored backup at once, so ended sessions may show again')
 }
 
 /** How much memory the limits allow, added up, and whether there is as much. */

@@ -29,7 +29,7 @@ export const simulatedSockets =
       { host, port },
       (connection) => {
         if (!isStopped) return taken(connection)
-        connection.close('LINK_CLOSED: the server ends')
+        connection.close('LINK_CLOSED: the server is stopping')
         return { opened() {}, received() {}, drained() {}, closed() {} }
       },
       options,

@@ -90,7 +90,7 @@ export class Checkpoint {
     if (this.#hasRoom) return
     throw new SojournError(
       'OVERLOADED',
-      `${maxUncheckpointedBytes} bytes wait to be written to the rows (limits.maxUncheckpointedBytes)`,
+      `${maxUncheckpointedBytes} bytes wait for a checkpoint (limits.maxUncheckpointedBytes)`,
       { limit: maxUncheckpointedBytes },
     )
   }

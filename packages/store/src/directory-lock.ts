@@ -106,7 +106,7 @@ const claim = (directory: string): DirectoryLock => {
     rmSync(draft.path, { force: true })
   }
   closeSync(draft.descriptor)
-  throw new SojournError('STORE_LOCKED', `${directory} is being taken by others; try again`)
+  throw new SojournError('STORE_LOCKED', `${directory} is being opened by other processes. Try again`)
 }
 
 /**
@@ -238,7 +238,7 @@ const refuseHeld = (directory: string, { owner, since }: Claim, own?: number): v
 
 /** What to do about it. */
 export const ONE_OWNER =
-  'A directory has one owner: run `sojourn serve` on it and let the other processes connect to that, or give each its own directory.'
+  'A directory has one owner. Run `sojourn serve` on it and connect the other processes to that server, or give each its own directory.'
 
 /** Whether the owner of a claim lives, as far as this process can see it; where it cannot, LevelDB's lock decides. */
 const isAlive = (owner: Owner, directory: string): boolean => {

@@ -62,7 +62,7 @@ export const decodeEntry = (bytes: Uint8Array): EntryContent => {
   const from = new ByteReader(bytes, 'STORE_CORRUPT')
   const format = from.uint()
   if (format !== STORE_FORMAT)
-    throw new SojournError('STORE_FORMAT', `the journal has format ${format}; this version reads ${STORE_FORMAT}`)
+    throw new SojournError('STORE_FORMAT', `the journal has format ${format}, and this version reads ${STORE_FORMAT}`)
   let incarnation: Incarnation | undefined
   let progress: Progress | undefined
   const commits: JournalCommit[] = []

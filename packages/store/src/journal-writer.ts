@@ -165,7 +165,7 @@ export class JournalWriter<C extends JournalCommit> {
       await this.#options.journal.sync()
       return undefined
     } catch (cause) {
-      const message = 'the commit is in the journal, but the disk could not be made to keep it through a loss of power'
+      const message = 'the commit is in the journal, but the fsync failed, and a power loss may take it'
       return new SojournError('STORE_FAILED', message, { cause, mayHaveApplied: true })
     }
   }

@@ -65,13 +65,13 @@ export const encodeState = (state: StoreState): Uint8Array => {
 /** @throws STORE_CORRUPT, STORE_FORMAT */
 export const decodeState = (row: Uint8Array): StoreState => {
   const body = unseal(STATE_KEY, row)
-  if (body === undefined) throw new SojournError('STORE_CORRUPT', 'what the store knows of itself fails its checksum')
+  if (body === undefined) throw new SojournError('STORE_CORRUPT', 'the state of the store fails its checksum')
   const from = new ByteReader(body, 'STORE_CORRUPT')
   const format = from.uint()
   if (format !== STORE_FORMAT)
     throw new SojournError(
       'STORE_FORMAT',
-      `the directory has format ${format}; this version reads format ${STORE_FORMAT}`,
+      `the directory has format ${format}, and this version reads format ${STORE_FORMAT}`,
     )
   const counted = { head: from.uint(), checkpoint: from.uint(), indexRows: from.uint() }
   return { ...counted, ...readIncarnation(from), ...readProgress(from) }

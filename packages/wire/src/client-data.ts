@@ -67,7 +67,7 @@ const escapeValue = (value: unknown): unknown => {
 export const decodeData = (bytes: Uint8Array): Data => {
   const unpacked = unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), DATA)
   const data = Array.isArray(unpacked) && unpacked.length === 1 ? unescapeValue(unpacked[0]) : unpacked
-  if (!isPlainObject(data)) throw malformed('it is no object')
+  if (!isPlainObject(data)) throw malformed('it is not an object')
   return data as Data
 }
 

@@ -30,7 +30,7 @@ const unpackPlain = (unpacker: Packr, source: Uint8Array, start: number, end: nu
   try {
     return unpacker.unpack(source, { start, end })
   } catch (error) {
-    throw new SojournError('FRAME_INVALID', 'it could not be unpacked', { cause: error })
+    throw new SojournError('FRAME_INVALID', 'the frame cannot be decompressed', { cause: error })
   }
 }
 
@@ -99,8 +99,12 @@ export const messageIn = <T>(messages: Messages<T>, frame: Uint8Array, maxFrameB
 
 const checkSize = (frame: Uint8Array, maxFrameBytes: number): Buffer => {
   if (frame.length > maxFrameBytes)
-    throw new SojournError('FRAME_TOO_LARGE', `a frame has ${frame.length} bytes, ${maxFrameBytes} are allowed`, {
-      limit: maxFrameBytes,
-    })
+    throw new SojournError(
+      'FRAME_TOO_LARGE',
+      `a frame has ${frame.length} bytes, and maxFrameBytes is ${maxFrameBytes}`,
+      {
+        limit: maxFrameBytes,
+      },
+    )
   return Buffer.isBuffer(frame) ? frame : Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
 }

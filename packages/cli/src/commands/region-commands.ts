@@ -15,14 +15,14 @@ export const status = command({
   about: 'Show the regions, their links and lags',
   flags: {
     ...ADMIN_FLAGS,
-    watch: toggle('Show it again and again, drawn over on a terminal, until it is interrupted'),
-    interval: duration({ about: 'With --watch: how often', default: '2s' }),
-    times: count({ about: 'With --watch: how many times; default: until it is interrupted' }),
+    watch: toggle('Refresh the status until Ctrl-C'),
+    interval: duration({ about: 'With --watch, how often to refresh', default: '2s' }),
+    times: count({ about: 'With --watch, how many times to refresh (default: until Ctrl-C)' }),
   },
   example: { line: 'sojourn status --watch', does: 'A live table shows each region, and each link with its lag' },
   run: ({ flags, env, out }) => {
     if (flags.times !== undefined && !flags.watch)
-      throw new SojournError('INVALID_OPTION', '--times is given without --watch; give both, or neither', {
+      throw new SojournError('INVALID_OPTION', '--times needs --watch. Give both, or neither', {
         option: 'times',
       })
     const times = flags.watch ? flags.times : 1
@@ -33,11 +33,11 @@ export const status = command({
 
 export const top = command({
   name: 'top',
-  about: 'Show what the regions do a second, again and again',
+  about: 'Show calls, errors and traffic per second, and refresh until Ctrl-C',
   flags: {
     ...ADMIN_FLAGS,
     interval: duration({ about: 'How often', default: '1s' }),
-    times: count({ about: 'How many times; default: until it is interrupted' }),
+    times: count({ about: 'How many times to refresh (default: until Ctrl-C)' }),
   },
   example: { line: 'sojourn top --times 1', does: 'One table shows calls, errors and bytes of the next second' },
   run: ({ flags, env, out }) =>
@@ -50,16 +50,16 @@ export const top = command({
 
 export const verifying = command({
   name: 'verify',
-  about: 'Compare what the regions hold',
+  about: 'Compare the records of all regions',
   flags: {
     ...ADMIN_FLAGS,
     ...QUIET_FLAG,
-    wait: duration({ about: 'How long what differs may be on its way', default: '10s' }),
-    repair: toggle('First have every region compare all keys with its peers, and repair what differs'),
+    wait: duration({ about: 'How long to wait for commits in flight before a difference counts', default: '10s' }),
+    repair: toggle('First make every region compare all keys with its peers and repair the records that differ'),
   },
   example: {
     line: 'sojourn verify --repair',
-    does: 'The regions repair what differs; the command ends with 0 where all hold the same',
+    does: 'The regions repair records that differ. The command exits with 0 once all hold the same',
   },
   run: ({ flags, env, out }) => {
     const { wait, repair, json, quiet } = flags
@@ -70,12 +70,12 @@ export const verifying = command({
 
 export const backup = command({
   name: 'backup',
-  about: 'Copy what a region holds to a file, while the region goes on',
-  arguments: [{ name: 'file', about: 'Where to; it must not be there yet', files: 'file' }],
+  about: 'Copy the records of a running region to a file',
+  arguments: [{ name: 'file', about: 'The file to write, which must not exist yet', files: 'file' }],
   flags: { ...ADMIN_FLAGS, ...QUIET_FLAG },
   example: {
     line: 'sojourn backup eu.backup',
-    does: 'The command copies the region, reads the file back, and only then names it',
+    does: 'The command copies the region, reads the file back, and then gives it its name',
   },
   run: ({ args, flags, env, out }) =>
     backUp(clientsOf({ flags, env })[0], { file: args[0]!, isJson: flags.json, isQuiet: flags.quiet }, out),
@@ -83,19 +83,19 @@ export const backup = command({
 
 export const restoring = command({
   name: 'restore',
-  about: 'Make a data directory of a backup; the region must not be running',
-  arguments: [{ name: 'file', about: 'What `sojourn backup` made', files: 'file' }],
+  about: 'Make a data directory from a backup, for a region that is stopped',
+  arguments: [{ name: 'file', about: 'A backup that `sojourn backup` wrote', files: 'file' }],
   flags: {
     ...CONFIG_FLAG,
     region: SETTING_FLAGS.region!,
     data: SETTING_FLAGS.data!,
-    fromRegion: text({ about: 'The region that the backup was taken of, where it is another one' }, '<name>'),
+    fromRegion: text({ about: 'The region of the backup, if it is not the region of the settings' }, '<name>'),
     ...JSON_FLAG,
     ...QUIET_FLAG,
   },
   example: {
     line: 'sojourn restore eu.backup --config sojourn.yaml',
-    does: 'The region has the sessions of the backup when it is started next',
+    does: 'The region has the sessions of the backup at its next start',
   },
   async run({ args, flags, env, out }) {
     const { restore } = await import('../restore.js')
@@ -107,7 +107,7 @@ export const restoring = command({
 
 export const regionAdd = command({
   name: 'add',
-  about: 'Make a region a member, everywhere',
+  about: 'Make a region a member in all regions',
   arguments: [
     { name: 'region', about: 'Its name' },
     { name: 'url', about: 'The address of its peer listener (ws:// or wss://), or null: it dials the others' },
@@ -118,7 +118,7 @@ export const regionAdd = command({
   },
   example: {
     line: 'sojourn region add sa wss://sessions.sa.example.net:7400',
-    does: 'The region asked dials sa, counts it in majorities, and informs the others',
+    does: 'The region dials sa, counts it in majorities, and informs the others',
   },
   run: ({ args: [region, url], flags, env, out }) => {
     const { adminUrl: admin, json } = flags
@@ -129,7 +129,7 @@ export const regionAdd = command({
 
 export const regionRemove = command({
   name: 'remove',
-  about: 'End the membership of a region, everywhere',
+  about: 'End the membership of a region in all regions',
   arguments: [{ name: 'region', about: 'Its name' }],
   flags: ADMIN_FLAGS,
   example: {

@@ -16,18 +16,18 @@ Secrets come from the environment, or from the files that settings name; never f
 ${SECRETS}
 
 Signals:
-  SIGTERM, SIGINT   The server takes nobody in any more, answers what is in flight, hands the tail to the peers, and closes.
-                    A second signal makes it leave at once.
+  SIGTERM, SIGINT   The server accepts no connections, answers requests in flight, sends its last commits to the peers, and stops.
+                    A second signal stops it at once.
   SIGHUP            The server reads the files of certificates and tokens anew.
 
 Exit codes:
   0    The server stopped as asked.
   2    Settings or arguments are wrong.
   3    The store could not be opened: it is in use, damaged, or of another version. Or it could not be closed: its disk is full.
-  4    An address could not be listened on.
+  4    The server cannot listen on an address.
   6    The stop took longer than shutdownTimeout, and what was in flight was cut.
-  70   A bug; the log says what.
-  130, 143   The server left at once on a second SIGINT, SIGTERM.`
+  70   Sojourn has a bug. The log has the error.
+  130, 143   The server stopped at once on a second SIGINT, SIGTERM.`
 
 export const serve = command({
   name: 'serve',
@@ -51,12 +51,14 @@ export const dev = command({
   about: 'Run a whole cluster on this machine, a process for each region, until Ctrl-C',
   flags: {
     regions: {
-      ...text({ about: 'How many regions, or their names: eu,us,ap', default: '3' }, '<regions>'),
+      ...text({ about: 'The number of regions, or their names, such as eu,us,ap', default: '3' }, '<regions>'),
       read: (given, name) => parseRegions(given as string, name),
     },
-    data: directory({ about: 'Keep data, ports and tokens here; default: a private directory, removed at the end' }),
-    port: count({ about: 'The first of three ports for each region; default: the system chooses' }, 65_535),
-    verbose: toggle('Show all that the regions log, and not only warnings'),
+    data: directory({
+      about: 'The directory of data, ports and tokens (default: a temporary one, removed at the end)',
+    }),
+    port: count({ about: 'The first of three ports for each region (default: the system chooses)' }, 65_535),
+    verbose: toggle('Show the whole log of the regions instead of warnings only'),
     ...JSON_FLAG,
   },
   example: {
@@ -89,10 +91,10 @@ export const settings = command({
 
 export const configCheck = command({
   name: 'check',
-  about: 'Read settings as serve would, and say what is wrong or what is in force',
+  about: 'Read settings as serve does, and report faults or the values in force',
   flags: {
     ...JSON_FLAG,
-    given: toggle('Leave out what nobody set'),
+    given: toggle('Hide settings that nobody set'),
     ...CONFIG_FLAG,
     ...SETTING_FLAGS,
   },

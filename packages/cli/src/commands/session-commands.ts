@@ -45,7 +45,7 @@ const session = (name: 'get' | 'touch', about: string, does: string): Command =>
 export const end = command({
   ...ID,
   name: 'end',
-  about: 'End a session, everywhere and for good',
+  about: 'End a session in all regions, for good',
   flags: {
     ...SESSION_FLAGS,
     reason: choice(END_REASONS, { about: `One of ${END_REASONS.join(', ')}`, default: ADMIN_END_REASON }, '<reason>'),

@@ -87,7 +87,7 @@ export const decodeChange = (
 ): { readonly change: Change; readonly hash: ChangeHash } => {
   const reader = new ByteReader(bytes, 'CHANGE_INVALID')
   if (bytes.length > limits.maxChangeBytes) reader.fail(`the change is longer than ${limits.maxChangeBytes} bytes`)
-  for (const byte of MAGIC) if (reader.u8() !== byte) reader.fail('the bytes are no Automerge chunk')
+  for (const byte of MAGIC) if (reader.u8() !== byte) reader.fail('the bytes are not an Automerge chunk')
   const checksum = reader.u8() * 2 ** 24 + reader.u8() * 2 ** 16 + reader.u8() * 2 ** 8 + reader.u8()
   const type = reader.u8()
   if (type === CHUNK_DEFLATED) reader.fail('the change is compressed')

@@ -21,7 +21,7 @@ export const runDraft = <T extends object>(data: Data, change: (draft: T) => unk
   const draft = thaw(data, (copy, original) => originals.set(copy, original)) as unknown as T
   const result = change(draft)
   if (isThenable(result))
-    throw new SojournError('INVALID_OPTION', 'update: the draft function must not be async; read first, then update', {
+    throw new SojournError('INVALID_OPTION', 'update: the draft function must not be async. Read first, then update', {
       option: 'update',
     })
   return {

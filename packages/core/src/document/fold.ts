@@ -75,10 +75,9 @@ export const changeFault = (fold: Fold, change: Change): string | undefined => {
     }
     const register = draft.registersOf(op.obj)?.get(op.key) ?? []
     for (const pred of op.pred) {
-      if (!hasSeen(fold, pred) && pred.actor !== change.actor)
-        return 'a change overwrites an operation that is not there'
+      if (!hasSeen(fold, pred) && pred.actor !== change.actor) return 'a change overwrites an unknown operation'
       const live = op.action === 'inc' ? register[indexIn(register, pred)] : undefined
-      if (live && !isInteger(live.value)) return 'a change increments what is no integer'
+      if (live && !isInteger(live.value)) return 'a change increments something that is not an integer'
     }
   }
   return undefined

@@ -45,7 +45,7 @@ export const incrementEdits = (data: Data, path: Pointer, by: number, bounds: Bo
     if (!isPlainObject(around))
       throw new SojournError(
         'INVALID_DATA',
-        `${JSON.stringify(path)} cannot be incremented: ${JSON.stringify(at)} holds ${kindOfData(around)}, no object`,
+        `${JSON.stringify(path)} cannot be incremented: ${JSON.stringify(at)} holds ${kindOfData(around)} instead of an object`,
         { path },
       )
     around = Object.hasOwn(around, segment) ? (around as Data)[segment] : undefined
@@ -70,6 +70,6 @@ export const kindOfData = (value: Value | undefined): string => {
   if (Array.isArray(value)) return 'an array'
   if (isDate(value)) return 'a date'
   if (isBytes(value)) return 'bytes'
-  if (typeof value === 'number') return 'a number that is no integer below 2^53'
+  if (typeof value === 'number') return 'a number that is not an integer below 2^53'
   return typeof value === 'object' || value === undefined ? 'an object' : `a ${typeof value}`
 }

@@ -235,7 +235,7 @@ const checkCount = (
   if (!Number.isSafeInteger(value + by))
     throw new SojournError(
       'INVALID_DATA',
-      `${JSON.stringify(path)} would pass 2^53, which is as far as a counter goes; what leads back towards 0 is taken`,
+      `${JSON.stringify(path)} would pass 2^53, the bound of a counter. Only steps towards 0 are allowed`,
       { path, limit: MAX_COUNT },
     )
 }

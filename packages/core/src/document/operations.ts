@@ -36,7 +36,7 @@ const values = new ByteWriter()
 
 /** Writes an integer. NaN, which is the time of an invalid date, has no LEB128: the writer would never come to an end. */
 const writeInteger = (value: number): void => {
-  if (!Number.isSafeInteger(value)) throw new SojournError('CHANGE_INVALID', `${value} is no safe integer`)
+  if (!Number.isSafeInteger(value)) throw new SojournError('CHANGE_INVALID', `${value} is not a safe integer`)
   values.int(value)
 }
 

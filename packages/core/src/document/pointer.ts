@@ -47,8 +47,8 @@ export const keysOf = (pointer: Pointer): string[] => {
 
 /** Why a string is no pointer to a field, or undefined. */
 export const pointerFault = (pointer: string): string | undefined => {
-  if (!pointer.startsWith('/')) return 'a field is named by a JSON pointer that starts with "/"'
-  if (/~(?![01])/.test(pointer)) return 'in a JSON pointer "~" is written "~0" and "/" in a key "~1"'
+  if (!pointer.startsWith('/')) return 'a JSON pointer to a field starts with "/"'
+  if (/~(?![01])/.test(pointer)) return 'a JSON pointer spells "~" as "~0" and "/" in a key as "~1"'
   for (const raw of pointer.slice(1).split('/')) {
     const fault = segmentFault(unescapeSegment(raw))
     if (fault) return fault
@@ -75,7 +75,7 @@ export const internSegment = (text: string): string | undefined => {
 
 /** @throws INVALID_DATA */
 export const checkPointer = (pointer: string): Pointer => {
-  const fault = typeof pointer === 'string' ? pointerFault(pointer) : 'a field is named by a string'
+  const fault = typeof pointer === 'string' ? pointerFault(pointer) : 'a JSON pointer is a string'
   if (fault) throw new SojournError('INVALID_DATA', `${JSON.stringify(pointer)}: ${fault}`, { path: String(pointer) })
   return pointer
 }

@@ -236,7 +236,7 @@ export const readOps = (
     // Automerge numbers an operation above all that its author has seen.
     if (obj && obj.counter >= startOp + index) reader.fail('a map is later than an operation in it')
     if (obj?.actor === actors[0] && obj!.counter >= startOp && ops[obj!.counter - startOp]!.action !== 'make')
-      reader.fail('an operation is in what is no map')
+      reader.fail('an operation is in something that is not a map')
     const action = actions[index]
     if (action === SET) ops.push({ action: 'set', obj, key, value: operands[index]!, pred: overwritten })
     else if (action === MAKE_MAP) ops.push({ action: 'make', obj, key, pred: overwritten })

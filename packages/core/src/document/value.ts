@@ -45,7 +45,7 @@ export const isBytes = (value: unknown): value is Uint8Array => types.isUint8Arr
 /** The whole data of a session, as far as its top level goes. @throws INVALID_DATA where that is no plain object */
 export const checkTop = (data: unknown): Record<string, unknown> => {
   if (!isPlainObject(data))
-    throw new SojournError('INVALID_DATA', 'the data of a session is a plain object', { path: '' })
+    throw new SojournError('INVALID_DATA', 'the data of a session must be a plain object', { path: '' })
   return data
 }
 
@@ -216,8 +216,8 @@ const MAX_STORED_DEPTH = 256
 
 const storedText = (scalar: Uint8Array): Value => {
   const json: unknown = JSON.parse(Buffer.from(scalar.buffer, scalar.byteOffset + 1, scalar.length - 1).toString())
-  if (scalar[0] === TAG_ARRAY) return Array.isArray(json) ? fromJson(json, 0) : malformed('it is no array')
-  if (!isPlainObject(json)) return malformed('it is no object')
+  if (scalar[0] === TAG_ARRAY) return Array.isArray(json) ? fromJson(json, 0) : malformed('it is not an array')
+  if (!isPlainObject(json)) return malformed('it is not an object')
   return fieldsFromJson(json, 0)
 }
 

@@ -2,20 +2,17 @@
 import { limit, type SettingsOf } from '@sojourn/core/internal'
 
 export const ADMIN_LIMITS = {
-  maxConnections: limit(
-    256,
-    "Connections at a time of who has shown a good token; the next one's requests are answered with OVERLOADED",
-  ),
+  maxConnections: limit(256, 'Authenticated connections at a time. Requests on one more are answered with OVERLOADED'),
   maxUnauthenticated: limit(
     256,
-    'Connections at a time of who has shown none yet, probes among them; one more closes the one that was silent longest',
+    'Unauthenticated connections at a time, probes included. One more closes the one that was silent longest',
   ),
-  maxUnauthenticatedPerAddress: limit(64, 'Those of them that come from one address (of IPv6: one /64 network)'),
+  maxUnauthenticatedPerAddress: limit(64, 'Unauthenticated connections from one address (of IPv6: one /64 network)'),
   maxHeadersMs: limit(
     5_000,
-    'Milliseconds that the head of a request may take, from the beginning of the connection on',
+    'Milliseconds from the start of the connection until the head of a request must have arrived',
   ),
-  maxRequestMs: limit(10_000, 'Milliseconds that a whole request may take to come in'),
+  maxRequestMs: limit(10_000, 'Milliseconds until a whole request must have arrived'),
   maxIdleMs: limit(5_000, 'Milliseconds that a connection may be idle between two requests'),
 }
 

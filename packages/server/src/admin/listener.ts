@@ -121,7 +121,7 @@ class Admitted {
     if (this.#sockets.size >= this.#max)
       throw new SojournError(
         'OVERLOADED',
-        `${this.#max} connections have shown a token (admin.limits.maxConnections)`,
+        `${this.#max} connections with a valid token are open (admin.limits.maxConnections). Close some, or raise the limit`,
         {
           limit: this.#max,
         },
@@ -139,7 +139,7 @@ const parseTarget = (target = ''): URL => {
   const url = target.startsWith('/') && URL.canParse(target, BASE) ? new URL(target, BASE) : undefined
   // `//name/path` names another host.
   if (url?.origin === BASE) return url
-  throw new SojournError('FRAME_INVALID', 'the target of the request is no path')
+  throw new SojournError('FRAME_INVALID', 'the target of the request is not a path')
 }
 
 const ROUTES = new Map<string, AdminRoute & { readonly name: AdminCall }>(
@@ -151,9 +151,10 @@ const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['
     const url = parseTarget(request.url)
     const route = ROUTES.get(url.pathname)
     if (route === undefined || (request.method === 'HEAD' ? 'GET' : request.method) !== route.method)
-      return { status: 404, json: { error: { code: 'NOT_FOUND', message: 'there is nothing here' } } }
+      return { status: 404, json: { error: { code: 'NOT_FOUND', message: 'no page has this path' } } }
     // A page that somebody's browser shows can reach what the browser can. Browsers say so; the command line and scrapers are none.
-    if (request.headers.origin !== undefined) throw new SojournError('SCOPE_REFUSED', 'this is not for web pages')
+    if (request.headers.origin !== undefined)
+      throw new SojournError('SCOPE_REFUSED', 'the admin listener refuses requests from web pages')
     if (admit(route, options, request) === 'admitted') admitted.add(request.socket)
     const body = route.method === 'POST' ? parseJson(await readBody(request), 'the body') : undefined
     const answer = options.handlers[route.name] as (request: unknown) => unknown
@@ -187,10 +188,13 @@ const admit = (route: AdminRoute, options: AdminOptions, { headers }: IncomingMe
   if (bearer !== undefined)
     throw new SojournError(
       'SCOPE_REFUSED',
-      `the token of ${bearer.name} has the scope ${bearer.scope}; this takes ${route.scope}`,
+      `the token of ${bearer.name} has the scope ${bearer.scope}. This request needs ${route.scope}`,
     )
-  if (token !== undefined) throw new SojournError('TOKEN_REFUSED', 'this server does not know the token that was given')
-  throw new SojournError('TOKEN_REFUSED', 'no token was given; give one in the header `Authorization: Bearer <token>`')
+  if (token !== undefined) throw new SojournError('TOKEN_REFUSED', 'the server does not know the token')
+  throw new SojournError(
+    'TOKEN_REFUSED',
+    'the request has no token. Send one in the header `Authorization: Bearer <token>`',
+  )
 }
 
 /**
@@ -202,14 +206,14 @@ const checkHost = (header: string | undefined, { host, allowedHosts }: AdminOpti
   if (!isLoopback(host) || namesThisMachine(header, allowedHosts)) return
   throw new SojournError(
     'SCOPE_REFUSED',
-    'without a token, this listener answers to localhost, 127.0.0.1, [::1] and the names in admin.allowedHosts only',
+    'without a token, this listener answers only for localhost, 127.0.0.1, [::1] and the names in admin.allowedHosts',
   )
 }
 
 const refusal = (error: unknown, failed: AdminOptions['failed']): HttpAnswer => {
   if (!isSojournError(error)) {
     failed(error)
-    return { status: 500, json: { error: { code: 'BUG', message: 'something went wrong; the log says what' } } }
+    return { status: 500, json: { error: { code: 'BUG', message: 'the server failed. Its log has the error' } } }
   }
   const { name: _, cause: __, ...fields } = error
   return { status: STATUS[error.code] ?? 500, json: { error: { ...fields, code: error.code, message: error.message } } }

@@ -75,7 +75,7 @@ class Taker {
     let have = this.#rest.length
     while (have < count) {
       const next = await this.#stream.next()
-      if (next.done) damaged('it breaks off')
+      if (next.done) damaged('it is truncated')
       parts.push(Buffer.from(next.value))
       have += next.value.length
     }
@@ -118,10 +118,10 @@ export const decodeBackup = async (
   if (!magic.equals(MAGIC))
     throw new SojournError(
       'STORE_FORMAT',
-      'the file is no backup of Sojourn, or one of a version that this one cannot read',
+      'the file is not a Sojourn backup, or has a version that this one cannot read',
     )
   const parsed = header.safeParse(parseJson(await taker.line(MAX_HEADER_BYTES)))
-  return { header: parsed.data ?? damaged('its header is no header'), rows: rowsOf(taker) }
+  return { header: parsed.data ?? damaged('its header is malformed'), rows: rowsOf(taker) }
 }
 
 const rowsOf = async function* (taker: Taker): AsyncGenerator<Row[]> {
@@ -136,10 +136,10 @@ const rowsOf = async function* (taker: Taker): AsyncGenerator<Row[]> {
     count += rows.length
     yield rows
   }
-  if ((await taker.take(8)).readBigUInt64BE() !== BigInt(count)) damaged('it has lost rows')
+  if ((await taker.take(8)).readBigUInt64BE() !== BigInt(count)) damaged('rows are missing')
   const sum = taker.digest()
-  if (!(await taker.take(DIGEST_BYTES)).equals(sum)) damaged('its sum is another')
-  if (!(await taker.isAtEnd())) damaged('something follows its end')
+  if (!(await taker.take(DIGEST_BYTES)).equals(sum)) damaged('checksum mismatch')
+  if (!(await taker.isAtEnd())) damaged('bytes follow its end')
 }
 
 const parseJson = (text: string): unknown => {

@@ -183,7 +183,7 @@ const found = (number: number, { data, createdAt, expiresAt }: Session<object>, 
 
 /** What a client is answered in an error. What is no SojournError is a bug: its text stays here. */
 export const failure = (number: number, error: unknown): FailedAnswer => {
-  if (!isSojournError(error)) return refusal(number, 'STORE_FAILED', 'the server failed; its log says how')
+  if (!isSojournError(error)) return refusal(number, 'STORE_FAILED', 'the server failed. Its log has the error')
   const { code, message, option, path, need, got, regions, mayHaveApplied, limit, state, session } = error
   const details = { option, path, need, got, regions, mayHaveApplied, limit, state }
   return {

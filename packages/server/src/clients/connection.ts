@@ -27,7 +27,7 @@ import type { Asker, ClientMemory } from './reply-cache.js'
 import { Scans } from './scans.js'
 import type { Watcher } from './watches.js'
 
-const NO_TOKEN = 'the client gave no token (option token); give one that the server knows'
+const NO_TOKEN = 'the client sent no token. Set the option token to one that the server knows'
 
 /** For answers that are kept as well as sent. */
 const scratch = new ByteWriter(4_096)
@@ -74,7 +74,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     })
     this.#scans = new Scans(host.sessions, this.#holdings)
     this.#patience = host.clock.after(host.limits.maxSilenceMs, () =>
-      this.refuse(new SojournError('LINK_TIMEOUT', 'the client did not say who it is')),
+      this.refuse(new SojournError('LINK_TIMEOUT', 'the client sent no token in time')),
     )
   }
 
@@ -97,18 +97,21 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
 
   #misheard(error: unknown): void {
     this.#failed(error)
-    this.refuse(isSojournError(error) ? error : new SojournError('FRAME_INVALID', 'the frame could not be served'))
+    this.refuse(
+      isSojournError(error) ? error : new SojournError('FRAME_INVALID', 'the server failed to handle the frame'),
+    )
   }
 
   #heard(message: FromClient): void {
     if (this.#bearer === undefined || this.#memory === undefined) {
-      if (message.type !== 'join') throw new SojournError('FRAME_UNEXPECTED', 'a client begins by saying who it is')
+      if (message.type !== 'join')
+        throw new SojournError('FRAME_UNEXPECTED', 'the first frame of a client must be a join')
       this.#join(message)
       return
     }
     switch (message.type) {
       case 'join':
-        throw new SojournError('FRAME_UNEXPECTED', 'it is known already who this is')
+        throw new SojournError('FRAME_UNEXPECTED', 'the client has joined already')
       case 'ping':
         this.#say({ type: 'pong', number: message.number, clock: this.#host.clock.now() })
         break
@@ -126,7 +129,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
   /** @throws FRAME_INVALID, LINK_VERSION, TOKEN_REFUSED, OVERLOADED */
   #join({ magic, client, token, ...theirs }: Join): void {
     const { server, speech, region, limits, tokens, replyCache, totals, sessions } = this.#host
-    if (magic !== CLIENT_MAGIC) throw new SojournError('FRAME_INVALID', 'this is no client of Sojourn')
+    if (magic !== CLIENT_MAGIC) throw new SojournError('FRAME_INVALID', 'this is not a Sojourn client')
     const agreement = meet(speech, theirs)
     const bearer = tokens.check(token)
     if (bearer === undefined)
@@ -161,7 +164,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
   /** @throws FRAME_UNEXPECTED for what a client can say that was not agreed on */
   #expect(capability: ClientCapability): void {
     if (!this.#agreement?.capabilities.includes(capability))
-      throw new SojournError('FRAME_UNEXPECTED', `the capability ${capability} was not agreed on`)
+      throw new SojournError('FRAME_UNEXPECTED', `the two sides have not agreed on the capability ${capability}`)
   }
 
   #ask(request: ClientRequest, memory: ClientMemory, bearer: Bearer): void {
@@ -176,7 +179,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
       if (memory.again(number, this)) totals.answeredFromMemory++
       else
         this.#say(
-          refusal(number, 'CONNECTION_LOST', 'the server has had this write before, and has forgotten its answer', {
+          refusal(number, 'CONNECTION_LOST', 'the server received this write before and no longer has its answer', {
             mayHaveApplied: true,
           }),
         )
@@ -198,7 +201,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
   #admit(request: ClientRequest, { scope }: Bearer): Admitted {
     const { type } = request
     if (!allows(scope, NEEDED[type]))
-      throw new SojournError('SCOPE_REFUSED', `${type} takes the scope ${NEEDED[type]}, the token has ${scope}`)
+      throw new SojournError('SCOPE_REFUSED', `${type} needs the scope ${NEEDED[type]}, and the token has ${scope}`)
     const { maxInFlight } = this.#host.limits
     if (this.#inFlight >= maxInFlight)
       throw new SojournError('OVERLOADED', `${maxInFlight} requests of this client are unanswered (maxInFlight)`, {
@@ -327,14 +330,14 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
 
   drain(): void {
     if (this.#bearer) this.#say({ type: 'drain' })
-    else this.refuse(new SojournError('LINK_CLOSED', 'the server ends'))
+    else this.refuse(new SojournError('LINK_CLOSED', 'the server is stopping'))
   }
 
   recheck(): void {
     if (this.#bearer === undefined) return
     const bearer = this.#host.tokens.check(this.#token)
     if (bearer?.name === this.#bearer.name) this.#bearer = bearer
-    else this.refuse(new SojournError('TOKEN_REFUSED', 'the server does not know the token any more'))
+    else this.refuse(new SojournError('TOKEN_REFUSED', 'the server no longer knows the token'))
   }
 
   refuse(error: SojournError): void {

@@ -42,7 +42,7 @@ export class Holdings {
   #open(kind: 'frames' | 'answers', token: string | undefined): Budget {
     return this.#budgets.open(kind, token, (over) => {
       this.#budgets.exceeds(kind)
-      const what = kind === 'frames' ? 'frames have come in part, or wait to be read' : 'answers are unread'
+      const what = kind === 'frames' ? 'frames are incomplete or unread' : 'answers are unread'
       this.#giveWay(
         new SojournError('OVERLOADED', `${over.max} bytes of ${what}, and most are of this client (${over.limit})`, {
           limit: over.max,
@@ -123,7 +123,7 @@ export class Holdings {
     if (full === undefined) return
     this.#budgets.exceeds('scans')
     const max = Math.floor(full.max / WEIGHTS.scan)
-    throw new SojournError('OVERLOADED', `${max} scans of all sessions are under way (clients.limits: ${full.limit})`, {
+    throw new SojournError('OVERLOADED', `${max} scans of all sessions are running (clients.limits: ${full.limit})`, {
       limit: max,
     })
   }

@@ -20,68 +20,59 @@ export const WEIGHTS = {
 } as const
 
 export const CLIENT_LIMITS = {
-  maxConnections: limit(
-    1_024,
-    'Connections at a time of clients that were let in; one more is refused with OVERLOADED',
-  ),
-  maxHandshakes: limit(
-    256,
-    'Connections at a time of which it is not known yet who it is; one more closes the one that was silent longest',
-  ),
+  maxConnections: limit(1_024, 'Authenticated clients at a time. One more is refused with OVERLOADED'),
+  maxHandshakes: limit(256, 'Unauthenticated connections at a time. One more closes the one that was silent longest'),
   maxHandshakesPerAddress: limit(
     64,
-    'Those of them that come from one address (of IPv6: one /64 network). Raise it where all clients come through one proxy',
+    'Unauthenticated connections from one address (of IPv6: one /64 network). Raise it if all clients come through one proxy',
   ),
   maxSilenceMs: limit(
     15_000,
-    'Milliseconds that a client may take to say who it is, and then may be silent. Clients ping each second',
+    'Milliseconds that a client may take to authenticate, and may then be silent. Clients ping every second',
   ),
-  maxTokenPercent: limit(50, 'Percent of what all clients may have together that the connections of one token may'),
-  maxInFlight: limit(4_096, 'Unanswered requests of one connection; one more is answered with OVERLOADED'),
-  maxInFlightBytes: limit(
-    16 * MB,
-    `Bytes of those requests, each with ${WEIGHTS.request} for what it is beside its data`,
-  ),
+  maxTokenPercent: limit(50, 'Percent of the shared limits that the connections of one token may use'),
+  maxInFlight: limit(4_096, 'Unanswered requests of one connection. One more is answered with OVERLOADED'),
+  maxInFlightBytes: limit(16 * MB, `Bytes of those requests, each with ${WEIGHTS.request} for its overhead`),
   maxInFlightBytesInAll: limit(64 * MB, 'Bytes of the unanswered requests of all connections'),
   maxQuorums: limit(
     2_048,
-    'Requests of one connection that may wait for other regions; one more is answered with OVERLOADED',
+    'Requests of one connection that may wait for other regions. One more is answered with OVERLOADED',
   ),
   maxFrameBytes: limit(MB, 'Bytes of one frame from a client'),
   maxFrameBytesInAll: limit(
     32 * MB,
-    'Bytes of frames, of all connections, that have come in part, or wait to be read; above, the connection that has most of them ends',
+    'Bytes of incomplete or unread frames of all connections. Above this, the server closes the connection with the most',
   ),
   targetFrameBytes: limit(
     4 * 1024,
-    'Bytes of answers that are put into one frame before the next is begun. Few: the client reads the first while the rest are being made',
+    'Bytes of answers that the server puts into one frame. A low value lets the client read early answers sooner',
   ),
   maxBufferedBytes: limit(
     MB,
-    'Bytes of answers that a client may leave unread before its requests are left unread, too',
+    'Bytes of answers that a client may leave unread. Above this, the server stops reading its requests',
   ),
   maxBufferedBytesInAll: limit(
     64 * MB,
-    'Bytes of answers that all clients together may leave unread; above, the connection that leaves most ends',
+    'Bytes of answers that all clients together may leave unread. Above this, the server closes the connection with the most',
   ),
-  maxRemembered: limit(4_096, 'Answers to writes that are remembered of one client, for when a write comes again'),
-  maxRememberedBytes: limit(4 * MB, `Bytes of those answers, each with ${WEIGHTS.reply} for what it is beside`),
+  maxRemembered: limit(4_096, 'Answers to writes of one client that the server keeps for retries'),
+  maxRememberedBytes: limit(4 * MB, `Bytes of those answers, each with ${WEIGHTS.reply} for its overhead`),
   maxRememberedBytesInAll: limit(
     32 * MB,
-    'Bytes of the answers that are remembered of all clients; above, the oldest are forgotten',
+    'Bytes of kept answers of all clients. Above this, the server forgets the oldest',
   ),
-  maxAwayClients: limit(1_024, 'Clients without a connection of which answers are remembered'),
-  maxAwayMs: limit(60_000, 'Milliseconds that they are, after the connection ended'),
+  maxAwayClients: limit(1_024, 'Disconnected clients whose answers the server keeps'),
+  maxAwayMs: limit(60_000, 'Milliseconds that the server keeps the answers of a disconnected client'),
   maxWatched: limit(
     10_000,
-    'Sessions of which one client is notified that they changed, because it keeps what it read of them',
+    'Sessions that one client keeps in its near cache, and whose changes the server reports to it',
   ),
   maxWatchedBytesInAll: limit(
     64 * MB,
-    `Bytes of what is noted of them for all clients, ${WEIGHTS.watch} each; above, reads are answered, and not watched`,
+    `Bytes of these entries for all clients, ${WEIGHTS.watch} each. Above this, clients cannot cache more sessions`,
   ),
-  maxScans: limit(8, 'Scans of all sessions at a time, of one connection'),
-  maxScansInAll: limit(64, 'Scans of all sessions at a time, of all connections'),
+  maxScans: limit(8, 'Scans of all sessions that one connection may run at a time'),
+  maxScansInAll: limit(64, 'Scans of all sessions that all connections may run at a time'),
 }
 
 export type ClientLimits = SettingsOf<typeof CLIENT_LIMITS>

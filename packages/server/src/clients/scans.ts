@@ -40,7 +40,7 @@ export class Scans {
     if (scan === undefined || scan.isBusy)
       throw new SojournError(
         'FRAME_UNEXPECTED',
-        scan ? 'a page of this scan is being made' : 'no such scan is under way',
+        scan ? 'the server is still reading a page of this scan' : 'the connection has no such scan',
       )
     scan.isBusy = true
     const page: PageAnswer['sessions'][number][] = []

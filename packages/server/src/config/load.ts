@@ -178,7 +178,7 @@ const contradictions = (settings: Settings, given: Source): string[] => {
   if (settings.secret === undefined && settings.secretFile === undefined) {
     if (Object.keys(peers).length > 0 || links.port !== undefined)
       faults.push(
-        `secret is not set, but ${links.port === undefined ? 'peers' : 'links.port'} is; give SOJOURN_SECRET or secretFile, the same in all regions`,
+        `secret is not set, but ${links.port === undefined ? 'peers' : 'links.port'} is. Give SOJOURN_SECRET or secretFile, the same in all regions`,
       )
   }
   return faults
@@ -201,7 +201,7 @@ const needTokens = ({ clients }: Settings, tokens: number): void => {
   if (clients.port === undefined || clients.dangerouslyAllowAnyone || tokens > 0) return
   throw new SojournError(
     'INVALID_OPTION',
-    'tokens is not set, but clients.port is; give SOJOURN_TOKENS or tokensFile (or let anyone in with clients.dangerouslyAllowAnyone)',
+    'tokens is not set, but clients.port is. Give SOJOURN_TOKENS or tokensFile, or let anyone in with clients.dangerouslyAllowAnyone',
     { option: 'tokens' },
   )
 }

@@ -45,7 +45,7 @@ const ADMIN_PEERS = addressesRule<{ readonly [region: string]: string }>(
 )
 const TOKENS: OptionRule<string, string> = secretOption(
   textRule(
-    `name:scope:token, where scope is read, write or admin, and token has at least ${MIN_TOKEN_CHARS} characters, or is sha256: and the hash of one`,
+    `name:scope:token, where scope is read, write or admin, and token has at least ${MIN_TOKEN_CHARS} characters or is sha256: and a hash`,
     isTokenList,
   ),
 )
@@ -54,21 +54,23 @@ const originsOf = (who: string) =>
   option(
     ORIGINS,
     [],
-    `Web pages that may connect as ${who}; none, unless they are named. Browsers say which page it is, and who says none is no browser`,
+    `Origins of web pages that may connect as ${who}. Connections without an origin come from other programs, and are not affected`,
   )
 
 const flag = (about: string) => option(FLAG_RULE, false, about)
 
 const tlsOf = (who: string) =>
   group({
-    certFile: optional(FILE, `PEM certificate chain of ${who}; with it, the listener speaks TLS only`),
+    certFile: optional(FILE, `PEM certificate chain of ${who}. With it, the listener accepts TLS only`),
     keyFile: optional(FILE, 'PEM private key of the certificate'),
     caFile: optional(
       FILE,
-      'PEM certificates of the authorities that sign those of the other side',
+      'PEM certificates of the authorities that sign the certificates of the other side',
       'those that Node.js trusts',
     ),
-    requireClientCertificate: flag('Mutual TLS: who connects must show a certificate that caFile signed'),
+    requireClientCertificate: flag(
+      'Mutual TLS: the other side must present a certificate signed by an authority in caFile',
+    ),
   })
 
 export const SERVER_OPTIONS = {
@@ -76,7 +78,7 @@ export const SERVER_OPTIONS = {
   data: option(
     textRule('the path of a directory that this process can write, or :memory:'),
     './sojourn-data',
-    'The directory of this replica, for it alone; made where it is missing. `:memory:` keeps nothing',
+    'The directory of this replica alone, created if it is missing. `:memory:` keeps nothing',
   ),
   peers: {
     ...REPLICA_OPTIONS.peers,
@@ -88,7 +90,10 @@ export const SERVER_OPTIONS = {
     TOKENS,
     'Who may use the client and the admin listener: `name:scope:token`, separated by spaces, commas or lines',
   ),
-  tokensFile: optional(FILE, 'A file with the tokens, instead of SOJOURN_TOKENS; one a line, `#` begins a comment'),
+  tokensFile: optional(
+    FILE,
+    'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
+  ),
   session: REPLICA_OPTIONS.session,
   consistency: REPLICA_OPTIONS.consistency,
   fsync: REPLICA_OPTIONS.fsync,
@@ -97,7 +102,7 @@ export const SERVER_OPTIONS = {
   links: group({
     host: option(HOST, '127.0.0.1', 'Where peers link to'),
     port: optional(PORT, 'The port where peers link to', 'nowhere'),
-    tls: tlsOf('this replica, shown to whoever dials it and to whom it dials'),
+    tls: tlsOf('this replica, for the links that it accepts and dials'),
     allowedOrigins: originsOf('peers'),
     ...LINK_OPTIONS,
   }),
@@ -106,50 +111,54 @@ export const SERVER_OPTIONS = {
     port: optional(PORT, 'The port where clients connect to', 'nowhere'),
     tls: tlsOf('the client listener'),
     allowedOrigins: originsOf('clients'),
-    dangerouslyAllowAnyone: flag(
-      'Whoever reaches the client listener may read and write every session whose id it knows, without a token',
-    ),
+    dangerouslyAllowAnyone: flag('Without a token, any client may read and write every session whose id it knows'),
     maxVersion: option(
       wholeRule(CLIENT_DIALECT.oldest, CLIENT_DIALECT.newest),
       CLIENT_DIALECT.newest,
-      'The latest version of the client protocol to speak. Two sides speak the latest that both know; an older one holds back what an upgrade brings until all are upgraded',
+      'The latest version of the client protocol to speak. Two sides speak the latest that both know. Set an older one until all regions are upgraded',
     ),
     limits: group(CLIENT_LIMITS),
   }),
   admin: group({
     host: option(HOST, '127.0.0.1', 'Where probes, metrics and the command line reach this replica'),
-    port: option(PORT, 7402, 'The port where they do'),
+    port: option(PORT, 7402, 'The port of the admin listener'),
     tls: tlsOf('the admin listener'),
     dangerouslyAllowAnyone: flag(
-      'Whoever reaches the admin listener may do all that it offers, take a copy of every session included, without a token',
+      'Without a token, any client may use the whole admin API, which includes a copy of every session',
     ),
     allowedHosts: option(
       HOST_NAMES,
       [],
-      'On loopback, names beside localhost, 127.0.0.1 and [::1] under which it answers without a token: the `Host` of a request',
+      'On loopback, further `Host` names that need no token, besides localhost, 127.0.0.1 and [::1]',
     ),
     limits: group(ADMIN_LIMITS),
     peers: option(
       ADMIN_PEERS,
       {},
-      'The admin listeners of the other regions, where `sojourn status` and `verify` go on to',
+      'The admin listeners of the other regions, which `sojourn status` and `verify` also ask',
     ),
   }),
   reloadInterval: option(
     DURATION_RULE,
     '1m',
-    'How often the files of certificates and tokens are looked at; SIGHUP does it at once',
+    'How often the server checks its certificate and token files. SIGHUP checks them at once',
   ),
   readyPeerWait: option(
     DURATION_RULE,
     '5s',
-    'How long after its start a replica waits for its peers before it is ready; one that is not linked by then is taken for down',
+    'How long a starting replica waits for its peers before it is ready. It then counts unlinked peers as down',
   ),
   restoredDangerouslyServeAtOnce: flag(
-    'Serve from a restored backup before every peer has reported what happened since: sessions that ended show again until then',
+    'Serve from a restored backup before every peer has reported later changes. Until then, ended sessions may show again',
   ),
-  shutdownTimeout: option(DURATION_RULE, '20s', 'How long a stop may take: after that, what is in flight is cut'),
-  log: group({ level: option(choiceRule(LOG_LEVELS), 'info', 'What is logged, to standard output, as JSON lines') }),
+  shutdownTimeout: option(
+    DURATION_RULE,
+    '20s',
+    'How long a stop may take. After that, the server cuts requests in flight',
+  ),
+  log: group({
+    level: option(choiceRule(LOG_LEVELS), 'info', 'The lowest level that is logged, as JSON lines on standard output'),
+  }),
   limits: REPLICA_OPTIONS.limits,
 }
 

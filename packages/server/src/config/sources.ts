@@ -74,7 +74,8 @@ export const fromFlags = (flags: ReadonlyMap<string, string>): Source =>
 export const fromYaml = (text: string, file: string): { source: Source; refusedPaths: string[] } => {
   const document = parseDocument(text, { prettyErrors: true })
   const [fault] = document.errors
-  if (fault) throw new SojournError('INVALID_OPTION', `${file} is no YAML: ${fault.message}`, { option: 'config' })
+  if (fault)
+    throw new SojournError('INVALID_OPTION', `${file} is not valid YAML: ${fault.message}`, { option: 'config' })
   const root = read(() => document.toJS({ maxAliasCount: 16 }) as unknown, file)
   if (root !== null && !isMap(root))
     throw new SojournError('INVALID_OPTION', `${file} must hold settings, such as \`region: eu\``, { option: 'config' })
@@ -100,7 +101,7 @@ const read = <T>(make: () => T, file: string): T => {
   try {
     return make()
   } catch (cause) {
-    throw new SojournError('INVALID_OPTION', `${file} is no YAML: ${(cause as Error).message}`, {
+    throw new SojournError('INVALID_OPTION', `${file} is not valid YAML: ${(cause as Error).message}`, {
       option: 'config',
       cause,
     })

@@ -58,7 +58,7 @@ export const joinEntries = (
     if (known === undefined || wins(each, known)) joined.set(each.region, each)
   }
   if (joined.size > MAX_MEMBERS)
-    throw new SojournError('OVERLOADED', `more than ${MAX_MEMBERS} regions were added or removed`, {
+    throw new SojournError('OVERLOADED', `more than ${MAX_MEMBERS} regions have been added or removed`, {
       limit: MAX_MEMBERS,
     })
   return joined
@@ -90,7 +90,7 @@ export const parseEntries = (
   const parsed = list.safeParse(value)
   if (parsed.success) return parsed.data as readonly MemberEntry[]
   const { path, message } = parsed.error.issues[0]!
-  throw new SojournError(code, `${where} is no list of regions (${path.join('.')}: ${message})`, {
+  throw new SojournError(code, `${where} is not a list of regions (${path.join('.')}: ${message})`, {
     ...(code === 'INVALID_OPTION' && { option: String(path.at(-1)) }),
   })
 }

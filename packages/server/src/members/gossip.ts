@@ -126,6 +126,6 @@ export class Gossip {
     const given = Buffer.from(String(headers[PROOF_HEADER] ?? ''))
     const good = Buffer.from(this.#prove(role, body))
     if (given.length !== good.length || !timingSafeEqual(given, good))
-      throw new SojournError('LINK_SECRET', `a ${role} about regions without a proof of the secret`)
+      throw new SojournError('LINK_SECRET', `a ${role} about regions does not prove the secret`)
   }
 }

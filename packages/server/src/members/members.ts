@@ -144,6 +144,9 @@ const parseFile = (text: string, file: string): readonly MemberEntry[] => {
   }
   const { format, regions } = (value ?? {}) as { format?: unknown; regions?: unknown }
   if (format !== 1)
-    throw new SojournError('STORE_CORRUPT', `${file} is damaged; without it, the regions are those of the settings`)
+    throw new SojournError(
+      'STORE_CORRUPT',
+      `${file} is damaged. Without it, the server uses the regions of the settings`,
+    )
   return parseEntries(regions, 'STORE_CORRUPT', file)
 }

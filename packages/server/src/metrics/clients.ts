@@ -21,22 +21,22 @@ const NO_CLIENTS: ClientsStatus = {
 export const readClients = (instruments: Instruments, now: () => ClientsStatus | undefined): void => {
   const gauge = (name: string, help: string, read: (status: ClientsStatus) => number) =>
     instruments.gauge(name, help, [], (each) => each.set(read(now() ?? NO_CLIENTS)))
-  gauge('sojourn_client_connections', 'Connections of clients', ({ connections }) => connections)
-  gauge('sojourn_client_in_flight', 'Requests of clients that wait for their answers', ({ inFlight }) => inFlight)
-  gauge('sojourn_client_remembered', 'Answers kept for when a write comes again', ({ remembered }) => remembered)
-  gauge('sojourn_client_watched', 'Sessions that clients keep a copy of', ({ watched }) => watched)
-  instruments.gauge('sojourn_client_kept_bytes', 'Bytes kept for clients, by what for', ['what'], (each) => {
+  gauge('sojourn_client_connections', 'Open client connections', ({ connections }) => connections)
+  gauge('sojourn_client_in_flight', 'Client requests in flight', ({ inFlight }) => inFlight)
+  gauge('sojourn_client_remembered', 'Answers kept for retried writes', ({ remembered }) => remembered)
+  gauge('sojourn_client_watched', 'Sessions that clients keep in their near caches', ({ watched }) => watched)
+  instruments.gauge('sojourn_client_kept_bytes', 'Bytes kept for clients, by purpose', ['what'], (each) => {
     const { quorums: _, ...kept } = (now() ?? NO_CLIENTS).kept
     for (const [what, bytes] of Object.entries(kept)) each.set({ what }, bytes)
   })
   gauge(
     'sojourn_client_quorums',
-    'Requests of clients that may wait for other regions',
+    'Client requests in flight that may wait for other regions',
     ({ kept: { quorums } }) => quorums,
   )
   instruments.total(
     'sojourn_client_exceeded_total',
-    'Times that there was no room for what a client wanted kept, by what for',
+    'Times that a client budget was exhausted, by purpose',
     ['what'],
     (set) => {
       for (const [what, count] of Object.entries((now() ?? NO_CLIENTS).exceeded)) set({ what }, count)
@@ -44,22 +44,26 @@ export const readClients = (instruments: Instruments, now: () => ClientsStatus |
   )
   const total = (name: string, help: string, read: (totals: ClientsStatus['totals']) => number) =>
     instruments.total(name, help, [], (set) => set({}, read((now() ?? NO_CLIENTS).totals)))
-  total('sojourn_client_accepted_total', 'Clients that were let in', ({ accepted }) => accepted)
-  total('sojourn_client_requests_total', 'Requests of clients', ({ requests }) => requests)
+  total('sojourn_client_accepted_total', 'Clients that were accepted', ({ accepted }) => accepted)
+  total('sojourn_client_requests_total', 'Client requests received', ({ requests }) => requests)
   total(
     'sojourn_client_retries_total',
-    'Writes that came again, and were answered from memory',
+    'Retried writes that were answered from the reply cache',
     (totals) => totals.answeredFromMemory,
   )
-  total('sojourn_client_invalidations_total', 'Changes that clients were sent', (totals) => totals.invalidations)
-  instruments.total('sojourn_client_bytes_total', 'Bytes of frames of clients', ['direction'], (set) => {
+  total(
+    'sojourn_client_invalidations_total',
+    'Invalidations sent to near caches of clients',
+    (totals) => totals.invalidations,
+  )
+  instruments.total('sojourn_client_bytes_total', 'Bytes of client frames, by direction', ['direction'], (set) => {
     const { bytesIn, bytesOut } = (now() ?? NO_CLIENTS).totals
     set({ direction: 'received' }, bytesIn)
     set({ direction: 'sent' }, bytesOut)
   })
   instruments.total(
     'sojourn_client_refused_total',
-    'Connections and frames of clients that were refused',
+    'Client connections and frames that were refused, by code',
     ['code'],
     (set) => {
       for (const [code, count] of Object.entries((now() ?? NO_CLIENTS).totals.refused)) set({ code }, count ?? 0)

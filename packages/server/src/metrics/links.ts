@@ -13,21 +13,23 @@ export const readLinks = (instruments: Instruments, replica: Replica): void => {
         if (value !== undefined) gauge.set({ peer }, value)
       }
     })
-  each('sojourn_link_up', '1 where a peer is linked', ({ state }) => (state === 'down' ? 0 : 1))
-  each('sojourn_link_live', '1 where commits are sent as they come', ({ state }) => (state === 'live' ? 1 : 0))
+  each('sojourn_link_up', '1 if the peer is linked, else 0', ({ state }) => (state === 'down' ? 0 : 1))
+  each('sojourn_link_live', '1 if the link is in step, else 0', ({ state }) => (state === 'live' ? 1 : 0))
   each(
     'sojourn_link_lag_seconds',
     'Age of the oldest commit that a peer has not acknowledged',
     ({ lag }) => lag / 1_000,
   )
   each('sojourn_link_unacked_commits', 'Commits that a peer has not acknowledged', ({ unacked }) => unacked)
-  each('sojourn_link_to_receive_commits', 'Commits of a peer that are not held here', ({ toReceive }) => toReceive)
-  each('sojourn_link_rtt_seconds', 'Round trip', ({ rtt }) => (rtt === undefined ? undefined : rtt / 1_000))
-  each('sojourn_link_clock_skew_seconds', "How far a peer's clock is ahead", ({ skew }) => skew / 1_000)
-  each('sojourn_link_buffered_bytes', 'Bytes that wait for the socket', ({ bufferedBytes }) => bufferedBytes)
+  each('sojourn_link_to_receive_commits', 'Commits of a peer that have not arrived here', ({ toReceive }) => toReceive)
+  each('sojourn_link_rtt_seconds', 'Round-trip time of a link, in seconds', ({ rtt }) =>
+    rtt === undefined ? undefined : rtt / 1_000,
+  )
+  each('sojourn_link_clock_skew_seconds', 'Seconds that the clock of a peer is ahead', ({ skew }) => skew / 1_000)
+  each('sojourn_link_buffered_bytes', 'Bytes that wait for the socket of a link', ({ bufferedBytes }) => bufferedBytes)
   instruments.total(
     'sojourn_link_bytes_total',
-    'Bytes of frames, by peer and direction',
+    'Bytes of link frames, by peer and direction',
     ['peer', 'direction'],
     (set) => {
       for (const [peer, { bytes }] of links()) {
@@ -41,7 +43,7 @@ export const readLinks = (instruments: Instruments, replica: Replica): void => {
 export const readLinkFailures = (instruments: Instruments, replica: Replica): void => {
   instruments.total(
     'sojourn_link_failures_total',
-    'Connections with peers that did not come about, or were lost, by reason',
+    'Links that failed or were lost, by peer and reason',
     ['peer', 'reason'],
     (set) => {
       for (const [peer, { failures }] of Object.entries(replica.status().links))

@@ -3,15 +3,19 @@ import type { Replica } from '@sojourn/replica'
 import type { Instruments } from './instruments.js'
 
 export const countEvents = (instruments: Instruments, replica: Replica): void => {
-  const created = instruments.counter('sojourn_sessions_created_total', 'Sessions that began', 'origin')
-  const updated = instruments.counter('sojourn_sessions_updated_total', 'Commits that changed data', 'origin')
+  const created = instruments.counter('sojourn_sessions_created_total', 'Sessions created, by origin', 'origin')
+  const updated = instruments.counter(
+    'sojourn_sessions_updated_total',
+    'Commits that changed session data, by origin',
+    'origin',
+  )
   const ended = instruments.counter(
     'sojourn_sessions_ended_total',
-    'Sessions that were ended, by reason',
+    'Sessions ended, by reason and origin',
     'reason',
     'origin',
   )
-  const expired = instruments.counter('sojourn_sessions_expired_total', 'Sessions whose deadline passed', 'cause')
+  const expired = instruments.counter('sojourn_sessions_expired_total', 'Sessions expired, by cause', 'cause')
   const origin = (from: string) => (from === 'local' ? 'local' : 'remote')
   replica.on('created', (event) => created.inc({ origin: origin(event.origin) }))
   replica.on('updated', (event) => updated.inc({ origin: origin(event.origin) }))
@@ -33,13 +37,11 @@ export const readHoldings = (instruments: Instruments, replica: Replica): void =
       gauge.set({ state: 'ended' }, tombstones)
     },
   )
-  instruments.gauge('sojourn_tombstones', 'Ended sessions that are remembered, so that they stay ended', [], (gauge) =>
-    gauge.set(status().tombstones),
-  )
+  instruments.gauge('sojourn_tombstones', 'Tombstones of ended sessions', [], (gauge) => gauge.set(status().tombstones))
   instruments.gauge('sojourn_cache_entries', 'Sessions kept in memory', [], (gauge) =>
     gauge.set(status().cache.entries),
   )
-  instruments.gauge('sojourn_memory_bytes', 'Encoded bytes kept in memory, by what for', ['what'], (gauge) => {
+  instruments.gauge('sojourn_memory_bytes', 'Encoded bytes kept in memory, by purpose', ['what'], (gauge) => {
     const { cache, recentBytes, store } = status()
     gauge.set({ what: 'cache' }, cache.bytes)
     gauge.set({ what: 'recent' }, recentBytes)
@@ -48,7 +50,7 @@ export const readHoldings = (instruments: Instruments, replica: Replica): void =
   })
   instruments.total(
     'sojourn_cache_requests_total',
-    'Calls whose record was in memory (hit) or not (miss)',
+    'Calls that found their record in memory (hit) or not (miss)',
     ['result'],
     (set) => {
       const { hits, misses } = status().cache
@@ -58,7 +60,7 @@ export const readHoldings = (instruments: Instruments, replica: Replica): void =
   )
   instruments.gauge(
     'sojourn_pending',
-    'What waits: commits for the disk, writes and reads for regions',
+    'Pending commits, quorum writes and quorum reads, by what',
     ['what'],
     (gauge) => {
       for (const [what, count] of Object.entries(status().pending)) gauge.set({ what }, count)
@@ -69,12 +71,12 @@ export const readHoldings = (instruments: Instruments, replica: Replica): void =
 /** Commits, what was refused of peers, repairs and catch-ups. */
 export const readTraffic = (instruments: Instruments, replica: Replica): void => {
   const status = () => replica.status()
-  instruments.total('sojourn_commits_total', 'Commits, of calls and from peers', [], (set) =>
+  instruments.total('sojourn_commits_total', 'Commits from calls and from peers', [], (set) =>
     set({}, status().totals.commits),
   )
   instruments.total(
     'sojourn_refused_total',
-    'Connections and frames of peers that were refused, by reason',
+    'Peer connections and frames that were refused, by code',
     ['code'],
     (set) => {
       for (const [code, count] of Object.entries(status().totals.refused)) set({ code }, count)
@@ -82,23 +84,23 @@ export const readTraffic = (instruments: Instruments, replica: Replica): void =>
   )
   instruments.total(
     'sojourn_refused_items_total',
-    'Items of peers that were left out, such as leases stamped far ahead',
+    'Invalid items from peers that were left out, such as leases stamped far ahead',
     [],
     (set) => set({}, status().totals.refusedItems),
   )
   instruments.gauge(
     'sojourn_clock_trusted',
-    '0 where the wall clock jumped, or most regions disagree with it',
+    '0 if the wall clock jumped or most regions disagree with it, else 1',
     [],
     (gauge) => gauge.set(status().clock.isTrusted ? 1 : 0),
   )
-  instruments.total('sojourn_repairs_total', 'Records that were repaired, by what showed it', ['cause'], (set) => {
+  instruments.total('sojourn_repairs_total', 'Records repaired, by cause', ['cause'], (set) => {
     for (const [cause, count] of Object.entries(status().totals.repaired)) set({ cause }, count)
   })
   instruments.total('sojourn_corrupt_records_total', 'Records that failed their checksum', [], (set) =>
     set({}, status().totals.corrupt),
   )
-  instruments.total('sojourn_catch_ups_total', 'Times that a peer was read the feed from the disk', ['kind'], (set) => {
+  instruments.total('sojourn_catch_ups_total', 'Catch-ups served from disk, by kind', ['kind'], (set) => {
     const { catchUps, fullCatchUps } = status().totals
     set({ kind: 'full' }, fullCatchUps)
     set({ kind: 'partial' }, catchUps - fullCatchUps)

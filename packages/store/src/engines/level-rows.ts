@@ -31,7 +31,7 @@ const translate = (error: unknown, doing: string): SojournError => {
   if (codeOf(inner) === 'LEVEL_LOCKED')
     return new SojournError(
       'STORE_LOCKED',
-      `${text}; a process that cannot be seen from here has it, in another container or on another machine. ${ONE_OWNER}`,
+      `${text}. A process in another container or on another machine has it. ${ONE_OWNER}`,
       { cause: error },
     )
   if (codeOf(inner) === 'LEVEL_CORRUPTION') return new SojournError('STORE_CORRUPT', text, { cause: error })
@@ -164,7 +164,7 @@ export class LevelRows implements Rows {
     if (!this.#hasRoom())
       throw new SojournError(
         'STORE_FAILED',
-        `the disk of ${this.#directory} has too little space; the store writes its rows again when it has ${REOPEN_BYTES} bytes`,
+        `the disk of ${this.#directory} has too little space. The store writes its rows again once the disk has ${REOPEN_BYTES} bytes`,
       )
     const reopening = (async () => {
       await this.#level.close()

@@ -65,6 +65,6 @@ const refuseOldFormat = (directory: string): void => {
   if (existsSync(join(directory, 'CURRENT')))
     throw new SojournError(
       'STORE_FORMAT',
-      `${directory} was written by version 0.1.0, which this one does not read; give another directory, and peers will fill it`,
+      `${directory} was written by version 0.1.0, and this version cannot read it. Give another directory, and peers will fill it`,
     )
 }

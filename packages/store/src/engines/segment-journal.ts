@@ -271,7 +271,7 @@ const readSegment = ({ first, path }: Segment): Frames & { readonly hasHeader: b
     header.every((byte) => byte === 0) ||
     isDamagedHeader(header) ||
     frames.entries[0]?.bytes !== undefined
-  if (!isOurs) throw new SojournError('STORE_FORMAT', `${path} is no segment of a journal that this version reads`)
+  if (!isOurs) throw new SojournError('STORE_FORMAT', `${path} is not a journal segment that this version reads`)
   return { ...frames, end: Math.max(frames.end, HEADER.length), hasHeader: header.equals(HEADER) }
 }
 
