@@ -138,7 +138,11 @@ describe.each(ways)('messages of %s', (_who, arbitrary, write, read) => {
 })
 
 describe('data', () => {
-  const key = fc.oneof(text, fc.constantFrom('$', '$$', '$date', '$bytes', '$number', 'toJSON', 'then'))
+  // A session has no key __proto__: whoever writes data is refused, and whoever reads it, too.
+  const key = fc.oneof(
+    text.filter((name) => name !== '__proto__'),
+    fc.constantFrom('$', '$$', '$date', '$bytes', '$number', 'toJSON', 'then'),
+  )
   const { value } = fc.letrec((tie) => ({
     value: fc.oneof(
       { depthSize: 'small' },
