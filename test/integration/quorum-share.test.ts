@@ -44,7 +44,7 @@ describe('how long a call may wait for regions', () => {
       for (const call of calls) {
         const error = await codeOf(call)
         expect(error).toMatchObject({ code: 'INVALID_OPTION', option: 'timeout' })
-        expect((error as Error).message).toContain('limits.maxTimeoutMs allows 60000 ms')
+        expect((error as Error).message).toContain('limits.maxTimeoutMs is 60000 ms')
       }
       await sessions.create({}, { write: 'majority', timeout: '60s' })
     }
