@@ -111,7 +111,7 @@ describe('[CLI-6] sojourn dev', () => {
     const { north, south } = before.regions
     const line = `const sessions = await connect({ urls: ['${south!.clients}', '${north!.clients}'], token: '${before.tokens.app}' }) // in south`
     for (const part of [
-      "import { connect } from '@sojourn/client'",
+      "import { connect } from 'sojourn'",
       line,
       `export SOJOURN_ADMIN_URL=${north!.admin} SOJOURN_TOKEN=${before.tokens.ops}`,
       `${data} keeps their data`,

@@ -31,7 +31,7 @@ export interface Spliced {
 }
 
 /** More fields than this in one change are no usual one: it would be looked for each of them at each field. */
-const MAX_OPS = 4
+const MAX_USUAL_OPS = 4
 
 /** An actor of the table. */
 interface ActorRow {
@@ -98,7 +98,7 @@ export const spliceEdits = (
   actorFor: (actors: readonly ActorId[]) => ActorId,
   edits: readonly Edit[],
 ): (Spliced & { readonly change: ChangeDelta }) | undefined => {
-  if (edits.length === 0 || edits.length > MAX_OPS) return undefined
+  if (edits.length === 0 || edits.length > MAX_USUAL_OPS) return undefined
   const preamble = preambleOf(document)
   const { cursor, actors, heads } = preamble
   const targets: Target[] = []
@@ -148,7 +148,7 @@ export const spliceChange = (
   context: Context,
 ): Spliced | undefined => {
   const { ops } = change
-  if (ops.length === 0 || ops.length > MAX_OPS) return undefined
+  if (ops.length === 0 || ops.length > MAX_USUAL_OPS) return undefined
   const preamble = preambleOf(document)
   const { cursor, actors } = preamble
   if (!isNext(preamble, change, context)) return undefined

@@ -17,8 +17,9 @@ export const joinRecords = (a: SessionRecord, b: SessionRecord): SessionRecord =
     others: joinOthers(a.others, b.others),
   }
   // The very document where one has seen all that the other has, so that it need not be read, nor encoded again.
-  if (covers(frontierOf(b), frontierOf(a))) return holding(b, parts)
-  if (covers(frontierOf(a), frontierOf(b))) return holding(a, parts)
+  const [ours, theirs] = [frontierOf(a), frontierOf(b)]
+  if (covers(theirs, ours)) return holding(b, parts)
+  if (covers(ours, theirs)) return holding(a, parts)
   return liveRecord(joinFolds(a.document, b.document), parts)
 }
 

@@ -1,25 +1,14 @@
 /** Faults of the clock and the disk of a region's machine. */
 import type { Part } from './disk.js'
-import { type FaultKind, type FaultStep, MAX_CLOCK_ERROR_MS } from './plan.js'
+import { FAULTS_OF_MACHINES, type FaultKind, type FaultStep, MAX_CLOCK_ERROR_MS } from './plan.js'
 import type { Region } from './region.js'
 import type { Remedies } from './remedies.js'
 import type { WorldTime } from './time.js'
 
-const KINDS = [
-  'clock-step',
-  'clock-drift',
-  'clock-strobe',
-  'disk-full',
-  'disk-stall',
-  'rot',
-  'old-row',
-  'fence',
-] as const satisfies readonly FaultKind[]
-
-export type MachineFaultKind = (typeof KINDS)[number]
+export type MachineFaultKind = (typeof FAULTS_OF_MACHINES)[number]
 
 export const isMachineFault = (fault: FaultKind): fault is MachineFaultKind =>
-  (KINDS as readonly FaultKind[]).includes(fault)
+  (FAULTS_OF_MACHINES as readonly FaultKind[]).includes(fault)
 
 /** Which parts of a disk are full at one time. */
 const FULL: readonly (readonly Part[])[] = [['journal', 'rows'], ['journal'], ['rows']]

@@ -49,6 +49,18 @@ export interface OperationStep {
   readonly padBytes?: number
 }
 
+/** Faults of the clock and the disk of a region's machine. */
+export const FAULTS_OF_MACHINES = [
+  'clock-step',
+  'clock-drift',
+  'clock-strobe',
+  'disk-full',
+  'disk-stall',
+  'rot',
+  'old-row',
+  'fence',
+] as const
+
 /** What goes wrong between regions. */
 export const FAULTS_BETWEEN = [
   'partition',
@@ -71,14 +83,7 @@ export const FAULTS = [
   'restart',
   'reconfigure',
   'pause',
-  'clock-step',
-  'clock-drift',
-  'clock-strobe',
-  'disk-full',
-  'disk-stall',
-  'rot',
-  'old-row',
-  'fence',
+  ...FAULTS_OF_MACHINES,
   'wipe',
   'restore',
   'membership',

@@ -45,7 +45,7 @@ export const guideText = (
   return `${table(['REGION', 'CLIENTS', 'ADMIN', 'PEERS'], rows, paint)}
 
 ${paint('bold', 'An app connects to its own region first, with one of these lines:')}
-  ${IMPORT} '@sojourn/client'
+  ${IMPORT} 'sojourn'
 ${plan.map((own) => snippet(plan, own, tokens.app)).join('\n')}
 
 ${paint('bold', 'You look at the cluster from another terminal:')}

@@ -4,7 +4,7 @@ import { shownValue } from '../wording.js'
 import type { Edit } from './diff.js'
 import { isInteger } from './op.js'
 import type { Pointer } from './pointer.js'
-import { segmentsOf } from './pointer.js'
+import { keysOf, segmentsOf } from './pointer.js'
 import {
   type ContentMap,
   type ContentOptions,
@@ -58,9 +58,9 @@ type Bounds = Pick<ContentOptions, 'maxDepth' | 'maxKeyBytes'>
 const NO_BOUNDS: Bounds = { maxDepth: Number.POSITIVE_INFINITY }
 
 const checkPlace = (path: Pointer, { maxDepth, maxKeyBytes = Number.POSITIVE_INFINITY }: Bounds): void => {
-  const segments = segmentsOf(path)
-  const tooDeep = segments.length > maxDepth ? 'a field nested too deep (limits.maxDepth)' : undefined
-  const fault = tooDeep ?? segments.map(({ segment }) => lengthFault(segment, maxKeyBytes)).find(Boolean)
+  const keys = keysOf(path)
+  const tooDeep = keys.length > maxDepth ? 'a field nested too deep (limits.maxDepth)' : undefined
+  const fault = tooDeep ?? keys.map((key) => lengthFault(key, maxKeyBytes)).find(Boolean)
   if (fault) throw new SojournError('INVALID_DATA', `${JSON.stringify(path)} names ${fault}`, { path })
 }
 
