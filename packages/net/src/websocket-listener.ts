@@ -40,7 +40,7 @@ const TOO_MANY = 'too many unauthenticated connections (maxHandshakes, maxHandsh
  * Listens for WebSockets. Messages are not compressed: they are small, and compression costs memory for each connection.
  *
  * @example
- * const listener = await listenForWebSockets(options, (connection) => ({ ...handler, received: (frame) => connection.send(frame) }))
+ * const listener = await listenForWebSockets(options, (connection) => new EchoHandler(connection))
  * console.log(listener.address.port)
  * await listener.close()
  * @param accept is given each connection, already open, and returns its handler; it calls `authenticated` when it knows the other side

@@ -11,7 +11,10 @@ const WEIGHT = {
   process: 96 * MB,
   /** LevelDB: two tables of 8 MB in memory, a block cache of 8 MB, and the indexes of its files. */
   engine: 64 * MB,
-  /** A record in memory beside a multiple of its encoded bytes: a session of 300 bytes takes 4.2 kB, one of 42 kB in 1,000 fields 368 kB. */
+  /**
+   * A record in memory beside a multiple of its encoded bytes. It is that of a document in maps, as one is while it is changed: a session of 300 bytes
+   * takes 4.2 kB so, one of 42 kB in 1,000 fields 368 kB. One that rests as its bytes takes less (bench/README.md), so this is an upper bound.
+   */
   record: 1_600,
   /** That multiple. */
   recordBytes: 9,
