@@ -165,4 +165,17 @@ describe('a change on the bytes of a document', () => {
       expect(materialize(fold).data).toEqual(fields)
     }
   })
+
+  test('[REC-2] leaves an edit of an object that was replaced meanwhile to the plain way, which drops it', () => {
+    const before = rested(createdFold({ cart: { tea: 1 } }, '0b'.repeat(16)))
+    const { data } = materialize(before)
+    const edits = diff(data, withField(data, ['cart', 'milk'], 2), { maxDepth: MAX_DEPTH })
+    expect(expectSplicedEdits(before, ACTOR, edits)).toBe(true)
+    const isAssigned = () => true
+    const assigned = diff(data, { cart: { honey: 1 } }, { maxDepth: MAX_DEPTH, isAssigned })
+    const after = rested(mutate(before, '0c'.repeat(16), assigned)!.fold)
+    expect(materialize(after).data).toEqual({ cart: { honey: 1 } })
+    expect(spliceEdits(bytesOf(after), () => ACTOR, edits)).toBeUndefined()
+    expect(mutate(after, ACTOR, edits)).toBeUndefined()
+  })
 })
