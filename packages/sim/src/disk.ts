@@ -117,7 +117,7 @@ export class Disk {
       get bytes() {
         return disk.#journal.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0)
       },
-      append: (after, bytes) => this.#append(host, after, bytes.slice()),
+      append: (after, bytes) => this.#append(host, after, new Uint8Array(bytes)),
       sync: () => {
         const through = this.#head
         return this.#later(host, 'journal', this.#random.exponential(this.speed.syncMs), () => {
@@ -214,7 +214,7 @@ export class Disk {
     for (const write of writes) {
       const key = hex(write.key)
       this.#older.set(key, this.#rows.get(key))
-      if (write.type === 'put') this.#rows.set(key, write.value.slice())
+      if (write.type === 'put') this.#rows.set(key, new Uint8Array(write.value))
       else this.#rows.delete(key)
     }
     this.#unsynced.push({ writes, at: this.#time.now })
@@ -302,11 +302,9 @@ export class Disk {
   /** Flips a bit of a record's row; its key, or undefined where there is none. */
   rotRow(): string | undefined {
     const key = this.#pickRow([...this.#rows.keys()])
-    const value = key && this.#rows.get(key)!.slice()
+    const value = key && this.#rows.get(key)!
     if (!value || value.length === 0) return undefined
-    const bit = this.#random.int(0, value.length * 8 - 1)
-    value[bit >> 3]! ^= 1 << (bit & 7)
-    this.#replace(key, value)
+    this.#replace(key, this.#flipped(value))
     return key.slice(2)
   }
 
@@ -344,12 +342,18 @@ export class Disk {
 
   /** What the store knows of itself is corrupt; whether there is such a row. */
   rotState(): boolean {
-    const value = this.#rows.get(STATE_ROW)?.slice()
+    const value = this.#rows.get(STATE_ROW)
     if (value === undefined) return false
-    const bit = this.#random.int(0, value.length * 8 - 1)
-    value[bit >> 3]! ^= 1 << (bit & 7)
-    this.#replace(STATE_ROW, value)
+    this.#replace(STATE_ROW, this.#flipped(value))
     return true
+  }
+
+  /** A copy, for who has read the row keeps what was read: the `slice` of a Buffer would not be one. */
+  #flipped(value: Uint8Array): Uint8Array {
+    const copy = new Uint8Array(value)
+    const bit = this.#random.int(0, copy.length * 8 - 1)
+    copy[bit >> 3]! ^= 1 << (bit & 7)
+    return copy
   }
 
   /** The journal's end is lost, synced or not. Since when what it says may be missing. */
@@ -373,7 +377,7 @@ export class Disk {
 
 const applyTo = (rows: RowMap, writes: readonly RowWrite[]): void => {
   for (const write of writes) {
-    if (write.type === 'put') rows.set(hex(write.key), write.value.slice())
+    if (write.type === 'put') rows.set(hex(write.key), new Uint8Array(write.value))
     else rows.delete(hex(write.key))
   }
 }

@@ -248,7 +248,7 @@ export class Network {
     const near = pair.sides[mine]
     return {
       send: (frame) => {
-        if (!near.closed && near.host.isAlive()) this.#send(pair, mine, frame.slice())
+        if (!near.closed && near.host.isAlive()) this.#send(pair, mine, new Uint8Array(frame))
       },
       get bufferedBytes() {
         return near.buffered

@@ -373,6 +373,6 @@ const changesIn = function* (frame: Uint8Array): Iterable<Uint8Array> {
       length |= (byte & 0x7f) << shift
       if (byte < 0x80) break
     }
-    if (body + length <= frame.length) yield frame.slice(at, body + length)
+    if (body + length <= frame.length) yield new Uint8Array(frame.subarray(at, body + length))
   }
 }
