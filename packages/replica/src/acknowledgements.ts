@@ -1,5 +1,5 @@
 /** What a peer is sent of who holds what: at once where somebody waits for it, else saved up for a moment. */
-import type { Clock, Timer } from '@sojourn/core/internal'
+import type { Clock, FeedId, Timer } from '@sojourn/core/internal'
 import type { Acks } from '@sojourn/wire'
 import type { Peer } from './peer.js'
 import type { ReplicationProgress } from './replication-progress.js'
@@ -10,6 +10,8 @@ const LAZY_MS = 20
 export interface AcknowledgementsOptions {
   readonly peer: Peer
   readonly progress: ReplicationProgress
+  /** The feeds that this replica receives over links. */
+  readonly linked: () => readonly FeedId[]
   readonly clock: Clock
   /** Of holdings that are remembered as reported. */
   readonly maxHoldings: number
@@ -34,9 +36,9 @@ export class Acknowledgements {
 
   #report(): void {
     this.close()
-    const { peer, progress, maxHoldings, send } = this.#options
+    const { peer, progress, linked, maxHoldings, send } = this.#options
     const holdings = []
-    for (const holding of progress.holdingsFor(peer.feed, peer.linked)) {
+    for (const holding of progress.holdingsFor(peer.feed, peer.linked, linked())) {
       const name = `${holding.holder} ${holding.feed}`
       if ((this.#reported.get(name) ?? 0) >= holding.through) continue
       this.#reported.set(name, holding.through)

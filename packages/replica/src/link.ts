@@ -1,5 +1,5 @@
 /** One authenticated connection to a peer, and what is said on it. */
-import type { Connection, FeedId, Limits, Timer } from '@sojourn/core/internal'
+import type { Connection, FeedId, Held, Limits, Timer } from '@sojourn/core/internal'
 import { isSojournError, resumeFrom, SojournError } from '@sojourn/core/internal'
 import type { RecordStore } from '@sojourn/store'
 import {
@@ -95,6 +95,7 @@ export class Link {
     this.#acks = new Acknowledgements({
       peer: this.peer,
       progress,
+      linked: () => host.linked(),
       clock,
       maxHoldings: 8 * limits.maxVectorFeeds,
       send: (acks) => this.send(acks),
@@ -192,6 +193,8 @@ export class Link {
     // What the hello says is held counts as acknowledged, under the present feed's name.
     const { store, progress } = this.#host
     progress.learn({ region: this.peer.region, holder: this.peer.feed, feed: store.actor, through: this.#heldFrom })
+    // And what it says of other feeds was learned when the link was made.
+    this.#host.learned(this)
     this.#outbound.pump()
     this.#beat()
   }
@@ -272,10 +275,16 @@ export class Link {
   }
 
   #acked(holdings: Acks['holdings']): void {
-    const { progress, store } = this.#host
+    const { progress } = this.#host
     const news = holdings.filter((holding) => progress.learn(holding))
     if (news.length > 0) this.#host.learned(this)
-    this.#outbound.acked(progress.heldBy(this.peer.feed, store.actor))
+    this.#outbound.acked(progress.heldBy(this.peer.feed, this.#host.store.actor))
+  }
+
+  /** What the peer says that it holds itself, in whatever frame: others may want to know. */
+  #holds(vector: readonly Held[]): void {
+    const { region, feed: holder } = this.peer
+    this.#acked(vector.map(({ feed, through }) => ({ region, holder, feed, through })))
   }
 
   #supplied(message: Records): void {
@@ -320,6 +329,8 @@ export class Link {
 
   /** This replica receives other feeds over links than before; `lost`: and what this link's peer left out may not come otherwise. */
   linksChanged(lost: boolean): void {
+    // Whom this replica could tell itself, the peer must tell now.
+    this.#acks.owe(false)
     if (lost) this.inbound.restart()
     else this.#sendHeartbeat()
   }
@@ -358,8 +369,7 @@ export class Link {
     const { progress } = this.#host
     this.#pulse.received(message)
     this.#setLinked(message.linked)
-    for (const held of message.vector) progress.learn({ region: this.peer.region, holder: this.peer.feed, ...held })
-    this.#outbound.acked(progress.heldBy(this.peer.feed, this.#host.store.actor))
+    this.#holds(message.vector)
     this.#peerHead = message.head
     this.inbound.heard(message.head, message.vector)
     if (progress.through(this.peer.feed) >= message.head) this.#host.delivered(this)

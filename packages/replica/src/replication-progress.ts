@@ -174,11 +174,16 @@ export class ReplicationProgress {
     return heldThrough(this.#holders.get(holder)?.vector ?? new Map(), feed)
   }
 
-  /** What a peer may want to hear: what is held here, and what others hold whom it does not hear itself. */
-  *holdingsFor(peer: FeedId, linked: ReadonlySet<FeedId>): Iterable<Holding> {
+  /**
+   * What a peer may want to hear: what is held here, and what others hold whom it does not hear itself. Who writes a feed is told by
+   * this replica where there is a link; where there is none, the peer must pass it on, though it receives that feed, too.
+   * @param linked the feeds that the peer receives over links of its own
+   * @param linkedHere those that this replica receives so
+   */
+  *holdingsFor(peer: FeedId, linked: ReadonlySet<FeedId>, linkedHere: readonly FeedId[]): Iterable<Holding> {
     const { region, feed: holder } = this.#options
     for (const [feed, through] of this.#vector)
-      if (feed === peer || !linked.has(feed)) yield { region, holder, feed, through }
+      if (feed === peer || !linked.has(feed) || !linkedHere.includes(feed)) yield { region, holder, feed, through }
     for (const [other, known] of this.#holders) {
       if (other === peer || linked.has(other)) continue
       for (const [feed, through] of known.vector) yield { region: known.region, holder: other, feed, through }
