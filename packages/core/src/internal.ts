@@ -2,16 +2,24 @@
 
 export type { AtOnce, Soon } from './at-once.js'
 export { ByteReader, ByteWriter } from './bytes.js'
-export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON } from './call-options.js'
+export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON, SUBJECT_RULE } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
+export { type Opening, opening } from './credentials.js'
+export { type Cutoff, type CutoffEntry, cutBy, cutoffKey, MAX_EXCEPT } from './cutoff.js'
 export {
   changeSession,
   createSession,
+  cutOff,
+  cutSession,
   type Decided,
   type Decision,
+  elevateSession,
   endSession,
+  GONE,
+  type NewIdentity,
   type Refusal,
-  rotateSession,
+  rotateSecret,
+  succeedSession,
   type Transition,
   takeItem,
   takeRecord,
@@ -88,11 +96,35 @@ export {
 export { deriveView, type FieldSet, materialize, setInView, type View } from './document/view.js'
 export { spliceChange, spliceEdits } from './document-splice.js'
 export { optionalDuration, parseDuration } from './duration.js'
+export {
+  type Authentication,
+  type Details,
+  decodeDetails,
+  encodeDetails,
+  type Identity,
+  MAX_ACR_BYTES,
+  MAX_AMR,
+  MAX_AMR_BYTES,
+  MAX_DEVICE_BYTES,
+  MAX_SUBJECT_CHARS,
+  type SubjectHash,
+} from './identity.js'
 export * from './index.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
-export { checkId, KEY_BYTES, MAX_ID_CHARS, newSessionId } from './key.js'
+export {
+  checkHandle,
+  checkId,
+  HANDLE_RULE,
+  KEY_BYTES,
+  MAX_ID_CHARS,
+  newSessionId,
+  type ResolvedId,
+  resolveId,
+  type SecretHash,
+  withNewSecret,
+} from './key.js'
 export { largestFields } from './largest-fields.js'
-export { LazySession } from './lazy-session.js'
+export { LazySession, type SessionFacts, type ShownIdentity } from './lazy-session.js'
 export {
   END_REASONS,
   type End,
@@ -174,3 +206,4 @@ export { systemPause } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'
 export { versionHash } from './version-hash.js'
 export { nearestName, quoted, quotedList, shownValue } from './wording.js'
+export { parseWritten, type Written, writtenToken } from './written.js'

@@ -1,6 +1,6 @@
 /** The parts of an open replica, put together, and what passes between them. */
-import type { SessionKey } from '@sojourn/core/internal'
-import { isSojournError, SojournError } from '@sojourn/core/internal'
+import type { EndReason, SessionKey } from '@sojourn/core/internal'
+import { endSession, GONE, isSojournError, SojournError } from '@sojourn/core/internal'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
@@ -9,11 +9,14 @@ import { LastFrame } from './last-frame.js'
 import type { Link } from './link.js'
 import type { LinkChange } from './link-failures.js'
 import { Links } from './links.js'
+import { Logins } from './logins.js'
 import type { Settings } from './options.js'
 import { QuorumReads } from './quorum-reads.js'
 import { Reaper } from './reaper.js'
 import { RecordRepair, type RepairCause } from './record-repair.js'
 import { ReplicationProgress } from './replication-progress.js'
+import { SubjectKeys } from './subject-keys.js'
+import { Subjects } from './subjects.js'
 import { WriteQuorum } from './write-quorum.js'
 
 /** How long a closing replica waits for links in step to take the tail. */
@@ -35,6 +38,8 @@ export class Runtime {
   readonly links: Links
   readonly reaper: Reaper
   readonly digests: Digests
+  readonly subjects: Subjects
+  readonly logins: Logins
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
@@ -43,6 +48,7 @@ export class Runtime {
     catchUps: 0,
     fullCatchUps: 0,
     corrupt: 0,
+    reused: 0,
   }
   /** Corrupt keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
   readonly #healing = new Set<SessionKey>()
@@ -77,6 +83,8 @@ export class Runtime {
       expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
       failed: (error) => this.failed(error),
     })
+    this.subjects = this.#makeSubjects()
+    this.logins = this.#makeLogins()
     this.links = this.#makeLinks()
     clock.watch(() => this.#clockChanged())
   }
@@ -151,6 +159,25 @@ export class Runtime {
     })
   }
 
+  #makeSubjects(): Subjects {
+    const { store, settings } = this
+    const { maxPerSubject, atLimit, ports } = settings
+    return new Subjects({
+      store,
+      clock: ports.clock,
+      maxPerSubject,
+      atLimit,
+      displace: (key) => this.#end(key, 'displaced'),
+      failed: (error) => this.failed(error),
+    })
+  }
+
+  #makeLogins(): Logins {
+    const { region, subjectKey, ports } = this.settings
+    const keys = subjectKey === undefined ? undefined : new SubjectKeys(subjectKey, ports.random)
+    return new Logins(region, keys, this.subjects)
+  }
+
   #makeLinks(): Links {
     const { settings, store, progress, repair, reads, digests } = this
     const { limits, region, peers } = settings
@@ -223,6 +250,7 @@ export class Runtime {
       await store.close()
       throw error
     }
+    await runtime.subjects.start()
     runtime.#reportRecovery()
     runtime.reaper.start()
     runtime.digests.start()
@@ -246,6 +274,7 @@ export class Runtime {
 
   /** Commits are in the journal: now, and not before, others hear of them. */
   committed(commits: readonly Commit[]): void {
+    this.subjects.committed(commits)
     for (const { key, entry } of commits) {
       if (entry) this.totals.commits++
       else this.actors.removed(key)
@@ -263,6 +292,25 @@ export class Runtime {
         const { name, ...more } = event
         this.events.emit(name, { key, origin: source, ...more } as never)
       }
+  }
+
+  /** A superseded secret was shown after its grace. */
+  reused(key: SessionKey): void {
+    this.totals.reused++
+    this.events.emit('reused', { key, origin: 'local' })
+    if (this.settings.reuse === 'end')
+      this.settings.ports.clock.soon(() => this.#end(key, 'reused').catch((error) => this.failed(error)))
+  }
+
+  /** Ends a session that is held here, for a reason of the replica's own. */
+  async #end(key: SessionKey, reason: EndReason): Promise<void> {
+    const { maxLifetimeMs, ports } = this.settings
+    const made = await this.store.transact(key, (reading) => {
+      const isLive = reading.state === 'held' && reading.record.kind === 'live'
+      if (!isLive) return GONE
+      return endSession(reading.record, ports.clock.now(), { key, reason, stamps: this.store.actor, maxLifetimeMs })
+    })
+    await made.done
   }
 
   /** The disk took none of these. */
@@ -375,6 +423,7 @@ export class Runtime {
   async close(): Promise<void> {
     this.#closing = true
     this.digests.close()
+    await this.subjects.close()
     await this.reaper.close()
     this.reads.close()
     await this.#drain()

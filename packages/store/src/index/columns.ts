@@ -12,8 +12,9 @@ export interface Origin {
 const MAX_FEEDS = 0xffff
 const FEED_BYTES = 16
 
-/** Bytes of one slot in a copy: key, sequence, version, origin, flags, due. */
-export const SLOT_BYTES = 16 + 8 + 8 + 2 + 8 + 1 + 8
+/** Bytes of one slot in a copy: key, sequence, version, origin, flags, due, subject. */
+export const SLOT_BYTES = 16 + 8 + 8 + 2 + 8 + 1 + 8 + 8
+export const SUBJECT_AT = SLOT_BYTES - 8
 
 export class Columns {
   /** Four for each slot. */
