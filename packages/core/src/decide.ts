@@ -1,6 +1,4 @@
 /** What each call, and each item from a peer, makes of a record: pure decisions, which the store then commits. */
-import { newCredentials, supersede } from './credentials.js'
-import { type CutoffEntry, MAX_OWN_ENTRIES, withCutoff } from './cutoff.js'
 import type { Edit } from './document/diff.js'
 import { EMPTY_FOLD } from './document/fold.js'
 import { type ChangeDelta, mutate } from './document/mutate.js'
@@ -9,20 +7,14 @@ import type { Data } from './document/value.js'
 import type { FieldSet } from './document/view.js'
 import { spliceEdits } from './document-splice.js'
 import { SojournError } from './errors.js'
-import {
-  type Authentication,
-  compareAuthentications,
-  type Identity,
-  type SubjectHash,
-  sameIdentity,
-} from './identity.js'
+import { compareAuthentications, type NewIdentity, newIdentity, sameIdentity } from './identity.js'
 import type { Item } from './item.js'
-import type { SecretHash, SessionKey } from './key.js'
-import { type End, type EndReason, joinEnds, openLease, type Renewal, renewLease } from './lifetime.js'
+import type { SessionKey } from './key.js'
+import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
 import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
-import { type EndedRecord, frontierOf, isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
-import { type Parts, RestingRecord, sharesDocument, withLease, withParts } from './resting-record.js'
-import { compareStamps, nextStamp, type Stamp } from './stamp.js'
+import { frontierOf, isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
+import { RestingRecord, sharesDocument, withLease } from './resting-record.js'
+import { nextStamp } from './stamp.js'
 
 /** What became of a session, for listeners. */
 export type Transition =
@@ -72,7 +64,7 @@ const UNCHANGED: Decision = { next: undefined, item: undefined, event: undefined
 /** There is no session to change, which is an answer and not an error. */
 export const GONE: Decision = { ...UNCHANGED, wasVisible: false }
 
-const notFound = (): Refusal => ({
+export const notFound = (): Refusal => ({
   refusal: new SojournError('SESSION_NOT_FOUND', 'no live session has this id here'),
 })
 
@@ -104,106 +96,10 @@ export const createSession = (
     document: mutate(EMPTY_FOLD, writer.actorFor([]), edits)?.fold ?? EMPTY_FOLD,
     lease: openLease(idleTimeoutMs, now, writer.stamps),
     limit: { createdAt: now, deadline, horizon: deadline + prolongedMs },
-    ...(identity && { identity: identityOf(identity, undefined, now, writer.stamps) }),
+    ...(identity && { identity: newIdentity(identity, undefined, now, writer.stamps) }),
   }
   return { next, item: undefined, event: { name: 'created' } }
 }
-
-/** What a login, or a creation, says of who it is. */
-export interface NewIdentity {
-  /** Undefined: the id has none. */
-  readonly secret: SecretHash | undefined
-  /** Undefined: nobody is named. */
-  readonly authentication: Pick<Authentication, 'subject' | 'details'> | undefined
-  /** The latest cutoff of the subject that is known here: who logs in after it must be stamped later. */
-  readonly after?: Stamp | undefined
-}
-
-const identityOf = (
-  { secret, authentication, after }: NewIdentity,
-  before: Stamp | undefined,
-  now: number,
-  actor: ActorId,
-): Identity => {
-  const latest = before && after ? (compareStamps(before, after) > 0 ? before : after) : (before ?? after)
-  return {
-    authentication: authentication && { stamp: nextStamp(latest, now, actor), ...authentication },
-    credentials: secret === undefined ? undefined : newCredentials(secret, now),
-  }
-}
-
-/** A login: a new secret, a subject and a new limit, in one commit. What opened the session until now does not do so any more. */
-export const elevateSession = (
-  current: SessionRecord | undefined,
-  now: number,
-  request: {
-    readonly identity: NewIdentity
-    readonly lifetimeMs: number
-    readonly renewal: Renewal
-    readonly stamps: ActorId
-  },
-): Decided => {
-  if (current === undefined || !isVisible(current, now)) return notFound()
-  const { identity, lifetimeMs, renewal, stamps } = request
-  const { createdAt, horizon } = current.limit
-  const next = withParts(current, {
-    lease: renewLease(current.lease, now, stamps, renewal),
-    limit: { createdAt, deadline: now + lifetimeMs, horizon: Math.max(horizon, now + lifetimeMs) },
-    identity: identityOf(identity, current.identity?.authentication?.stamp, now, stamps),
-    others: current.others,
-  })
-  return { next, item: undefined, event: { name: 'elevated' } }
-}
-
-/** The same session under another secret; the one that was shown opens it for a grace. */
-export const rotateSecret = (
-  current: SessionRecord | undefined,
-  now: number,
-  request: { readonly shown: SecretHash; readonly next: SecretHash; readonly graceMs: number },
-): Decided => {
-  if (current === undefined || !isVisible(current, now) || !current.identity?.credentials) return notFound()
-  const { shown, next, graceMs } = request
-  const { authentication, credentials } = current.identity
-  const identity = { authentication, credentials: supersede(credentials, shown, next, now, graceMs) }
-  return {
-    next: withParts(current, { ...partsOf(current), identity }),
-    item: undefined,
-    event: { name: 'rotated' },
-  }
-}
-
-const partsOf = ({ lease, limit, identity, others }: LiveRecord): Parts => ({ lease, limit, identity, others })
-
-/** What a cutoff makes of a session that it ends: the same in every region, whenever the two meet. */
-export const cutRecord = (record: LiveRecord, { reason, stamp }: CutoffEntry): EndedRecord => ({
-  kind: 'ended',
-  end: { reason, stamp, horizon: record.limit.horizon },
-})
-
-/** A session that is found to be cut off ends. */
-export const cutSession = (key: SessionKey, record: LiveRecord, entry: CutoffEntry): Decision => {
-  const next = cutRecord(record, entry)
-  return { next, item: { type: 'end', key, end: next.end }, event: { name: 'ended', reason: entry.reason } }
-}
-
-/** One more cutoff of a subject. */
-export const cutOff = (current: SessionRecord | undefined, subject: SubjectHash, entry: CutoffEntry): Decided => {
-  const before = current?.kind === 'ended' ? current : undefined
-  if ((before?.cutoff?.entries.length ?? 0) >= MAX_OWN_ENTRIES) {
-    const why = `${MAX_OWN_ENTRIES} cutoffs of this subject name different exceptions. End the subject without exceptions`
-    return { refusal: new SojournError('OVERLOADED', why, { limit: MAX_OWN_ENTRIES }) }
-  }
-  const end = before ? joinEnds(before.end, endOf(entry)) : endOf(entry)
-  const next: EndedRecord = {
-    kind: 'ended',
-    end,
-    cutoff: withCutoff(before?.cutoff, subject, entry),
-    ...(before?.others && { others: before.others }),
-  }
-  return { next, item: undefined, event: undefined }
-}
-
-const endOf = ({ reason, stamp, horizon }: CutoffEntry): End => ({ reason, stamp, horizon })
 
 /** An update, a replacement, an increment: whatever changes data. It renews the lease unless `touch` is false. */
 export const changeSession = (
@@ -285,38 +181,6 @@ export const endSession = (
     event: { name: 'ended', reason },
     wasVisible: current !== undefined && isVisible(current, now),
   }
-}
-
-/** The session that goes on under another id; the one under the old id is to be ended with it. */
-export const succeedSession = (
-  current: SessionRecord | undefined,
-  now: number,
-  request: {
-    readonly edits: () => readonly Edit[]
-    readonly writer: Writer
-    /** Of the new id. */
-    readonly secret: SecretHash
-    /** A login; undefined: it goes on as it is. */
-    readonly login?: Succession
-  },
-): Decided => {
-  if (current === undefined || !isVisible(current, now)) return notFound()
-  const { edits, writer, secret, login } = request
-  const { authentication } = current.identity ?? {}
-  const deadline = now + (login?.lifetimeMs ?? 0)
-  const next: LiveRecord = {
-    kind: 'live',
-    document: mutate(EMPTY_FOLD, writer.actorFor([]), edits())?.fold ?? EMPTY_FOLD,
-    lease: openLease(current.lease.idleTimeoutMs, now, writer.stamps),
-    limit: login
-      ? { createdAt: current.limit.createdAt, deadline, horizon: deadline + login.prolongedMs }
-      : current.limit,
-    identity: login
-      ? identityOf(login.identity, authentication?.stamp, now, writer.stamps)
-      : { authentication, credentials: newCredentials(secret, now) },
-    ...(current.others && { others: current.others }),
-  }
-  return { next, item: undefined, event: { name: 'created' } }
 }
 
 /** An item of a peer's feed, or of the journal. @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID for what no sound peer sends */

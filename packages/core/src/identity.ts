@@ -1,9 +1,10 @@
 /** Whose session it is, and what opens it: the parts `authentication` and `credentials` of a record. */
 import { ByteReader, ByteWriter } from './bytes.js'
-import { type Credentials, joinCredentials } from './credentials.js'
-import { KEY_BYTES } from './key.js'
+import { type Credentials, joinCredentials, newCredentials } from './credentials.js'
+import type { ActorId } from './document/op.js'
+import { KEY_BYTES, type SecretHash } from './key.js'
 import type { Stamp } from './stamp.js'
-import { compareStamps } from './stamp.js'
+import { compareStamps, nextStamp } from './stamp.js'
 
 /** A subject as records name it: the first 16 bytes of an HMAC under a key of the cluster, as 32 hex digits. */
 export type SubjectHash = string
@@ -138,4 +139,28 @@ export const identityText = (identity: Identity | undefined): string => {
   const { stamp, subject = '', details } = authentication ?? {}
   const named = stamp ? `${stamp.time}.${stamp.count}.${stamp.actor} ${subject} ${hex(details)}` : ''
   return ` identity ${named} ${hex(credentials)}`
+}
+
+/** What a login, or a creation, says of who it is. */
+export interface NewIdentity {
+  /** Undefined: the id has none. */
+  readonly secret: SecretHash | undefined
+  /** Undefined: nobody is named. */
+  readonly authentication: Pick<Authentication, 'subject' | 'details'> | undefined
+  /** The latest cutoff of the subject that is known here: who logs in after it must be stamped later. */
+  readonly after?: Stamp | undefined
+}
+
+/** @param before the stamp of the last authentication */
+export const newIdentity = (
+  { secret, authentication, after }: NewIdentity,
+  before: Stamp | undefined,
+  now: number,
+  actor: ActorId,
+): Identity => {
+  const latest = before && after ? (compareStamps(before, after) > 0 ? before : after) : (before ?? after)
+  return {
+    authentication: authentication && { stamp: nextStamp(latest, now, actor), ...authentication },
+    credentials: secret === undefined ? undefined : newCredentials(secret, now),
+  }
 }

@@ -9,22 +9,17 @@ export { type Cutoff, type CutoffEntry, cutBy, cutoffKey, MAX_EXCEPT } from './c
 export {
   changeSession,
   createSession,
-  cutOff,
-  cutSession,
   type Decided,
   type Decision,
-  elevateSession,
   endSession,
   GONE,
-  type NewIdentity,
   type Refusal,
-  rotateSecret,
-  succeedSession,
   type Transition,
   takeItem,
   takeRecord,
   touchSession,
 } from './decide.js'
+export { cutOff, cutSession, elevateSession, rotateSecret, succeedSession } from './decide-identity.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export {
   assignedAt,
@@ -107,6 +102,7 @@ export {
   MAX_AMR_BYTES,
   MAX_DEVICE_BYTES,
   MAX_SUBJECT_CHARS,
+  type NewIdentity,
   type SubjectHash,
 } from './identity.js'
 export * from './index.js'

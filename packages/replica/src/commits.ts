@@ -87,7 +87,7 @@ export class Commits {
     if (record.kind === 'ended') return true
     if (this.#runtime.subjects.cutOf(key, record)) return false
     const found = opening(record.identity?.credentials, secret, now)
-    if (found === 'reused' && isVisible(record, now)) this.#runtime.reused(key)
+    if (found === 'reused' && isVisible(record, now)) this.#runtime.own.reuse(key)
     return found === 'open'
   }
 

@@ -1,7 +1,8 @@
 /** What a login says of a session, to records and from them. */
 import type { Authentication, NewIdentity, SecretHash, ShownIdentity, SubjectHash } from '@sojourn/core/internal'
 import { checkOption, decodeDetails, encodeDetails, MAX_AMR, SojournError, SUBJECT_RULE } from '@sojourn/core/internal'
-import type { SubjectKeys } from './subject-keys.js'
+import type { Settings } from './options.js'
+import { SubjectKeys } from './subject-keys.js'
 import type { Subjects } from './subjects.js'
 
 /** As a call gives it. */
@@ -27,9 +28,9 @@ export class Logins {
   readonly #keys: SubjectKeys | undefined
   readonly #subjects: Subjects
 
-  constructor(region: string, keys: SubjectKeys | undefined, subjects: Subjects) {
+  constructor({ region, subjectKey, ports }: Pick<Settings, 'region' | 'subjectKey' | 'ports'>, subjects: Subjects) {
     this.#region = region
-    this.#keys = keys
+    this.#keys = subjectKey === undefined ? undefined : new SubjectKeys(subjectKey, ports.random)
     this.#subjects = subjects
   }
 

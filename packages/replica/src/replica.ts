@@ -29,30 +29,22 @@ import type {
 } from '@sojourn/core/internal'
 import {
   assignedAt,
-  callerOf,
   checkCall,
   checkHandle,
   checkIncrement,
   checkPointer,
   checkTop,
-  createSession,
   DEFAULT_END_REASON,
   diff,
-  editsFor,
   GONE,
   incrementEdits,
-  newSessionId,
   optionalDuration,
-  parseWritten,
-  quorumUnmet,
   quoted,
   readObjectsOf,
-  regionsNeeded,
   resolveId,
   runDraft,
   SojournError,
   touchSession,
-  verdict,
 } from '@sojourn/core/internal'
 import type { ReplicaStatus } from '@sojourn/wire'
 import { Changes, type Edits } from './changes.js'
@@ -61,8 +53,8 @@ import { Ends } from './ends.js'
 import type { ReplicaEvents } from './events.js'
 import { keysAlive, listSessions } from './listing.js'
 import { mergePatch } from './merge-patch.js'
-import { checkPeer, checkRemoval, lifetimeOf } from './options.js'
-import { patienceOf } from './patience.js'
+import { checkPeer, checkRemoval } from './options.js'
+import { Reads } from './reads.js'
 import type { Runtime } from './runtime.js'
 import { statusOf } from './status.js'
 import { SubjectCalls } from './subject-calls.js'
@@ -78,6 +70,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   readonly #commits: Commits
   readonly #changes: Changes
   readonly #ends: Ends
+  readonly #reads: Reads
   readonly #subjects: SubjectCalls
   #closing: Promise<void> | undefined
 
@@ -87,6 +80,7 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     this.#commits = new Commits(runtime)
     this.#changes = new Changes(runtime, this.#commits)
     this.#ends = new Ends(runtime, this.#commits)
+    this.#reads = new Reads(runtime, this.#commits)
     this.#subjects = new SubjectCalls(runtime, this.#commits, this.#changes, this.#ends)
   }
 
@@ -131,25 +125,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
     checkCall('create', options)
-    const { store, settings, logins } = this.#open()
-    const { clock, random } = settings.ports
-    const id = options.id ?? newSessionId(random)
-    const { key, secret } = resolveId(id)
-    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout') ?? settings.idleTimeoutMs
-    const lifetimeMs = lifetimeOf(settings, options.maxLifetime)
-    const edits = editsFor(checkTop(data), this.#changes.dataOptions(options))
-    const identity = logins.identity(secret, options, clock.now())
-    const subject = identity.authentication?.subject
-    if (subject !== undefined) await this.#subjects.checkRoom(subject, key)
-    const prolongedMs = secret === undefined ? 0 : settings.maxLifetimeMs
-    const writer = { stamps: store.actor, actorFor: () => this.#runtime.actors.mint() }
-    const request = { edits, idleTimeoutMs, lifetimeMs, prolongedMs, identity, writer }
-    return this.#commits.make(
-      key,
-      options,
-      (record, now) => createSession(record, now, request),
-      (made) => this.#commits.session<T>(id, key, made.entry!),
-    )
+    this.#open()
+    return this.#subjects.create(data, options)
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
@@ -159,31 +136,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   /** @internal As `get`; see {@link AtOnce}. */
   getNow<T extends object = AnyData>(id: string, options?: ReadOptions): Soon<Session<T> | undefined> {
     checkCall('get', options)
-    const { settings } = this.#open()
-    const resolved = resolveId(id)
-    const level = options?.read ?? settings.read
-    if ((level === 'local' || level === 1) && options?.after === undefined) return this.#commits.shown<T>(id, resolved)
-    return this.#consult(resolved.key, level, options).then(() => this.#commits.shown<T>(id, resolved))
-  }
-
-  /** What a quorum of regions holds is here afterwards. */
-  async #consult(key: SessionKey, level: Level, options: ReadOptions | undefined): Promise<void> {
-    const { settings, reads, progress, store } = this.#runtime
-    const need = regionsNeeded(level, settings.members, 'read')
-    const patienceMs = patienceOf(settings, options?.timeout)
-    if (need > 1) {
-      const tally = await reads.consult(key, need, patienceMs, callerOf(options))
-      if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
-    }
-    if (options?.after === undefined) return
-    const { feed, sequence } = parseWritten(options.after)
-    const isHere = () => (feed === store.actor ? store.head : progress.through(feed)) >= sequence
-    if (isHere()) return
-    const tally = await reads.consult(key, 'linked', patienceMs, callerOf(options))
-    // Who wrote it has answered, or all have: or it came by itself.
-    const { answered } = tally
-    if (answered.length < settings.members && !answered.includes(progress.regionOf(feed) ?? '') && !isHere())
-      throw quorumUnmet(tally, false)
+    this.#open()
+    return this.#reads.get<T>(id, options)
   }
 
   async update<T extends object = AnyData>(

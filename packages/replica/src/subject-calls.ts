@@ -1,5 +1,6 @@
-/** Logins, new secrets, and what a user does with sessions on other devices: lists and ends them. */
+/** Whose session it is: sessions are made, logged in, given new secrets, and listed and ended on other devices. */
 import type {
+  CreateOptions,
   CutoffEntry,
   Decided,
   ElevateOptions,
@@ -18,7 +19,9 @@ import type {
 } from '@sojourn/core/internal'
 import {
   checkHandle,
+  checkTop,
   compareStamps,
+  createSession,
   cutBy,
   cutOff,
   cutoffKey,
@@ -64,6 +67,29 @@ export class SubjectCalls {
     this.#ends = ends
   }
 
+  async create<T extends object>(data: T, options: CreateOptions): Promise<Session<T>> {
+    const { settings, store, logins, actors } = this.#runtime
+    const { clock, random } = settings.ports
+    const id = options.id ?? newSessionId(random)
+    const { key, secret } = resolveId(id)
+    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout') ?? settings.idleTimeoutMs
+    const lifetimeMs = lifetimeOf(settings, options.maxLifetime)
+    const edits = editsFor(checkTop(data), this.#changes.dataOptions(options))
+    const identity = logins.identity(secret, options, clock.now())
+    const subject = identity.authentication?.subject
+    if (subject !== undefined) await this.#checkRoom(subject, key)
+    const writer = { stamps: store.actor, actorFor: () => actors.mint() }
+    // A login may start another limit until this one is over.
+    const prolongedMs = secret === undefined ? 0 : settings.maxLifetimeMs
+    const request = { edits, idleTimeoutMs, lifetimeMs, prolongedMs, identity, writer }
+    return this.#commits.make(
+      key,
+      options,
+      (record, now) => createSession(record, now, request),
+      (made) => this.#commits.session<T>(id, key, made.entry!),
+    )
+  }
+
   async elevate<T extends object>(id: string, options: ElevateOptions): Promise<Session<T>> {
     const { settings, store, logins } = this.#runtime
     const resolved = resolveId(id)
@@ -72,7 +98,7 @@ export class SubjectCalls {
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
     const { clock, random } = settings.ports
     const entry = await this.#commits.sound(key)
-    await this.checkRoom(logins.hashOf(options.subject), key)
+    await this.#checkRoom(logins.hashOf(options.subject), key)
     const { secret, limit } = { secret: resolved.secret, ...(entry?.record.kind === 'live' && entry.record) }
     // Under an id without a secret there is none to replace; and no copy is remembered for longer than its horizon.
     if (secret === undefined || (limit && clock.now() + lifetimeMs > limit.horizon))
@@ -80,6 +106,7 @@ export class SubjectCalls {
         identity: logins.identity(newSecret, options, clock.now()),
         lifetimeMs,
         prolongedMs: settings.maxLifetimeMs,
+        idleTimeoutMs,
       }))
     const newId = withNewSecret(id, random)
     const identity = logins.identity(resolveId(newId).secret, options, clock.now())
@@ -127,7 +154,7 @@ export class SubjectCalls {
   }
 
   /** @throws SUBJECT_LIMIT */
-  async checkRoom(subject: SubjectHash, key: SessionKey): Promise<void> {
+  async #checkRoom(subject: SubjectHash, key: SessionKey): Promise<void> {
     const { settings, subjects } = this.#runtime
     const { maxPerSubject } = settings
     if (maxPerSubject === undefined || (await subjects.hasRoom(subject, key))) return

@@ -4,7 +4,8 @@ import { Columns, type Origin, SLOT_BYTES, SUBJECT_AT } from './columns.js'
 import { DueHeap } from './due-heap.js'
 import { type FeedCursor, FeedOrder, sortedBySequence } from './feed-order.js'
 import { FLAG, type IndexChange, type IndexEntry } from './index-entry.js'
-import { KEY_WORDS, KeyTable, keyOfWords, writeKeyWords } from './key-table.js'
+import { keysInOrder } from './key-slices.js'
+import { KEY_WORDS, KeyTable, writeKeyWords } from './key-table.js'
 import { SubjectLists } from './subject-lists.js'
 import { RANGE_BITS, type VersionSum, VersionSums } from './version-sums.js'
 
@@ -380,28 +381,8 @@ export class SessionIndex {
   }
 
   /** All keys there are now, in their order, or those of one first byte, in parts of one first byte each. */
-  *keys(slice?: number): Iterable<readonly SessionKey[]> {
-    const [from, to] = slice === undefined ? [0, 256] : [slice, slice + 1]
-    const ends = new Uint32Array(257)
-    for (let slot = 0; slot < this.#unused; slot++)
-      if (this.#columns.flags[slot] !== 0) ends[(this.#columns.words[slot * KEY_WORDS]! >>> 24) + 1]!++
-    for (let byte = 1; byte <= 256; byte++) ends[byte]! += ends[byte - 1]!
-    const base = ends[from]!
-    // The words, not the slots: a slot can be another session's by the time that it is come to.
-    const words = new Uint32Array((ends[to]! - base) * KEY_WORDS)
-    const fill = ends.slice()
-    for (let slot = 0; slot < this.#unused; slot++) {
-      const at = slot * KEY_WORDS
-      const byte = this.#columns.words[at]! >>> 24
-      if (this.#columns.flags[slot] === 0 || byte < from || byte >= to) continue
-      words.set(this.#columns.words.subarray(at, at + KEY_WORDS), (fill[byte]!++ - base) * KEY_WORDS)
-    }
-    for (let byte = from; byte < to; byte++) {
-      const keys: SessionKey[] = []
-      for (let place = ends[byte]! - base; place < ends[byte + 1]! - base; place++)
-        keys.push(keyOfWords(words, place * KEY_WORDS))
-      if (keys.length > 0) yield keys.sort()
-    }
+  keys(slice?: number): Iterable<readonly SessionKey[]> {
+    return keysInOrder(this.#columns, this.#unused, slice)
   }
 }
 
