@@ -287,6 +287,14 @@ export const endSession = (
   }
 }
 
+/** A login that a session goes on with, under another handle. */
+interface Succession {
+  readonly identity: NewIdentity
+  readonly lifetimeMs: number
+  /** For how much longer a login may prolong it that is not known here. */
+  readonly prolongedMs: number
+}
+
 /** The session that goes on under another id; the one under the old id is to be ended with it. */
 export const succeedSession = (
   current: SessionRecord | undefined,
