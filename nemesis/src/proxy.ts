@@ -28,6 +28,8 @@ export interface TcpProxy {
   spoil(direction: Direction, fault: LaneFault): () => void
   /** One end of every connection is destroyed, and the other hears nothing of it; new connections are well. */
   halfOpen(gone: 'dialer' | 'target'): void
+  /** Keeps a copy of all bytes that come from now on, in both directions; the function that it returns gives what there is by then. */
+  record(): () => Buffer
   close(): Promise<void>
 }
 
@@ -57,6 +59,7 @@ class SpoiledProxy implements TcpProxy {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #faults = { there: new Set<LaneFault>(), back: new Set<LaneFault>() }
+  readonly #recordings = new Set<Buffer[]>()
   #isCut = false
 
   constructor(target: Target) {
@@ -98,7 +101,16 @@ class SpoiledProxy implements TcpProxy {
     const carried = (count: number) => {
       this.bytes[direction] += count
     }
+    from.on('data', (chunk: Buffer) => {
+      for (const recording of this.#recordings) recording.push(chunk)
+    })
     return new Lane(from, to, () => this.#faults[direction], carried)
+  }
+
+  record(): () => Buffer {
+    const recording: Buffer[] = []
+    this.#recordings.add(recording)
+    return () => Buffer.concat(recording)
   }
 
   cut(): void {

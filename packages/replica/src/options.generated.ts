@@ -45,6 +45,35 @@ export interface ReplicaOptions {
    * Default: none.
    */
   readonly secret?: string | undefined
+  /** TLS of links, those that are accepted and those that are dialed (`wss://`). Default: plain links. */
+  readonly tls?: {
+    /**
+     * PEM certificate chain of this replica, for the links that it accepts and dials. With it, the listener accepts TLS
+     * only. Give the path of a file that this process can read.
+     */
+    readonly certFile?: string | undefined
+    /** PEM private key of the certificate. Give the path of a file that this process can read. */
+    readonly keyFile?: string | undefined
+    /**
+     * PEM certificates of the authorities that sign the certificates of the other side. Give the path of a file that
+     * this process can read. Default: those that Node.js trusts.
+     */
+    readonly caFile?: string | undefined
+    /** Mutual TLS: the other side must present a certificate signed by an authority in caFile. Default: `false`. */
+    readonly requireClientCertificate?: boolean | undefined
+    /**
+     * The host name that the certificate of each region must have as a subject alternative name. `{region}` stands for
+     * the name of the region. A peer is refused whose certificate is for another region. A wildcard does not count.
+     * Needs `requireClientCertificate`. Give a host name in lower case with {region} in it once, such as
+     * {region}.sessions.example.net. Default: any certificate of the authority is good for every region.
+     */
+    readonly bindRegion?: string | undefined
+    /**
+     * How often the replica checks the files. New connections use what is in them then. A file that cannot be used is
+     * reported as a `fault`, and the old one stays in force. Default: `1m`.
+     */
+    readonly reloadInterval?: Duration | undefined
+  } | undefined
   readonly session?: {
     /**
      * An unused session expires after this, or at most `session.touchGranularity` later. At most `session.maxLifetime`,

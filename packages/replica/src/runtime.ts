@@ -3,6 +3,7 @@ import type { SessionKey } from '@sojourn/core/internal'
 import { isSojournError, SojournError } from '@sojourn/core/internal'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
+import { CertificateWatch } from './certificate-watch.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
 import { LastFrame } from './last-frame.js'
@@ -35,6 +36,7 @@ export class Runtime {
   readonly links: Links
   readonly reaper: Reaper
   readonly digests: Digests
+  readonly #certificates: CertificateWatch
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
@@ -78,6 +80,8 @@ export class Runtime {
       failed: (error) => this.failed(error),
     })
     this.links = this.#makeLinks()
+    const { certificates } = settings
+    this.#certificates = new CertificateWatch({ certificates, clock, failed: (error) => this.failed(error) })
     clock.watch(() => this.#clockChanged())
   }
 
@@ -226,6 +230,7 @@ export class Runtime {
     runtime.#reportRecovery()
     runtime.reaper.start()
     runtime.digests.start()
+    runtime.#certificates.start()
     runtime.links.dialAll()
     return runtime
   }
@@ -375,6 +380,7 @@ export class Runtime {
   async close(): Promise<void> {
     this.#closing = true
     this.digests.close()
+    this.#certificates.close()
     await this.reaper.close()
     this.reads.close()
     await this.#drain()

@@ -2,7 +2,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core/internal'
-import { answerHttp, askHttp, parseJson, readBody, type TlsOptions } from '@sojourn/net'
+import {
+  answerHttp,
+  askHttp,
+  certificateRefusal,
+  type HostOf,
+  parseJson,
+  readBody,
+  type TlsOptions,
+  verifiedCertificate,
+} from '@sojourn/net'
 import type { Notice } from '@sojourn/wire'
 import { parseEntries } from './entry.js'
 import type { Members } from './members.js'
@@ -19,6 +28,8 @@ export interface GossipOptions {
   readonly secret: string
   readonly clock: Clock
   readonly credentials: () => TlsOptions
+  /** The host name that the certificate of a region must have; undefined: any certificate is good for every region. */
+  readonly hostOf: HostOf | undefined
   readonly failed: (error: SojournError) => void
 }
 
@@ -62,7 +73,7 @@ export class Gossip {
     if (url === null) return 'dials this region'
     if (this.#closed) return 'unreachable'
     await this.#asking.get(region)
-    const asking = this.#exchange(url).catch((error: unknown): Notice => {
+    const asking = this.#exchange(region, url).catch((error: unknown): Notice => {
       if (!isSojournError(error)) return 'unreachable'
       this.#options.failed(error)
       return 'refused'
@@ -75,7 +86,7 @@ export class Gossip {
     }
   }
 
-  async #exchange(url: string): Promise<Notice> {
+  async #exchange(region: string, url: string): Promise<Notice> {
     const { members, credentials } = this.#options
     const target = new URL(url)
     const body = JSON.stringify(members.entries)
@@ -87,6 +98,7 @@ export class Gossip {
       timeoutMs: TIMEOUT_MS,
       tls: credentials(),
     })
+    this.#checkCertificate(answer, [region])
     const text = await readBody(answer)
     if (answer.statusCode !== 200) return 'refused'
     this.#check('response', text, answer)
@@ -100,6 +112,12 @@ export class Gossip {
   handle(...[request, response]: Parameters<RequestListener>): boolean {
     if (request.method !== 'POST' || !request.url?.endsWith(PATH)) return false
     const answer = async (): Promise<void> => {
+      // Also regions that were removed: else one that was away would never hear that it was.
+      const { members } = this.#options
+      this.#checkCertificate(
+        request,
+        [...members.list(), ...members.entries].map(({ region }) => region),
+      )
       const body = await readBody(request)
       this.#check('request', body, request)
       this.#options.members.join(
@@ -116,6 +134,19 @@ export class Gossip {
       response.writeHead(403, { connection: 'close' }).end()
     })
     return true
+  }
+
+  /** @throws LINK_CERTIFICATE where who speaks is none of these regions */
+  #checkCertificate({ socket }: IncomingMessage, regions: readonly string[]): void {
+    const { hostOf } = this.#options
+    if (hostOf === undefined) return
+    const certificate = verifiedCertificate(socket)
+    const refusals = regions.map((region) => certificateRefusal(certificate, region, hostOf))
+    if (refusals.includes(undefined)) return
+    throw new SojournError(
+      'LINK_CERTIFICATE',
+      refusals.length === 1 ? refusals[0]! : 'the certificate is for no region',
+    )
   }
 
   #prove(role: 'request' | 'response', body: string): string {
