@@ -98,7 +98,7 @@ export class Gossip {
       timeoutMs: TIMEOUT_MS,
       tls: credentials(),
     })
-    this.#checkCertificate(answer, [region])
+    this.#checkAnswerer(answer, region)
     const text = await readBody(answer)
     if (answer.statusCode !== 200) return 'refused'
     this.#check('response', text, answer)
@@ -112,12 +112,7 @@ export class Gossip {
   handle(...[request, response]: Parameters<RequestListener>): boolean {
     if (request.method !== 'POST' || !request.url?.endsWith(PATH)) return false
     const answer = async (): Promise<void> => {
-      // Also regions that were removed: else one that was away would never hear that it was.
-      const { members } = this.#options
-      this.#checkCertificate(
-        request,
-        [...members.list(), ...members.entries].map(({ region }) => region),
-      )
+      this.#checkAsker(request)
       const body = await readBody(request)
       this.#check('request', body, request)
       this.#options.members.join(
@@ -136,17 +131,25 @@ export class Gossip {
     return true
   }
 
-  /** @throws LINK_CERTIFICATE where who speaks is none of these regions */
-  #checkCertificate({ socket }: IncomingMessage, regions: readonly string[]): void {
+  /** Why who speaks may not speak as this region; undefined: it may. */
+  #refusalOf({ socket }: IncomingMessage, region: string): string | undefined {
     const { hostOf } = this.#options
+    return hostOf && certificateRefusal(verifiedCertificate(socket), region, hostOf)
+  }
+
+  /** @throws LINK_CERTIFICATE where the region that was asked is another one */
+  #checkAnswerer(answer: IncomingMessage, region: string): void {
+    const refusal = this.#refusalOf(answer, region)
+    if (refusal !== undefined) throw new SojournError('LINK_CERTIFICATE', refusal)
+  }
+
+  /** @throws LINK_CERTIFICATE where who asks is no region. One that was removed may ask: else it would never hear that it was. */
+  #checkAsker(request: IncomingMessage): void {
+    const { members, hostOf } = this.#options
     if (hostOf === undefined) return
-    const certificate = verifiedCertificate(socket)
-    const refusals = regions.map((region) => certificateRefusal(certificate, region, hostOf))
-    if (refusals.includes(undefined)) return
-    throw new SojournError(
-      'LINK_CERTIFICATE',
-      refusals.length === 1 ? refusals[0]! : 'the certificate is for no region',
-    )
+    const known = [...members.list(), ...members.entries]
+    if (known.some(({ region }) => this.#refusalOf(request, region) === undefined)) return
+    throw new SojournError('LINK_CERTIFICATE', 'a request about regions shows a certificate of none of them')
   }
 
   #prove(role: 'request' | 'response', body: string): string {
