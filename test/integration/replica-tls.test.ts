@@ -8,6 +8,7 @@ import { openRegions, SECRET } from '../support/region.js'
 import { closeOpened, refuses } from '../support/replica.js'
 import { Opened } from '../support/serve.js'
 import { until } from '../support/until.js'
+import { overheard } from '../support/wire-tap.js'
 
 type Tls = NonNullable<ReplicaOptions['tls']>
 
@@ -61,10 +62,13 @@ describe('[TLS-3] links of embedded replicas', () => {
     const each = secure ? { eu: { tls: mutual('eu') }, us: { tls: mutual('us') } } : {}
     await using regions = await openRegions(['eu', 'us'], { secure, each })
     const recordings = [regions.proxy('eu', 'us').record(), regions.proxy('us', 'eu').record()]
+    await regions.cut('eu', 'us')
+    regions.heal('eu', 'us')
+    await regions.settled()
     const { id } = await regions.eu.create({ text: MARKER })
     await regions.settled()
     expect((await regions.us.get(id))!.data).toEqual({ text: MARKER })
-    const bytes = Buffer.concat(recordings.map((recorded) => recorded()))
+    const bytes = overheard(recordings.flatMap((recorded) => recorded()))
     expect(bytes.length).toBeGreaterThan(200)
     expect(bytes.includes(MARKER)).toBe(!secure)
     expect(regions.eu.status().certificateExpiresAt !== undefined).toBe(secure)
