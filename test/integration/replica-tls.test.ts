@@ -200,6 +200,15 @@ describe('[TLS-4] a certificate that is bound to a region', () => {
     expect(linkOf(eu).lastError!.why).toBe('LINK_CERTIFICATE: no certificate shows that this is "us"')
   })
 
+  it('keeps out regions whose names make no host name', async () => {
+    const { eu } = await pair({ eu: { ...mutual('eu'), ...BOUND }, us: { ...mutual('us'), ...BOUND } })
+    expect(() => eu.addPeer('São Paulo', null)).toThrow(
+      /INVALID_OPTION: peers\.São Paulo: tls\.bindRegion makes no host/,
+    )
+    eu.addPeer('ap', null)
+    expect(Object.keys(eu.status().links)).toEqual(['us', 'ap'])
+  })
+
   it('is not replaced by one of another region', async () => {
     await certificates.issue('moved', { hosts: ['us.sessions.test'] })
     const regions = await pair({ eu: { ...mutual('eu'), ...BOUND }, us: { ...mutual('moved'), ...BOUND } })

@@ -30,11 +30,19 @@ const refuse = (option: string, what: string): never => {
   throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
 }
 
+const HOSTLESS = 'tls.bindRegion makes no host name of it. Name it with lower-case letters, digits and hyphens'
+
 /** @throws INVALID_OPTION where a region cannot be added under this name and address */
-export const checkPeer = (settings: Pick<Settings, 'region' | 'secret'>, region: string, url: string | null): void => {
+export const checkPeer = (
+  settings: Pick<Settings, 'region' | 'secret' | 'certificates'>,
+  region: string,
+  url: string | null,
+): void => {
   checkOption({ [region]: url }, 'peers', PEERS_RULE, 'addPeer')
   if (region === settings.region) refuse(`peers.${region}`, 'a region is not its own peer')
   if (settings.secret === '') refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters`)
+  const hostOf = settings.certificates?.transport.hostOf
+  if (hostOf && hostOf(region) === undefined) refuse(`peers.${region}`, HOSTLESS)
 }
 
 /** @throws INVALID_OPTION where the levels that are set as defaults ask for more regions than would be left */
