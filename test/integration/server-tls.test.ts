@@ -150,6 +150,17 @@ describe('[TLS-4] certificates that are bound to regions', () => {
     expect(eu.status().members.map(({ region }) => region)).toEqual(['us', 'sa'])
   })
 
+  it('leave a region that was removed nothing to say', async () => {
+    await using servers = await pair({ eu: bound('eu'), us: bound('us') })
+    const { eu, us } = servers
+    await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
+    await eu.ask('/members', { token: TOKENS.admin, body: { call: 'remove', region: 'us' } })
+    await until(() => us.status().reasons.some((reason) => /was removed/.test(reason)), 'us to hear')
+    const added = await us.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'ap', url: null } })
+    expect(await added.json()).toMatchObject({ notified: { eu: 'notified' } })
+    expect(eu.status().members).toEqual([])
+  })
+
   it('are looked at when a server starts', async () => {
     await expect(startServer('us', ':memory:', { flags: { 'links.port': '0', ...bound('eu') } })).rejects.toThrow(
       /links\.tls\.certFile: the certificate is not for "us\.sessions\.test"/,

@@ -102,9 +102,9 @@ export class Gossip {
     const text = await readBody(answer)
     if (answer.statusCode !== 200) return 'refused'
     this.#check('response', text, answer)
-    members.join(
-      parseEntries(parseJson(text, 'the answer about regions'), 'FRAME_INVALID', `the answer of ${target.host}`),
-    )
+    const what = `the answer of ${target.host}`
+    const entries = parseEntries(parseJson(text, 'the answer about regions'), 'FRAME_INVALID', what)
+    if (this.#countsNewsOf(region)) members.join(entries)
     return 'notified'
   }
 
@@ -112,12 +112,11 @@ export class Gossip {
   handle(...[request, response]: Parameters<RequestListener>): boolean {
     if (request.method !== 'POST' || !request.url?.endsWith(PATH)) return false
     const answer = async (): Promise<void> => {
-      this.#checkAsker(request)
+      const isMember = this.#isAskedByMember(request)
       const body = await readBody(request)
       this.#check('request', body, request)
-      this.#options.members.join(
-        parseEntries(parseJson(body, 'a request about regions'), 'FRAME_INVALID', 'the request'),
-      )
+      const entries = parseEntries(parseJson(body, 'a request about regions'), 'FRAME_INVALID', 'the request')
+      if (isMember) this.#options.members.join(entries)
       const ours = JSON.stringify(this.#options.members.entries)
       response.setHeader(PROOF_HEADER, this.#prove('response', ours))
       await answerHttp(response, { type: 'application/json', text: ours })
@@ -143,13 +142,24 @@ export class Gossip {
     if (refusal !== undefined) throw new SojournError('LINK_CERTIFICATE', refusal)
   }
 
-  /** @throws LINK_CERTIFICATE where who asks is no region. One that was removed may ask: else it would never hear that it was. */
-  #checkAsker(request: IncomingMessage): void {
+  /**
+   * Whether who asks is a member, so that its news counts. One that was removed is only answered: it is to hear that it was, and a stolen
+   * key of it must not add it again.
+   * @throws LINK_CERTIFICATE where who asks never was a region
+   */
+  #isAskedByMember(request: IncomingMessage): boolean {
     const { members, hostOf } = this.#options
-    if (hostOf === undefined) return
-    const known = [...members.list(), ...members.entries]
-    if (known.some(({ region }) => this.#refusalOf(request, region) === undefined)) return
+    if (hostOf === undefined) return true
+    const is = ({ region }: { readonly region: string }) => this.#refusalOf(request, region) === undefined
+    if (members.list().some(is)) return true
+    if (members.entries.some(is)) return false
     throw new SojournError('LINK_CERTIFICATE', 'a request about regions shows a certificate of none of them')
+  }
+
+  /** As {@link #isAskedByMember}: a region that was removed meanwhile, or is told that it was, brings no news. */
+  #countsNewsOf(region: string): boolean {
+    const { members, hostOf } = this.#options
+    return hostOf === undefined || members.list().some((member) => member.region === region)
   }
 
   #prove(role: 'request' | 'response', body: string): string {
