@@ -94,4 +94,5 @@ export {
   type Want,
 } from './message.js'
 export { prove, sameProof, type Transcript } from './proof.js'
+export { hostOfRegion, isRegionHost, REGION_HOSTS } from './region-host.js'
 export { isRegionName, MAX_REGION_BYTES, REGION_NAMES } from './region-name.js'
