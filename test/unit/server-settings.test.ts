@@ -220,6 +220,7 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
       idleTimeout: 600_000,
       maxLifetime: 600_000,
       atomic: [],
+      atLimit: 'endOldest',
     })
     // What else is set stays set.
     const more = 'region: eu\nsession: {maxLifetime: 10m, touchGranularity: 1s, atomic: [/user]}'
@@ -228,6 +229,7 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
       maxLifetime: 600_000,
       touchGranularity: 1_000,
       atomic: ['/user'],
+      atLimit: 'endOldest',
     })
   })
 

@@ -134,7 +134,7 @@ class Deeds {
 
   /** The rotation that made an id; undefined: the session was created under it. */
   makerOf(id: string | undefined): Operation | undefined {
-    return this.all.find(({ madeId }) => madeId !== undefined && madeId === id)
+    return this.all.find(({ kind, madeId }) => kind === 'rotate' && madeId !== undefined && madeId === id)
   }
 
   /** Values of a register that were replaced by one of these writes, and by what those replaced. */

@@ -83,7 +83,7 @@ export interface Operation {
   wasAlive: boolean | undefined
   /** `rotate`: what it became, where it goes on as another. */
   successor: SessionName | undefined
-  /** `rotate`: the id under which it goes on. */
+  /** `create`, `rotate`: the id under which it is called from then on. */
   madeId: string | undefined
 }
 

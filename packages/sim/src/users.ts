@@ -68,6 +68,7 @@ export class Users {
       const session = meets ? slot.session : this.#name(step.ownId ? `own-${step.n}` : undefined)
       const op = this.#begin(step, door, session)
       const made = this.#follow(op, door, create(door.api, op, step), ({ id }) => {
+        op.madeId = id
         session.id ??= id
         const current = this.#slots.get(step.slot)
         if (current?.session !== session) this.#slots.set(step.slot, { session, madeAt: this.#options.now() })

@@ -32,7 +32,7 @@ export const answers: Checker = function* ({ operations, clients }) {
       yield violation('NET-1', `${op.kind} of ${op.app} at ${op.invokedAt.toFixed(0)} ms came to ${op.code}`)
     if (op.seen === undefined || op.isCached) continue
     const shown = shownOf(op.seen)
-    const given = byPlace.get(placeOf(op.region, op.incarnation, op.session.id)) ?? []
+    const given = byPlace.get(placeOf(op.region, op.incarnation, op.usedId ?? op.madeId)) ?? []
     if (!given.some((service) => isAnswerTo(service, op) && service.shown === shown))
       yield violation(
         'NET-1',
