@@ -4,7 +4,16 @@
 export { Backoff, type BackoffOptions, jittered } from './backoff.js'
 export { ConnectionBudget, type UnauthenticatedStatus } from './connection-budget.js'
 export { FrameBatch, type FrameBatchOptions } from './frame-batch.js'
-export { answerHttp, askHttp, type HttpAnswer, type HttpRequest, MAX_BODY_BYTES, parseJson, readBody } from './http.js'
+export {
+  answerHttp,
+  askHttp,
+  type HttpAnswer,
+  type HttpRequest,
+  MAX_BODY_BYTES,
+  parseJson,
+  readBody,
+  readLines,
+} from './http.js'
 export { cannotListen, listenOn } from './listening.js'
 export { type CreateServer, type Credentials, TlsFiles, type TlsOptions, type TlsSettings } from './tls.js'
 export { type DialOptions, dialWebSocket, type SocketConnection, type SocketHandler } from './websocket.js'
