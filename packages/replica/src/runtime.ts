@@ -277,7 +277,7 @@ export class Runtime {
     if (this.events.has('committed'))
       this.events.emit(
         'committed',
-        commits.filter(({ entry }) => entry).map(({ key }) => key),
+        commits.flatMap((commit) => (commit.entry ? this.subjects.changedBy(commit) : [])),
       )
     for (const { key, event, source } of commits)
       if (event) {
