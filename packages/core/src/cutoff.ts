@@ -36,7 +36,9 @@ export const cutoffKey = (subject: SubjectHash): SessionKey =>
   hash('sha256', `sojourn cutoff of ${subject}`, 'hex').slice(0, 2 * KEY_BYTES)
 
 const isCovered = (entry: CutoffEntry, by: CutoffEntry): boolean =>
-  compareStamps(entry.stamp, by.stamp) <= 0 && by.except.every((key) => entry.except.includes(key))
+  entry.horizon <= by.horizon &&
+  compareStamps(entry.stamp, by.stamp) <= 0 &&
+  by.except.every((key) => entry.except.includes(key))
 
 /** What no other entry covers, and what can still end something when the latest one was made. */
 const reduced = (entries: readonly CutoffEntry[]): CutoffEntry[] => {

@@ -116,9 +116,10 @@ export const succeedSession = (
     limit: login
       ? { createdAt: current.limit.createdAt, deadline, horizon: deadline + login.prolongedMs }
       : current.limit,
-    identity: login
-      ? newIdentity(login.identity, authentication?.stamp, now, writer.stamps)
-      : { authentication, credentials: newCredentials(secret, now) },
+    identity: (login && newIdentity(login.identity, authentication?.stamp, now, writer.stamps)) ?? {
+      authentication,
+      credentials: newCredentials(secret, now),
+    },
     ...(current.others && { others: current.others }),
   }
   return { next, item: undefined, event: { name: 'created' } }

@@ -91,12 +91,13 @@ export const createSession = (
   }
   const { edits, idleTimeoutMs, lifetimeMs, prolongedMs = 0, identity, writer } = request
   const deadline = now + lifetimeMs
+  const made = identity && newIdentity(identity, undefined, now, writer.stamps)
   const next: LiveRecord = {
     kind: 'live',
     document: mutate(EMPTY_FOLD, writer.actorFor([]), edits)?.fold ?? EMPTY_FOLD,
     lease: openLease(idleTimeoutMs, now, writer.stamps),
     limit: { createdAt: now, deadline, horizon: deadline + prolongedMs },
-    ...(identity && { identity: newIdentity(identity, undefined, now, writer.stamps) }),
+    ...(made && { identity: made }),
   }
   return { next, item: undefined, event: { name: 'created' } }
 }

@@ -157,7 +157,8 @@ export const newIdentity = (
   before: Stamp | undefined,
   now: number,
   actor: ActorId,
-): Identity => {
+): Identity | undefined => {
+  if (secret === undefined && authentication === undefined) return undefined
   const latest = before && after ? (compareStamps(before, after) > 0 ? before : after) : (before ?? after)
   return {
     authentication: authentication && { stamp: nextStamp(latest, now, actor), ...authentication },

@@ -270,8 +270,7 @@ export class SessionIndex {
     let at = 0
     for (let slot = this.#order.first; slot >= 0; slot = this.#order.after(slot)) {
       this.#columns.pack(slot, this.#due.timeOf(slot), chunk, at)
-      const [first, second] = this.#subjects.wordsAt(slot)
-      chunk.writeUInt32LE(second, chunk.writeUInt32LE(first, at + SUBJECT_AT))
+      chunk.writeUInt32LE(this.#subjects.wordAt(slot), at + SUBJECT_AT)
       at += SLOT_BYTES
       if (at < chunk.length) continue
       yield chunk
@@ -296,7 +295,7 @@ export class SessionIndex {
       this.#order.append(slot)
       this.#count(slot, flags)
       this.#due.set(slot, dueAt)
-      this.#subjects.setWords(slot, from.readUInt32LE(at + SUBJECT_AT), from.readUInt32LE(at + SUBJECT_AT + 4))
+      this.#subjects.setWord(slot, from.readUInt32LE(at + SUBJECT_AT))
     }
   }
 

@@ -1,27 +1,24 @@
-/** Which sessions are of one subject: a chained hash table in flat arrays, of 20 bytes a session, once there is a subject. */
+/** Which sessions are of one subject: a chained hash table in flat arrays, of ten bytes a session, once there is a subject. */
 import type { SubjectHash } from '@sojourn/core/internal'
 
-/** Bytes of a subject's hash by which it is found: two words. Who asks reads the records, and sees the rest there. */
-export const SUBJECT_WORDS = 2
+/** Slots for each chain: the chains are short, and the sessions of a subject are together. */
+const SLOTS_A_CHAIN = 2
 
-const wordsOf = (subject: SubjectHash): readonly [number, number] => [
-  Number.parseInt(subject.slice(0, 8), 16),
-  Number.parseInt(subject.slice(8, 16), 16),
-]
+/** A word of a subject's hash, by which it is found. Who asks reads the records, and sees the rest there. */
+const wordOf = (subject: SubjectHash): number => Number.parseInt(subject.slice(0, 8), 16) || 1
 
 export class SubjectLists {
-  /** Two for each slot; both 0: it has no subject. */
+  /** 0: the slot's session has no subject. */
   #words = new Uint32Array(0)
   /** Slot + 1 of the first session of a chain; 0: there is none. */
   #heads = new Int32Array(0)
-  /** Slot + 1 of the next one in the chain, and of the one before; 0: there is none. */
+  /** Slot + 1 of the next one in the chain; 0: there is none. */
   #next = new Int32Array(0)
-  #previous = new Int32Array(0)
   #capacity = 0
   #isUsed = false
 
   get bytes(): number {
-    return this.#words.byteLength + this.#heads.byteLength + this.#next.byteLength + this.#previous.byteLength
+    return this.#words.byteLength + this.#heads.byteLength + this.#next.byteLength
   }
 
   /** There may be so many slots. What nobody uses takes no memory. */
@@ -32,69 +29,61 @@ export class SubjectLists {
 
   #rebuild(): void {
     const words = this.#words
-    this.#words = new Uint32Array(this.#capacity * SUBJECT_WORDS)
+    this.#words = new Uint32Array(this.#capacity)
     this.#words.set(words)
-    this.#heads = new Int32Array(this.#capacity)
+    this.#heads = new Int32Array(Math.ceil(this.#capacity / SLOTS_A_CHAIN))
     this.#next = new Int32Array(this.#capacity)
-    this.#previous = new Int32Array(this.#capacity)
-    for (let slot = 0; slot * SUBJECT_WORDS < words.length; slot++) if (this.#has(slot)) this.#chain(slot)
+    for (const [slot, word] of words.entries()) if (word !== 0) this.#chain(slot, word)
   }
 
-  #has(slot: number): boolean {
-    return (this.#words[2 * slot]! | this.#words[2 * slot + 1]!) !== 0
+  #chain(slot: number, word: number): void {
+    const chain = word % this.#heads.length
+    this.#next[slot] = this.#heads[chain]!
+    this.#heads[chain] = slot + 1
   }
 
-  #bucketOf(word: number): number {
-    return word % this.#heads.length
-  }
-
-  #chain(slot: number): void {
-    const bucket = this.#bucketOf(this.#words[2 * slot]!)
-    const first = this.#heads[bucket]!
-    this.#next[slot] = first
-    this.#previous[slot] = 0
-    if (first !== 0) this.#previous[first - 1] = slot + 1
-    this.#heads[bucket] = slot + 1
-  }
-
-  #unchain(slot: number): void {
-    const [next, previous] = [this.#next[slot]!, this.#previous[slot]!]
-    if (next !== 0) this.#previous[next - 1] = previous
-    if (previous !== 0) this.#next[previous - 1] = next
-    else this.#heads[this.#bucketOf(this.#words[2 * slot]!)] = next
+  #unchain(slot: number, word: number): void {
+    const chain = word % this.#heads.length
+    const after = this.#next[slot]!
+    if (this.#heads[chain] === slot + 1) {
+      this.#heads[chain] = after
+      return
+    }
+    let before = this.#heads[chain]! - 1
+    while (this.#next[before] !== slot + 1) before = this.#next[before]! - 1
+    this.#next[before] = after
   }
 
   /** @param subject undefined: the slot's session has none */
   set(slot: number, subject: SubjectHash | undefined): void {
-    if (subject === undefined) this.setWords(slot, 0, 0)
-    else this.setWords(slot, ...wordsOf(subject))
+    this.setWord(slot, subject === undefined ? 0 : wordOf(subject))
   }
 
-  setWords(slot: number, first: number, second: number): void {
+  setWord(slot: number, word: number): void {
     if (!this.#isUsed) {
-      if ((first | second) === 0) return
+      if (word === 0) return
       this.#isUsed = true
       this.#rebuild()
     }
-    if (this.#words[2 * slot] === first && this.#words[2 * slot + 1] === second) return
-    if (this.#has(slot)) this.#unchain(slot)
-    this.#words[2 * slot] = first
-    this.#words[2 * slot + 1] = second
-    if (this.#has(slot)) this.#chain(slot)
+    const before = this.#words[slot]!
+    if (before === word) return
+    if (before !== 0) this.#unchain(slot, before)
+    this.#words[slot] = word
+    if (word !== 0) this.#chain(slot, word)
   }
 
-  /** For a copy of the index: zeros where there is no subject. */
-  wordsAt(slot: number): readonly [number, number] {
-    return this.#isUsed ? [this.#words[2 * slot]!, this.#words[2 * slot + 1]!] : [0, 0]
+  /** For a copy of the index. */
+  wordAt(slot: number): number {
+    return this.#isUsed ? this.#words[slot]! : 0
   }
 
   /** The slots of a subject, in no order; now and then one of another subject. */
   slotsOf(subject: SubjectHash): number[] {
     const slots: number[] = []
     if (!this.#isUsed) return slots
-    const [first, second] = wordsOf(subject)
-    for (let place = this.#heads[this.#bucketOf(first)]!; place !== 0; place = this.#next[place - 1]!)
-      if (this.#words[2 * (place - 1)] === first && this.#words[2 * (place - 1) + 1] === second) slots.push(place - 1)
+    const word = wordOf(subject)
+    for (let place = this.#heads[word % this.#heads.length]!; place !== 0; place = this.#next[place - 1]!)
+      if (this.#words[place - 1] === word) slots.push(place - 1)
     return slots
   }
 }
