@@ -2,7 +2,7 @@
 import { type Client, connect } from '@sojourn/client'
 import { sessionKey } from '@sojourn/core'
 import { describe, expect, it } from 'vitest'
-import { openServers, type Server, type Servers, TOKENS } from '../support/servers.js'
+import { openServers, type Server, type Servers, startServer, TOKENS } from '../support/servers.js'
 import { sojourn } from '../support/sojourn-process.js'
 import { until } from '../support/until.js'
 
@@ -97,6 +97,34 @@ describe('[CLI-9] sojourn sessions', () => {
       expect(stderr).toContain(says)
       expect(stderr).not.toContain(PLAIN_ADA)
     }
+  })
+
+  it('finds subjects under the key of subjects, and says so where there is none', async () => {
+    const [key, other] = ['a-key-of-subjects-of-the-tests', 'another-key-of-subjects-of-them']
+    const env = { SOJOURN_SUBJECT_KEY: key }
+    await using servers = await openServers(['eu'], { options: { env, flags: { 'log.level': 'trace' } } })
+    const client = await clientOf(servers.get('eu'))
+    await login(client, ADA, 'Phone')
+    await client.close()
+    const restarted = async (env: NodeJS.ProcessEnv) => {
+      const { log } = servers.get('eu')
+      await servers.stop('eu')
+      expect(log.join('\n')).not.toContain(key)
+      await servers.start('eu', { env })
+      return servers.get('eu')
+    }
+    expect(await json(await restarted({ SOJOURN_SUBJECT_KEY: other }), ['sessions', '--subject'], 1, ADA)).toEqual({
+      sessions: [],
+    })
+    expect((await json(await restarted(env), ['sessions', '--subject'], 0, ADA)).sessions).toHaveLength(1)
+    const none = await startServer('alone', ':memory:', { env: { SOJOURN_SECRET: '' } })
+    for (const command of ['sessions', 'end'])
+      expect(await run(none, [command, '--subject'], ADA)).toEqual({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringContaining('the replica has no key for subjects'),
+      })
+    await none.stop()
   })
 
   it('shows whose a session is to who has its id', async () => {
