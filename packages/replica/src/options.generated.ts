@@ -45,6 +45,16 @@ export interface ReplicaOptions {
    * Default: none.
    */
   readonly secret?: string | undefined
+  /**
+   * The key under which subjects are hashed and sealed. Set the same in all regions. With another one, subjects of
+   * before are not found. Give at least 16 characters. Default: the `secret`.
+   */
+  readonly subjectKey?: string | undefined
+  /**
+   * What follows where a superseded id is shown after its grace: it is refused, or the session ends, too. Both emit
+   * `reused`. Default: `refuse`.
+   */
+  readonly reuse?: 'refuse' | 'end' | undefined
   readonly session?: {
     /**
      * An unused session expires after this, or at most `session.touchGranularity` later. At most `session.maxLifetime`,
@@ -67,6 +77,16 @@ export interface ReplicaOptions {
      * same in all regions. Give an array of JSON pointers, such as ['/user']. Default: none.
      */
     readonly atomic?: readonly string[] | undefined
+    /**
+     * How many sessions a subject may have. After regions were apart, each ends the same ones that are too many. Set
+     * the same in all regions. Default: any number.
+     */
+    readonly maxPerSubject?: number | undefined
+    /**
+     * What a login does to a subject with `session.maxPerSubject` sessions: it ends the one with the oldest login, or
+     * is refused. Default: `endOldest`.
+     */
+    readonly atLimit?: 'endOldest' | 'refuse' | undefined
   } | undefined
   readonly consistency?: {
     /** How many regions a read asks, by default. Default: `local`. */
