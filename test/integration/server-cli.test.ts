@@ -238,6 +238,12 @@ describe('[CLI-1] the command line', () => {
       [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'is not a Sojourn admin listener'],
+      [
+        ['get', 'x', '--admin', `${eu.url('admin')}/x`],
+        mine,
+        5,
+        'does not know this call: it is older, or --admin has a path',
+      ],
       [['get', 'x', ...here], none, 5, 'needs a token. Set SOJOURN_TOKEN'],
       [
         ['get', 'x', ...here],

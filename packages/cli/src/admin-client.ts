@@ -111,6 +111,8 @@ const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError
     const code = given as ErrorCode
     if (code === 'TOKEN_REFUSED') return new SojournError(code, `${origin} ${hasToken ? WRONG_TOKEN : NO_TOKEN}`)
     if (Object.hasOwn(ERROR_CODES, code)) return new SojournError(code, message.replace(`${code}: `, ''), details)
+    if (given === 'NOT_FOUND')
+      return new SojournError('UNAVAILABLE', `${origin} does not know this call: it is older, or --admin has a path`)
     return new SojournError('UNAVAILABLE', `${origin} answers: ${message}`)
   } catch {
     return new SojournError('UNAVAILABLE', `${origin} is not a Sojourn admin listener`)
