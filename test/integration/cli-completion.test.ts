@@ -10,7 +10,7 @@ const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish']
 const sorted = (words: readonly string[]) => [...words].sort()
 
 const CASES: readonly [words: string[], offers: string[]][] = [
-  [['s'], ['serve', 'settings', 'status']],
+  [['s'], ['serve', 'sessions', 'settings', 'status']],
   [
     ['region', ''],
     ['add', 'remove'],
@@ -21,13 +21,16 @@ const CASES: readonly [words: string[], offers: string[]][] = [
     ['bash', 'fish', 'zsh'],
   ],
   [
-    ['get', '--level', ''],
+    ['get', '--read', ''],
     ['all', 'local', 'majority'],
   ],
   [
     ['end', '-', '--reason', 'r'],
-    ['revoked', 'rotated'],
+    ['reused', 'revoked', 'rotated'],
   ],
+  // A subject may be left out.
+  [['end', '--subject', '--exc'], ['--except']],
+  [['sessions', '--subj'], ['--subject']],
   [['get', '--adm'], ['--admin']],
   [['region', 'add', 'sa', 'null', '--admin-'], ['--admin-url']],
   [

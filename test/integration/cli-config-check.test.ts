@@ -7,6 +7,7 @@ import { sojourn } from '../support/sojourn-process.js'
 
 const SECRET = 'a-secret-of-the-tests'
 const TOKEN = 'a-token-of-the-tests'
+const KEY = 'a-key-of-subjects-of-the-tests'
 
 let directory = ''
 beforeAll(async () => {
@@ -48,14 +49,16 @@ describe('[CLI-5] sojourn config check', () => {
   })
 
   it('answers programs with JSON, of what was given alone where that is asked for', async () => {
-    const env = { SOJOURN_REGION: 'eu', SOJOURN_TOKENS: `app:write:${TOKEN}`, SOJOURN_REGIO: 'x' }
+    const tokens = `app:write:${TOKEN}`
+    const env = { SOJOURN_REGION: 'eu', SOJOURN_TOKENS: tokens, SOJOURN_SUBJECT_KEY: KEY, SOJOURN_REGIO: 'x' }
     const { code, stdout } = await check(['--given', '--json', '--clients-port', '0'], env)
     expect(code).toBe(0)
-    expect(stdout).not.toContain(TOKEN)
+    for (const secret of [TOKEN, KEY]) expect(stdout).not.toContain(secret)
     expect(JSON.parse(stdout)).toEqual({
       valid: true,
       settings: {
         region: { value: 'eu', from: 'SOJOURN_REGION' },
+        subjectKey: { value: 'set, and not shown', from: 'SOJOURN_SUBJECT_KEY' },
         tokens: { value: 'set, and not shown', from: 'SOJOURN_TOKENS' },
         'clients.port': { value: 0, from: '--clients-port' },
       },

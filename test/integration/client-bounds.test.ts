@@ -97,7 +97,7 @@ describe('bounds', () => {
     for (let n = 0; n < 12; n++) {
       const caller = await joined(direct(served))
       caller.say({ type: 'create', number: 1, data: NOTHING, choices: {} })
-      await caller.hears('made')
+      await caller.hears('madeWho')
       caller.socket.terminate()
       await until(() => served.listener.status().connections === 0, 'the end')
     }

@@ -70,8 +70,8 @@ describe('watches', () => {
     for (let n = 0; n < room; n++) await served.replica.create({ n }, { id: `id ${n}` })
     const watchedBy = async (token: string) => {
       const answers = await say(await joined(direct(served), { token }), room, (n) => watch(n + 1, `id ${n}`))
-      expect(answers.filter(({ type }) => type === 'found')).toHaveLength(room)
-      return answers.filter((answer) => answer.type === 'found' && answer.watched).length
+      expect(answers.filter(({ type }) => type === 'foundWho')).toHaveLength(room)
+      return answers.filter((answer) => answer.type === 'foundWho' && answer.watched).length
     }
     expect(await watchedBy('one')).toBe(room / 2)
     // The same token has no more for another connection; another token has as much.
@@ -102,7 +102,7 @@ describe('remembered answers', () => {
     const client = hex(16)
     const victim = await joined(direct(served), { token: 'victim', client })
     victim.say(increment(1))
-    const answer = await victim.hears('found')
+    const answer = await victim.hears('foundWho')
     const before = await heldBytes()
     for (let n = 0; n < 40; n++) {
       const hog = await joined(direct(served), { token: 'hog' })
@@ -117,7 +117,7 @@ describe('remembered answers', () => {
     expect(status(served).exceeded.replies).toBeGreaterThan(19_000)
     expect(await heldBytes()).toBeLessThan(before + max + 10 * MB)
     victim.say(increment(1))
-    await until(() => victim.heard.filter(({ type }) => type === 'found').length === 2, 'the same answer')
+    await until(() => victim.heard.filter(({ type }) => type === 'foundWho').length === 2, 'the same answer')
     expect(victim.heard.at(-1)).toEqual(answer)
     expect(await served.replica.get('a')).toMatchObject({ data: { n: 20_001 } })
   })

@@ -55,6 +55,9 @@ describe('frames that are none', () => {
     choices: {},
   })
 
+  const elevation = (choices: object): Uint8Array =>
+    frame({ type: 'elevate', number: 1, id: 'a', subject: 'ada', choices } as FromClient)
+
   const BEFORE: readonly (readonly [what: string, bytes: Uint8Array | string, code: string])[] = [
     ['a text', 'hello', 'FRAME_INVALID'],
     ['noise', Uint8Array.of(255, 1, 2), 'FRAME_INVALID'],
@@ -118,6 +121,36 @@ describe('frames that are none', () => {
       }),
       'FRAME_INVALID',
     ],
+    ['a handle that is cut off', array(18, 1, bin(...Buffer.alloc(15))), 'FRAME_INVALID'],
+    ['a handle with a byte more', array(18, 1, bin(...Buffer.alloc(17))), 'FRAME_INVALID'],
+    ['a login without a subject', array(17, 1, 1, array(), bin(97)), 'FRAME_INVALID'],
+    [
+      'a subject longer than any',
+      frame({ type: 'sessionsOf', number: 1, subject: 'x'.repeat(1_025) }),
+      'FRAME_INVALID',
+    ],
+    ['a device longer than any', elevation({ device: 'x'.repeat(257) }), 'FRAME_INVALID'],
+    ['an authentication class longer than any', elevation({ auth: { acr: 'x'.repeat(257) } }), 'FRAME_INVALID'],
+    ['a method longer than any', elevation({ auth: { amr: ['x'.repeat(65)] } }), 'FRAME_INVALID'],
+    ['more methods than there are', elevation({ auth: { amr: Array(17).fill('pwd') as string[] } }), 'FRAME_INVALID'],
+    ['a time that is none', array(17, 1, 1, 1, array(0, null, null, array(-1)), bin(97, 98)), 'FRAME_INVALID'],
+    ['a write that is too long', frame({ ...get, choices: { after: 'x'.repeat(65) } } as FromClient), 'FRAME_INVALID'],
+    [
+      'more handles than may live on',
+      frame({ type: 'endSubject', number: 1, subject: 'ada', choices: { except: Array(257).fill('0'.repeat(32)) } }),
+      'FRAME_INVALID',
+    ],
+    ['a reason that is none', array(19, 1, array(null, null, 9), bin(...Buffer.alloc(16))), 'FRAME_INVALID'],
+    ...HOSTILE_VALUES.map(({ what, bytes }): (typeof BEFORE)[number] => [
+      `${what} for a grace`,
+      array(11, 1, 1, array(null, null, bytes), bin(97)),
+      'FRAME_INVALID',
+    ]),
+    ...HOSTILE_VALUES.map(({ what, bytes }): (typeof BEFORE)[number] => [
+      `${what} for a subject`,
+      array(22, 1, bytes, bin(97)),
+      'FRAME_INVALID',
+    ]),
     ...HOSTILE_VALUES.map(({ what, bytes }): (typeof BEFORE)[number] => [
       `${what} for a number`,
       array(2, bytes),
@@ -190,6 +223,17 @@ describe('frames that are none', () => {
       { type: 'increment', number: 6, id: 'a', path: 'n', by: 1, choices: {} },
       { type: 'step', number: 7, scan: 1 },
       { type: 'touch', number: 8, id: 'a', choices: { timeoutMs: Number.MAX_SAFE_INTEGER, write: 0 } },
+      { type: 'elevate', number: 9, id: 'a', subject: '', choices: {} },
+      { type: 'elevate', number: 10, id: '', subject: 'ada', choices: {} },
+      { type: 'endSubject', number: 11, subject: 'x'.repeat(300), choices: {} },
+      { type: 'sessionsOf', number: 12, subject: '' },
+      { type: 'stepOf', number: 13, scan: 12 },
+      { type: 'endOthers', number: 14, id: 'x'.repeat(600), choices: {} },
+      { type: 'create', number: 15, data: NOTHING, choices: { subject: '', device: '', auth: { acr: '' } } },
+      { type: 'create', number: 16, data: NOTHING, choices: { auth: { time: Number.MAX_SAFE_INTEGER } } },
+      { type: 'rotate', number: 17, id: 'a', choices: { graceMs: Number.MAX_SAFE_INTEGER } },
+      { type: 'get', number: 18, id: 'a', watch: true, choices: { after: 'no token' } },
+      { type: 'get', number: 19, id: 'a', watch: true, choices: { after: `${'0'.repeat(32)}.zzzzzzzzzzz` } },
     ]
     caller.say(...odd)
     await until(() => caller.heard.length === 1 + odd.length || caller.ended, 'the answers')
@@ -202,7 +246,15 @@ describe('frames that are none', () => {
     const failures: unknown[] = []
     const served = await opened.serve({ failed: (error) => failures.push(error) })
     const random = seeded(11)
-    const good = [whole, frame(get), frame(create), frame({ type: 'endAll', number: 9, choices: { write: 'all' } })]
+    const good = [
+      whole,
+      frame(get),
+      frame(create),
+      frame({ type: 'endAll', number: 9, choices: { write: 'all' } }),
+      elevation({ device: 'phone', auth: { time: 5, amr: ['pwd'] } }),
+      frame({ type: 'endSubject', number: 9, subject: 'ada', choices: { except: ['0'.repeat(32)] } }),
+      frame({ type: 'sessionsOf', number: 9, subject: 'ada' }),
+    ]
     for (let round = 0; round < 150; round++) {
       const caller = await joined(direct(served))
       for (let count = 0; count < 10; count++) {
@@ -229,6 +281,9 @@ describe('frames that are none', () => {
       serverFrame({ type: 'pong', number: 99, clock: 1 }),
       serverFrame(WELCOME),
       serverFrame({ type: 'counted', number: 1, count: 7 }),
+      serverFrame({ type: 'receipt', number: 1, ended: 1, regions: [] }),
+      serverFrame({ type: 'pageOf', number: 1, sessions: [], isLast: true }),
+      serverFrame({ type: 'receipt', number: 1, ended: 1, regions: Array(1_025).fill({ region: 'eu', isHeld: true }) }),
     ]
     for (const bytes of said) {
       const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })

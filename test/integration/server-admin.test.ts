@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
-import { ADMIN_ROUTES, type AdminCall, type AdminRequest, adminTarget, type JsonShape } from '@sojourn/wire'
+import { ADMIN_ROUTES, type AdminCall, type AdminRequest, type AdminRoute, adminTarget } from '@sojourn/wire'
 import { describe, expect, it } from 'vitest'
 import { openServers, type Server, startServer, TOKENS } from '../support/servers.js'
 import { ROOT } from '../support/sources.js'
@@ -25,17 +25,32 @@ const scrape = async (server: Server): Promise<Map<string, number>> => {
   return samples
 }
 
+type Answer = AdminRoute['answer']
+
+/** What is wrong with an answer, by its declaration. */
+const faultIn = (answer: Exclude<Answer, string>, text: string) =>
+  'line' in answer
+    ? text
+        .trim()
+        .split('\n')
+        .map((line) => answer.line.fault(JSON.parse(line)))
+        .find((fault) => fault !== undefined)
+    : answer.fault(JSON.parse(text))
+
 describe('[ADM-6] a call of the admin API', () => {
   it('is answered in the shape that is declared, also where links and clients failed', async () => {
     await using servers = await openServers(['eu', 'us', 'ap'], { options: { flags: { readyPeerWait: '1ms' } } })
     const eu = servers.get('eu')
     const client = await clientOf(eu)
-    const { id } = await client.create({ at: new Date(0), bytes: Uint8Array.of(1), list: [1, { a: null }] })
+    const data = { at: new Date(0), bytes: Uint8Array.of(1), list: [1, { a: null }] }
+    const { id, handle } = await client.create(data, { subject: 'ada', device: 'Phone', auth: { amr: ['pwd'] } })
+    await client.create({}, { subject: 'ada' })
     await servers.settled()
     await servers.stop('us')
     await until(() => eu.status().replica.links.us!.lastError, 'a failure')
     const asked: { readonly [name in AdminCall]?: readonly unknown[] } = {
       status: [{}],
+      sessions: [{ subject: 'ada' }],
       session: [
         { call: 'get', id },
         { call: 'get', id: 'none' },
@@ -49,15 +64,22 @@ describe('[ADM-6] a call of the admin API', () => {
         { call: 'add', region: 'sa', url: null },
         { call: 'remove', region: 'sa' },
       ],
+      end: [
+        { call: 'handle', handle, reason: 'logout' },
+        { call: 'subject', subject: 'ada', except: [handle] },
+      ],
+      endAll: [{ write: 1 }],
     }
-    const json = Object.entries(ADMIN_ROUTES).filter(([, { answer }]) => typeof answer !== 'string')
+    const json = Object.entries(ADMIN_ROUTES).flatMap(([name, route]: [string, AdminRoute]) =>
+      typeof route.answer === 'string' ? [] : [[name, { ...route, answer: route.answer }] as const],
+    )
     expect(Object.keys(asked).sort()).toEqual(json.map(([name]) => name).sort())
     for (const [name, { method, answer }] of json)
       for (const request of asked[name as AdminCall]!) {
         const path = adminTarget(name as AdminCall, request as AdminRequest<AdminCall>)
         const response = await eu.ask(path, { token: TOKENS.admin, ...(method === 'POST' && { body: request }) })
         expect(response.status, name).toBe(200)
-        expect((answer as JsonShape<unknown>).fault(await response.json()), name).toBeUndefined()
+        expect(faultIn(answer, await response.text()), name).toBeUndefined()
       }
     await client.close()
   })
@@ -110,7 +132,17 @@ describe('[ADM-1] a probe', () => {
 describe('[ADM-2] the admin listener', () => {
   const paths = {
     read: ['GET /metrics', 'GET /status'],
-    admin: ['POST /session', 'GET /digests', 'GET /versions', 'POST /repair', 'GET /backup', 'POST /members'],
+    admin: [
+      'POST /session',
+      'POST /sessions',
+      'POST /end',
+      'POST /end-all',
+      'GET /digests',
+      'GET /versions',
+      'POST /repair',
+      'GET /backup',
+      'POST /members',
+    ],
   }
   const asked = (server: Server, what: string, token?: string) => {
     const [method, path] = what.split(' ') as [string, string]
@@ -219,8 +251,9 @@ describe('[ADM-2] the admin listener', () => {
   })
 })
 
-it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions die, and how the links are', async () => {
-  await using servers = await openServers(['eu', 'us'], { options: { flags: { fsync: 'always' } } })
+it('[ADM-3] the metrics answer how fast, how full, what fails, who logs in, how sessions die, how the links are', async () => {
+  const options = { flags: { fsync: 'always', 'session.maxPerSubject': '2', reuse: 'end' } }
+  await using servers = await openServers(['eu', 'us'], { options })
   const server = servers.get('eu')
   const client = await clientOf(server)
   const session = await client.create({ n: 0 })
@@ -229,8 +262,17 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   await client.increment(session.id, '/n', 1, { write: 'all' })
   await client.update('nobody', {}).catch(() => {})
   await client.end((await client.create({})).id, { reason: 'revoked' })
-  await client.rotate((await client.create({})).id)
   await client.create({}, { idleTimeout: 1 })
+  // Two logins of one user, of which the first is rotated, its old id is shown, and it ends; one too many; the end of all.
+  const old = await client.create({})
+  const { id } = await client.elevate(old.id, { subject: 'ada' })
+  const { id: rotated } = await client.rotate(id)
+  expect(await client.get(id)).toBeUndefined()
+  await until(async () => (await client.get(rotated)) === undefined, 'the session to end')
+  for (const device of ['a', 'b', 'c']) await client.create({}, { subject: 'ada', device })
+  await until(() => server.status().replica.sessions === 3, 'the oldest login to end')
+  await client.endSubject('ada')
+  await until(() => server.status().replica.sessions === 1, 'the others to end')
   await servers.settled()
   servers.link('eu').cut()
   servers.link('us').cut()
@@ -260,18 +302,17 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
     expect(Object.fromEntries(Object.keys(expected).map((name) => [name, value(name)]))).toEqual(expected)
   // How fast.
   are({
-    'sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}': 4,
+    'sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}': 7,
     'sojourn_request_seconds_count{level="local",operation="get",outcome="ok"}': 1,
-    'sojourn_request_seconds_count{level="local",operation="get",outcome="absent"}': 1,
+    'sojourn_request_seconds_count{level="local",operation="elevate",outcome="ok"}': 1,
     'sojourn_request_seconds_count{level="all",operation="increment",outcome="ok"}': 1,
   })
   expect(value('sojourn_request_seconds_sum{level="local",operation="create",outcome="ok"}')).toBeGreaterThan(0)
   // How full.
   are({
-    'sojourn_sessions{state="live"}': 2,
+    'sojourn_sessions{state="live"}': 1,
     'sojourn_sessions{state="expired"}': 1,
-    'sojourn_sessions{state="ended"}': 2,
-    sojourn_tombstones: 2,
+    sojourn_cutoffs: 1,
   })
   for (const name of [
     'sojourn_memory_bytes{what="cache"}',
@@ -288,11 +329,19 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
     'sojourn_quorum_unmet_total{kind="write"}': 1,
     'sojourn_errors_total{code="QUORUM_UNMET",operation="touch"}': 1,
   })
+  // Who logs in.
+  are({
+    'sojourn_sessions_elevated_total{origin="local"}': 1,
+    'sojourn_sessions_rotated_total{origin="local"}': 1,
+    sojourn_sessions_reused_total: 1,
+  })
   // How sessions die.
   are({
-    'sojourn_sessions_created_total{origin="local"}': 5,
+    'sojourn_sessions_created_total{origin="local"}': 7,
     'sojourn_sessions_ended_total{origin="local",reason="revoked"}': 1,
-    'sojourn_sessions_ended_total{origin="local",reason="rotated"}': 1,
+    'sojourn_sessions_ended_total{origin="local",reason="reused"}': 1,
+    'sojourn_sessions_ended_total{origin="local",reason="displaced"}': 1,
+    'sojourn_sessions_ended_total{origin="local",reason="logout"}': 2,
     'sojourn_sessions_expired_total{cause="idle"}': 1,
   })
   // How the links are.

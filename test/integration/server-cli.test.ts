@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '@sojourn/client'
+import { sessionKey } from '@sojourn/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openServers, type Server, TOKENS } from '../support/servers.js'
 import { sojourn, sojournUnread } from '../support/sojourn-process.js'
@@ -93,6 +94,21 @@ describe('[CLI-1] the command line', () => {
       ['{}', ['status'], `${url} answers /status region with something other than a text`],
       ['{"region":"eu"}', ['verify'], `${url} answers /status version with something other than a text`],
       ['{"found":1}', ['get', 'x'], `${url} answers /session found with something other than true or false`],
+      [
+        '{"handle":1}\n',
+        ['sessions', '--subject', 'x'],
+        `${url} answers /sessions handle with something other than a text`,
+      ],
+      ['{"handle":', ['sessions', '--subject', 'x'], 'the last line of the answer is truncated'],
+      [`"${'x'.repeat(70_000)}`, ['sessions', '--subject', 'x'], 'a line of more than 65536 bytes'],
+      ['{"ended":1}', ['end', '--subject', 'x'], `${url} answers /end regions with something other than an object`],
+      ['{"ended":1}\n', ['end', '--all'], `${url} answers /end-all with something other than a receipt`],
+      ['{"left":1}\n', ['end', '--all'], `${url} did not say what became of the end`],
+      [
+        '{"left":1}\n{"error":{"code":"TIMEOUT","message":"TIMEOUT: it stalls"}}\n',
+        ['end', '--all'],
+        'TIMEOUT: it stalls',
+      ],
       ['[]', ['region', 'remove', 'us'], `${url} answers /members with something other than an object`],
       ['<html>', ['status'], 'the answer is not JSON'],
     ] as const) {
@@ -176,19 +192,23 @@ describe('[CLI-1] the command line', () => {
       found: true,
       data: { user: 'ada', at: at.toISOString(), raw: { $bytes: 'AQI=' } },
       createdAt: expect.any(Number),
+      lastUsedAt: expect.any(Number),
       expiresAt,
+      handle: sessionKey(id),
     })
-    expect(await json(eu, ['touch', '-', '--level', 'majority'], 0, id)).toMatchObject({ found: true })
+    expect(await json(eu, ['touch', '-', '--write', 'majority'], 0, id)).toMatchObject({ found: true })
     expect(await json(eu, ['end', '-', '--reason', 'logout'], 0, id)).toEqual({ found: true })
     const gone = await Promise.all(['get', 'touch', 'end'].map((command) => run(eu, [command, '-'], id)))
-    // One id in 64 begins as an option does.
-    const { id: dashed } = await client.create({ user: 'bob' }, { id: `-${'a1_-bZ'.repeat(7)}` })
-    expect(await json(eu, ['get', dashed])).toMatchObject({ found: true, data: { user: 'bob' } })
-    expect(await json(eu, ['end', dashed, '--reason', 'revoked'])).toEqual({ found: true })
+    // One id in 64 begins as an option does: of those that are made now, and that were made before ids had two parts.
+    for (const like of [`-${'a1_'.repeat(7)}.${'-b'.repeat(11)}`, `-${'a1_-bZ'.repeat(7)}`]) {
+      const { id: dashed } = await client.create({ user: 'bob' }, { id: like })
+      expect(await json(eu, ['get', dashed])).toMatchObject({ found: true, data: { user: 'bob' } })
+      expect(await json(eu, ['end', dashed, '--reason', 'revoked', '--write', 'all'])).toEqual({ found: true })
+    }
     for (const each of gone) expect(each).toMatchObject({ code: 1, stdout: 'no live session has this id\n' })
     const wrong = [
-      ['get', '-', '--level', '9'],
-      ['get', '-', '--level', 'most'],
+      ['get', '-', '--read', '9'],
+      ['get', '-', '--read', 'most'],
       ['end', '-', '--reason', 'x'],
     ]
     for (const { code, stderr, stdout } of await Promise.all(wrong.map((args) => run(eu, args, id)))) {
@@ -218,6 +238,12 @@ describe('[CLI-1] the command line', () => {
       [['backup', join(directory, 'none'), ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['region', 'remove', 'x', ...nobody], mine, 5, 'cannot be reached (ECONNREFUSED)'],
       [['status', '--admin', eu.url('clients', 'http')], mine, 5, 'is not a Sojourn admin listener'],
+      [
+        ['get', 'x', '--admin', `${eu.url('admin')}/x`],
+        mine,
+        5,
+        'does not know this call: it is older, or --admin has a path',
+      ],
       [['get', 'x', ...here], none, 5, 'needs a token. Set SOJOURN_TOKEN'],
       [
         ['get', 'x', ...here],

@@ -68,7 +68,7 @@ describe('[SRV-1] sojourn serve', () => {
     await client.get(`${id}x`)
     const env = { SOJOURN_TOKEN: ADMIN, SOJOURN_ADMIN_URL: adminOf(server) }
     expect((await sojourn(['get', '-'], env, id)).stdout).toContain('very-private')
-    await sojourn(['touch', '-', '--level', '7'], env, id)
+    await sojourn(['touch', '-', '--write', '7'], env, id)
     await sojourn(['end', '-'], env, id)
     const metrics = await (await fetch(`${adminOf(server)}/metrics`)).text()
     const status = await (await fetch(`${adminOf(server)}/status`)).text()

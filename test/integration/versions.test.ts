@@ -1,8 +1,10 @@
-import { encodeData, LINK_DIALECT, withoutObjects } from '@sojourn/wire'
+import { type SojournError, sessionKey } from '@sojourn/core'
+import { encodeData, type FromClient, LINK_DIALECT, withoutObjects } from '@sojourn/wire'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { direct, joined, NOTHING } from '../support/hostile-client.js'
 import { linkAs } from '../support/hostile-peer.js'
 import { a, closeBoth, expectRefusal, open, openBoth } from '../support/hostile-region.js'
+import { codeOf } from '../support/refusal.js'
 import { Opened } from '../support/serve.js'
 import { until } from '../support/until.js'
 
@@ -70,13 +72,15 @@ describe('clients', () => {
 
   it('[WIRE-4] speak the latest version that both sides know, and say which', async () => {
     for (const [mine, theirs, version] of [
-      [2, 2, 2],
-      [1, 2, 1],
-      [2, 1, 1],
+      [3, 3, 3],
+      [2, 3, 2],
+      [3, 2, 2],
+      [1, 3, 1],
+      [3, 1, 1],
     ] as const) {
       const served = await opened.serve({ maxVersion: theirs })
       const client = await opened.connect({ url: served.url, connection: { maxVersion: mine } })
-      expect(client.status()).toMatchObject({ version, capabilities: version === 2 ? ['objects'] : [] })
+      expect(client.status()).toMatchObject({ version, capabilities: ['objects', 'identity'].slice(0, version - 1) })
       const { id } = await client.create({ n: 1 })
       expect((await client.update(id, { m: 2 })).data).toEqual({ n: 1, m: 2 })
     }
@@ -89,6 +93,65 @@ describe('clients', () => {
     expect(await older.hears('welcome')).toMatchObject({ version: 1, capabilities: [] })
     older.say(create)
     await older.isRefused('FRAME_UNEXPECTED')
+    expect(served.replica.status().head).toBe(0)
+  })
+
+  it('[WIRE-4] what a server of an older version would do otherwise is not asked there, and the error says what to do', async () => {
+    const served = await opened.serve({ maxVersion: 2, region: { subjectKey: 'a key for subjects' } })
+    const client = await opened.connect({ url: served.url })
+    const { id, handle, lastUsedAt, createdAt, written } = await client.create({ n: 1 })
+    expect([handle, lastUsedAt, written]).toEqual([sessionKey(id), createdAt, undefined])
+    const { head } = served.replica.status()
+    const { requests } = served.listener.status().totals
+    const calls: readonly (readonly [name: string, call: () => Promise<unknown>])[] = [
+      ['create', () => client.create({}, { subject: 'ada' })],
+      ['create', () => client.create({}, { device: 'phone' })],
+      ['elevate', () => client.elevate(id, { subject: 'ada' })],
+      ['rotate', () => client.rotate(id, { grace: 5 })],
+      ['isLive', () => client.isLive(handle)],
+      ['sessionsOf', () => client.sessionsOf('ada')[Symbol.asyncIterator]().next()],
+      ['endHandle', () => client.endHandle(handle)],
+      ['endOthers', () => client.endOthers(id)],
+      ['endSubject', () => client.endSubject('ada')],
+      ['end', () => client.end(id, { reason: 'displaced' })],
+      ['get', () => client.get(id, { after: `${'0'.repeat(32)}.1` })],
+    ]
+    for (const [name, call] of calls) {
+      const error = (await codeOf(call())) as SojournError
+      expect(error, name).toMatchObject({ code: 'LINK_VERSION' })
+      expect(error.message).toBe(
+        `LINK_VERSION: ${name}: the server in "eu" speaks version 2 of the client protocol, which has no subjects, handles or graces. Upgrade the server to a version that has them`,
+      )
+      expect(error).not.toHaveProperty('mayHaveApplied')
+    }
+    expect(served.replica.status().head).toBe(head)
+    expect(served.listener.status().totals.requests).toBe(requests)
+    // What it knows it is asked as before.
+    const rotated = await client.rotate(id, { grace: 0 })
+    expect(await client.get(rotated.id)).toMatchObject({ data: { n: 1 } })
+    expect(await client.end(rotated.id, { reason: 'revoked' })).toBe(true)
+  })
+
+  it('[WIRE-4] what was not agreed on of identity is refused', async () => {
+    const served = await opened.serve({ region: { subjectKey: 'a key for subjects' } })
+    const said: FromClient[] = [
+      { type: 'elevate', number: 1, id: 'a', subject: 'ada', choices: {} },
+      { type: 'isLive', number: 1, handle: '0'.repeat(32) },
+      { type: 'endHandle', number: 1, handle: '0'.repeat(32), choices: {} },
+      { type: 'endOthers', number: 1, id: 'a', choices: {} },
+      { type: 'endSubject', number: 1, subject: 'ada', choices: {} },
+      { type: 'sessionsOf', number: 1, subject: 'ada' },
+      { type: 'stepOf', number: 1, scan: 1 },
+      { type: 'create', number: 1, data: NOTHING, choices: { subject: 'ada' } },
+      { type: 'rotate', number: 1, id: 'a', choices: { graceMs: 5 } },
+      { type: 'get', number: 1, id: 'a', watch: false, choices: { after: 'x' } },
+      { type: 'end', number: 1, id: 'a', choices: { reason: 'reused' } },
+    ]
+    for (const request of said) {
+      const older = await joined(direct(served), { max: 2, capabilities: ['objects'] })
+      older.say(request)
+      await older.isRefused('FRAME_UNEXPECTED')
+    }
     expect(served.replica.status().head).toBe(0)
   })
 

@@ -37,6 +37,14 @@ const replacements = choices({
 const message = <T extends string>(type: T, fields: { [name: string]: fc.Arbitrary<unknown> }) =>
   fc.record({ type: fc.constant(type), ...fields }) as fc.Arbitrary<never>
 
+const login = {
+  device: maybe(text.filter((name) => Buffer.byteLength(name) <= 256)),
+  auth: maybe(fc.constantFrom({}, { time: 5 }, { acr: 'aal2' }, { time: 0, amr: [] }, { amr: ['pwd', 'otp'] })),
+}
+const amr = fc.array(fc.constantFrom('pwd', 'otp', 'žluť'), { maxLength: 16 })
+const subject = text.filter((name) => name.length <= 256)
+const ends = choices({ reason: maybe(fc.constantFrom('logout', 'revoked', 'rotated', 'displaced', 'reused')) })
+
 const fromClient = fc.oneof(
   message('join', { magic: number, min: number, max: number, capabilities: names, client: hex, token: text }),
   message('ping', { number }),
@@ -45,7 +53,13 @@ const fromClient = fc.oneof(
   message('create', {
     number,
     data: bytes,
-    choices: choices({ id: maybe(text), maxLifetimeMs: maybe(number), atomic: maybe(pointers) }),
+    choices: choices({
+      id: maybe(text),
+      maxLifetimeMs: maybe(number),
+      atomic: maybe(pointers),
+      subject: maybe(subject),
+      ...login,
+    }),
   }),
   message('patch', { number, id: text, patch: bytes, choices: patches }),
   message('replace', {
@@ -63,13 +77,38 @@ const fromClient = fc.oneof(
     id: text,
     choices: choices({ reason: maybe(fc.constantFrom('logout', 'revoked', 'rotated')) }),
   }),
-  message('rotate', { number, id: text, choices: choices({}) }),
+  message('rotate', { number, id: text, choices: choices({ graceMs: maybe(number) }) }),
+  message('elevate', { number, id: text, subject, choices: choices({ ...login, maxLifetimeMs: maybe(number) }) }),
+  message('isLive', { number, handle: hex }),
+  message('endHandle', { number, handle: hex, choices: ends }),
+  message('endOthers', { number, id: text, choices: ends }),
+  message('endSubject', {
+    number,
+    subject,
+    choices: choices({ except: maybe(fc.array(hex, { maxLength: 256 })) }),
+  }),
+  message('sessionsOf', { number, subject }),
+  message('stepOf', { number, scan: number }),
   message('endAll', { number, choices: choices({}) }),
   message('step', { number, scan: number }),
   message('leave', { scan: number }),
 )
 const answered = { createdAt: number, expiresAt: number, data: bytes }
 const shown = { ...answered, objects: fc.array(object, { maxLength: 3 }) }
+const auth = fc.record({ time: number, acr: maybe(fc.constantFrom('aal1', '')), amr })
+const given = <T extends object>(fields: fc.Arbitrary<T>) =>
+  fields.map((all) => Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
+const who = given(
+  fc.record({
+    lastUsedAt: maybe(number),
+    subject: maybe(subject),
+    device: login.device,
+    auth: maybe(auth),
+    written: maybe(hex.map((feed) => `${feed}.1z`)),
+    opensUntil: maybe(number),
+  }),
+)
+const region = fc.constantFrom('eu', 'us', 'ap')
 const fromServer = fc.oneof(
   message('welcome', {
     version: number,
@@ -97,7 +136,28 @@ const fromServer = fc.oneof(
       {},
       { need: 2, got: 1, regions: ['eu'], mayHaveApplied: true },
       { state: 'ended', path: '/a' },
+      { who: { subject: 'ada', opensUntil: 5 } },
     ),
+  }),
+  message('foundWho', { number, watched: fc.boolean(), ...shown, who }),
+  message('madeWho', { number, id: text, ...shown, who }),
+  message('pageOf', {
+    number,
+    sessions: fc.array(
+      fc.record({
+        handle: hex,
+        createdAt: number,
+        lastUsedAt: number,
+        expiresAt: number,
+        more: given(fc.record({ device: login.device, auth: maybe(auth), region: maybe(region) })),
+      }),
+    ),
+    isLast: fc.boolean(),
+  }),
+  message('receipt', {
+    number,
+    ended: number,
+    regions: fc.array(fc.record({ region, isHeld: fc.boolean() })),
   }),
   message('drain', {}),
 )

@@ -16,11 +16,18 @@ const messageOf = (refused: () => unknown): string => {
 
 describe('[ADM-6] what is asked of the admin API', () => {
   const id = 'a-secret-id'
+  const handle = '0123456789abcdef'.repeat(2)
 
   it.each([
     ['session', { call: 'get', id }],
     ['session', { call: 'touch', id, level: 'majority' }],
     ['session', { call: 'end', id, level: 2, reason: 'logout' }],
+    ['sessions', { subject: 'ada' }],
+    ['end', { call: 'subject', subject: 'ada' }],
+    ['end', { call: 'subject', subject: 'ada', except: [handle, handle], write: 'all', reason: 'revoked' }],
+    ['end', { call: 'handle', handle, write: 2 }],
+    ['endAll', {}],
+    ['endAll', { write: 'majority', reason: 'logout' }],
     ['members', { call: 'add', region: 'us', url: null }],
     ['members', { call: 'add', region: 'us', url: 'ws://us', admin: 'http://us' }],
     ['members', { call: 'remove', region: 'us' }],
@@ -44,6 +51,28 @@ describe('[ADM-6] what is asked of the admin API', () => {
     ['session', { call: 'get', id, [id]: 1 }, 'the body: give no fields but call, id, level, reason'],
     ['session', { call: 'get', id, reason: 'left' }, 'reason: give one of logout, revoked, rotated, displaced, reused'],
     ['session', { call: 'end', id, reason: id }, 'reason: give one of logout, revoked, rotated, displaced, reused'],
+    ['sessions', {}, 'subject: give a string of 1 to 256 characters'],
+    ['sessions', { subject: '' }, 'subject: give a string of 1 to 256 characters'],
+    ['sessions', { subject: id.repeat(25) }, 'subject: give a string of 1 to 256 characters'],
+    ['sessions', { subject: id, [id]: 1 }, 'the body: give no fields but subject'],
+    ['end', { call: 'all' }, 'call: give one of subject, handle'],
+    ['end', { call: 'subject' }, 'subject: give a string of 1 to 256 characters'],
+    [
+      'end',
+      { call: 'subject', subject: id, handle },
+      'the body: give no fields but call, subject, except, write, reason',
+    ],
+    ['end', { call: 'subject', subject: id, except: id }, 'except: give a list of at most 256'],
+    ['end', { call: 'subject', subject: id, except: Array(257).fill(handle) }, 'except: give a list of at most 256'],
+    [
+      'end',
+      { call: 'subject', subject: id, except: [handle, id] },
+      'except.1: give a handle of 32 lower-case hex digits',
+    ],
+    ['end', { call: 'handle', handle: id }, 'handle: give a handle of 32 lower-case hex digits'],
+    ['end', { call: 'handle', handle: handle.toUpperCase() }, 'handle: give a handle of 32 lower-case hex digits'],
+    ['endAll', { write: id }, 'write: give local, majority, all, or a number of regions'],
+    ['endAll', { subject: id }, 'the body: give no fields but write, reason'],
     ['members', { call: 'add', region: 'us', url: 7 }, 'url: give an address, or null'],
     ['members', { call: 'remove', region: {} }, 'region: give a text'],
   ] as const)('%s does not take %j', (name, body, why) => {
@@ -68,6 +97,14 @@ describe('[ADM-6] what is asked of the admin API', () => {
     ])
       expect(messageOf(() => read(`/versions?${query}`))).toBe(`INVALID_OPTION: ${why}`)
   })
+})
+
+it('[ADM-7] no address names a subject: what is asked for it is a body', () => {
+  for (const name of ['sessions', 'end', 'endAll'] as const) {
+    expect(ADMIN_ROUTES[name]).toMatchObject({ method: 'POST', scope: 'admin' })
+    const { path } = ADMIN_ROUTES[name]
+    expect(adminTarget(name, { call: 'subject', subject: 'ada' } as never)).toBe(path)
+  }
 })
 
 describe('[ADM-6] what is answered', () => {

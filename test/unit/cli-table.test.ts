@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { hasColours } from '../../packages/cli/src/colour.js'
-import { commandPaths, flagName } from '../../packages/cli/src/command.js'
+import { argumentName, commandPaths, flagName } from '../../packages/cli/src/command.js'
 import { COMMANDS } from '../../packages/cli/src/commands.js'
 import { openProgress } from '../../packages/cli/src/progress.js'
 import { SETTING_FLAGS } from '../../packages/cli/src/settings-flags.js'
@@ -33,7 +33,7 @@ describe('[CLI-8] the table of commands', () => {
 
   it('is what the README says', () => {
     const rows = all.map(({ path, command }) => {
-      const words = ['sojourn', ...path, ...command.arguments.map(({ name }) => `<${name}>`)]
+      const words = ['sojourn', ...path, ...command.arguments.map(argumentName)]
       return `| \`${words.join(' ')}\` | ${command.about} |`
     })
     const table = ['| | |', '|---|---|', ...rows].join('\n')

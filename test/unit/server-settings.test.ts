@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isSojournError } from '@sojourn/core/internal'
 import { loadConfig, parseTokens, settingsTable, Tokens } from '@sojourn/server'
+import { SETTINGS } from '@sojourn/server/parts'
 import { afterAll, describe, expect, it } from 'vitest'
 import { ROOT } from '../support/sources.js'
 
@@ -38,6 +39,7 @@ const faultOf = (given: Given): string => {
 
 const SECRET = 'a-secret-of-the-tests'
 const TOKEN = 'a-token-of-the-tests'
+const KEY = 'a-key-of-subjects-of-the-tests'
 
 describe('[CFG-1] a setting comes from a file, the environment or a flag', () => {
   it('and the flag wins over the environment, which wins over the file', () => {
@@ -205,6 +207,12 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
       { SOJOURN_REGION: 'eu' },
       /secret is not set, but links\.port is/,
     ],
+    [
+      'two keys of subjects',
+      'subjectKeyFile: x',
+      { ...good, SOJOURN_SUBJECT_KEY: KEY },
+      /subjectKey \(SOJOURN_SUBJECT_KEY\) and subjectKeyFile .* are both set/,
+    ],
     ['two secrets', 'secretFile: x', good, /secret \(SOJOURN_SECRET\) and secretFile .* are both set/],
     ['clients without tokens', 'clients: {port: 1}', good, /tokens is not set, but clients\.port is/],
   ]
@@ -223,13 +231,15 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
       atLimit: 'endOldest',
     })
     // What else is set stays set.
-    const more = 'region: eu\nsession: {maxLifetime: 10m, touchGranularity: 1s, atomic: [/user]}'
+    const more =
+      'region: eu\nsession: {maxLifetime: 10m, touchGranularity: 1s, atomic: [/user], maxPerSubject: 5, atLimit: refuse}'
     expect(load({ yaml: more }).settings.session).toEqual({
       idleTimeout: 600_000,
       maxLifetime: 600_000,
       touchGranularity: 1_000,
       atomic: ['/user'],
-      atLimit: 'endOldest',
+      maxPerSubject: 5,
+      atLimit: 'refuse',
     })
   })
 
@@ -253,6 +263,24 @@ describe('[CFG-3] secrets come from the environment or from files', () => {
     expect(new Tokens(config.readTokens()).check(`${TOKEN}-2`)).toEqual({ name: 'app', scope: 'read' })
     writeFileSync(tokensFile, 'nonsense')
     expect(() => config.readTokens()).toThrow(/tokensFile: entry 1 is not name:scope:token/)
+  })
+
+  it('and so does the key of subjects, which no flag takes', () => {
+    expect(load({ env }).subjectKey).toBeUndefined()
+    expect(load({ env: { ...env, SOJOURN_SUBJECT_KEY: KEY } }).subjectKey).toBe(KEY)
+    expect(load({ env: { ...env, SOJOURN_SUBJECT_KEY_FILE: file(`${KEY}\n`) } }).subjectKey).toBe(KEY)
+    expect(load({ env, yaml: `subjectKeyFile: ${file(KEY)}` }).subjectKey).toBe(KEY)
+    const wrong = [
+      faultOf({ env, yaml: `subjectKey: ${KEY}` }),
+      faultOf({ env: { ...env, SOJOURN_SUBJECT_KEY: KEY.slice(0, 15) } }),
+      faultOf({ env: { ...env, SOJOURN_SUBJECT_KEY_FILE: file(KEY.slice(0, 15)) } }),
+      faultOf({ env: { ...env, SOJOURN_SUBJECT_KEY: KEY, SOJOURN_SUBJECT_KEY_FILE: 'x' } }),
+    ]
+    expect(wrong[0]).toContain('is a secret: give it as SOJOURN_SUBJECT_KEY, or in the file that subjectKeyFile names')
+    expect(wrong[1]).toContain('subjectKey (SOJOURN_SUBJECT_KEY) is not good; give at least 16 characters')
+    expect(wrong[2]).toContain('holds 15 characters; it must hold at least 16')
+    for (const fault of wrong) expect(fault).not.toContain(KEY.slice(0, 15))
+    expect(SETTINGS.find(({ path }) => path === 'subjectKey')).toMatchObject({ secret: true, flag: undefined })
   })
 
   it('not from the file of settings, which is for all to see', () => {

@@ -1,11 +1,13 @@
 /** What commands ask regions by: the admin listener of each, over HTTP. */
 import type { IncomingMessage } from 'node:http'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core/internal'
-import { askHttp, MAX_BODY_BYTES, parseJson, readBody, readText, type TlsOptions } from '@sojourn/net'
+import { askHttp, MAX_BODY_BYTES, parseJson, readBody, readLines, readText, type TlsOptions } from '@sojourn/net'
 import {
   ADMIN_ROUTES,
   type AdminAnswer,
   type AdminCall,
+  type AdminLine,
+  type AdminLines,
   type AdminRequest,
   adminError,
   adminTarget,
@@ -53,8 +55,26 @@ export class AdminClient {
   async ask<N extends AdminCall>(name: N, request: AdminRequest<N>): Promise<AdminAnswer<N>> {
     const { path, answer: shape } = ADMIN_ROUTES[name]
     const answer = parseJson(await readBody(await this.open(name, request), MAX_BODY_BYTES), 'the answer')
-    const fault = (shape as JsonShape<unknown>).fault(answer)
-    if (fault === undefined) return answer as AdminAnswer<N>
+    return this.#checked(path, shape as JsonShape<unknown>, answer) as AdminAnswer<N>
+  }
+
+  /**
+   * What the region answers in lines, as they come.
+   * @example for await (const { handle } of client.lines('sessions', { subject })) console.log(handle)
+   * @throws UNAVAILABLE; what the region answers with, in the place of the answer or of a line
+   */
+  async *lines<N extends AdminLines>(name: N, request: AdminRequest<N>): AsyncGenerator<AdminLine<N>> {
+    const { path, answer: shape } = ADMIN_ROUTES[name]
+    for await (const text of readLines(await this.open(name, request))) {
+      const line = parseJson(text, 'a line of the answer')
+      if (adminError.fault(line) === undefined) throw errorOf(text, this.url, this.#token !== undefined)
+      yield this.#checked(path, shape.line, line) as AdminLine<N>
+    }
+  }
+
+  #checked(path: string, shape: JsonShape<unknown>, answer: unknown): unknown {
+    const fault = shape.fault(answer)
+    if (fault === undefined) return answer
     const where = [path, ...fault.path].join(' ')
     throw new SojournError('UNAVAILABLE', `${this.url.origin} answers ${where} with something other than ${fault.give}`)
   }
@@ -90,6 +110,8 @@ const errorOf = (text: string, { origin }: URL, hasToken: boolean): SojournError
     const code = given as ErrorCode
     if (code === 'TOKEN_REFUSED') return new SojournError(code, `${origin} ${hasToken ? WRONG_TOKEN : NO_TOKEN}`)
     if (Object.hasOwn(ERROR_CODES, code)) return new SojournError(code, message.replace(`${code}: `, ''), details)
+    if (given === 'NOT_FOUND')
+      return new SojournError('UNAVAILABLE', `${origin} does not know this call: it is older, or --admin has a path`)
     return new SojournError('UNAVAILABLE', `${origin} answers: ${message}`)
   } catch {
     return new SojournError('UNAVAILABLE', `${origin} is not a Sojourn admin listener`)

@@ -31,13 +31,15 @@ export interface Flags {
 
 export interface Argument extends Offer {
   readonly name: string
+  /** May be left out. */
+  readonly isOptional?: true
   readonly about: string
 }
 
 /** What a command is called with. */
 export interface Call<F extends Flags = Flags> {
-  /** As many as the command declares. */
-  readonly args: readonly string[]
+  /** As many as the command declares; one that was left out is undefined. */
+  readonly args: readonly (string | undefined)[]
   readonly flags: { readonly [name in keyof F]: F[name] extends Flag<infer T> ? T : never }
   readonly env: NodeJS.ProcessEnv
   readonly input: AsyncIterable<Uint8Array>
@@ -79,6 +81,9 @@ export const command = <const F extends Flags>(
     run(call: Call<F>): Promise<number | undefined>
   },
 ): Command => ({ arguments: [], ...declared, run: (call) => declared.run(call as Call<F>) })
+
+/** As a usage line has it: `<id>`, or `[id]` where it may be left out. */
+export const argumentName = ({ name, isOptional }: Argument): string => (isOptional ? `[${name}]` : `<${name}>`)
 
 /** `tokenFile` → `--token-file` */
 export const flagName = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`

@@ -2,7 +2,7 @@
 import { command, type Entry } from './command.js'
 import { backup, regionAdd, regionRemove, restoring, status, top, verifying } from './commands/region-commands.js'
 import { configCheck, dev, serve, settings } from './commands/server-commands.js'
-import { end, get, touch } from './commands/session-commands.js'
+import { end, get, sessions, touch } from './commands/session-commands.js'
 import { completionScript, SHELLS, type Shell } from './completion.js'
 import { EXIT } from './exit-codes.js'
 
@@ -32,6 +32,7 @@ export const COMMANDS: readonly Entry[] = [
   top,
   get,
   touch,
+  sessions,
   end,
   verifying,
   backup,

@@ -3,7 +3,7 @@ import { isSojournError } from '@sojourn/core/internal'
 
 export const EXIT = {
   ok: 0,
-  /** The command worked, and the answer is no: no such session, regions that differ. */
+  /** The command worked, and the answer is no: no such session, regions that differ, or that do not hold an end yet. */
   no: 1,
   /** Settings or arguments are wrong. */
   usage: 2,

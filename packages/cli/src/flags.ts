@@ -1,5 +1,5 @@
 /** The kinds of flags that commands take, each with how it is checked, and the flags that several commands share. */
-import { type Level, parseDuration, SojournError } from '@sojourn/core/internal'
+import { HANDLE_RULE, type Level, type OptionRule, parseDuration, SojournError } from '@sojourn/core/internal'
 import type { Flag, Offer } from './command.js'
 
 type Words = Offer & Pick<Flag, 'about' | 'default' | 'short' | 'group'>
@@ -25,6 +25,31 @@ export const refused = (name: string, text: string, allowed: string): SojournErr
 export const toggle = (about: string): Flag<boolean> => ({ about, read: (text) => text !== undefined })
 
 export const text = <const W extends Words>(words: W, value = '<text>') => single(words, value, (given) => given)
+
+/** Standard input, in the place of a value. */
+export const STANDARD_INPUT = '-'
+
+/** A text that is better not an argument, which every user of the machine can read: without it, it comes from standard input. */
+export const secretText = (words: Words, name: string): Flag<string | undefined> => ({
+  ...words,
+  value: `[${name}]`,
+  read: (given) => (given === true ? STANDARD_INPUT : (given as string | undefined)),
+})
+
+/** A value that a rule of the session API takes. What was given is not repeated: it may be an id by mistake. */
+const ruled = (text: string, name: string, { allowed, takes }: OptionRule): string => {
+  const option = name.replace('--', '')
+  if (takes(text, option, 'sojourn')) return text
+  throw new SojournError('INVALID_OPTION', `${name}: give ${allowed}`, { option })
+}
+
+/** The public name of a session. */
+export const handle = <const W extends Words>(words: W) =>
+  single(words, '<handle>', (given, name) => ruled(given, name, HANDLE_RULE))
+
+/** Several of them, separated by commas. */
+export const handles = <const W extends Words>(words: W) =>
+  single(words, '<handles>', (given, name) => given.split(',').map((each) => ruled(each.trim(), name, HANDLE_RULE)))
 
 /** Milliseconds. */
 export const duration = <const W extends Words>(words: W) =>

@@ -10,7 +10,7 @@ import { programOf } from './program.js'
 const MORE = `
 Exit codes:
   0    The command is done.
-  1    The command is done, and the answer is no: no such session or region, regions that differ.
+  1    The command is done, and the answer is no: no such session or region, regions that differ or do not hold an end yet.
   2    Settings or arguments are wrong.
   3    A store could not be opened, a file could not be written, or a backup is damaged.
   4    The server cannot listen on an address.
@@ -22,8 +22,8 @@ Commands take tokens from SOJOURN_TOKEN or --token-file, never from a flag. NO_C
 \`sojourn <command> --help\` shows the rest.
 `
 
-/** As the store makes ids; one in 64 of these begins with what an option begins with. */
-const DASHED_ID = /^-[\w-]{42}$/
+/** As the store makes ids, and made them before ids had two parts; one in 64 of these begins with what an option begins with. */
+const DASHED_ID = /^-(?:[\w-]{21}\.[\w-]{22}|[\w-]{42})$/
 
 /** An id that would be taken for an option stands after `--`, where none are. */
 const withIdLast = (argv: readonly string[]): readonly string[] => {

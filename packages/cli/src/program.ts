@@ -1,6 +1,6 @@
 /** Makes of the table of commands what parses arguments and writes help; it refuses what the table does not have, with the nearest name. */
 import { Option, Command as Parser } from 'commander'
-import { type Call, type Command, type Entry, type Flag, flagName, isGroup } from './command.js'
+import { argumentName, type Call, type Command, type Entry, type Flag, flagName, isGroup } from './command.js'
 import { refused } from './flags.js'
 
 /** What a command finds around it. */
@@ -29,13 +29,15 @@ const optionOf = (name: string, { about, value, short, default: fallback, group,
 /** What a command is called with, of what was parsed. @throws INVALID_OPTION */
 const callOf = (
   { flags, arguments: declared }: Command,
-  args: readonly string[],
+  args: Call['args'],
   given: Readonly<Record<string, never>>,
   surroundings: Surroundings,
 ): Call => {
-  for (const [index, { name, choices }] of declared.entries())
-    if (choices !== undefined && !choices.includes(args[index]!))
-      throw refused(name, args[index]!, `one of ${choices.join(', ')}`)
+  for (const [index, { name, choices }] of declared.entries()) {
+    const given = args[index]
+    if (given !== undefined && choices !== undefined && !choices.includes(given))
+      throw refused(name, given, `one of ${choices.join(', ')}`)
+  }
   return {
     ...surroundings,
     args,
@@ -52,7 +54,7 @@ const addCommand = (parent: Parser, path: string, command: Command, options: Pro
     .command(command.name)
     .description(`${command.about}.`)
     .helpOption(...HELP)
-  for (const { name, about } of command.arguments) parser.argument(`<${name}>`, about)
+  for (const argument of command.arguments) parser.argument(argumentName(argument), argument.about)
   for (const [name, flag] of Object.entries(command.flags)) parser.addOption(optionOf(name, flag))
   const { line, does } = command.example
   parser.addHelpText(
@@ -61,7 +63,7 @@ const addCommand = (parent: Parser, path: string, command: Command, options: Pro
   )
   refuseIn(parser, path)
   parser.action(async (...given: unknown[]) => {
-    const args = given.slice(0, command.arguments.length) as string[]
+    const args = given.slice(0, command.arguments.length) as (string | undefined)[]
     const code = await command.run(callOf(command, args, parser.opts(), options.surroundings))
     if (code !== undefined) options.done(code)
   })

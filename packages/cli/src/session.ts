@@ -1,23 +1,9 @@
 /** `sojourn get`, `touch` and `end`: one session, by its id. */
-import { MAX_ID_CHARS, SojournError } from '@sojourn/core/internal'
 import type { AdminRequest } from '@sojourn/wire'
 import type { AdminClient } from './admin-client.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
-
-/** An id is a secret, and every user of a machine can read the arguments of a process: `-` takes it from standard input. */
-export const readId = async (argument: string, input: AsyncIterable<Uint8Array>): Promise<string> => {
-  if (argument !== '-') return argument
-  let text = ''
-  for await (const chunk of input) {
-    text += Buffer.from(chunk).toString('utf8')
-    if (text.length > MAX_ID_CHARS || text.includes('\n')) break
-  }
-  const id = text.split('\n')[0]!.trim()
-  if (id === '' || id.length > MAX_ID_CHARS)
-    throw new SojournError('INVALID_OPTION', 'standard input holds no session id in its first line', { option: 'id' })
-  return id
-}
+import { authText, dateText, printable } from './subject-sessions.js'
 
 export const callSession = async (
   client: AdminClient,
@@ -30,8 +16,17 @@ export const callSession = async (
   else if (!found) out.text('no live session has this id')
   else if (session === undefined) out.text('ended')
   else {
-    const at = (ms: number) => new Date(ms).toISOString()
-    out.text(`began    ${at(session.createdAt)}\nexpires  ${at(session.expiresAt)}`)
+    const { createdAt, lastUsedAt, expiresAt, handle, subject, device, auth } = session
+    const rows = [
+      ['handle', handle],
+      ['subject', subject && printable(subject)],
+      ['device', device && printable(device)],
+      ['login', authText(auth)],
+      ['began', dateText(createdAt)],
+      ['used', lastUsedAt && dateText(lastUsedAt)],
+      ['expires', dateText(expiresAt)],
+    ] as const
+    out.text(rows.flatMap(([name, text]) => (text ? [`${name.padEnd(9)}${text}`] : [])).join('\n'))
     if (call.call === 'get') out.text(JSON.stringify(session.data, undefined, 2))
   }
   return found ? EXIT.ok : EXIT.no

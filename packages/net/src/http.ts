@@ -6,6 +6,8 @@ import { pipeline } from 'node:stream/promises'
 import { SojournError } from '@sojourn/core/internal'
 import type { TlsOptions } from './tls.js'
 
+/** One line of an answer in lines: a session without its data, or an error. */
+const MAX_LINE_BYTES = 64 * 1024
 /** A session may have 64 kB; nothing that is asked or answered as a whole is longer than this. Backups are streamed. */
 export const MAX_BODY_BYTES = 16 * 1024 * 1024
 /** What comes in is shorter. */
@@ -79,6 +81,34 @@ export const readBody = async (message: IncomingMessage, maxBytes = MAX_REQUEST_
 }
 
 /**
+ * The lines of an answer, as they come: empty ones are left out.
+ * @example for await (const line of readLines(answer)) console.log(parseJson(line, 'a line of the answer'))
+ * @throws FRAME_TOO_LARGE for a line of more than 64 KB; FRAME_INVALID where the answer breaks off
+ */
+export const readLines = async function* (message: IncomingMessage): AsyncGenerator<string> {
+  let rest: Buffer = Buffer.alloc(0)
+  try {
+    for await (const chunk of message as AsyncIterable<Buffer>) {
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+      let from = 0
+      for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10, from)) {
+        if (end > from) yield rest.toString('utf8', from, end)
+        from = end + 1
+      }
+      rest = rest.subarray(from)
+      if (rest.length > MAX_LINE_BYTES)
+        throw new SojournError('FRAME_TOO_LARGE', `a line of more than ${MAX_LINE_BYTES} bytes`, {
+          limit: MAX_LINE_BYTES,
+        })
+    }
+  } catch (cause) {
+    if (cause instanceof SojournError) throw cause
+    throw new SojournError('FRAME_INVALID', 'the answer is truncated', { cause })
+  }
+  if (rest.length > 0) throw new SojournError('FRAME_INVALID', 'the last line of the answer is truncated')
+}
+
+/**
  * @example parseJson('{"a":1}', 'the body') // { a: 1 }
  * @param what it is, for the error
  * @throws FRAME_INVALID
@@ -95,7 +125,7 @@ export const parseJson = (text: string, what: string): unknown => {
 export type HttpAnswer =
   | { readonly json: unknown; readonly status?: number }
   | { readonly text: string; readonly type?: string; readonly status?: number }
-  | { readonly stream: AsyncIterable<Uint8Array> }
+  | { readonly stream: AsyncIterable<Uint8Array>; readonly type?: string }
 
 /** What JSON lacks is written as it is in a session's arrays (SPEC, "Document"); dates as text. */
 const withBytes = (_: string, value: unknown): unknown =>
@@ -110,7 +140,7 @@ const withBytes = (_: string, value: unknown): unknown =>
 export const answerHttp = async (response: ServerResponse, answer: HttpAnswer, headOnly = false): Promise<void> => {
   response.setHeader('cache-control', 'no-store')
   if ('stream' in answer) {
-    response.writeHead(200, { 'content-type': 'application/octet-stream' })
+    response.writeHead(200, { 'content-type': answer.type ?? 'application/octet-stream' })
     // What is asked for is only whether it is there; what is streamed need not be read for that.
     if (headOnly) response.end()
     else await pipeline(Readable.from(answer.stream), response)

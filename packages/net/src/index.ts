@@ -5,7 +5,16 @@ export { Backoff, type BackoffOptions, jittered } from './backoff.js'
 export { certificateRefusal, type HostOf, verifiedCertificate } from './certificate.js'
 export { ConnectionBudget, type UnauthenticatedStatus } from './connection-budget.js'
 export { FrameBatch, type FrameBatchOptions } from './frame-batch.js'
-export { answerHttp, askHttp, type HttpAnswer, type HttpRequest, MAX_BODY_BYTES, parseJson, readBody } from './http.js'
+export {
+  answerHttp,
+  askHttp,
+  type HttpAnswer,
+  type HttpRequest,
+  MAX_BODY_BYTES,
+  parseJson,
+  readBody,
+  readLines,
+} from './http.js'
 export { cannotListen, listenOn } from './listening.js'
 export { readText } from './text-file.js'
 export { type CreateServer, type Credentials, TlsFiles, type TlsOptions, type TlsSettings } from './tls.js'

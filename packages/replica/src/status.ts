@@ -14,7 +14,7 @@ const DOWN = {
 } as const
 
 export const statusOf = (runtime: Runtime): ReplicaStatus => {
-  const { settings, store, progress, links, writes, reads, totals } = runtime
+  const { settings, store, progress, links, writes, reads, subjects, totals } = runtime
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
@@ -28,6 +28,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     isolated: links.isIsolated,
     takenAt: links.takenAt,
     ...store.counts,
+    cutoffs: subjects.cutoffs,
     head: store.committed,
     vector: Object.fromEntries(progress.vector),
     links: Object.fromEntries([...settings.peers.keys()].map((region) => [region, linkStatus(region)])),

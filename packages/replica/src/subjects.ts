@@ -91,6 +91,11 @@ export class Subjects {
     this.#cutoffs.delete(subject)
   }
 
+  /** Subjects that have cutoffs here. */
+  get cutoffs(): number {
+    return this.#cutoffs.size
+  }
+
   /** The cutoffs of a subject that are in force here. */
   cutoffOf(subject: SubjectHash): Cutoff | undefined {
     return this.#cutoffs.get(subject)

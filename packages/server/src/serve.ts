@@ -277,7 +277,8 @@ class Server {
       handlers: adminHandlers({
         replica,
         sessions,
-        now: () => this.#clock.now(),
+        clock: this.#clock,
+        receiptWaitMs: this.#config.settings.consistency.timeout,
         version: VERSION,
         status: () => this.status(),
         metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
@@ -349,13 +350,15 @@ const anyone = (tokens: TokenBook): TokenBook => ({
 const placeOf = (error: unknown): string =>
   error instanceof Error ? `bug ${error.name} ${error.stack?.split('\n    at ')[1]}` : 'bug'
 
-const replicaOptions = ({ settings, secret }: Config) => {
-  const { region, links, session, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
+const replicaOptions = ({ settings, secret, subjectKey }: Config) => {
+  const { region, links, session, reuse, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
   const { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion } = links
   return {
     region,
     ...(links.port !== undefined && { listen: { host: links.host, port: links.port } }),
     ...(secret !== undefined && { secret }),
+    ...(subjectKey !== undefined && { subjectKey }),
+    reuse,
     session,
     consistency,
     fsync,

@@ -68,6 +68,8 @@ const replica = struct({
   /** Sessions past their deadline that are not purged yet. */
   expired: count,
   tombstones: count,
+  /** Subjects of whom an end of all sessions is remembered, for sessions that have not arrived yet. */
+  cutoffs: maybe(count),
   /** The last sequence of the feed that is on the disk. */
   head: count,
   /** How far the feeds of other replicas are held here: feed → sequence. */
@@ -106,8 +108,8 @@ const replica = struct({
     fullCatchUps: count,
     /** Records that failed their checksum. */
     corrupt: count,
-    /** Times that a superseded secret was shown after its grace. */
-    reused: count,
+    /** Times that a superseded id was shown after its grace. */
+    reused: maybe(count),
   }),
 })
 

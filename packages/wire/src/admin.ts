@@ -1,5 +1,12 @@
 /** The admin API: each route once, with who may ask, what is asked, and what is answered. */
-import { END_REASONS, type EndReason, MAX_ID_CHARS } from '@sojourn/core/internal'
+import {
+  END_REASONS,
+  type EndReason,
+  HANDLE_RULE,
+  MAX_EXCEPT,
+  MAX_ID_CHARS,
+  SUBJECT_RULE,
+} from '@sojourn/core/internal'
 import { adminStatus, member } from './admin-status.js'
 import {
   anything,
@@ -15,6 +22,7 @@ import {
   maybe,
   nothing,
   record,
+  ruled,
   struct,
   text,
   whole,
@@ -27,6 +35,11 @@ export const DIGEST_SLICES = 256
 /** Why a session ends that somebody ends over the admin API, where nothing else is said. */
 export const ADMIN_END_REASON: EndReason = 'revoked'
 
+/** An answer in lines of JSON, which come as they are known. One that has `error` is the last, and is an {@link adminError}. */
+export interface Lines<L> {
+  readonly line: JsonShape<L>
+}
+
 export interface AdminRoute<Q = unknown, A = unknown> {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -34,11 +47,33 @@ export interface AdminRoute<Q = unknown, A = unknown> {
   readonly scope: 'open' | 'read' | 'admin'
   /** `GET`: in the query, whole numbers only. `POST`: the body, as JSON. */
   readonly request: JsonShape<Q>
-  /** As JSON; or text, or bytes that are streamed. */
-  readonly answer: JsonShape<A> | 'text' | 'bytes'
+  /** As JSON; as lines of JSON that are streamed; or text, or bytes that are streamed. */
+  readonly answer: JsonShape<A> | Lines<unknown> | 'text' | 'bytes'
 }
 
 const NONE = struct({})
+const lines = <L>(line: JsonShape<L>): Lines<L> => ({ line })
+
+const level = maybe(either(word('local', 'majority', 'all'), whole(), 'local, majority, all, or a number of regions'))
+const ending = {
+  /** How many regions must hold the end, or else the call fails. Default: the server's `consistency.write`. */
+  write: level,
+  /** Default: `revoked`. */
+  reason: maybe(word(...END_REASONS)),
+}
+
+/** Who logged in, when and how. Times are milliseconds since the epoch. */
+const login = {
+  device: maybe(text()),
+  auth: maybe(struct({ time: figure, acr: maybe(text()), amr: maybe(list(text())) })),
+}
+
+const receipt = struct({
+  /** Sessions that were alive in the region that was asked, and are ended. */
+  ended: whole(),
+  /** A region with `pending` gets the end when it is linked. */
+  regions: record(word('held', 'pending')),
+})
 
 export const ADMIN_ROUTES = {
   /** Whether the process lives. */
@@ -56,7 +91,7 @@ export const ADMIN_ROUTES = {
     request: exactly({
       call: word('get', 'touch', 'end'),
       id: text(1, MAX_ID_CHARS),
-      level: maybe(either(word('local', 'majority', 'all'), whole(), 'local, majority, all, or a number of regions')),
+      level,
       /** Of `end`. Default: `revoked`. */
       reason: maybe(word(...END_REASONS)),
     }),
@@ -64,8 +99,60 @@ export const ADMIN_ROUTES = {
       /** Whether the session lived. */
       found: flag,
       /** Not of `end`. Times are milliseconds since the epoch. */
-      session: maybe(struct({ data: anything, createdAt: figure, expiresAt: figure })),
+      session: maybe(
+        struct({
+          data: anything,
+          createdAt: figure,
+          expiresAt: figure,
+          handle: maybe(text()),
+          lastUsedAt: maybe(figure),
+          subject: maybe(text()),
+          ...login,
+        }),
+      ),
     }),
+  },
+  /** The live sessions of a subject, as held in this region: a line for each. Never ids, and not the subject. */
+  sessions: {
+    method: 'POST',
+    path: '/sessions',
+    scope: 'admin',
+    request: exactly({ subject: ruled(SUBJECT_RULE) }),
+    answer: lines(
+      struct({
+        handle: text(),
+        createdAt: figure,
+        lastUsedAt: figure,
+        expiresAt: figure,
+        ...login,
+        /** Where the subject logged in. */
+        region: maybe(text()),
+      }),
+    ),
+  },
+  /** Ends the sessions of a subject, in all regions, or the one that has a handle. */
+  end: {
+    method: 'POST',
+    path: '/end',
+    scope: 'admin',
+    request: call({
+      subject: {
+        subject: ruled(SUBJECT_RULE),
+        /** Handles of sessions that live on. */
+        except: maybe(list(ruled(HANDLE_RULE), MAX_EXCEPT)),
+        ...ending,
+      },
+      handle: { handle: ruled(HANDLE_RULE), ...ending },
+    }),
+    answer: receipt,
+  },
+  /** Ends every session that the region holds. Says now and then how many are left; the last line is the receipt. */
+  endAll: {
+    method: 'POST',
+    path: '/end-all',
+    scope: 'admin',
+    request: exactly(ending),
+    answer: lines(either(receipt, struct({ left: whole() }), 'a receipt, or how many sessions are left')),
   },
   /** How many records each slice has, and a sum of them; as of a time of the wall clock, milliseconds. */
   digests: {
@@ -111,6 +198,12 @@ export type AdminCall = keyof Routes
 export type AdminRequest<N extends AdminCall> = JsonOf<Routes[N]['request']>
 /** Of what is answered as JSON; else never. */
 export type AdminAnswer<N extends AdminCall> = JsonOf<Routes[N]['answer']>
+/** Of what is answered in lines; else never. */
+export type AdminLine<N extends AdminCall> = Routes[N]['answer'] extends Lines<infer L> ? L : never
+/** The calls that are answered in lines. */
+export type AdminLines = { [N in AdminCall]: Routes[N]['answer'] extends Lines<unknown> ? N : never }[AdminCall]
+/** What became of an end. */
+export type AdminReceipt = JsonOf<typeof receipt>
 /** What became of the notice to a region. */
 export type Notice = AdminAnswer<'members'>['notified'][string]
 

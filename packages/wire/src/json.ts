@@ -1,5 +1,5 @@
 /** What a JSON value may be: each shape says, once, what is taken, how an error names that, and its type. */
-import { type ErrorCode, SojournError } from '@sojourn/core/internal'
+import { type ErrorCode, type OptionRule, SojournError } from '@sojourn/core/internal'
 
 /** What is wrong with a value: where, and what belongs there. */
 interface Fault {
@@ -50,6 +50,10 @@ export const text = <T extends string = string>(min = 0, max = Number.MAX_SAFE_I
     (value) => typeof value === 'string' && value.length >= min && value.length <= max,
   )
 
+/** What an option takes that is no object, in its words. */
+export const ruled = <T>({ allowed, takes }: OptionRule<T, unknown>): JsonShape<T> =>
+  single(allowed, (value) => takes(value, '', ''))
+
 export const word = <const W extends readonly string[]>(...words: W): JsonShape<W[number]> =>
   single(words.length === 1 ? words[0]! : `one of ${words.join(', ')}`, (value) => words.includes(value as string))
 
@@ -71,9 +75,11 @@ const faultIn = (entries: readonly (readonly [name: string, value: unknown, shap
   return undefined
 }
 
-export const list = <T>(item: JsonShape<T>): JsonShape<readonly T[]> => ({
+export const list = <T>(item: JsonShape<T>, max = Number.MAX_SAFE_INTEGER): JsonShape<readonly T[]> => ({
   fault: (value) =>
-    Array.isArray(value) ? faultIn(value.map((each, at) => [String(at), each, item])) : { path: [], give: 'a list' },
+    Array.isArray(value) && value.length <= max
+      ? faultIn(value.map((each, at) => [String(at), each, item]))
+      : { path: [], give: max === Number.MAX_SAFE_INTEGER ? 'a list' : `a list of at most ${max}` },
 })
 
 const isObject = (value: unknown): value is { readonly [name: string]: unknown } =>

@@ -16,6 +16,8 @@ import {
   ADMIN_ROUTES,
   type AdminAnswer,
   type AdminCall,
+  type AdminLine,
+  type AdminLines,
   type AdminRequest,
   type AdminRoute,
   adminRequest,
@@ -24,7 +26,7 @@ import { allows, type TokenBook } from '../tokens.js'
 import { isLoopback, namesThisMachine } from './hosts.js'
 import type { AdminLimits } from './limits.js'
 
-/** What each route answers: as its declaration in @sojourn/wire says. Text may have a type and a status of its own. */
+/** What each route answers: as its declaration in @sojourn/wire says. Text may have a type and a status of its own; lines come one by one. */
 export type AdminHandlers = {
   readonly [N in AdminCall]: (request: AdminRequest<N>) => Promise<Answer<N>> | Answer<N>
 }
@@ -34,7 +36,9 @@ type Answer<N extends AdminCall> = (typeof ADMIN_ROUTES)[N]['answer'] extends in
     ? Extract<HttpAnswer, { readonly text: string }>
     : A extends 'bytes'
       ? Extract<HttpAnswer, { readonly stream: unknown }>
-      : AdminAnswer<N>
+      : N extends AdminLines
+        ? AsyncIterable<AdminLine<N>>
+        : AdminAnswer<N>
   : never
 
 export interface AdminOptions {
@@ -159,7 +163,8 @@ const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['
     const body = route.method === 'POST' ? parseJson(await readBody(request), 'the body') : undefined
     const answer = options.handlers[route.name] as (request: unknown) => unknown
     const made = await answer(adminRequest(route, url.searchParams, body))
-    return typeof route.answer === 'string' ? (made as HttpAnswer) : { json: made }
+    if (typeof route.answer === 'string') return made as HttpAnswer
+    return 'line' in route.answer ? answerLines(made as AsyncIterable<unknown>, failed) : { json: made }
   }
   return (request, response) => {
     answer(request)
@@ -210,7 +215,26 @@ const checkHost = (header: string | undefined, { host, allowedHosts }: AdminOpti
   )
 }
 
-const refusal = (error: unknown, failed: AdminOptions['failed']): HttpAnswer => {
+/**
+ * Lines as they come. What fails before the first one is answered as any other call is; what fails later is the last line.
+ * @throws what the lines throw before the first one
+ */
+const answerLines = async (lines: AsyncIterable<unknown>, failed: AdminOptions['failed']): Promise<HttpAnswer> => {
+  const source = lines[Symbol.asyncIterator]()
+  const first = await source.next()
+  const encode = async function* (): AsyncGenerator<Uint8Array> {
+    try {
+      for (let at = first; !at.done; at = await source.next()) yield Buffer.from(`${JSON.stringify(at.value)}\n`)
+    } catch (error) {
+      yield Buffer.from(`${JSON.stringify(refusal(error, failed).json)}\n`)
+    } finally {
+      await source.return?.()
+    }
+  }
+  return { stream: encode(), type: 'application/x-ndjson' }
+}
+
+const refusal = (error: unknown, failed: AdminOptions['failed']): HttpAnswer & { readonly json: unknown } => {
   if (!isSojournError(error)) {
     failed(error)
     return { status: 500, json: { error: { code: 'BUG', message: 'the server failed. Its log has the error' } } }

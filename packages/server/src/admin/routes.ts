@@ -1,5 +1,5 @@
 /** What the admin listener answers, route by route. */
-import type { SessionApi } from '@sojourn/core/internal'
+import type { Clock, EndReceipt, SessionApi } from '@sojourn/core/internal'
 import type { Replica } from '@sojourn/replica'
 import {
   ADMIN_END_REASON,
@@ -11,12 +11,15 @@ import {
   type Notice,
 } from '@sojourn/wire'
 import { encodeBackup } from '../backup/format.js'
+import { endAllInLines } from './end-all.js'
 import type { AdminHandlers } from './listener.js'
 
 export interface AdminHost {
   readonly replica: Replica
   readonly sessions: SessionApi
-  readonly now: () => number
+  readonly clock: Clock
+  /** How long a receipt waits for regions that are linked, milliseconds. */
+  readonly receiptWaitMs: number
   readonly version: string
   readonly status: () => AdminStatus
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>
@@ -40,7 +43,10 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
     metrics: host.metrics,
     status: host.status,
     session: (request) => callSession(sessions, request),
-    digests: async ({ asOf = host.now() }) => {
+    sessions: ({ subject }) => sessions.sessionsOf(subject),
+    end: (request) => endSessions(sessions, request),
+    endAll: (request) => endAllInLines(host, request),
+    digests: async ({ asOf = host.clock.now() }) => {
       const slices = []
       for (let slice = 0; slice < DIGEST_SLICES; slice++) slices.push(await replica.digest(slice, asOf))
       return { region: replica.region, asOf, slices }
@@ -51,7 +57,7 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       return {}
     },
     backup: () => {
-      const header = { region: replica.region, takenAt: host.now(), version: host.version }
+      const header = { region: replica.region, takenAt: host.clock.now(), version: host.version }
       return { stream: encodeBackup(header, replica.rows()) }
     },
     members: async (request) => {
@@ -74,6 +80,14 @@ const callSession = async (
       ? await sessions.get(id, level === undefined ? {} : { read: level })
       : await sessions.touch(id, { ...write })
   if (session === undefined) return { found: false }
-  const { data, createdAt, expiresAt } = session
-  return { found: true, session: { data, createdAt, expiresAt } }
+  const { data, createdAt, expiresAt, handle, lastUsedAt, subject, device, auth } = session
+  return { found: true, session: { data, createdAt, expiresAt, handle, lastUsedAt, subject, device, auth } }
+}
+
+const endSessions = (sessions: SessionApi, request: AdminRequest<'end'>): Promise<EndReceipt> => {
+  const { write, reason = ADMIN_END_REASON } = request
+  const options = { write, reason }
+  return request.call === 'handle'
+    ? sessions.endHandle(request.handle, options)
+    : sessions.endSubject(request.subject, { ...options, except: request.except })
 }

@@ -14,6 +14,8 @@ export interface Config {
   readonly from: ReadonlyMap<string, string>
   /** What the peers know; undefined where nothing links. */
   readonly secret: string | undefined
+  /** What subjects are kept under; undefined: the secret. */
+  readonly subjectKey: string | undefined
   /** @throws INVALID_OPTION; reads the file anew */
   readonly readTokens: () => ReturnType<typeof parseTokens>
 }
@@ -50,7 +52,8 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
       ? parseTokens(settings.tokens ?? '')
       : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
   const from = new Map([...given].map(([path, value]) => [path, value.from]))
-  const config = { settings, from, secret: readSecret(settings), readTokens }
+  const [secret, subjectKey] = [readSecret(settings, 'secret'), readSecret(settings, 'subjectKey')]
+  const config = { settings, from, secret, subjectKey, readTokens }
   needTokens(settings, new Tokens(readTokens()).size)
   return config
 }
@@ -169,6 +172,7 @@ const contradictions = (settings: Settings, given: Source): string[] => {
   faults.push(...bindingFaults(links.tls, [region, ...Object.keys(peers)], where('links.tls.bindRegion')))
   for (const [one, other] of [
     ['secret', 'secretFile'],
+    ['subjectKey', 'subjectKeyFile'],
     ['tokens', 'tokensFile'],
   ] as const)
     if (settings[one] !== undefined && settings[other] !== undefined)
@@ -182,15 +186,19 @@ const contradictions = (settings: Settings, given: Source): string[] => {
   return faults
 }
 
-const readSecret = (settings: Settings): string | undefined => {
-  const { secretFile } = settings
-  if (secretFile === undefined) return settings.secret
-  const secret = readText(secretFile, 'secretFile').trim()
+/** Secrets that are given by the environment, or in a file that a setting names. */
+type SecretName = 'secret' | 'subjectKey'
+
+const readSecret = (settings: Settings, name: SecretName): string | undefined => {
+  const option = `${name}File` as const
+  const file = settings[option]
+  if (file === undefined) return settings[name]
+  const secret = readText(file, option).trim()
   if (secret.length < MIN_SECRET_CHARS)
     throw new SojournError(
       'INVALID_OPTION',
-      `secretFile is ${show(secretFile)}, which holds ${secret.length} characters; it must hold at least ${MIN_SECRET_CHARS}`,
-      { option: 'secretFile' },
+      `${option} is ${show(file)}, which holds ${secret.length} characters; it must hold at least ${MIN_SECRET_CHARS}`,
+      { option },
     )
   return secret
 }

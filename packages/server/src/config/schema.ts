@@ -78,6 +78,8 @@ export const SERVER_OPTIONS = {
   },
   secret: REPLICA_OPTIONS.secret,
   secretFile: optional(FILE_RULE, 'A file with the secret, instead of SOJOURN_SECRET'),
+  subjectKey: REPLICA_OPTIONS.subjectKey,
+  subjectKeyFile: optional(FILE_RULE, 'A file with the key of subjects, instead of SOJOURN_SUBJECT_KEY'),
   tokens: optional(
     TOKENS,
     'Who may use the client and the admin listener: `name:scope:token`, separated by spaces, commas or lines',
@@ -87,6 +89,7 @@ export const SERVER_OPTIONS = {
     'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
   ),
   session: REPLICA_OPTIONS.session,
+  reuse: REPLICA_OPTIONS.reuse,
   consistency: REPLICA_OPTIONS.consistency,
   fsync: REPLICA_OPTIONS.fsync,
   maxClockSkew: REPLICA_OPTIONS.maxClockSkew,

@@ -9,6 +9,16 @@ export const countEvents = (instruments: Instruments, replica: Replica): void =>
     'Commits that changed session data, by origin',
     'origin',
   )
+  const elevated = instruments.counter(
+    'sojourn_sessions_elevated_total',
+    'Logins, which give a session a subject and a new id, by origin',
+    'origin',
+  )
+  const rotated = instruments.counter(
+    'sojourn_sessions_rotated_total',
+    'Sessions that were given a new id, by origin',
+    'origin',
+  )
   const ended = instruments.counter(
     'sojourn_sessions_ended_total',
     'Sessions ended, by reason and origin',
@@ -19,6 +29,8 @@ export const countEvents = (instruments: Instruments, replica: Replica): void =>
   const origin = (from: string) => (from === 'local' ? 'local' : 'remote')
   replica.on('created', (event) => created.inc({ origin: origin(event.origin) }))
   replica.on('updated', (event) => updated.inc({ origin: origin(event.origin) }))
+  replica.on('elevated', (event) => elevated.inc({ origin: origin(event.origin) }))
+  replica.on('rotated', (event) => rotated.inc({ origin: origin(event.origin) }))
   replica.on('ended', (event) => ended.inc({ reason: event.reason, origin: origin(event.origin) }))
   replica.on('expired', (event) => expired.inc({ cause: event.cause }))
 }
@@ -38,6 +50,9 @@ export const readHoldings = (instruments: Instruments, replica: Replica): void =
     },
   )
   instruments.gauge('sojourn_tombstones', 'Tombstones of ended sessions', [], (gauge) => gauge.set(status().tombstones))
+  instruments.gauge('sojourn_cutoffs', 'Subjects of whom an end of all sessions is remembered', [], (gauge) =>
+    gauge.set(status().cutoffs ?? 0),
+  )
   instruments.gauge('sojourn_cache_entries', 'Sessions kept in memory', [], (gauge) =>
     gauge.set(status().cache.entries),
   )
@@ -97,6 +112,9 @@ export const readTraffic = (instruments: Instruments, replica: Replica): void =>
   instruments.total('sojourn_repairs_total', 'Records repaired, by cause', ['cause'], (set) => {
     for (const [cause, count] of Object.entries(status().totals.repaired)) set({ cause }, count)
   })
+  instruments.total('sojourn_sessions_reused_total', 'Superseded ids that were shown after their grace', [], (set) =>
+    set({}, status().totals.reused ?? 0),
+  )
   instruments.total('sojourn_corrupt_records_total', 'Records that failed their checksum', [], (set) =>
     set({}, status().totals.corrupt),
   )
