@@ -2,6 +2,7 @@
 import { CLIENT_OPTIONS } from '@sojourn/client'
 import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options, wholeRule } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
+import { COOKIE_OPTIONS, SERIALIZE_OPTIONS } from '@sojourn/identity'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { settingsTable } from '@sojourn/server'
 
@@ -115,6 +116,12 @@ const PACKAGES: readonly Package[] = [
     imports: ["import type { Clock, Duration, SessionApi } from '@sojourn/core/internal'"],
     tables: { SojournStoreOptions: STORE_OPTIONS },
   },
+  {
+    path: 'packages/identity/src',
+    about: 'The options of cookies, of checks of CSRF, and of tokens',
+    imports: ["import type { Clock } from '@sojourn/core/internal'", "import type { SecretKey } from './hmac.js'"],
+    tables: { SessionCookieOptions: COOKIE_OPTIONS, SerializeOptions: SERIALIZE_OPTIONS },
+  },
 ]
 
 /** The text of each generated file, by its path. */
@@ -157,6 +164,8 @@ export const TABLES: { readonly [name: string]: () => string } = {
   client: () => tableOf(CLIENT_OPTIONS.ClientOptions),
   'near cache': () => tableOf(CLIENT_OPTIONS.NearCacheOptions),
   store: () => tableOf(STORE_OPTIONS),
+  cookie: () => tableOf(COOKIE_OPTIONS),
+  serialize: () => tableOf(SERIALIZE_OPTIONS),
   server: settingsTable,
   ...Object.fromEntries(Object.entries(CALLS).map(([name, options]) => [name, () => tableOf(options)])),
 }
