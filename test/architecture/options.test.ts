@@ -2,7 +2,7 @@
 import { CLIENT_OPTIONS } from '@sojourn/client'
 import { CALL_OPTIONS, insideOf, type Option, type Options } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
-import { COOKIE_OPTIONS, SERIALIZE_OPTIONS } from '@sojourn/identity'
+import { COOKIE_OPTIONS, CSRF_TOKEN_OPTIONS, ORIGIN_OPTIONS, SERIALIZE_OPTIONS } from '@sojourn/identity'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { SERVER_OPTIONS } from '@sojourn/server'
 import { describe, expect, it } from 'vitest'
@@ -22,6 +22,8 @@ const declared = new Map(
     STORE_OPTIONS,
     COOKIE_OPTIONS,
     SERIALIZE_OPTIONS,
+    CSRF_TOKEN_OPTIONS,
+    ORIGIN_OPTIONS,
     SERVER_OPTIONS,
     ...Object.values(CLIENT_OPTIONS),
     ...Object.values(CALL_OPTIONS),
@@ -30,7 +32,7 @@ const declared = new Map(
 const names = new Set([...declared.keys()].map((path) => path.split('.').at(-1)!))
 
 /** What a call takes beside its options, what names a group as a whole, and the file of settings. */
-const OTHERS = ['by', 'update', 'id', 'expiresAt', 'options', 'event', 'listener', 'clock', 'config']
+const OTHERS = ['by', 'update', 'id', 'expiresAt', 'session', 'options', 'event', 'listener', 'clock', 'config']
 
 const ROOMS = ['core', 'wire', 'store', 'replica', 'express', 'identity', 'client', 'server']
 

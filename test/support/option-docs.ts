@@ -2,7 +2,7 @@
 import { CLIENT_OPTIONS } from '@sojourn/client'
 import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options, wholeRule } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
-import { COOKIE_OPTIONS, SERIALIZE_OPTIONS } from '@sojourn/identity'
+import * as identity from '@sojourn/identity'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { settingsTable } from '@sojourn/server'
 
@@ -119,8 +119,17 @@ const PACKAGES: readonly Package[] = [
   {
     path: 'packages/identity/src',
     about: 'The options of cookies, of checks of CSRF, and of tokens',
-    imports: ["import type { Clock } from '@sojourn/core/internal'", "import type { SecretKey } from './hmac.js'"],
-    tables: { SessionCookieOptions: COOKIE_OPTIONS, SerializeOptions: SERIALIZE_OPTIONS },
+    imports: [
+      "import type { Clock, Random } from '@sojourn/core/internal'",
+      "import type { SecretKey } from './hmac.js'",
+    ],
+    tables: {
+      SessionCookieOptions: identity.COOKIE_OPTIONS,
+      SerializeOptions: identity.SERIALIZE_OPTIONS,
+      CsrfTokenOptions: identity.CSRF_TOKEN_OPTIONS,
+      CheckCsrfOptions: identity.CHECK_CSRF_OPTIONS,
+      CheckOriginOptions: identity.ORIGIN_OPTIONS,
+    },
   },
 ]
 
@@ -164,8 +173,10 @@ export const TABLES: { readonly [name: string]: () => string } = {
   client: () => tableOf(CLIENT_OPTIONS.ClientOptions),
   'near cache': () => tableOf(CLIENT_OPTIONS.NearCacheOptions),
   store: () => tableOf(STORE_OPTIONS),
-  cookie: () => tableOf(COOKIE_OPTIONS),
-  serialize: () => tableOf(SERIALIZE_OPTIONS),
+  cookie: () => tableOf(identity.COOKIE_OPTIONS),
+  serialize: () => tableOf(identity.SERIALIZE_OPTIONS),
+  csrf: () => tableOf(identity.CSRF_TOKEN_OPTIONS),
+  origin: () => tableOf(identity.ORIGIN_OPTIONS),
   server: settingsTable,
   ...Object.fromEntries(Object.entries(CALLS).map(([name, options]) => [name, () => tableOf(options)])),
 }

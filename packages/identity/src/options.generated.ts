@@ -2,7 +2,7 @@
  * The options of cookies, of checks of CSRF, and of tokens: `npm run docs:options` writes them from where they are
  * declared (ADR 17).
  */
-import type { Clock } from '@sojourn/core/internal'
+import type { Clock, Random } from '@sojourn/core/internal'
 import type { SecretKey } from './hmac.js'
 
 export interface SessionCookieOptions {
@@ -61,4 +61,29 @@ export interface SerializeOptions {
   readonly after?: string | undefined
   /** The time in milliseconds since the epoch. Give a whole number, 0 or more. Default: the clock's. */
   readonly now?: number | undefined
+}
+
+export interface CsrfTokenOptions {
+  /** Secrets that sign tokens: the first one signs, and each of them verifies. */
+  readonly keys: readonly SecretKey[]
+  /** What gives unpredictable bytes. Default: the system's. */
+  readonly random?: Random | undefined
+}
+
+export interface CheckCsrfOptions {
+  /** Secrets that sign tokens: the first one signs, and each of them verifies. */
+  readonly keys: readonly SecretKey[]
+}
+
+export interface CheckOriginOptions {
+  /**
+   * Origins whose pages may write: those of the app itself, and others that it trusts. Give a list of origins, such as
+   * ['https://shop.example'].
+   */
+  readonly origins: readonly string[]
+  /**
+   * What to do with a write that names neither its site nor its origin. Browsers name them; other programs need not.
+   * Default: `refuse`.
+   */
+  readonly withoutOrigin?: 'refuse' | 'allow' | undefined
 }

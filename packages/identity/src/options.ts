@@ -10,6 +10,8 @@ import {
   option,
   optional,
   portRule,
+  type Random,
+  required,
   secretOption,
   textRule,
   typedOption,
@@ -48,7 +50,13 @@ const CLOCK = optional(
   'What tells the time',
   "the system's",
 )
+const RANDOM = optional(
+  typedOption<Random>('Random', { ...portRule('bytes'), allowed: 'a Random of @sojourn/core' }),
+  'What gives unpredictable bytes',
+  "the system's",
+)
 const SAME_SITE = choiceRule(['lax', 'strict', 'none'])
+const WITHOUT_ORIGIN = choiceRule(['refuse', 'allow'])
 
 /** An option that is there to say what it must be. */
 const always = (why: string): OptionRule<true, true> =>
@@ -112,4 +120,35 @@ export const SERIALIZE_OPTIONS = {
     'none',
   ),
   now: optional(wholeRule(0), 'The time in milliseconds since the epoch', "the clock's"),
+}
+
+const CSRF_KEYS = { keys: required(KEYS, 'Secrets that sign tokens: the first one signs, and each of them verifies') }
+
+export const CSRF_TOKEN_OPTIONS = { ...CSRF_KEYS, random: RANDOM }
+
+export const CHECK_CSRF_OPTIONS = CSRF_KEYS
+
+/** As an Origin header has it. */
+const isOrigin = (origin: unknown): boolean =>
+  typeof origin === 'string' &&
+  /^https?:/.test(origin) &&
+  URL.canParse(origin) &&
+  new URL(origin).origin === origin.toLowerCase()
+
+export const ORIGIN_OPTIONS = {
+  origins: required(
+    listRule(
+      typedOption<string>('string', {
+        allowed: 'an origin as browsers send it, such as https://shop.example, without a path',
+        takes: isOrigin,
+      }),
+      { allowed: "a list of origins, such as ['https://shop.example']", min: 1 },
+    ),
+    'Origins whose pages may write: those of the app itself, and others that it trusts',
+  ),
+  withoutOrigin: option(
+    WITHOUT_ORIGIN,
+    'refuse',
+    'What to do with a write that names neither its site nor its origin. Browsers name them; other programs need not',
+  ),
 }
