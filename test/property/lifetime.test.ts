@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { LiveRecord, SessionRecord } from '@sojourn/core/internal'
 import {
   compareStamps,
@@ -121,7 +122,7 @@ describe('expiry', () => {
     )
   })
 
-  test('[EXP-1] whatever is joined, nothing shows past the strictest limit nor past the joined lease', () => {
+  test('[EXP-1] whatever is joined, nothing shows past the strictest limit of the last login nor past the joined lease', () => {
     fc.assert(
       fc.property(
         records,
@@ -131,7 +132,13 @@ describe('expiry', () => {
           const parts = picks.map((pick) => list[pick % list.length]!)
           const joined = parts.reduce(joinRecords)
           const lives = parts.filter((part) => part.kind === 'live')
-          if (parts.length > lives.length || lives.some(({ limit }) => now >= limit.deadline))
+          // A login starts a limit of its own: only those of the latest one count.
+          const latest = lives.reduce<Stamp | undefined>((stamp, { identity }) => {
+            const theirs = identity?.authentication?.stamp
+            return theirs && (stamp === undefined || compareStamps(theirs, stamp) > 0) ? theirs : stamp
+          }, undefined)
+          const counted = lives.filter(({ identity }) => isDeepStrictEqual(identity?.authentication?.stamp, latest))
+          if (parts.length > lives.length || counted.some(({ limit }) => now >= limit.deadline))
             expect(isVisible(joined, now)).toBe(false)
           if (lives.every(({ lease }) => now >= lease.deadline)) expect(isVisible(joined, now)).toBe(false)
         },

@@ -175,7 +175,12 @@ describe('hostile bytes', () => {
       fc.property(record, fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 9 }), (written, at, tail) => {
         const bytes = encodeRecord(written)
         const refused = expect.objectContaining({ code: 'RECORD_INVALID' })
-        expect(() => decode(bytes.subarray(0, at % bytes.length))).toThrow(refused)
+        const cut = at % bytes.length
+        // Who and what opens it stand last, and not every record has them.
+        const { identity, ...bare } = written.kind === 'live' ? written : { ...written, identity: undefined }
+        const parts = [bare, { ...bare, identity: { ...identity, credentials: undefined } }] as SessionRecord[]
+        const isWhole = identity !== undefined && parts.some((part) => encodeRecord(part).length === cut)
+        if (!isWhole) expect(() => decode(bytes.subarray(0, cut))).toThrow(refused)
         // After it there can be what a newer version adds, never a part that this one knows.
         expect(() => decode(Buffer.concat([bytes, Uint8Array.of(tail[0]! % 5), tail]))).toThrow(refused)
         swallow(Buffer.concat([bytes, tail]), written)

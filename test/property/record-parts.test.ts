@@ -7,8 +7,8 @@ import {
   joinRecords,
   nextStamp,
   recordVersion,
-  rotateSession,
   sameRecord,
+  succeedSession,
   touchSession,
   versionHash,
 } from '@sojourn/core/internal'
@@ -20,8 +20,9 @@ import { createdFold, RECORD_LIMITS } from '../support/worlds.js'
 
 const ACTOR = '0a'.repeat(16)
 const KEY = '0b'.repeat(16)
+const SECRET = '0c'.repeat(16)
 const parts: fc.Arbitrary<OtherParts> = fc
-  .uniqueArray(fc.tuple(fc.integer({ min: 5, max: 255 }), fc.uint8Array({ maxLength: 8 })), {
+  .uniqueArray(fc.tuple(fc.integer({ min: 8, max: 255 }), fc.uint8Array({ maxLength: 8 })), {
     selector: ([tag]) => tag,
     minLength: 1,
     maxLength: 3,
@@ -48,7 +49,7 @@ describe('parts that this version does not know', () => {
         const touched = touchSession(live(others), 30_000, { key: KEY, renewal: {}, stamps: ACTOR })
         expect('next' in touched && touched.next).toMatchObject({ others })
         const writer = { stamps: ACTOR, actorFor: () => ACTOR }
-        const rotated = rotateSession(live(others), 30_000, { edits: () => [], writer })
+        const rotated = succeedSession(live(others), 30_000, { edits: () => [], writer, secret: SECRET })
         expect('next' in rotated && rotated.next).toMatchObject({ others })
       }),
       { numRuns: runs(200) },
@@ -79,10 +80,11 @@ describe('parts that this version does not know', () => {
   })
 
   test.each<[string, number[]]>([
-    ['out of order', [6, 0, 5, 0]],
-    ['twice', [5, 0, 5, 0]],
+    ['out of order', [9, 0, 8, 0]],
+    ['twice', [8, 0, 8, 0]],
+    ['of another kind of record', [7, 0]],
     ['of a kind that is known', [4, 0]],
-    ['longer than what is left', [5, 2, 0]],
+    ['longer than what is left', [8, 2, 0]],
     ['with a tag beyond what is allowed', [0x80, 2, 0]],
   ])('[REC-1] a part %s is refused', (_, bytes) => {
     const bad = Buffer.concat([encodeRecord(live()), Uint8Array.from(bytes)])

@@ -100,6 +100,7 @@ const word = fc.oneof(
   fc.integer({ min: 2 ** 32 - 4, max: 2 ** 32 - 1 }),
   fc.integer({ min: 0, max: 2 ** 32 - 1 }),
 )
+const subjectOf = (n: number): string => (n + 1).toString(16).padStart(32, '0').split('').reverse().join('')
 const time = fc.nat(50)
 const change = fc.record({
   origin: fc.option(fc.record({ feed: fc.nat(3).map(feedOf), sequence: fc.maxSafeInteger().map(Math.abs) }), {
@@ -109,6 +110,8 @@ const change = fc.record({
   isEnded: fc.boolean(),
   isExpired: fc.boolean(),
   isDue: fc.boolean(),
+  isCutoff: fc.boolean(),
+  subject: fc.option(fc.nat(3).map(subjectOf), { nil: undefined }),
   dueAt: time,
 })
 const key = fc.nat(23).map(keyOf)
@@ -180,7 +183,7 @@ class Pair {
   #putCorrupt(key: SessionKey, dueAt: number): void {
     const sequence = ++this.sequence
     this.index.putCorrupt(key, sequence, dueAt)
-    const known = { isEnded: false, isExpired: false, isDue: false }
+    const known = { isEnded: false, isExpired: false, isDue: false, isCutoff: false, subject: undefined }
     this.model.put(key, { sequence, origin: undefined, version: { high: 0, low: 0 }, ...known, dueAt })
     this.model.markCorrupt(key, dueAt)
   }
@@ -196,6 +199,8 @@ class Pair {
         isEnded: n % 7 === 0,
         isExpired: n % 5 === 0,
         isDue: n % 11 === 0,
+        isCutoff: n % 13 === 0,
+        subject: n % 2 === 0 ? undefined : subjectOf(n % 9),
         dueAt: n % 40,
       })
     }
@@ -233,12 +238,18 @@ class Pair {
     expect(index.corrupt).toBe([...model.records.values()].filter(({ isCorrupt }) => isCorrupt).length)
     expect([...index.keys()].flat()).toEqual(model.keys)
     for (const [key, known] of model.records) {
-      const { isCorrupt, dueAt: _, ...entry } = known
+      const { isCorrupt, dueAt: _, subject: __, ...entry } = known
       expect(index.get(key)).toEqual(entry)
       expect(index.isCorrupt(key)).toBe(isCorrupt)
       expect(index.sequenceOf(key)).toBe(known.sequence)
       expect(index.originOf(key)).toEqual(known.origin)
     }
+    for (let n = 0; n < 10; n++) {
+      const own = [...model.records].filter(([, { subject }]) => subject === subjectOf(n)).map(([key]) => key)
+      expect(index.keysOfSubject(subjectOf(n)).sort()).toEqual(own.sort())
+    }
+    const isCutoff = (key: SessionKey) => model.records.get(key)!.isCutoff
+    expect([...index.cutoffKeys()].sort()).toEqual(model.keys.filter(isCutoff))
     this.#checkAbsent()
     this.#checkSums()
     expect(index.nextDue).toBe(model.nextDue)
@@ -329,6 +340,8 @@ describe('[STORE-3] the index', () => {
           isEnded: false,
           isExpired: false,
           isDue: false,
+          isCutoff: false,
+          subject: undefined,
         }
         for (const [n, sequence] of list.entries()) index.put(keyOf(n), { ...known, sequence, dueAt: 1 })
         index.sortFeed()
@@ -372,7 +385,8 @@ describe('[STORE-3] the index', () => {
 
   test('keeps no origin from more feeds than it can number, and all of those that it can', () => {
     const index = new SessionIndex(1)
-    const known = { version: { high: 1, low: 1 }, isEnded: false, isExpired: false, isDue: false, dueAt: 1 }
+    const none = { isEnded: false, isExpired: false, isDue: false, isCutoff: false, subject: undefined }
+    const known = { version: { high: 1, low: 1 }, ...none, dueAt: 1 }
     const FEEDS = 0xffff
     for (let n = 0; n <= FEEDS; n++)
       index.put(scatteredKey(n), { ...known, sequence: n + 1, origin: { feed: feedOf(n), sequence: 7 } })
@@ -383,14 +397,32 @@ describe('[STORE-3] the index', () => {
   })
 })
 
-test('[BOUND-4] the index has at most 80 bytes a session, however many there are', () => {
-  const index = new SessionIndex(1)
-  const known = { origin: { feed: feedOf(1), sequence: 1 }, version: { high: 1, low: 1 }, isEnded: false }
-  let most = 0
-  for (let n = 0; n < 200_000; n++) {
-    index.put(scatteredKey(n), { ...known, sequence: n + 1, isExpired: false, isDue: false, dueAt: n })
-    if (n >= 10_000) most = Math.max(most, index.bytes / (n + 1))
-  }
-  expect(index.bytes / 200_000).toBeLessThanOrEqual(80)
-  expect(most).toBeLessThanOrEqual(80)
-})
+test.each([
+  ['without subjects', undefined, 80],
+  ['of a subject each', subjectOf(1), 92],
+])(
+  '[BOUND-4] the index of sessions %s has at most so many bytes a session, however many there are',
+  (_, subject, limit) => {
+    const index = new SessionIndex(1)
+    const known = {
+      origin: { feed: feedOf(1), sequence: 1 },
+      version: { high: 1, low: 1 },
+      isEnded: false,
+      isCutoff: false,
+    }
+    let most = 0
+    for (let n = 0; n < 200_000; n++) {
+      index.put(scatteredKey(n), {
+        ...known,
+        sequence: n + 1,
+        isExpired: false,
+        isDue: false,
+        dueAt: n,
+        subject: subject && subjectOf(n),
+      })
+      if (n >= 10_000) most = Math.max(most, index.bytes / (n + 1))
+    }
+    expect(index.bytes / 200_000).toBeLessThanOrEqual(limit)
+    expect(most).toBeLessThanOrEqual(limit)
+  },
+)

@@ -1,5 +1,16 @@
-import type { ActorId, End, Fold, Lease, Limit, LiveRecord, SessionRecord, Stamp } from '@sojourn/core/internal'
-import { END_REASONS, openLease } from '@sojourn/core/internal'
+import type {
+  ActorId,
+  Cutoff,
+  End,
+  Fold,
+  Identity,
+  Lease,
+  Limit,
+  LiveRecord,
+  SessionRecord,
+  Stamp,
+} from '@sojourn/core/internal'
+import { END_REASONS, encodeDetails, openLease, withCutoff } from '@sojourn/core/internal'
 import fc from 'fast-check'
 import { mapWorlds } from './map-worlds.js'
 import { type World, worlds } from './worlds.js'
@@ -53,6 +64,65 @@ export const ends: fc.Arbitrary<End> = fc.tuple(stamps, fc.nat(9_000)).map(([sta
   horizon,
 }))
 
+/** A secret's hash, when it was added, and until when it opens the session (0: nobody has superseded it). */
+export type CredentialEntry = readonly [secret: string, added: number, until: number]
+
+/** As SPEC has them ("Record format"): sixteen bytes and two doubles each, by the time and then the hash. */
+export const credentialBytes = (entries: readonly CredentialEntry[]): Uint8Array => {
+  const sorted = entries.toSorted(([a, x], [b, y]) => x - y || (a < b ? -1 : 1))
+  return new Uint8Array(
+    Buffer.concat(
+      sorted.map(([secret, added, until]) => {
+        const times = Buffer.alloc(16)
+        times.writeDoubleLE(added)
+        times.writeDoubleLE(until, 8)
+        return Buffer.concat([Buffer.from(secret, 'hex'), times])
+      }),
+    ),
+  )
+}
+
+export const credentials: fc.Arbitrary<Uint8Array> = fc
+  .uniqueArray(fc.tuple(fc.nat(5), fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 9 }))), {
+    selector: ([n]) => n,
+    minLength: 1,
+  })
+  .map((list) => credentialBytes(list.map(([n, until]) => [`0${n}`.repeat(16), n % 3, until])))
+
+const subjectOf = (n: number): string => `e${n % 2}`.repeat(16)
+
+export const identities: fc.Arbitrary<Identity | undefined> = fc
+  .tuple(fc.option(stamps, { nil: undefined }), fc.option(credentials, { nil: undefined }))
+  .map(([stamp, secrets]) => {
+    if (stamp === undefined) return secrets && { authentication: undefined, credentials: secrets }
+    const n = drawnFrom(stamp)
+    const sealedSubject = n % 5 === 0 ? undefined : Uint8Array.of(n, 1)
+    const details = encodeDetails({
+      sealedSubject,
+      device: n % 3 === 0 ? undefined : `device ${n}`,
+      time: n,
+      acr: undefined,
+      amr: n % 2 === 0 ? [] : ['pwd'],
+      region: 'eu',
+    })
+    const subject = sealedSubject && subjectOf(n)
+    return { authentication: { stamp, subject, details }, credentials: secrets }
+  })
+
+const entry = fc.tuple(stamps, fc.subarray(['a', 'b', 'c'])).map(([stamp, except]) => ({
+  stamp,
+  reason: END_REASONS[drawnFrom(stamp) % END_REASONS.length]!,
+  except: except.map((digit) => digit.repeat(32)),
+  horizon: stamp.time + 3 + (drawnFrom(stamp) % 3),
+}))
+
+/** Of one subject. None covers another, as a region that made them one after the other has them. */
+export const cutoffs: fc.Arbitrary<Cutoff> = fc
+  .array(entry, { minLength: 1, maxLength: 5 })
+  .map(
+    (entries) => entries.reduce<Cutoff | undefined>((made, each) => withCutoff(made, subjectOf(1), each), undefined)!,
+  )
+
 export interface Records {
   readonly list: readonly SessionRecord[]
   readonly world: World
@@ -62,15 +132,18 @@ export interface Records {
 export const records: fc.Arbitrary<Records> = fc
   .tuple(
     fc.oneof(worlds(20), mapWorlds(5)),
-    fc.array(fc.tuple(leases, limits, fc.option(ends, { freq: 8, nil: undefined })), { minLength: 1, maxLength: 8 }),
+    fc.array(fc.tuple(leases, limits, fc.option(ends, { freq: 8, nil: undefined }), identities), {
+      minLength: 1,
+      maxLength: 8,
+    }),
     fc.integer({ min: 0, max: 9 }),
   )
   .map(([world, lives, mostlyLive]) => ({
     world,
     list: world.states.map(({ fold }, index): SessionRecord => {
-      const [lease, limit, end] = lives[index % lives.length]!
+      const [lease, limit, end, identity] = lives[index % lives.length]!
       return end === undefined || mostlyLive > 2
-        ? { kind: 'live', document: fold, lease, limit }
+        ? { kind: 'live', document: fold, lease, limit, ...(identity && { identity }) }
         : { kind: 'ended', end }
     }),
   }))

@@ -16,7 +16,7 @@ import {
   encodeRecord,
   endSession,
   materialize,
-  rotateSession,
+  succeedSession,
   takeItem,
   takeRecord,
   touchSession,
@@ -28,6 +28,7 @@ import { describe, expect, test } from 'vitest'
 const KEY = '5e'.repeat(16)
 const OURS = 'aa'.repeat(16)
 const THEIRS = 'bb'.repeat(16)
+const SECRET = 'cc'.repeat(16)
 const T = 1_000_000
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
@@ -125,7 +126,7 @@ describe('changing', () => {
     const refused = { refusal: { code: 'SESSION_NOT_FOUND' } }
     expect(changed(current, now, [set('/n', 2)])).toMatchObject(refused)
     expect(touchSession(current, now, { key: KEY, renewal: {}, stamps: OURS })).toMatchObject(refused)
-    expect(rotateSession(current, now, { edits: () => [], writer })).toMatchObject(refused)
+    expect(succeedSession(current, now, { edits: () => [], writer, secret: SECRET })).toMatchObject(refused)
   })
 
   test('[API-1] a millisecond earlier it is taken', () => {
@@ -183,7 +184,9 @@ describe('ending', () => {
 
 test('[API-1] a rotation keeps the limit and the idle timeout, and has the data that it is given', () => {
   const now = T + 10 * MINUTE
-  const { next, event } = decided(rotateSession(created(), now, { edits: () => [set('/role', 'admin')], writer }))
+  const { next, event } = decided(
+    succeedSession(created(), now, { edits: () => [set('/role', 'admin')], writer, secret: SECRET }),
+  )
   expect(event).toEqual({ name: 'created' })
   expect(next).toMatchObject({
     lease: { idleTimeoutMs: 30 * MINUTE, deadline: now + 30 * MINUTE },

@@ -7,6 +7,7 @@ import type { Data } from './document/value.js'
 import type { FieldSet } from './document/view.js'
 import { spliceEdits } from './document-splice.js'
 import { SojournError } from './errors.js'
+import { compareAuthentications, type NewIdentity, newIdentity, sameIdentity } from './identity.js'
 import type { Item } from './item.js'
 import type { SessionKey } from './key.js'
 import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
@@ -18,7 +19,9 @@ import { nextStamp } from './stamp.js'
 /** What became of a session, for listeners. */
 export type Transition =
   | { readonly name: 'created' }
+  | { readonly name: 'elevated' }
   | { readonly name: 'updated' }
+  | { readonly name: 'rotated' }
   | { readonly name: 'ended'; readonly reason: EndReason }
 
 export interface Decision {
@@ -58,7 +61,10 @@ export interface Writer {
 
 const UNCHANGED: Decision = { next: undefined, item: undefined, event: undefined }
 
-const notFound = (): Refusal => ({
+/** There is no session to change, which is an answer and not an error. */
+export const GONE: Decision = { ...UNCHANGED, wasVisible: false }
+
+export const notFound = (): Refusal => ({
   refusal: new SojournError('SESSION_NOT_FOUND', 'no live session has this id here'),
 })
 
@@ -69,6 +75,9 @@ export const createSession = (
     readonly edits: readonly Edit[]
     readonly idleTimeoutMs: number
     readonly lifetimeMs: number
+    /** For how much longer a login may prolong it that is not known here. */
+    readonly prolongedMs?: number
+    readonly identity?: NewIdentity
     readonly writer: Writer
   },
 ): Decided => {
@@ -80,13 +89,15 @@ export const createSession = (
         : `the session of this id has ${state}, and no session can use its id again. Give a new id`
     return { refusal: new SojournError('SESSION_EXISTS', why, { state }) }
   }
-  const { edits, idleTimeoutMs, lifetimeMs, writer } = request
+  const { edits, idleTimeoutMs, lifetimeMs, prolongedMs = 0, identity, writer } = request
   const deadline = now + lifetimeMs
+  const made = identity && newIdentity(identity, undefined, now, writer.stamps)
   const next: LiveRecord = {
     kind: 'live',
     document: mutate(EMPTY_FOLD, writer.actorFor([]), edits)?.fold ?? EMPTY_FOLD,
     lease: openLease(idleTimeoutMs, now, writer.stamps),
-    limit: { createdAt: now, deadline, horizon: deadline },
+    limit: { createdAt: now, deadline, horizon: deadline + prolongedMs },
+    ...(made && { identity: made }),
   }
   return { next, item: undefined, event: { name: 'created' } }
 }
@@ -173,24 +184,6 @@ export const endSession = (
   }
 }
 
-/** The session that goes on under another id; the one under the old id is to be ended with it. */
-export const rotateSession = (
-  current: SessionRecord | undefined,
-  now: number,
-  request: { readonly edits: () => readonly Edit[]; readonly writer: Writer },
-): Decided => {
-  if (current === undefined || !isVisible(current, now)) return notFound()
-  const { edits, writer } = request
-  const next: LiveRecord = {
-    kind: 'live',
-    document: mutate(EMPTY_FOLD, writer.actorFor([]), edits())?.fold ?? EMPTY_FOLD,
-    lease: openLease(current.lease.idleTimeoutMs, now, writer.stamps),
-    limit: current.limit,
-    ...(current.others && { others: current.others }),
-  }
-  return { next, item: undefined, event: { name: 'created' } }
-}
-
 /** An item of a peer's feed, or of the journal. @throws FRAME_INVALID, CHANGE_INVALID, RECORD_INVALID for what no sound peer sends */
 export const takeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Decision => {
   const merge = mergeItem(current, item, context)
@@ -231,9 +224,11 @@ const taken = (
 }
 
 const transition = (before: SessionRecord | undefined, after: SessionRecord): Transition | undefined => {
-  if (after.kind === 'ended') return before?.kind === 'ended' ? undefined : { name: 'ended', reason: after.end.reason }
+  if (after.kind === 'ended')
+    return before?.kind === 'ended' || after.cutoff ? undefined : { name: 'ended', reason: after.end.reason }
   if (before?.kind !== 'live') return { name: 'created' }
-  return sharesDocument(before, after) || sameHeads(frontierOf(before), frontierOf(after))
-    ? undefined
-    : { name: 'updated' }
+  const [was, is] = [before.identity, after.identity]
+  if (compareAuthentications(was?.authentication, is?.authentication) !== 0) return { name: 'elevated' }
+  if (!sharesDocument(before, after) && !sameHeads(frontierOf(before), frontierOf(after))) return { name: 'updated' }
+  return sameIdentity(was, is) ? undefined : { name: 'rotated' }
 }

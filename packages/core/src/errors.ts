@@ -6,6 +6,8 @@
 export const ERROR_CODES = {
   SESSION_NOT_FOUND: 'No live session has this id here. It never existed, ended, expired, or has not arrived yet.',
   SESSION_EXISTS: 'The id is taken. A session lives under it, or the region still remembers one that ended or expired.',
+  SUBJECT_LIMIT:
+    'The subject has session.maxPerSubject sessions, and session.atLimit refuses one more. Nothing was written.',
   SESSION_TOO_LARGE: 'The session would grow beyond limits.maxSessionBytes. Nothing was written.',
   INVALID_DATA: 'The data holds something that a session cannot hold. Nothing was written.',
   INVALID_OPTION: 'An option is missing, misspelt or out of range.',

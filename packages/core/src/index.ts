@@ -8,9 +8,13 @@ export { DEFAULT_LIMITS, type Limits } from './limits.js'
 export type {
   CreateOptions,
   DataOptions,
+  ElevateOptions,
+  EndHandleOptions,
   EndOptions,
+  EndSubjectOptions,
   ReadOptions,
   ReplaceOptions,
+  RotateOptions,
   TouchOptions,
   UpdateOptions,
   WriteOptions,
@@ -34,5 +38,15 @@ export type {
   TransportOptions,
 } from './ports.js'
 export type { Level } from './quorum.js'
-export type { AnyData, Lifetimes, Session, SessionApi, StoredSession, Update } from './session.js'
+export type {
+  AnyData,
+  Authenticated,
+  EndReceipt,
+  Lifetimes,
+  Session,
+  SessionApi,
+  StoredSession,
+  SubjectSession,
+  Update,
+} from './session.js'
 export { systemClock, systemRandom } from './system.js'

@@ -2,21 +2,24 @@
 
 export type { AtOnce, Soon } from './at-once.js'
 export { ByteReader, ByteWriter } from './bytes.js'
-export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON } from './call-options.js'
+export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON, SUBJECT_RULE } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
+export { joinCredentials, newCredentials, type Opening, opening, supersede } from './credentials.js'
+export { type Cutoff, type CutoffEntry, cutBy, cutoffKey, joinCutoffs, MAX_EXCEPT, withCutoff } from './cutoff.js'
 export {
   changeSession,
   createSession,
   type Decided,
   type Decision,
   endSession,
+  GONE,
   type Refusal,
-  rotateSession,
   type Transition,
   takeItem,
   takeRecord,
   touchSession,
 } from './decide.js'
+export { cutOff, cutSession, elevateSession, rotateSecret, succeedSession } from './decide-identity.js'
 export { decodeChange, type EncodedChange, encodeChange } from './document/change.js'
 export {
   assignedAt,
@@ -88,11 +91,36 @@ export {
 export { deriveView, type FieldSet, materialize, setInView, type View } from './document/view.js'
 export { spliceChange, spliceEdits } from './document-splice.js'
 export { optionalDuration, parseDuration } from './duration.js'
+export {
+  type Authentication,
+  type Details,
+  decodeDetails,
+  encodeDetails,
+  type Identity,
+  MAX_ACR_BYTES,
+  MAX_AMR,
+  MAX_AMR_BYTES,
+  MAX_DEVICE_BYTES,
+  MAX_SUBJECT_CHARS,
+  type NewIdentity,
+  type SubjectHash,
+} from './identity.js'
 export * from './index.js'
 export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
-export { checkId, KEY_BYTES, MAX_ID_CHARS, newSessionId } from './key.js'
+export {
+  checkHandle,
+  checkId,
+  HANDLE_RULE,
+  KEY_BYTES,
+  MAX_ID_CHARS,
+  newSessionId,
+  type ResolvedId,
+  resolveId,
+  type SecretHash,
+  withNewSecret,
+} from './key.js'
 export { largestFields } from './largest-fields.js'
-export { LazySession } from './lazy-session.js'
+export { LazySession, type SessionFacts, type ShownIdentity } from './lazy-session.js'
 export {
   END_REASONS,
   type End,
@@ -174,3 +202,4 @@ export { systemPause } from './system.js'
 export { type Ancestor, type FeedId, type Held, heldThrough, raise, resumeFrom, type Vector } from './vector.js'
 export { versionHash } from './version-hash.js'
 export { nearestName, quoted, quotedList, shownValue } from './wording.js'
+export { parseWritten, type Written, writtenToken } from './written.js'

@@ -1,36 +1,83 @@
-/** A session as its caller gets it, with data that is made when it is first read. */
-import type { Session } from './session.js'
+/** A session as its caller gets it, with data and identity that are made when they are first read. */
+import type { SessionKey } from './key.js'
+import type { Authenticated, Session } from './session.js'
 
 /** What `util.inspect` of Node.js asks an object for, by a name that needs no import. */
 const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 
+/** Who logged in, as a caller sees it. */
+export interface ShownIdentity {
+  readonly subject: string | undefined
+  readonly device: string | undefined
+  readonly auth: Authenticated | undefined
+}
+
+/** What is known of a session at once. */
+export interface SessionFacts {
+  readonly id: string
+  readonly handle: SessionKey
+  readonly createdAt: number
+  readonly expiresAt: number
+  readonly lastUsedAt: number
+  /** Undefined: nobody logged in. */
+  readonly identity: (() => ShownIdentity) | undefined
+  readonly written: (() => string) | undefined
+}
+
 /**
  * A session whose data is made when it is first read, which many callers of a write never do. To its user it is a plain object.
  *
- * All share one getter: with one for each, the engine would give every session a hidden class of its own, which costs more than to
+ * All share their getters: with one for each, the engine would give every session a hidden class of its own, which costs more than to
  * make the session, and keeps what it can reach from being collected while it is young.
  */
 export class LazySession<T extends object> implements Session<T> {
   declare readonly id: string
+  declare readonly handle: SessionKey
   declare readonly data: Readonly<T>
   declare readonly createdAt: number
   declare readonly expiresAt: number
+  declare readonly lastUsedAt: number
+  declare readonly subject?: string
+  declare readonly device?: string
+  declare readonly auth?: Authenticated
   #make: (() => unknown) | undefined
   #data: unknown
+  #identify: (() => ShownIdentity) | undefined
+  #identity: ShownIdentity | undefined
+  readonly #written: (() => string) | undefined
 
   /** @param make called at most once */
-  constructor(id: string, make: () => unknown, createdAt: number, expiresAt: number) {
+  constructor(facts: SessionFacts, make: () => unknown) {
     this.#make = make
-    this.id = id
+    this.id = facts.id
+    this.handle = facts.handle
     Object.defineProperty(this, 'data', LazySession.#shared)
-    this.createdAt = createdAt
-    this.expiresAt = expiresAt
+    this.createdAt = facts.createdAt
+    this.expiresAt = facts.expiresAt
+    this.lastUsedAt = facts.lastUsedAt
+    this.#written = facts.written
+    if (facts.identity) {
+      this.#identify = facts.identity
+      Object.defineProperties(this, LazySession.#identified)
+    }
+  }
+
+  /** Not among what is shown: it says nothing of the session. */
+  get written(): string | undefined {
+    return this.#written?.()
+  }
+
+  get #who(): ShownIdentity {
+    if (this.#identify) {
+      this.#identity = this.#identify()
+      this.#identify = undefined
+    }
+    return this.#identity!
   }
 
   /** `console.log` and its like show the data. Without this they would show that there is a getter. */
   [INSPECT](depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
-    const { id, data, createdAt, expiresAt } = this
-    return inspect({ id, data, createdAt, expiresAt }, { ...options, depth })
+    return inspect({ ...this }, { ...options, depth })
   }
 
   static readonly #shared: PropertyDescriptor & ThisType<LazySession<object>> = {
@@ -41,6 +88,27 @@ export class LazySession<T extends object> implements Session<T> {
         this.#make = undefined
       }
       return this.#data
+    },
+  }
+
+  static readonly #identified: PropertyDescriptorMap & ThisType<LazySession<object>> = {
+    subject: {
+      enumerable: true,
+      get() {
+        return this.#who.subject
+      },
+    },
+    device: {
+      enumerable: true,
+      get() {
+        return this.#who.device
+      },
+    },
+    auth: {
+      enumerable: true,
+      get() {
+        return this.#who.auth
+      },
     },
   }
 }

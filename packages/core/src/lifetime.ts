@@ -17,17 +17,20 @@ export interface Lease {
   readonly horizon: number
 }
 
-/** What creation fixed. Where two regions created under one id, the stricter part of each counts. */
+/** What creation fixed, or the last login. Where two regions created under one id, the stricter part of each counts. */
 export interface Limit {
   /** Milliseconds since the epoch. Joined by the smaller. */
   readonly createdAt: number
-  /** The absolute deadline; nothing extends it. Joined by the smaller. */
+  /** The absolute deadline; nothing but a login extends it. That of the later authentication, or the smaller. */
   readonly deadline: number
-  /** When no copy made by any known creation can be alive. A tombstone lives until then. Joined by the larger. */
+  /**
+   * When no copy made by any known creation can be alive, nor any that a login which is not known here prolonged. A tombstone lives until
+   * then. Joined by the larger.
+   */
   readonly horizon: number
 }
 
-export const END_REASONS = ['logout', 'revoked', 'rotated'] as const
+export const END_REASONS = ['logout', 'revoked', 'rotated', 'displaced', 'reused'] as const
 export type EndReason = (typeof END_REASONS)[number]
 
 /** Why and when a session was ended. Two ends of one session: the earlier stamp gives the reason. */
@@ -47,8 +50,9 @@ export const TOUCH_GRANULARITY = 1 / 20
  */
 const MAX_STAMP_AHEAD_MS = 86_400_000
 
-/** Whether a lease was stamped by a clock that was wrong. */
-export const isFarAhead = ({ stamp }: Lease, now: number): boolean => stamp.time > now + MAX_STAMP_AHEAD_MS
+/** Whether something was stamped by a clock that was wrong. */
+export const isFarAhead = ({ stamp }: { readonly stamp: Stamp }, now: number): boolean =>
+  stamp.time > now + MAX_STAMP_AHEAD_MS
 
 export const openLease = (idleTimeoutMs: number, now: number, actor: ActorId): Lease => ({
   stamp: nextStamp(undefined, now, actor),

@@ -15,6 +15,7 @@ import { type LiveRecord, type SessionRecord, sameRecord } from './record.js'
 import { decodeRecord } from './record-codec.js'
 import { joinRecords } from './record-join.js'
 import { RestingRecord, withLease } from './resting-record.js'
+import type { Stamp } from './stamp.js'
 
 /** What an item from a peer does to a record: nothing new, a new record, it builds on what is not here, or no sound peer sends it. */
 export type Merge =
@@ -38,7 +39,7 @@ export interface MergeContext {
 
 const KNOWN: Merge = { kind: 'known' }
 const MISSING: Merge = { kind: 'missing' }
-/** Its lease was stamped by a clock that was wrong. Taken in, it would outlive every renewal. */
+/** It was stamped by a clock that was wrong. */
 const REFUSED: Merge = { kind: 'refused' }
 
 /** Operations, predecessors and dependencies of one change: what fits a record does not need more. */
@@ -73,11 +74,18 @@ export const mergeRecord = (
   theirs: SessionRecord,
   { now }: MergeContext,
 ): Merge => {
-  if (theirs.kind === 'live' && isFarAhead(theirs.lease, now)) return REFUSED
+  if (stampsOf(theirs).some((stamped) => isFarAhead(stamped, now))) return REFUSED
   // Also one that is long due: to claim its feed and not to hold it would keep others from ever sending it. The reaper has it soon.
   if (current === undefined) return { kind: 'merged', record: theirs }
   const record = joinRecords(current, theirs)
   return sameRecord(record, current) ? KNOWN : { kind: 'merged', record }
+}
+
+/** What is stamped by a clock: far ahead, a lease would outlive every renewal, a login every cutoff, and a cutoff end every login. */
+const stampsOf = (record: SessionRecord): readonly { readonly stamp: Stamp }[] => {
+  if (record.kind === 'ended') return record.cutoff?.entries ?? []
+  const { authentication } = record.identity ?? {}
+  return authentication ? [record.lease, authentication] : [record.lease]
 }
 
 interface Changed {

@@ -86,6 +86,11 @@ export interface Limits {
 export interface ReadOptions {
   /** How many regions are asked. Default: the store's `consistency.read`. */
   readonly read?: Level | undefined
+  /**
+   * What the session must show: the `written` of a session that a write gave, in whatever region. Give the `written` of
+   * a session. Default: what the level gives.
+   */
+  readonly after?: string | undefined
   /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration | undefined
 }
@@ -113,6 +118,27 @@ export interface CreateOptions {
   /** For middleware that makes its own ids. Give a string of 1 to 512 characters. Default: 256 random bits. */
   readonly id?: string | undefined
   /**
+   * Whose session it is: the name of a user in the application. Give a string of 1 to 256 characters. Default: nobody.
+   */
+  readonly subject?: string | undefined
+  /** A label of the device, for lists of sessions. Give a string of 1 to 256 bytes. Default: none. */
+  readonly device?: string | undefined
+  /** How the user was authenticated. Default: now, and nothing is said of how. */
+  readonly auth?: {
+    /**
+     * When the user proved who they are, in milliseconds since the epoch. Give milliseconds since the epoch, not later
+     * than now. Default: now.
+     */
+    readonly time?: number | undefined
+    /** The authentication context class, as OpenID Connect names it. Give a string of 1 to 256 bytes. Default: none. */
+    readonly acr?: string | undefined
+    /**
+     * The authentication methods, as RFC 8176 names them. At most 16. Give an array of authentication methods, such as
+     * ['pwd', 'otp']. Default: none.
+     */
+    readonly amr?: readonly string[] | undefined
+  } | undefined
+  /**
    * The session expires when unused for this, or up to `session.touchGranularity` of the store later. It never outlives
    * its `maxLifetime`. Default: the store's `session.idleTimeout`.
    */
@@ -127,6 +153,72 @@ export interface CreateOptions {
    * those of the store. Give an array of JSON pointers, such as ['/user']. Default: none.
    */
   readonly atomic?: readonly string[] | undefined
+}
+
+export interface ElevateOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** Who logged in: the name of a user in the application. Give a string of 1 to 256 characters. */
+  readonly subject: string
+  /** A label of the device, for lists of sessions. Give a string of 1 to 256 bytes. Default: none. */
+  readonly device?: string | undefined
+  /** How the user was authenticated. Default: now, and nothing is said of how. */
+  readonly auth?: {
+    /**
+     * When the user proved who they are, in milliseconds since the epoch. Give milliseconds since the epoch, not later
+     * than now. Default: now.
+     */
+    readonly time?: number | undefined
+    /** The authentication context class, as OpenID Connect names it. Give a string of 1 to 256 bytes. Default: none. */
+    readonly acr?: string | undefined
+    /**
+     * The authentication methods, as RFC 8176 names them. At most 16. Give an array of authentication methods, such as
+     * ['pwd', 'otp']. Default: none.
+     */
+    readonly amr?: readonly string[] | undefined
+  } | undefined
+  /** A new idle timeout for the session. Default: the one that it has. */
+  readonly idleTimeout?: Duration | undefined
+  /**
+   * The session expires after this, however often it is used. At most the store's `session.maxLifetime`. Default: the
+   * store's `session.maxLifetime`.
+   */
+  readonly maxLifetime?: Duration | undefined
+}
+
+export interface RotateOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /**
+   * For how long the old id opens the session, too. Not for an id that middleware chose: it ends at once. Default: `0`.
+   */
+  readonly grace?: Duration | undefined
+}
+
+export interface EndHandleOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** Why the session ends. Give one of 'logout', 'revoked', 'rotated', 'displaced', 'reused'. Default: `logout`. */
+  readonly reason?: EndReason | undefined
+}
+
+export interface EndSubjectOptions {
+  /** How many regions must hold the write. Default: the store's `consistency.write`. */
+  readonly write?: Level | undefined
+  /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
+  readonly timeout?: Duration | undefined
+  /** Why the session ends. Give one of 'logout', 'revoked', 'rotated', 'displaced', 'reused'. Default: `logout`. */
+  readonly reason?: EndReason | undefined
+  /**
+   * Handles of sessions that live on. At most 256. Give an array of handles of sessions that live on. Default: none.
+   */
+  readonly except?: readonly string[] | undefined
 }
 
 export interface UpdateOptions {
@@ -188,6 +280,6 @@ export interface EndOptions {
   readonly write?: Level | undefined
   /** How long to wait for other regions, `limits.maxTimeoutMs` at most. Default: the store's `consistency.timeout`. */
   readonly timeout?: Duration | undefined
-  /** Why the session ends. Give one of 'logout', 'revoked', 'rotated'. Default: `logout`. */
+  /** Why the session ends. Give one of 'logout', 'revoked', 'rotated', 'displaced', 'reused'. Default: `logout`. */
   readonly reason?: EndReason | undefined
 }

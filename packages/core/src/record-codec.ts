@@ -1,8 +1,11 @@
 /** The bytes of a record, the same on the disk and on the wire (SPEC, "Record format"). */
 import { ByteReader, ByteWriter } from './bytes.js'
+import { type Credentials, credentialsFault } from './credentials.js'
+import { type Cutoff, readCutoff, writeCutoff } from './cutoff.js'
 import type { ActorId } from './document/op.js'
 import { MAX_COUNT, readDocument, writeDocument } from './document-codec.js'
 import type { ErrorCode } from './errors.js'
+import { type Authentication, type Identity, readAuthentication, writeAuthentication } from './identity.js'
 import type { End, Lease, Limit } from './lifetime.js'
 import { END_REASONS } from './lifetime.js'
 import type { Limits } from './limits.js'
@@ -11,8 +14,7 @@ import type { Stamp } from './stamp.js'
 
 const KIND = { ended: 0, live: 1 } as const
 /** A record is parts, each with its tag and its length, in the order of the tags: what a newer version adds is kept by an older one. */
-const PART = { lease: 1, limit: 2, document: 3, end: 4 } as const
-const LAST_KNOWN = PART.end
+const PART = { lease: 1, limit: 2, document: 3, end: 4, authentication: 5, credentials: 6, cutoff: 7 } as const
 
 export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
 
@@ -29,6 +31,10 @@ export const encodeRecord = (record: SessionRecord, document?: Uint8Array): Uint
   if (record.kind === 'ended') {
     writeEnd(part, record.end)
     writer.u8(KIND.ended).uint(PART.end).nested(part)
+    if (record.cutoff) {
+      writeCutoff(part, record.cutoff, writeStamp)
+      writer.uint(PART.cutoff).nested(part)
+    }
   } else {
     const { lease, limit } = record
     writeLease(part, lease)
@@ -40,6 +46,7 @@ export const encodeRecord = (record: SessionRecord, document?: Uint8Array): Uint
       writeDocument(part, record.document)
       writer.nested(part)
     }
+    if (record.identity) writeIdentity(writer, record.identity)
   }
   writeOthers(writer, record.others)
   return writer.finish()
@@ -76,12 +83,12 @@ export const decodeRecord = (
   const kind = reader.u8()
   let record: SessionRecord
   if (kind === KIND.ended)
-    record = { kind: 'ended', end: readPart(reader, PART.end, code, readEnd), ...readOthers(reader) }
+    record = { kind: 'ended', end: readPart(reader, PART.end, code, readEnd), ...readTail(reader, code, ENDED_TAIL) }
   else if (kind === KIND.live) {
     const lease = readPart(reader, PART.lease, code, readLease)
     const limit = readPart(reader, PART.limit, code, readLimit)
     const document = readPart(reader, PART.document, code, (from) => readDocument(from, limits))
-    record = { kind: 'live', lease, limit, document, ...readOthers(reader) }
+    record = { kind: 'live', lease, limit, document, ...identityIn(readTail(reader, code, LIVE_TAIL)) }
   } else return reader.fail('a record has an unknown kind')
   return record
 }
@@ -100,18 +107,57 @@ const readPart = <T>(from: ByteReader, tag: number, code: ErrorCode, read: (from
   return value
 }
 
-/** What a newer version has written after the parts that this one knows. */
-const readOthers = (from: ByteReader): { others?: OtherParts } => {
-  if (from.left === 0) return {}
-  const others = new Map<number, Uint8Array>()
-  for (let last: number = LAST_KNOWN; from.left > 0; ) {
+/** The parts that not every record has. */
+interface Tail {
+  authentication?: Authentication
+  credentials?: Credentials
+  cutoff?: Cutoff
+  /** What a newer version has written after the parts that this one knows. */
+  others?: OtherParts
+}
+
+type ReadTail = { readonly [tag: number]: (from: ByteReader) => Tail }
+
+const ENDED_TAIL: ReadTail = { [PART.cutoff]: (from) => ({ cutoff: readCutoff(from, readStamp) }) }
+const LIVE_TAIL: ReadTail = {
+  [PART.authentication]: (from) => ({ authentication: readAuthentication(from, readStamp(from)) }),
+  [PART.credentials]: (from) => {
+    // A copy, so that a part does not keep the frame that it came in.
+    const credentials = new Uint8Array(from.raw(from.left))
+    const fault = credentialsFault(credentials)
+    return fault ? from.fail(fault) : { credentials }
+  },
+}
+
+const readTail = (from: ByteReader, code: ErrorCode, known: ReadTail): Tail => {
+  const tail: Tail = {}
+  let others: Map<number, Uint8Array> | undefined
+  for (let last: number = PART.end; from.left > 0; ) {
     const tag = from.uint(MAX_TAG)
     if (tag <= last) from.fail('a part is out of order')
     last = tag
-    // A copy, so that a part does not keep the frame that it came in.
-    others.set(tag, new Uint8Array(from.bytes(from.left)))
+    const bytes = from.bytes(from.left)
+    if (tag > PART.cutoff) others = (others ?? new Map<number, Uint8Array>()).set(tag, new Uint8Array(bytes))
+    else {
+      const inner = new ByteReader(bytes, code)
+      const read = known[tag] ?? from.fail('a part belongs to another kind of record')
+      Object.assign(tail, read(inner))
+      inner.end()
+    }
   }
-  return { others }
+  if (others) tail.others = others
+  return tail
+}
+
+const identityIn = ({ authentication, credentials, ...rest }: Tail): Pick<Tail, 'others'> & { identity?: Identity } =>
+  authentication || credentials ? { identity: { authentication, credentials }, ...rest } : rest
+
+const writeIdentity = (out: ByteWriter, { authentication, credentials }: Identity): void => {
+  if (authentication) {
+    writeAuthentication(writeStamp(part, authentication.stamp), authentication)
+    out.uint(PART.authentication).nested(part)
+  }
+  if (credentials) out.uint(PART.credentials).bytes(credentials)
 }
 
 const MAX_TAG = 255

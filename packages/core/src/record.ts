@@ -1,6 +1,8 @@
 /** What a session is, when it shows, and when two states of it are one. */
 import { hash } from 'node:crypto'
+import { type Cutoff, cutoffText, sameCutoff } from './cutoff.js'
 import type { Fold } from './document/fold.js'
+import { type Identity, identityText, sameIdentity } from './identity.js'
 import type { End, Lease, Limit } from './lifetime.js'
 import { compareStamps } from './stamp.js'
 
@@ -20,6 +22,8 @@ export interface LiveRecord {
   readonly frontier?: Frontier
   readonly lease: Lease
   readonly limit: Limit
+  /** Undefined: middleware chose the id, and nobody logged in. */
+  readonly identity?: Identity
 }
 
 /** A tombstone: the data is gone, and whatever arrives later is dropped. */
@@ -27,6 +31,8 @@ export interface EndedRecord {
   readonly kind: 'ended'
   readonly others?: OtherParts
   readonly end: End
+  /** Of a tombstone that is no session's: see {@link Cutoff}. */
+  readonly cutoff?: Cutoff
 }
 
 export type SessionRecord = LiveRecord | EndedRecord
@@ -66,7 +72,7 @@ export const dueAt = (record: SessionRecord): number =>
 export const recordVersion = (record: SessionRecord): string => {
   const text =
     record.kind === 'ended'
-      ? `ended ${record.end.reason} ${stampText(record.end)} ${record.end.horizon}`
+      ? `ended ${record.end.reason} ${stampText(record.end)} ${record.end.horizon}${cutoffText(record.cutoff)}`
       : [
           'live',
           ...frontierOf(record).heads.map((head) => head.hash),
@@ -77,7 +83,7 @@ export const recordVersion = (record: SessionRecord): string => {
           record.limit.createdAt,
           record.limit.deadline,
           record.limit.horizon,
-        ].join(' ')
+        ].join(' ') + identityText(record.identity)
   return hash('sha256', text + othersText(record.others), 'hex').slice(0, 32)
 }
 
@@ -86,7 +92,11 @@ export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
   if (!sameOthers(a.others, b.others)) return false
   if (a.kind === 'ended')
     return (
-      b.kind === 'ended' && a.end.horizon === b.end.horizon && a.end.reason === b.end.reason && sameStamp(a.end, b.end)
+      b.kind === 'ended' &&
+      a.end.horizon === b.end.horizon &&
+      a.end.reason === b.end.reason &&
+      sameStamp(a.end, b.end) &&
+      sameCutoff(a.cutoff, b.cutoff)
     )
   return (
     b.kind === 'live' &&
@@ -95,7 +105,8 @@ export const sameRecord = (a: SessionRecord, b: SessionRecord): boolean => {
     a.lease.idleTimeoutMs === b.lease.idleTimeoutMs &&
     a.lease.deadline === b.lease.deadline &&
     a.lease.horizon === b.lease.horizon &&
-    sameLimit(a.limit, b.limit)
+    sameLimit(a.limit, b.limit) &&
+    sameIdentity(a.identity, b.identity)
   )
 }
 

@@ -1,6 +1,7 @@
 /** Live records whose documents are bytes until somebody needs them: what a cache holds, an eighth of what maps and operations take. */
 import type { Fold } from './document/fold.js'
 import { decodeDocument, frontierIn } from './document-codec.js'
+import type { Identity } from './identity.js'
 import type { Lease, Limit } from './lifetime.js'
 import type { Frontier, LiveRecord, OtherParts, SessionRecord } from './record.js'
 import { documentIn } from './record-codec.js'
@@ -12,6 +13,7 @@ let last: { readonly bytes: Uint8Array; readonly document: Fold } | undefined
 export interface Parts {
   readonly lease: Lease
   readonly limit: Limit
+  readonly identity?: Identity | undefined
   readonly others?: OtherParts | undefined
 }
 
@@ -19,14 +21,16 @@ export class RestingRecord implements LiveRecord {
   readonly kind = 'live'
   readonly lease: Lease
   readonly limit: Limit
+  declare readonly identity?: Identity
   declare readonly others?: OtherParts
   /** Of the document, as the record format has them. Checked before. */
   readonly bytes: Uint8Array
 
-  constructor(bytes: Uint8Array, { lease, limit, others }: Parts) {
+  constructor(bytes: Uint8Array, { lease, limit, identity, others }: Parts) {
     this.bytes = bytes
     this.lease = lease
     this.limit = limit
+    if (identity) this.identity = identity
     if (others) this.others = others
   }
 
@@ -51,11 +55,12 @@ export const resting = (record: SessionRecord, encoded: Uint8Array): SessionReco
   return new RestingRecord(bytes, record)
 }
 
-export const liveRecord = (document: Fold, { lease, limit, others }: Parts): LiveRecord => ({
+export const liveRecord = (document: Fold, { lease, limit, identity, others }: Parts): LiveRecord => ({
   kind: 'live',
   document,
   lease,
   limit,
+  ...(identity && { identity }),
   ...(others && { others }),
 })
 
@@ -65,7 +70,9 @@ export const withParts = (record: LiveRecord, parts: Parts): LiveRecord =>
 
 /** The same record with another lease. */
 export const withLease = (record: LiveRecord, lease: Lease): LiveRecord =>
-  record.lease === lease ? record : withParts(record, { lease, limit: record.limit, others: record.others })
+  record.lease === lease
+    ? record
+    : withParts(record, { lease, limit: record.limit, identity: record.identity, others: record.others })
 
 /** Whether two records are known, without a look into them, to have one document. */
 export const sharesDocument = (a: LiveRecord, b: LiveRecord): boolean =>

@@ -3,12 +3,15 @@ import type { Data } from './document/value.js'
 import type { SessionKey } from './key.js'
 import type {
   CreateOptions,
+  ElevateOptions,
+  EndHandleOptions,
   EndOptions,
+  EndSubjectOptions,
   ReadOptions,
   ReplaceOptions,
+  RotateOptions,
   TouchOptions,
   UpdateOptions,
-  WriteOptions,
 } from './options.generated.js'
 
 /** Data whose shape a caller has not stated. */
@@ -19,12 +22,54 @@ export type AnyData = any
 export interface Session<T extends object = Data> {
   /** The bearer secret that addresses it. */
   readonly id: string
+  /** Its public name, which never changes: 32 hex digits, fit for logs and tokens. See `sessionKey`. */
+  readonly handle: SessionKey
   /** Deep-frozen. The keys of each object are sorted, in whatever order they were written: the same in every region. */
   readonly data: Readonly<T>
   /** Milliseconds since the epoch. */
   readonly createdAt: number
   /** The first millisecond at which the session no longer shows, unless it is renewed. */
   readonly expiresAt: number
+  /** When its last use was written, milliseconds since the epoch: uses within `session.touchGranularity` are not. */
+  readonly lastUsedAt: number
+  /** Who logged in; undefined: nobody. */
+  readonly subject?: string
+  /** The label of the device on which that was. */
+  readonly device?: string
+  /** When and how the subject was authenticated. */
+  readonly auth?: Authenticated
+  /** Where its last commit is, for `get` with `after` in another region. A cookie may carry it. */
+  readonly written?: string | undefined
+}
+
+/** When and how a subject was authenticated. */
+export interface Authenticated {
+  /** Milliseconds since the epoch. */
+  readonly time: number
+  /** The authentication context class, as OpenID Connect names it. */
+  readonly acr?: string
+  /** The authentication methods, as RFC 8176 names them. */
+  readonly amr?: readonly string[]
+}
+
+/** A session of a subject, as its other devices may see it: without its id and its data. */
+export interface SubjectSession {
+  readonly handle: SessionKey
+  readonly device?: string
+  readonly createdAt: number
+  readonly lastUsedAt: number
+  readonly expiresAt: number
+  readonly auth?: Authenticated
+  /** Where the subject logged in. */
+  readonly region?: string
+}
+
+/** What became of an end of other sessions than the caller's. */
+export interface EndReceipt {
+  /** Sessions that were alive here, and are ended. */
+  readonly ended: number
+  /** Which regions hold the end, and which do not yet. One that is cut off gets it when it is back. */
+  readonly regions: { readonly [region: string]: 'held' | 'pending' }
 }
 
 /** A session without its id, which is not stored. */
@@ -117,12 +162,53 @@ export interface SessionApi {
    */
   end(id: string, options?: EndOptions): Promise<boolean>
   /**
-   * A new id for the same data, creation time and deadlines; the old one ends.
+   * A login, or a new one: binds the session to a subject, gives it a new id and a new absolute limit, in one commit. The id that was
+   * given ends at once, also where it is rotated elsewhere at the same time. The handle stays, but for an id that middleware chose, and
+   * where the limit would be more than `session.maxLifetime` after the one of its creation: the data goes on under another handle then.
    * @example
-   * const { id: newId } = await sessions.rotate(id) // after a login
+   * const { id: newId } = await sessions.elevate(id, { subject: 'ada', device: 'Firefox on Linux', auth: { amr: ['pwd'] } })
+   * @throws SESSION_NOT_FOUND, SUBJECT_LIMIT, INVALID_OPTION where no key for subjects is set
+   */
+  elevate<T extends object = AnyData>(id: string, options: ElevateOptions): Promise<Session<T>>
+  /**
+   * A new id for the same session. The old one opens it for `grace` longer. Under an id that middleware chose, the data goes on
+   * under another handle, and the old session ends.
+   * @example
+   * const { id: newId } = await sessions.rotate(id, { grace: '10s' })
    * @throws SESSION_NOT_FOUND
    */
-  rotate<T extends object = AnyData>(id: string, options?: WriteOptions): Promise<Session<T>>
+  rotate<T extends object = AnyData>(id: string, options?: RotateOptions): Promise<Session<T>>
+  /**
+   * The live sessions of a subject, as held here: never their ids.
+   * @example
+   * for await (const { handle, device, lastUsedAt } of sessions.sessionsOf('ada')) console.log(handle, device, lastUsedAt)
+   */
+  sessionsOf(subject: string): AsyncIterable<SubjectSession>
+  /**
+   * Whether a session of this handle lives here, without asking another region: ends that came here are the revocation list of tokens.
+   * @example
+   * await sessions.isLive(claims.sid)
+   */
+  isLive(handle: SessionKey): Promise<boolean>
+  /**
+   * Ends the session of a handle, as `end` does.
+   * @example
+   * await sessions.endHandle(handle, { reason: 'revoked' })
+   */
+  endHandle(handle: SessionKey, options?: EndHandleOptions): Promise<EndReceipt>
+  /**
+   * Ends all other sessions of the subject of a session, also those that other regions made and that have not arrived.
+   * @example
+   * const { ended } = await sessions.endOthers(id, { reason: 'revoked' })
+   * @throws SESSION_NOT_FOUND, INVALID_OPTION where the session has no subject
+   */
+  endOthers(id: string, options?: EndHandleOptions): Promise<EndReceipt>
+  /**
+   * Ends all sessions of a subject that were authenticated until now, in every region, also those that have not arrived here.
+   * @example
+   * const { ended, regions } = await sessions.endSubject('ada', { reason: 'revoked', write: 'majority' })
+   */
+  endSubject(subject: string, options?: EndSubjectOptions): Promise<EndReceipt>
   /**
    * Every live session, as held here, in the order of the keys.
    * @example

@@ -1,6 +1,8 @@
 /** The hash of a record's version, sums of which regions compare. */
 import { hash } from 'node:crypto'
+import { cutoffText } from './cutoff.js'
 import { eachHeadWord } from './document-codec.js'
+import type { Identity } from './identity.js'
 import type { SessionKey } from './key.js'
 import { END_REASONS } from './lifetime.js'
 import { othersText, type SessionRecord } from './record.js'
@@ -38,9 +40,24 @@ export const versionHash = (
     mixNumber(limit.createdAt)
     mixNumber(limit.deadline)
     mixNumber(limit.horizon)
+    if (record.identity) mixIdentity(record.identity)
   }
+  if (record.kind === 'ended' && record.cutoff) mix(wordOf(hash('sha256', cutoffText(record.cutoff), 'hex'), 0))
   if (record.others) mix(wordOf(hash('sha256', othersText(record.others), 'hex'), 0))
   return { high: finished(high), low: finished(low) }
+}
+
+/** An authentication is named by its stamp. */
+const mixIdentity = ({ authentication, credentials }: Identity): void => {
+  if (authentication) {
+    const { time, count, actor } = authentication.stamp
+    for (let at = 0; at < actor.length; at += WORD_DIGITS) mix(wordOf(actor, at))
+    mix(count)
+    mixNumber(time)
+  }
+  if (credentials)
+    for (let at = 0; at < credentials.length; at += 4)
+      mix((credentials[at]! << 24) | (credentials[at + 1]! << 16) | (credentials[at + 2]! << 8) | credentials[at + 3]!)
 }
 
 /** Hex digits of a word of 32 bits. */

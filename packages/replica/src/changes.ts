@@ -9,7 +9,7 @@ import type {
   Soon,
   UpdateOptions,
 } from '@sojourn/core/internal'
-import { changeSession, optionalDuration, sessionKey } from '@sojourn/core/internal'
+import { changeSession, optionalDuration, resolveId } from '@sojourn/core/internal'
 import type { Commits } from './commits.js'
 import type { Runtime } from './runtime.js'
 
@@ -36,17 +36,18 @@ export class Changes {
   /** The common path of everything that changes data: read, edit, commit. */
   change<T extends object>(id: string, options: UpdateOptions, edit: Edits): Soon<Session<T>> {
     const { store, actors, settings } = this.#runtime
-    const key = sessionKey(id)
+    const resolved = resolveId(id)
+    const { key } = resolved
     const touch = options.touch !== false
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
     const renewal = { idleTimeoutMs, granularityMs: settings.touchGranularityMs }
     const writer = { stamps: store.actor, actorFor: (seen: Iterable<ActorId>) => actors.for(key, seen) }
     return this.#commits.change(
-      key,
+      resolved,
       options,
       (record, now, entry) =>
         changeSession(record, now, { key, edit, view: () => store.viewOf(entry!)!.data, touch, renewal, writer }),
-      (made) => this.#commits.session<T>(id, made.entry!),
+      (made) => this.#commits.session<T>(id, key, made.entry!),
     )
   }
 }

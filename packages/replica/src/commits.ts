@@ -5,6 +5,7 @@ import type {
   LiveRecord,
   Refusal,
   Session,
+  SessionFacts,
   SessionKey,
   SessionRecord,
   Soon,
@@ -17,9 +18,12 @@ import {
   isSojournError,
   isVisible,
   LazySession,
+  opening,
+  type ResolvedId,
   regionsNeeded,
-  rotateSession,
   SojournError,
+  succeedSession,
+  writtenToken,
 } from '@sojourn/core/internal'
 import type { Committed, Entry, Reading } from '@sojourn/store'
 import { patienceOf } from './patience.js'
@@ -30,7 +34,11 @@ import { tooLarge } from './too-large.js'
 /** What a call decides of a record; `entry` is what the store holds of it. */
 export type Decide = (record: SessionRecord | undefined, now: number, entry: Entry | undefined) => Decided
 
-const UNREADABLE: Refusal = {
+const NOT_FOUND: Refusal = {
+  refusal: new SojournError('SESSION_NOT_FOUND', 'no live session has this id here'),
+}
+
+export const UNREADABLE: Refusal = {
   refusal: new SojournError('STORE_CORRUPT', 'the stored record cannot be read, and no peer could supply a good copy'),
 }
 
@@ -44,9 +52,43 @@ export class Commits {
   /**
    * Reads, decides, commits, and gives what `answer` makes of it once as many regions hold it as the level asks for: at once where nothing is to
    * be waited for.
+   * @param id undefined `secret` and `key` of one that nobody has to open: it is made
+   * @param shut what is decided where the id does not open the session
    */
-  change<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): Soon<T> {
+  change<T>(
+    id: ResolvedId,
+    options: WriteOptions,
+    decide: Decide,
+    answer: (made: Committed) => T,
+    shut: Decided = NOT_FOUND,
+  ): Soon<T> {
+    const opened: Decide = (record, now, entry) =>
+      record === undefined || this.opens(id, record, now) ? decide(record, now, entry) : shut
+    return this.make(id.key, options, opened, answer)
+  }
+
+  /** The same of a session that need not be opened, because it is made, or named by its handle. */
+  make<T>(key: SessionKey, options: WriteOptions, decide: Decide, answer: (made: Committed) => T): Soon<T> {
     return this.run(options, () => this.#healing(key, () => this.#transact(key, decide)), answer)
+  }
+
+  /** Whether a session of this key shows here: at once where that is in memory, or can be read at once. */
+  isLive(key: SessionKey): Soon<boolean> {
+    const isShown = (reading: Reading) =>
+      reading.state === 'held' &&
+      isVisible(reading.record, this.#runtime.settings.ports.clock.now()) &&
+      this.#runtime.subjects.cutOf(key, reading.record) === undefined
+    const reading = this.#runtime.store.read(key)
+    return reading instanceof Promise ? reading.then(isShown) : isShown(reading)
+  }
+
+  /** Whether an id opens a session, and no cutoff has ended it. Reports a secret that was superseded. */
+  opens({ key, secret }: ResolvedId, record: SessionRecord, now: number): boolean {
+    if (record.kind === 'ended') return true
+    if (this.#runtime.subjects.cutOf(key, record)) return false
+    const found = opening(record.identity?.credentials, secret, now)
+    if (found === 'reused' && isVisible(record, now)) this.#runtime.own.reuse(key)
+    return found === 'open'
   }
 
   /** @param make commits, once @throws what `make` throws */
@@ -111,32 +153,39 @@ export class Commits {
   }
 
   /** A session, where it shows: at once where that is in memory, or can be read at once. @throws STORE_CORRUPT where nobody has it */
-  shown<T extends object>(id: string, key: SessionKey): Soon<Session<T> | undefined> {
-    const reading = this.#runtime.store.read(key, true)
+  shown<T extends object>(id: string, resolved: ResolvedId): Soon<Session<T> | undefined> {
+    const reading = this.#runtime.store.read(resolved.key, true)
     return 'state' in reading && reading.state !== 'corrupt'
-      ? this.#visible<T>(id, reading)
-      : this.sound(key).then((entry) => this.#visible<T>(id, entry))
+      ? this.#visible<T>(id, resolved, reading)
+      : this.sound(resolved.key).then((entry) => this.#visible<T>(id, resolved, entry))
   }
 
-  #visible<T extends object>(id: string, entry: Reading | undefined): Session<T> | undefined {
-    const isShown = entry?.state === 'held' && isVisible(entry.record, this.#runtime.settings.ports.clock.now())
-    return isShown ? this.session<T>(id, entry) : undefined
+  #visible<T extends object>(id: string, resolved: ResolvedId, entry: Reading | undefined): Session<T> | undefined {
+    const now = this.#runtime.settings.ports.clock.now()
+    const isShown = entry?.state === 'held' && isVisible(entry.record, now)
+    return isShown && this.opens(resolved, entry.record, now) ? this.session<T>(id, resolved.key, entry) : undefined
   }
 
   /** One entry of the journal, the new session first: whoever has seen the end has seen what follows it. */
-  rotate(
-    key: SessionKey,
-    newKey: SessionKey,
-    edits: (entry: Entry) => ReturnType<Parameters<typeof rotateSession>[2]['edits']>,
+  succeed(
+    id: ResolvedId,
+    newId: ResolvedId,
+    edits: (entry: Entry) => ReturnType<Parameters<typeof succeedSession>[2]['edits']>,
+    login?: Parameters<typeof succeedSession>[2]['login'],
   ) {
     const { store, settings, actors } = this.#runtime
+    const { key } = id
+    const newKey = newId.key
     const now = settings.ports.clock.now()
     const reading = store.readNow(key)
     if (reading.state === 'corrupt') throw UNREADABLE.refusal
     const entry = reading.state === 'held' ? reading : undefined
-    const decided = rotateSession(entry?.record, now, {
+    if (entry && !this.opens(id, entry.record, now)) throw NOT_FOUND.refusal
+    const decided = succeedSession(entry?.record, now, {
       edits: () => edits(entry!),
       writer: { stamps: store.actor, actorFor: () => actors.mint() },
+      secret: newId.secret!,
+      ...(login && { login }),
     })
     if ('refusal' in decided) throw decided.refusal
     const created = store.transact(newKey, () => decided) as Committed
@@ -158,9 +207,19 @@ export class Commits {
     throw tooLarge(next, bytes, maxSessionBytes)
   }
 
-  session<T extends object>(id: string, entry: Entry): Session<T> {
-    const record = entry.record as LiveRecord
-    const { store } = this.#runtime
-    return new LazySession<T>(id, () => store.viewOf(entry)!.data, record.limit.createdAt, expiresAt(record))
+  session<T extends object>(id: string, handle: SessionKey, entry: Entry): Session<T> {
+    const { store, logins } = this.#runtime
+    const { lease, limit, identity } = entry.record as LiveRecord
+    const authentication = identity?.authentication
+    const facts: SessionFacts = {
+      id,
+      handle,
+      createdAt: limit.createdAt,
+      expiresAt: expiresAt(entry.record as LiveRecord),
+      lastUsedAt: lease.stamp.time,
+      identity: authentication && (() => logins.shown(authentication)),
+      written: () => writtenToken({ feed: store.actor, sequence: entry.sequence }),
+    }
+    return new LazySession<T>(facts, () => store.viewOf(entry)!.data)
   }
 }

@@ -1,14 +1,11 @@
 /** Ends sessions: one of them, also where only other regions hold it, or all that are held here. */
-import type { Decided, Decision, EndReason, SessionKey, WriteOptions } from '@sojourn/core/internal'
-import { callerOf } from '@sojourn/core/internal'
-import type { Reading } from '@sojourn/store'
+import type { Decided, EndReason, ResolvedId, SessionKey, WriteOptions } from '@sojourn/core/internal'
+import { callerOf, GONE } from '@sojourn/core/internal'
+import type { Committed, Reading } from '@sojourn/store'
 import { DIGEST_SLICES } from '@sojourn/wire'
 import type { Commits } from './commits.js'
 import { endAll } from './end-all.js'
 import type { Runtime } from './runtime.js'
-
-/** There is no session to touch or to end, which is an answer and not an error. */
-export const GONE: Decision = { next: undefined, item: undefined, event: undefined, wasVisible: false }
 
 /** How much longer than a single call `endAll` waits for the next end, milliseconds: a disk may be busy. */
 const STALL_MS = 10_000
@@ -23,8 +20,24 @@ export class Ends {
     this.#commits = commits
   }
 
-  /** Ends the session of a key, and returns whether it was alive. */
-  async one(key: SessionKey, reason: EndReason, options: WriteOptions): Promise<boolean> {
+  /** Ends a session for who has its id: one that opens it, where the session is held here. */
+  async byId(id: ResolvedId, reason: EndReason, options: WriteOptions): Promise<boolean> {
+    const reading = await this.#runtime.store.read(id.key)
+    const now = this.#runtime.settings.ports.clock.now()
+    if (reading.state === 'held' && !this.#commits.opens(id, reading.record, now)) return false
+    return this.one(id.key, reason, options)
+  }
+
+  /**
+   * Ends the session of a key, and returns whether it was alive.
+   * @param made is given the commit, before anybody waits for other regions
+   */
+  async one(
+    key: SessionKey,
+    reason: EndReason,
+    options: WriteOptions,
+    made?: (commit: Committed) => void,
+  ): Promise<boolean> {
     const { store, settings, reads } = this.#runtime
     let isUnheard = false
     if ((await store.read(key)).state !== 'held') {
@@ -41,7 +54,10 @@ export class Ends {
     return this.#commits.run(
       options,
       () => store.transact(key, decide),
-      (made) => made.decision.wasVisible === true,
+      (commit) => {
+        made?.(commit)
+        return commit.decision.wasVisible === true
+      },
     )
   }
 

@@ -27,6 +27,12 @@ export interface Fault {
 /** What a replica emits; every event of a session but `refused` comes after what it reports is on the disk. */
 export interface ReplicaEvents {
   created: [SessionEvent]
+  /** A subject logged in, or logged in anew. */
+  elevated: [SessionEvent]
+  /** The session has another secret, or one more for a grace. */
+  rotated: [SessionEvent]
+  /** A secret was shown whose grace is over: who shows it has an old id, or has stolen one. */
+  reused: [SessionEvent]
   /** The data changed. Renewals are not emitted. */
   updated: [SessionEvent]
   ended: [SessionEvent & { readonly reason: EndReason }]
@@ -46,6 +52,9 @@ export interface ReplicaEvents {
 /** All of them: the compiler finds the one that was forgotten. */
 const NAMES: { readonly [name in keyof ReplicaEvents]: true } = {
   created: true,
+  elevated: true,
+  rotated: true,
+  reused: true,
   updated: true,
   ended: true,
   expired: true,

@@ -71,7 +71,7 @@ export class Link {
   readonly #acks: Acknowledgements
   readonly #room: SocketRoom
   #heartbeatTimer: Timer | undefined
-  readonly #pulse: Pulse
+  readonly pulse: Pulse
   /** Where the peer's feed ended when it last said so. */
   #peerHead: number | undefined
   #closed = false
@@ -85,8 +85,8 @@ export class Link {
     this.dialed = peer.dialed
     this.#agreement = peer.agreement
     this.peer = { region: peer.region, feed: hello.feed, linked: new Set([hello.feed, ...hello.linked]) }
-    this.#pulse = new Pulse({ ...host, region: peer.region, greetedMs })
-    this.#pulse.checkSkew(hello, greetedMs)
+    this.pulse = new Pulse({ ...host, region: peer.region, greetedMs })
+    this.pulse.checkSkew(hello, greetedMs)
     const { store, progress, limits, clock } = host
     progress.introduce(peer.region, hello.feed, hello.vector)
     const from = resumeFrom(progress.vector, hello.feed, hello.lineage)
@@ -145,8 +145,8 @@ export class Link {
       state: this.#outbound.state,
       unacked,
       lagMs: since === undefined ? 0 : Math.max(0, clock.monotonic() - since),
-      rttMs: this.#pulse.rttMs,
-      skewMs: this.#pulse.skewMs,
+      rttMs: this.pulse.rttMs,
+      skewMs: this.pulse.skewMs,
       bufferedBytes: this.#connection.bufferedBytes,
       toReceive:
         this.#peerHead === undefined ? undefined : Math.max(0, this.#peerHead - progress.through(this.peer.feed)),
@@ -160,19 +160,9 @@ export class Link {
     return this.#agreement.capabilities.includes(capability)
   }
 
-  /** Asks the peer for a sign of life; {@link answeredSince} says whether it came. */
+  /** Asks the peer for a sign of life; {@link pulse} says whether it came. */
   challenge(): void {
     this.#sendHeartbeat()
-  }
-
-  /** Whether the peer has received something that was sent after `time`, on the monotonic clock, and said so. */
-  answeredSince(time: number): boolean {
-    return this.#pulse.answeredSince(time)
-  }
-
-  /** How long the link has stood. */
-  get ageMs(): number {
-    return this.#pulse.ageMs
   }
 
   get isClosed(): boolean {
@@ -220,7 +210,7 @@ export class Link {
 
   /** @throws what the connection must be closed for */
   received(frame: Uint8Array): void {
-    this.#pulse.heard()
+    this.pulse.heard()
     this.#dispatch(decodeMessage(frame, this.#host.limits.maxFrameBytes))
   }
 
@@ -342,7 +332,7 @@ export class Link {
   #beat(): void {
     const { clock, heartbeatMs, linkTimeoutMs } = this.#host
     if (this.#closed) return
-    if (this.#pulse.isSilent()) {
+    if (this.pulse.isSilent()) {
       this.close(new SojournError('LINK_TIMEOUT', `the peer was silent for ${linkTimeoutMs} ms`))
       return
     }
@@ -357,7 +347,7 @@ export class Link {
     this.#outbound.flushLeftOut()
     this.send({
       type: 'heartbeat',
-      ...this.#pulse.beat(),
+      ...this.pulse.beat(),
       head: store.committed,
       sum: this.#host.digests.sum,
       vector: progress.held(),
@@ -367,7 +357,7 @@ export class Link {
 
   #heartbeat(message: Heartbeat): void {
     const { progress } = this.#host
-    this.#pulse.received(message)
+    this.pulse.received(message)
     this.#setLinked(message.linked)
     this.#holds(message.vector)
     this.#peerHead = message.head

@@ -174,7 +174,7 @@ export class Links {
   /** Peers that hear another process under this region's name, and keep that one. */
   get takenAt(): string[] {
     for (const region of this.#takenAt)
-      if ((this.#links.get(region)?.ageMs ?? 0) >= KEPT_MS) this.#takenAt.delete(region)
+      if ((this.#links.get(region)?.pulse.ageMs ?? 0) >= KEPT_MS) this.#takenAt.delete(region)
     return [...this.#takenAt]
   }
 
@@ -355,6 +355,6 @@ export class Links {
     const { reason } = this.#noted({ region, code, fault, why })
     this.#options.changed({ region, state: 'down', ...(code && { code }), reason, why })
     // A link that is lost as soon as it stands (a disk that refuses everything) is not dialed faster than one that never stood.
-    this.#dialers.lost(region, link.ageMs >= STEADY_MS)
+    this.#dialers.lost(region, link.pulse.ageMs >= STEADY_MS)
   }
 }

@@ -9,7 +9,9 @@ const MAX_FEEDS_A_REGION = 32
 /** How long a round trip may take for a sign of life; the answer is a heartbeat, and comes with the next one. Milliseconds. */
 const ANSWER_MS = 1_000
 
-type KnownLink = Pick<Link, 'peer' | 'isClosed' | 'challenge' | 'answeredSince'>
+type KnownLink = Pick<Link, 'peer' | 'isClosed' | 'challenge'> & {
+  readonly pulse: Pick<Link['pulse'], 'answeredSince'>
+}
 
 export interface NamesakesOptions {
   readonly clock: Clock
@@ -69,7 +71,7 @@ export class Namesakes {
   #lives(link: KnownLink): boolean {
     const { clock, heartbeatMs } = this.#options
     const askedAt = this.#challenges.get(link)
-    if (askedAt !== undefined && link.answeredSince(askedAt)) return true
+    if (askedAt !== undefined && link.pulse.answeredSince(askedAt)) return true
     if (askedAt !== undefined && clock.monotonic() - askedAt > heartbeatMs + ANSWER_MS) return false
     if (askedAt === undefined) {
       this.#challenges.set(link, clock.monotonic())

@@ -90,6 +90,16 @@ const SESSION = {
     [],
     'JSON pointers of objects that are one value, as arrays are. Of concurrent edits inside one, one wins. Set the same in all regions',
   ),
+  maxPerSubject: optional(
+    wholeRule(1),
+    'How many sessions a subject may have. After regions were apart, each ends the same ones that are too many. Set the same in all regions',
+    'any number',
+  ),
+  atLimit: option(
+    choiceRule(['endOldest', 'refuse'] as const),
+    'endOldest',
+    'What a login does to a subject with `session.maxPerSubject` sessions: it ends the one with the oldest login, or is refused',
+  ),
 }
 
 export const LINK_OPTIONS = {
@@ -138,6 +148,16 @@ export const REPLICA_OPTIONS = {
     secretOption(textRule(`at least ${MIN_SECRET_CHARS} characters`, (text) => text.length >= MIN_SECRET_CHARS)),
     'The secret that peers prove to each other. Set the same in all regions. Links need it',
     'none',
+  ),
+  subjectKey: optional(
+    secretOption(textRule(`at least ${MIN_SECRET_CHARS} characters`, (text) => text.length >= MIN_SECRET_CHARS)),
+    'The key under which subjects are hashed and sealed. Set the same in all regions. With another one, subjects of before are not found',
+    'the `secret`',
+  ),
+  reuse: option(
+    choiceRule(['refuse', 'end'] as const),
+    'refuse',
+    'What follows where a superseded id is shown after its grace: it is refused, or the session ends, too. Both emit `reused`',
   ),
   session: group(SESSION),
   consistency: group({

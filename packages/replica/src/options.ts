@@ -1,7 +1,9 @@
 /** The settings of a replica: what comes of its options, and what these do not allow each other. */
 import {
   checkOption,
+  type Duration,
   type GivenOf,
+  optionalDuration,
   regionsNeeded,
   SojournError,
   settingsReader,
@@ -54,6 +56,16 @@ const idleTimeoutOf = (
   )
 }
 
+/** The lifetime that a call asks for, milliseconds. @throws INVALID_OPTION where that is longer than the store's */
+export const lifetimeOf = ({ maxLifetimeMs }: Pick<Settings, 'maxLifetimeMs'>, asked: Duration | undefined): number => {
+  const lifetimeMs = optionalDuration(asked, 'maxLifetime') ?? maxLifetimeMs
+  if (lifetimeMs <= maxLifetimeMs) return lifetimeMs
+  return refuse(
+    'maxLifetime',
+    `is ${lifetimeMs} ms. Give at most the store's session.maxLifetime, ${maxLifetimeMs} ms. Regions remember an ended id for that time`,
+  )
+}
+
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (given: Given) => {
   const { listen, session, consistency, links, limits, ports, ...others } = read(given)
@@ -85,6 +97,12 @@ export const resolveOptions = (given: Given) => {
     /** Undefined: the default, a share of each session's idle timeout. */
     touchGranularityMs: session.touchGranularity,
     atomic: new Set(session.atomic),
+    /** Undefined: any number. */
+    maxPerSubject: session.maxPerSubject,
+    atLimit: session.atLimit,
+    /** Undefined: there are no subjects. */
+    subjectKey: others.subjectKey ?? secret,
+    reuse: others.reuse,
     read: consistency.read,
     write: consistency.write,
     timeoutMs: consistency.timeout,

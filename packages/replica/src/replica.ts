@@ -4,60 +4,60 @@ import type {
   AtOnce,
   CreateOptions,
   Data,
+  ElevateOptions,
+  EndHandleOptions,
   EndOptions,
+  EndReceipt,
+  EndSubjectOptions,
   IsAssigned,
   Level,
   Lifetimes,
   Limits,
   ReadOptions,
   ReplaceOptions,
+  RotateOptions,
   Row,
   Session,
   SessionApi,
   SessionKey,
   Soon,
   StoredSession,
+  SubjectSession,
   TouchOptions,
   Update,
   UpdateOptions,
-  WriteOptions,
 } from '@sojourn/core/internal'
 import {
   assignedAt,
-  callerOf,
   checkCall,
+  checkHandle,
   checkIncrement,
   checkPointer,
   checkTop,
-  createSession,
   DEFAULT_END_REASON,
   diff,
-  editsFor,
+  GONE,
   incrementEdits,
-  newSessionId,
   optionalDuration,
-  quorumUnmet,
   quoted,
   readObjectsOf,
-  regionsNeeded,
+  resolveId,
   runDraft,
   SojournError,
-  sessionKey,
   touchSession,
-  verdict,
 } from '@sojourn/core/internal'
-import type { Committed } from '@sojourn/store'
 import type { ReplicaStatus } from '@sojourn/wire'
 import { Changes, type Edits } from './changes.js'
 import { Commits } from './commits.js'
-import { Ends, GONE } from './ends.js'
+import { Ends } from './ends.js'
 import type { ReplicaEvents } from './events.js'
 import { keysAlive, listSessions } from './listing.js'
 import { mergePatch } from './merge-patch.js'
 import { checkPeer, checkRemoval } from './options.js'
-import { patienceOf } from './patience.js'
+import { Reads } from './reads.js'
 import type { Runtime } from './runtime.js'
 import { statusOf } from './status.js'
+import { SubjectCalls } from './subject-calls.js'
 
 /**
  * One region's copy of all sessions. Made by {@link openReplica}.
@@ -70,6 +70,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   readonly #commits: Commits
   readonly #changes: Changes
   readonly #ends: Ends
+  readonly #reads: Reads
+  readonly #subjects: SubjectCalls
   #closing: Promise<void> | undefined
 
   /** @internal Use `openReplica`. */
@@ -78,6 +80,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     this.#commits = new Commits(runtime)
     this.#changes = new Changes(runtime, this.#commits)
     this.#ends = new Ends(runtime, this.#commits)
+    this.#reads = new Reads(runtime, this.#commits)
+    this.#subjects = new SubjectCalls(runtime, this.#commits, this.#changes, this.#ends)
   }
 
   get region(): string {
@@ -121,29 +125,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
 
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
     checkCall('create', options)
-    const { store, settings } = this.#open()
-    const id = options.id ?? newSessionId(settings.ports.random)
-    const key = sessionKey(id)
-    const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout') ?? settings.idleTimeoutMs
-    const lifetimeMs = optionalDuration(options.maxLifetime, 'maxLifetime') ?? settings.maxLifetimeMs
-    if (lifetimeMs > settings.maxLifetimeMs)
-      throw new SojournError(
-        'INVALID_OPTION',
-        `maxLifetime is ${lifetimeMs} ms; give at most the store's session.maxLifetime, ${settings.maxLifetimeMs} ms. Regions remember an ended id for that time`,
-        { option: 'maxLifetime' },
-      )
-    const edits = editsFor(checkTop(data), this.#changes.dataOptions(options))
-    const writer = { stamps: store.actor, actorFor: () => this.#runtime.actors.mint() }
-    return this.#commits.change(
-      key,
-      options,
-      (record, now) => createSession(record, now, { edits, idleTimeoutMs, lifetimeMs, writer }),
-      this.#sessionOf<T>(id),
-    )
-  }
-
-  #sessionOf<T extends object>(id: string): (made: Committed) => Session<T> {
-    return (made) => this.#commits.session<T>(id, made.entry!)
+    this.#open()
+    return this.#subjects.create(data, options)
   }
 
   async get<T extends object = AnyData>(id: string, options?: ReadOptions): Promise<Session<T> | undefined> {
@@ -153,21 +136,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   /** @internal As `get`; see {@link AtOnce}. */
   getNow<T extends object = AnyData>(id: string, options?: ReadOptions): Soon<Session<T> | undefined> {
     checkCall('get', options)
-    const { settings } = this.#open()
-    const key = sessionKey(id)
-    const level = options?.read ?? settings.read
-    return level === 'local' || level === 1
-      ? this.#commits.shown<T>(id, key)
-      : this.#consult(key, level, options).then(() => this.#commits.shown<T>(id, key))
-  }
-
-  /** What a quorum of regions holds is here afterwards. */
-  async #consult(key: SessionKey, level: Level, options: ReadOptions | undefined): Promise<void> {
-    const { settings, reads } = this.#runtime
-    const need = regionsNeeded(level, settings.members, 'read')
-    if (need === 1) return
-    const tally = await reads.consult(key, need, patienceOf(settings, options?.timeout), callerOf(options))
-    if (verdict(tally) !== 'met') throw quorumUnmet(tally, false)
+    this.#open()
+    return this.#reads.get<T>(id, options)
   }
 
   async update<T extends object = AnyData>(
@@ -232,7 +202,8 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
   touchNow<T extends object = AnyData>(id: string, options: TouchOptions = {}): Soon<Session<T> | undefined> {
     checkCall('touch', options)
     const { store, settings } = this.#open()
-    const key = sessionKey(id)
+    const resolved = resolveId(id)
+    const { key } = resolved
     const request = {
       key,
       renewal: {
@@ -242,34 +213,66 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
       stamps: store.actor,
     }
     return this.#commits.change(
-      key,
+      resolved,
       options,
       (record, now) => {
         const decided = touchSession(record, now, request)
         return 'refusal' in decided ? GONE : decided
       },
-      (made) => (made.decision === GONE ? undefined : this.#commits.session<T>(id, made.entry!)),
+      (made) => (made.decision === GONE ? undefined : this.#commits.session<T>(id, key, made.entry!)),
+      GONE,
     )
   }
 
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     checkCall('end', options)
     this.#open()
-    return this.#ends.one(sessionKey(id), options.reason ?? DEFAULT_END_REASON, options)
+    return this.#ends.byId(resolveId(id), options.reason ?? DEFAULT_END_REASON, options)
   }
 
-  async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
+  async elevate<T extends object = AnyData>(id: string, options: ElevateOptions): Promise<Session<T>> {
+    checkCall('elevate', options)
+    this.#open()
+    return this.#subjects.elevate<T>(id, options)
+  }
+
+  async rotate<T extends object = AnyData>(id: string, options: RotateOptions = {}): Promise<Session<T>> {
     checkCall('rotate', options)
-    const { store, settings } = this.#open()
-    const key = sessionKey(id)
-    await this.#commits.sound(key)
-    const newId = newSessionId(settings.ports.random)
-    const dataOptions = this.#changes.dataOptions({})
-    return this.#commits.run(
-      options,
-      () => this.#commits.rotate(key, sessionKey(newId), (entry) => editsFor(store.viewOf(entry)!.data, dataOptions)),
-      this.#sessionOf<T>(newId),
-    )
+    this.#open()
+    return this.#subjects.rotate<T>(id, options)
+  }
+
+  async *sessionsOf(subject: string): AsyncIterable<SubjectSession> {
+    this.#open()
+    yield* this.#subjects.sessionsOf(subject)
+  }
+
+  async isLive(handle: SessionKey): Promise<boolean> {
+    return this.isLiveNow(handle)
+  }
+
+  /** @internal As `isLive`; see {@link AtOnce}. */
+  isLiveNow(handle: SessionKey): Soon<boolean> {
+    this.#open()
+    return this.#commits.isLive(checkHandle(handle))
+  }
+
+  async endHandle(handle: SessionKey, options: EndHandleOptions = {}): Promise<EndReceipt> {
+    checkCall('endHandle', options)
+    this.#open()
+    return this.#subjects.endHandle(handle, options)
+  }
+
+  async endOthers(id: string, options: EndHandleOptions = {}): Promise<EndReceipt> {
+    checkCall('endOthers', options)
+    this.#open()
+    return this.#subjects.endOthers(id, options)
+  }
+
+  async endSubject(subject: string, options: EndSubjectOptions = {}): Promise<EndReceipt> {
+    checkCall('endSubject', options)
+    this.#open()
+    return this.#subjects.endSubject(subject, options)
   }
 
   async *sessions(): AsyncIterable<StoredSession> {

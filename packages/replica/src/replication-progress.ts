@@ -169,6 +169,11 @@ export class ReplicationProgress {
     return true
   }
 
+  /** The region that writes a feed, or wrote it, as far as is known. */
+  regionOf(feed: FeedId): string | undefined {
+    return this.#holders.get(feed)?.region
+  }
+
   /** How far a peer is known to hold a feed. */
   heldBy(holder: FeedId, feed: FeedId): number {
     return heldThrough(this.#holders.get(holder)?.vector ?? new Map(), feed)

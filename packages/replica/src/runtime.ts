@@ -5,22 +5,23 @@ import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
+import { Healing } from './healing.js'
 import { LastFrame } from './last-frame.js'
-import type { Link } from './link.js'
 import type { LinkChange } from './link-failures.js'
 import { Links } from './links.js'
+import { Logins } from './logins.js'
 import type { Settings } from './options.js'
+import { OwnEnds } from './own-ends.js'
 import { QuorumReads } from './quorum-reads.js'
 import { Reaper } from './reaper.js'
 import { RecordRepair, type RepairCause } from './record-repair.js'
 import { ReplicationProgress } from './replication-progress.js'
+import { Subjects } from './subjects.js'
 import { WriteQuorum } from './write-quorum.js'
 
 /** How long a closing replica waits for links in step to take the tail. */
 const DRAIN_MS = 1_000
 const DRAIN_STEP_MS = 5
-/** Keys that cannot be read and are asked for together. */
-const HEALED_AT_A_TIME = 1_024
 
 /** The parts of an open replica, put together, and what passes between them. */
 export class Runtime {
@@ -35,6 +36,11 @@ export class Runtime {
   readonly links: Links
   readonly reaper: Reaper
   readonly digests: Digests
+  readonly healing: Healing
+  /** Ends that nobody asks for. */
+  readonly own: OwnEnds
+  readonly subjects: Subjects
+  readonly logins: Logins
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
@@ -44,10 +50,6 @@ export class Runtime {
     fullCatchUps: 0,
     corrupt: 0,
   }
-  /** Corrupt keys that no peer has supplied yet: each peer is asked once for each of its links, not for every read. */
-  readonly #healing = new Set<SessionKey>()
-  /** Those that were found in this turn, and are asked for together. */
-  #found: SessionKey[] = []
   /** Peers whose clock, or ours, was off when they were last not linked. */
   readonly #skewed = new Set<string>()
   #closing = false
@@ -77,6 +79,23 @@ export class Runtime {
       expired: (key, cause) => this.events.emit('expired', { key, origin: 'local', cause }),
       failed: (error) => this.failed(error),
     })
+    this.healing = new Healing({
+      clock,
+      links: () => this.links,
+      found: (key) => {
+        this.totals.corrupt++
+        this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} cannot be read` })
+      },
+    })
+    this.own = new OwnEnds({ store, settings, events: this.events, failed: (error) => this.failed(error) })
+    this.subjects = new Subjects({
+      ...settings,
+      store,
+      clock,
+      displace: (key) => this.own.end(key, 'displaced'),
+      failed: (error) => this.failed(error),
+    })
+    this.logins = new Logins(settings, this.subjects)
     this.links = this.#makeLinks()
     clock.watch(() => this.#clockChanged())
   }
@@ -190,7 +209,7 @@ export class Runtime {
       },
       replaced: (old, link) => {
         reads.replaced(old.peer, link.peer)
-        this.#askToHeal([link], this.#healing)
+        this.healing.askAll(link)
       },
       changed: (change) => this.#linkChanged(change),
     })
@@ -213,7 +232,7 @@ export class Runtime {
       committed: (commits) => runtime?.committed(commits),
       refused: (keys) => runtime?.refused(keys),
       failed: (error) => runtime?.failed(error),
-      corrupt: (key) => runtime?.corrupt(key),
+      corrupt: (key) => runtime?.healing.corrupt(key),
       vector: () => runtime?.progress.held() ?? [],
     })
     runtime = new Runtime(settings, store)
@@ -223,6 +242,7 @@ export class Runtime {
       await store.close()
       throw error
     }
+    await runtime.subjects.start()
     runtime.#reportRecovery()
     runtime.reaper.start()
     runtime.digests.start()
@@ -246,10 +266,11 @@ export class Runtime {
 
   /** Commits are in the journal: now, and not before, others hear of them. */
   committed(commits: readonly Commit[]): void {
+    this.subjects.committed(commits)
     for (const { key, entry } of commits) {
       if (entry) this.totals.commits++
       else this.actors.removed(key)
-      if (this.#healing.delete(key) && entry) this.totals.repaired.rot++
+      if (this.healing.healed(key) && entry) this.totals.repaired.rot++
     }
     this.reaper.poke()
     for (const link of this.links) link.pump()
@@ -324,38 +345,8 @@ export class Runtime {
             `${lostEntries} entries of the journal are lost or corrupt. The peers send their records again`,
           ),
         )
-      for (const key of corrupt) if (this.store.index.isCorrupt(key)) this.corrupt(key)
+      for (const key of corrupt) if (this.store.index.isCorrupt(key)) this.healing.corrupt(key)
     })
-  }
-
-  /** A record cannot be read: says so once, and asks every peer for a good copy. */
-  corrupt(key: SessionKey): void {
-    if (this.#healing.has(key) || this.#closing) return
-    this.#healing.add(key)
-    this.totals.corrupt++
-    this.events.emit('fault', { code: 'STORE_CORRUPT', message: `the stored record ${key} cannot be read` })
-    if (this.#found.push(key) > 1) return
-    this.settings.ports.clock.soon(() => {
-      this.#askToHeal(this.links, this.#found)
-      this.#found = []
-    })
-  }
-
-  /** Asks for so many at a time; where more is corrupt, comparing digests brings the rest. */
-  #askToHeal(links: Iterable<Link>, keys: Iterable<SessionKey>): void {
-    const some = [...keys].slice(0, HEALED_AT_A_TIME)
-    if (some.length > 0) for (const link of links) if (link.hasRoom) link.send({ type: 'want', keys: some })
-  }
-
-  /** Commits that a region has not acknowledged, as far as is known while it is away. */
-  unackedBy(region: string): number {
-    return this.store.committed - Math.min(this.store.committed, this.writes.ackedBy(region))
-  }
-
-  /** Age of the oldest of them, milliseconds, as far as it is known. */
-  lagOf(region: string): number {
-    const since = this.store.tail.firstAfter(this.writes.ackedBy(region))
-    return since === undefined ? 0 : this.settings.ports.clock.monotonic() - since
   }
 
   #linkChanged(change: LinkChange): void {
@@ -366,7 +357,7 @@ export class Runtime {
     if (change.state === 'lagging') this.totals.catchUps++
     if (change.whole) this.totals.fullCatchUps++
     const link = change.state === 'up' ? this.links.get(change.region) : undefined
-    if (link) this.#askToHeal([link], this.#healing)
+    if (link) this.healing.askAll(link)
     if (change.state === 'down') this.reads.lost(change.region)
     // Whoever closes the replica knows that its links go down.
     if (!this.#closing) this.events.emit('link', change)
@@ -374,7 +365,9 @@ export class Runtime {
 
   async close(): Promise<void> {
     this.#closing = true
+    this.healing.close()
     this.digests.close()
+    await this.subjects.close()
     await this.reaper.close()
     this.reads.close()
     await this.#drain()

@@ -18,7 +18,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
   const linkStatus = (region: string): LinkStatus => {
     const link = links.get(region)
     const more = { bytes: { ...links.trafficWith(region) }, ...links.failuresOf(region) }
-    if (link === undefined) return { ...DOWN, unacked: runtime.unackedBy(region), lag: runtime.lagOf(region), ...more }
+    if (link === undefined) return { ...DOWN, ...unackedBy(runtime, region), ...more }
     const { lagMs: lag, rttMs: rtt, skewMs: skew, ...rest } = link.status
     return { ...rest, lag, rtt, skew, ...more }
   }
@@ -37,6 +37,16 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     store: store.figures,
     unauthenticated: { ...links.unauthenticated },
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: reads.pending },
-    totals: structuredClone(totals),
+    totals: { ...structuredClone(totals), reused: runtime.own.reused },
+  }
+}
+
+/** Commits that a region has not acknowledged, and the age of the oldest of them in milliseconds, as far as is known while it is away. */
+const unackedBy = ({ store, writes, settings }: Runtime, region: string) => {
+  const acked = writes.ackedBy(region)
+  const since = store.tail.firstAfter(acked)
+  return {
+    unacked: store.committed - Math.min(store.committed, acked),
+    lag: since === undefined ? 0 : settings.ports.clock.monotonic() - since,
   }
 }

@@ -1,6 +1,6 @@
 /** The rows of a store: a record with what the index needs of it, and what the store knows of itself (SPEC, "Rows"). */
 import { crc32 } from 'node:zlib'
-import type { SessionKey, SessionRecord } from '@sojourn/core/internal'
+import type { SessionKey, SessionRecord, SubjectHash } from '@sojourn/core/internal'
 import { ByteReader, ByteWriter, dueAt, expiresAt, isEndedRecord, KEY_BYTES, versionHash } from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 import type { VersionSum } from './index/version-sums.js'
@@ -61,6 +61,8 @@ export interface RecordRow {
   readonly expiresAt: number
   readonly dueAt: number
   readonly isEnded: boolean
+  readonly isCutoff: boolean
+  readonly subject: SubjectHash | undefined
   readonly encoded: Uint8Array
 }
 
@@ -77,15 +79,21 @@ export const rowOf = (
   expiresAt: record.kind === 'live' ? expiresAt(record) : 0,
   dueAt: dueAt(record),
   isEnded: record.kind === 'ended',
+  isCutoff: record.kind === 'ended' && record.cutoff !== undefined,
+  subject: record.kind === 'live' ? record.identity?.authentication?.subject : undefined,
   encoded,
 })
+
+/** What a row has of what not every row has. */
+const HAS = { origin: 1, subject: 2, cutoff: 4 } as const
 
 const writer = new ByteWriter(4096)
 
 export const encodeRecordRow = (rowKey: Uint8Array, row: RecordRow): Uint8Array => {
   writer.uint(row.sequence).uint(row.expiresAt).uint(row.dueAt).uint(row.version.high).uint(row.version.low)
-  writer.u8(row.origin ? 1 : 0)
+  writer.u8((row.origin ? HAS.origin : 0) | (row.subject ? HAS.subject : 0) | (row.isCutoff ? HAS.cutoff : 0))
   if (row.origin) writer.hex(row.origin.feed).uint(row.origin.sequence)
+  if (row.subject) writer.hex(row.subject)
   return seal(rowKey, writer.raw(row.encoded).borrow())
 }
 
@@ -97,7 +105,10 @@ export const decodeRecordRow = (rowKey: Uint8Array, row: Uint8Array): RecordRow 
   const sequence = from.uint()
   const times = { expiresAt: from.uint(), dueAt: from.uint() }
   const version = { high: from.uint(), low: from.uint() }
-  const origin = from.u8() === 1 ? { feed: from.hex(16), sequence: from.uint() } : undefined
+  const has = from.u8()
+  const origin = has & HAS.origin ? { feed: from.hex(16), sequence: from.uint() } : undefined
+  const subject = has & HAS.subject ? from.hex(KEY_BYTES) : undefined
   const encoded = body.subarray(from.offset)
-  return { sequence, origin, version, ...times, isEnded: isEndedRecord(encoded), encoded }
+  const isCutoff = (has & HAS.cutoff) !== 0
+  return { sequence, origin, version, ...times, isEnded: isEndedRecord(encoded), isCutoff, subject, encoded }
 }

@@ -311,7 +311,7 @@ export class RecordStore {
     const row = rowOf(key, record, encoded, sequence, origin)
     // What comes late can have expired before; the next look at what is due reports it.
     const next = record.kind === 'live' ? expiresAt(record) : row.dueAt
-    const { version, isEnded } = row
+    const { version, isEnded, isCutoff, subject } = row
     this.#index.put(key, {
       sequence,
       origin,
@@ -319,6 +319,8 @@ export class RecordStore {
       isEnded,
       isExpired: false,
       isDue: row.dueAt <= now,
+      isCutoff,
+      subject,
       dueAt: next,
     })
     this.#parts.checkpoint.put(key, row)

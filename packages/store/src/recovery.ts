@@ -160,7 +160,7 @@ class Recovery {
 
   #index(key: SessionKey, row: RecordRow): void {
     const { index, now } = this.#options
-    const { sequence, origin, version, isEnded, expiresAt, dueAt } = row
+    const { sequence, origin, version, isEnded, isCutoff, subject, expiresAt, dueAt } = row
     this.#head = Math.max(this.#head, sequence)
     const isExpired = !isEnded && expiresAt <= Math.min(now, this.#progress.expiredThrough)
     const isDue = dueAt <= now
@@ -171,6 +171,8 @@ class Recovery {
       isEnded,
       isExpired,
       isDue,
+      isCutoff,
+      subject,
       dueAt: isEnded || isExpired ? dueAt : expiresAt,
     })
   }

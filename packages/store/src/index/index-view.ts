@@ -9,6 +9,8 @@ export type IndexView = Pick<
   | 'isDue'
   | 'originOf'
   | 'keys'
+  | 'keysOfSubject'
+  | 'cutoffKeys'
   | 'openFeed'
   | 'nextInFeed'
   | 'closeFeed'

@@ -1,10 +1,12 @@
 /** What is known of every session without reading it: where it stands in the feed, when it is due, its version, its origin. */
-import type { SessionKey } from '@sojourn/core/internal'
-import { Columns, type Origin, SLOT_BYTES } from './columns.js'
+import type { SessionKey, SubjectHash } from '@sojourn/core/internal'
+import { Columns, type Origin, SLOT_BYTES, SUBJECT_AT } from './columns.js'
 import { DueHeap } from './due-heap.js'
-import { type FeedCursor, FeedOrder } from './feed-order.js'
+import { type FeedCursor, FeedOrder, sortedBySequence } from './feed-order.js'
 import { FLAG, type IndexChange, type IndexEntry } from './index-entry.js'
-import { KEY_WORDS, KeyTable, keyOfWords, writeKeyWords } from './key-table.js'
+import { keysInOrder } from './key-slices.js'
+import { KEY_WORDS, KeyTable, writeKeyWords } from './key-table.js'
+import { SubjectLists } from './subject-lists.js'
 import { RANGE_BITS, type VersionSum, VersionSums } from './version-sums.js'
 
 const MIN_CAPACITY = 1_024
@@ -20,6 +22,7 @@ export class SessionIndex {
   readonly #due = new DueHeap()
   readonly #sums = new VersionSums()
   readonly #columns = new Columns()
+  readonly #subjects = new SubjectLists()
   #capacity = 0
   /** Slots that were never used begin here. */
   #unused = 0
@@ -48,13 +51,14 @@ export class SessionIndex {
 
   /** Bytes of all arrays. */
   get bytes(): number {
-    return this.#columns.bytes + this.#table.bytes + this.#order.bytes + this.#due.bytes
+    return this.#columns.bytes + this.#table.bytes + this.#order.bytes + this.#due.bytes + this.#subjects.bytes
   }
 
   #grow(capacity: number): void {
     this.#columns.grow(capacity)
     this.#order.grow(capacity)
     this.#due.grow(capacity)
+    this.#subjects.grow(capacity)
     this.#capacity = capacity
   }
 
@@ -97,6 +101,7 @@ export class SessionIndex {
       isEnded: (flags & FLAG.ended) !== 0,
       isExpired: (flags & FLAG.expired) !== 0,
       isDue: (flags & FLAG.due) !== 0,
+      isCutoff: (flags & FLAG.cutoff) !== 0,
     }
   }
 
@@ -118,12 +123,14 @@ export class SessionIndex {
     this.#columns.versions[2 * slot] = change.version.high
     this.#columns.versions[2 * slot + 1] = change.version.low
     this.#columns.setOrigin(slot, change.origin)
+    this.#subjects.set(slot, change.subject)
     this.#count(
       slot,
       FLAG.used |
         (change.isEnded ? FLAG.ended : 0) |
         (change.isExpired ? FLAG.expired : 0) |
-        (change.isDue ? FLAG.due : 0),
+        (change.isDue ? FLAG.due : 0) |
+        (change.isCutoff ? FLAG.cutoff : 0),
     )
     // A renewal moves the deadline at nearly every request: the slot is looked at when the old one passes, and moved then.
     if (!(this.#due.timeOf(slot) <= change.dueAt)) this.#due.set(slot, change.dueAt)
@@ -175,6 +182,7 @@ export class SessionIndex {
     const slot = this.#find(key)
     if (slot < 0) return
     this.#uncount(slot)
+    this.#subjects.set(slot, undefined)
     this.#order.remove(slot)
     this.#due.remove(slot)
     this.#table.remove(slot, this.#columns.words)
@@ -202,15 +210,28 @@ export class SessionIndex {
   /** A record that cannot be read was found, or a commit of one. */
   putCorrupt(key: SessionKey, sequence: number, dueAt: number): void {
     const version = { high: 0, low: 0 }
-    const known = { isEnded: false, isExpired: false, isDue: false }
+    const known = { isEnded: false, isExpired: false, isDue: false, isCutoff: false, subject: undefined }
     this.put(key, { sequence, origin: undefined, version, ...known, dueAt })
     this.markCorrupt(key, dueAt)
   }
 
   *corruptKeys(): Iterable<SessionKey> {
-    if (this.#counts.corrupt === 0) return
+    if (this.#counts.corrupt > 0) yield* this.#flagged(FLAG.corrupt)
+  }
+
+  *#flagged(flag: number): Iterable<SessionKey> {
     for (let slot = 0; slot < this.#unused; slot++)
-      if ((this.#columns.flags[slot]! & FLAG.corrupt) !== 0) yield this.#columns.keyAt(slot)
+      if ((this.#columns.flags[slot]! & flag) !== 0) yield this.#columns.keyAt(slot)
+  }
+
+  /** Where the cutoffs of subjects are. */
+  cutoffKeys(): Iterable<SessionKey> {
+    return this.#flagged(FLAG.cutoff)
+  }
+
+  /** The keys of a subject's live records, in no order; now and then one of another subject, as the record says then. */
+  keysOfSubject(subject: SubjectHash): SessionKey[] {
+    return this.#subjects.slotsOf(subject).map((slot) => this.#columns.keyAt(slot))
   }
 
   /** Forgets everything. */
@@ -249,6 +270,7 @@ export class SessionIndex {
     let at = 0
     for (let slot = this.#order.first; slot >= 0; slot = this.#order.after(slot)) {
       this.#columns.pack(slot, this.#due.timeOf(slot), chunk, at)
+      chunk.writeUInt32LE(this.#subjects.wordAt(slot), at + SUBJECT_AT)
       at += SLOT_BYTES
       if (at < chunk.length) continue
       yield chunk
@@ -273,6 +295,7 @@ export class SessionIndex {
       this.#order.append(slot)
       this.#count(slot, flags)
       this.#due.set(slot, dueAt)
+      this.#subjects.setWord(slot, from.readUInt32LE(at + SUBJECT_AT))
     }
   }
 
@@ -357,44 +380,9 @@ export class SessionIndex {
   }
 
   /** All keys there are now, in their order, or those of one first byte, in parts of one first byte each. */
-  *keys(slice?: number): Iterable<readonly SessionKey[]> {
-    const [from, to] = slice === undefined ? [0, 256] : [slice, slice + 1]
-    const ends = new Uint32Array(257)
-    for (let slot = 0; slot < this.#unused; slot++)
-      if (this.#columns.flags[slot] !== 0) ends[(this.#columns.words[slot * KEY_WORDS]! >>> 24) + 1]!++
-    for (let byte = 1; byte <= 256; byte++) ends[byte]! += ends[byte - 1]!
-    const base = ends[from]!
-    // The words, not the slots: a slot can be another session's by the time that it is come to.
-    const words = new Uint32Array((ends[to]! - base) * KEY_WORDS)
-    const fill = ends.slice()
-    for (let slot = 0; slot < this.#unused; slot++) {
-      const at = slot * KEY_WORDS
-      const byte = this.#columns.words[at]! >>> 24
-      if (this.#columns.flags[slot] === 0 || byte < from || byte >= to) continue
-      words.set(this.#columns.words.subarray(at, at + KEY_WORDS), (fill[byte]!++ - base) * KEY_WORDS)
-    }
-    for (let byte = from; byte < to; byte++) {
-      const keys: SessionKey[] = []
-      for (let place = ends[byte]! - base; place < ends[byte + 1]! - base; place++)
-        keys.push(keyOfWords(words, place * KEY_WORDS))
-      if (keys.length > 0) yield keys.sort()
-    }
+  keys(slice?: number): Iterable<readonly SessionKey[]> {
+    return keysInOrder(this.#columns, this.#unused, slice)
   }
-}
-
-/** By sequence, 16 bits at a time, from the lowest: a million in the time in which a comparing sort does a tenth. */
-const sortedBySequence = (slots: Int32Array, sequences: Float64Array): Int32Array => {
-  let [from, into] = [slots, new Int32Array(slots.length)] as [Int32Array, Int32Array]
-  for (let scale = 1; scale < 2 ** 53; scale *= 2 ** 16) {
-    const places = new Uint32Array(2 ** 16 + 1)
-    const digitOf = (slot: number): number => Math.floor(sequences[slot]! / scale) % 2 ** 16
-    for (const slot of from) places[digitOf(slot) + 1]!++
-    if (places[1] === from.length) continue
-    for (let digit = 1; digit < places.length; digit++) places[digit]! += places[digit - 1]!
-    for (const slot of from) into[places[digitOf(slot)]!++] = slot
-    ;[from, into] = [into, from]
-  }
-  return from
 }
 
 export { type Origin, RANGE_BITS }

@@ -1,0 +1,84 @@
+/** What a login says of a session, to records and from them. */
+import type { Authentication, NewIdentity, SecretHash, ShownIdentity, SubjectHash } from '@sojourn/core/internal'
+import { checkOption, decodeDetails, encodeDetails, MAX_AMR, SojournError, SUBJECT_RULE } from '@sojourn/core/internal'
+import type { Settings } from './options.js'
+import { SubjectKeys } from './subject-keys.js'
+import type { Subjects } from './subjects.js'
+
+/** As a call gives it. */
+export interface Login {
+  readonly subject?: string | undefined
+  readonly device?: string | undefined
+  readonly auth?:
+    | {
+        readonly time?: number | undefined
+        readonly acr?: string | undefined
+        readonly amr?: readonly string[] | undefined
+      }
+    | undefined
+}
+
+const refuse = (option: string, what: string): never => {
+  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
+}
+
+export class Logins {
+  readonly #region: string
+  /** Undefined: no key is set. */
+  readonly #keys: SubjectKeys | undefined
+  readonly #subjects: Subjects
+
+  constructor({ region, subjectKey, ports }: Pick<Settings, 'region' | 'subjectKey' | 'ports'>, subjects: Subjects) {
+    this.#region = region
+    this.#keys = subjectKey === undefined ? undefined : new SubjectKeys(subjectKey, ports.random)
+    this.#subjects = subjects
+  }
+
+  /** @throws INVALID_OPTION where no key is set */
+  get #keyed(): SubjectKeys {
+    const why = 'the replica has no key for subjects. Set `subjectKey`, or `secret`, the same in all regions'
+    return this.#keys ?? refuse('subject', why)
+  }
+
+  /** @throws INVALID_OPTION for what is no subject, and where no key is set */
+  hashOf(subject: string): SubjectHash {
+    checkOption(subject, 'subject', SUBJECT_RULE)
+    return this.#keyed.hashOf(subject)
+  }
+
+  /**
+   * Who a session is of, from now on.
+   * @param secret undefined: of an id that has none
+   * @throws INVALID_OPTION
+   */
+  identity(secret: SecretHash | undefined, login: Login, now: number): NewIdentity {
+    const { subject, device, auth } = login
+    if (subject === undefined && device === undefined && auth === undefined)
+      return { secret, authentication: undefined }
+    const time = auth?.time ?? now
+    if (time > now)
+      refuse('auth.time', `is ${time}, and now is ${now}. Give the time at which the user was authenticated`)
+    const amr = auth?.amr ?? []
+    if (amr.length > MAX_AMR) refuse('auth.amr', `has ${amr.length} methods. Give at most ${MAX_AMR}`)
+    const hash = subject === undefined ? undefined : this.#keyed.hashOf(subject)
+    const sealedSubject = subject === undefined ? undefined : this.#keyed.seal(subject)
+    const details = encodeDetails({ sealedSubject, device, time, acr: auth?.acr, amr, region: this.#region })
+    const cutoffs = hash === undefined ? [] : (this.#subjects.cutoffOf(hash)?.entries ?? [])
+    return { secret, authentication: { subject: hash, details }, after: cutoffs[cutoffs.length - 1]?.stamp }
+  }
+
+  /** What a session shows of its authentication. */
+  shown({ details }: Authentication): ShownIdentity {
+    const { sealedSubject, device, time, acr, amr } = decodeDetails(details)
+    return {
+      subject: sealedSubject && this.#keys?.open(sealedSubject),
+      device,
+      auth: { time, ...(acr !== undefined && { acr }), ...(amr.length > 0 && { amr }) },
+    }
+  }
+
+  /** The region of a login. */
+  regionOf({ details }: Authentication): string {
+    return decodeDetails(details).region
+  }
+}

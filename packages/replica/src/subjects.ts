@@ -1,0 +1,184 @@
+/** The sessions of subjects: which of them cutoffs end, and which are too many. Follows from the records, in every region alike. */
+import type { Clock, Cutoff, CutoffEntry, LiveRecord, SessionKey, SubjectHash, Timer } from '@sojourn/core/internal'
+import { compareStamps, cutBy, cutSession, GONE, isVisible } from '@sojourn/core/internal'
+import type { Commit, Entry, Reading, RecordStore } from '@sojourn/store'
+
+/** Sessions that are looked at before others run. */
+const SESSIONS_A_TURN = 64
+/** How soon to look again where the disk refused an end. Milliseconds. */
+const RETRY_MS = 1_000
+
+/** Which sessions of a subject go, where there are too many. */
+export type AtLimit = 'endOldest' | 'refuse'
+
+export interface SubjectsOptions {
+  readonly store: RecordStore
+  readonly clock: Clock
+  /** Undefined: any number. */
+  readonly maxPerSubject: number | undefined
+  readonly atLimit: AtLimit
+  /** Ends a session that is one too many. */
+  readonly displace: (key: SessionKey) => Promise<void>
+  readonly failed: (error: unknown) => void
+}
+
+/** A session of a subject that shows. */
+export interface Shown {
+  readonly key: SessionKey
+  readonly entry: Entry
+  readonly record: LiveRecord
+}
+
+export class Subjects {
+  readonly #options: SubjectsOptions
+  /** Of subjects that have some. */
+  readonly #cutoffs = new Map<SubjectHash, Cutoff>()
+  /** Where each of them is, so that a purge is noticed. */
+  readonly #places = new Map<SessionKey, SubjectHash>()
+  /** Subjects whose sessions are to be looked at. Bounded by the sessions: each is one of a subject. */
+  readonly #due = new Set<SubjectHash>()
+  #running: Promise<void> | undefined
+  #timer: Timer | undefined
+  #closed = false
+
+  constructor(options: SubjectsOptions) {
+    this.#options = options
+  }
+
+  /** Reads the cutoffs that the store has, and goes through what they end: the last process may not have come to it. */
+  async start(): Promise<void> {
+    const { store } = this.#options
+    for (const key of [...store.index.cutoffKeys()]) this.#note(key, await store.peek(key))
+    for (const subject of this.#cutoffs.keys()) this.#look(subject)
+  }
+
+  #note(key: SessionKey, reading: Reading): void {
+    if (reading.state !== 'held' || reading.record.kind !== 'ended' || !reading.record.cutoff) return
+    const { cutoff } = reading.record
+    this.#cutoffs.set(cutoff.subject, cutoff)
+    this.#places.set(key, cutoff.subject)
+  }
+
+  /** Commits are in the journal. */
+  committed(commits: readonly Commit[]): void {
+    for (const { key, entry } of commits) {
+      if (entry === undefined) this.#forget(key)
+      else if (entry.record.kind === 'ended') {
+        if (!entry.record.cutoff) continue
+        this.#note(key, entry)
+        this.#look(entry.record.cutoff.subject)
+      } else {
+        const subject = entry.record.identity?.authentication?.subject
+        if (subject !== undefined && this.#concerns(subject)) this.#look(subject)
+      }
+    }
+  }
+
+  #concerns(subject: SubjectHash): boolean {
+    return this.#options.maxPerSubject !== undefined || this.#cutoffs.has(subject)
+  }
+
+  #forget(key: SessionKey): void {
+    const subject = this.#places.get(key)
+    if (subject === undefined) return
+    this.#places.delete(key)
+    this.#cutoffs.delete(subject)
+  }
+
+  /** The cutoffs of a subject that are in force here. */
+  cutoffOf(subject: SubjectHash): Cutoff | undefined {
+    return this.#cutoffs.get(subject)
+  }
+
+  /** The cutoff that ends a session; undefined where none does. */
+  cutOf(key: SessionKey, record: LiveRecord): CutoffEntry | undefined {
+    if (this.#cutoffs.size === 0) return undefined
+    const subject = record.identity?.authentication?.subject
+    return subject === undefined ? undefined : cutBy(this.#cutoffs.get(subject), key, record)
+  }
+
+  /** The sessions of a subject that show, the oldest login first. */
+  async shownOf(subject: SubjectHash): Promise<Shown[]> {
+    const { store, clock } = this.#options
+    const shown: Shown[] = []
+    for (const [count, key] of store.index.keysOfSubject(subject).entries()) {
+      if (count % SESSIONS_A_TURN === SESSIONS_A_TURN - 1) await new Promise<void>((resolve) => clock.soon(resolve))
+      const entry = await store.peek(key)
+      if (entry.state !== 'held' || !isVisible(entry.record, clock.now())) continue
+      const { record } = entry
+      if (record.identity?.authentication?.subject === subject && this.cutOf(key, record) === undefined)
+        shown.push({ key, entry, record })
+    }
+    return shown.sort(byLogin)
+  }
+
+  /** Whether a subject may have one more session than it has, where more are refused. @param key one that it may have already */
+  async hasRoom(subject: SubjectHash, key: SessionKey): Promise<boolean> {
+    const { maxPerSubject, atLimit } = this.#options
+    if (maxPerSubject === undefined || atLimit !== 'refuse') return true
+    const shown = await this.shownOf(subject)
+    return shown.filter((each) => each.key !== key).length < maxPerSubject
+  }
+
+  #look(subject: SubjectHash): void {
+    this.#due.add(subject)
+    if (!this.#closed) this.#running ??= this.#work()
+  }
+
+  /** Resolves when the sessions of all subjects that were noticed are as they must be. */
+  async settled(): Promise<void> {
+    await this.#running
+  }
+
+  async #work(): Promise<void> {
+    await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
+    for (const subject of this.#due) {
+      if (this.#closed) break
+      // Before it is looked at: what changes meanwhile is looked at again.
+      this.#due.delete(subject)
+      try {
+        await this.#cut(subject)
+        await this.#displace(subject)
+      } catch (error) {
+        this.#options.failed(error)
+        this.#timer = this.#options.clock.after(RETRY_MS, () => this.#look(subject))
+        break
+      }
+    }
+    this.#running = undefined
+  }
+
+  /** Ends what a cutoff ends: its data is not kept any longer. */
+  async #cut(subject: SubjectHash): Promise<void> {
+    const { store, clock } = this.#options
+    if (!this.#cutoffs.has(subject)) return
+    for (const [count, key] of store.index.keysOfSubject(subject).entries()) {
+      if (count % SESSIONS_A_TURN === SESSIONS_A_TURN - 1) await new Promise<void>((resolve) => clock.soon(resolve))
+      const made = await store.transact(key, (reading) => {
+        if (reading.state !== 'held' || reading.record.kind !== 'live') return GONE
+        const entry = this.cutOf(key, reading.record)
+        return entry ? cutSession(key, reading.record, entry) : GONE
+      })
+      await made.done
+    }
+  }
+
+  /** Ends what is too much: the same sessions in every region that holds them, by the stamp of the login, and the key. */
+  async #displace(subject: SubjectHash): Promise<void> {
+    const { maxPerSubject, atLimit, displace } = this.#options
+    if (maxPerSubject === undefined) return
+    const shown = await this.shownOf(subject)
+    const extra = atLimit === 'endOldest' ? shown.slice(0, -maxPerSubject) : shown.slice(maxPerSubject)
+    for (const { key } of extra) await displace(key)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#timer?.cancel()
+    await this.#running
+  }
+}
+
+const byLogin = (a: Shown, b: Shown): number =>
+  compareStamps(a.record.identity!.authentication!.stamp, b.record.identity!.authentication!.stamp) ||
+  (a.key < b.key ? -1 : 1)
