@@ -2,7 +2,15 @@
 import { CLIENT_OPTIONS } from '@sojourn/client'
 import { CALL_OPTIONS, insideOf, type Option, type Options } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
-import { COOKIE_OPTIONS, CSRF_TOKEN_OPTIONS, ORIGIN_OPTIONS, SERIALIZE_OPTIONS } from '@sojourn/identity'
+import {
+  COOKIE_OPTIONS,
+  CSRF_TOKEN_OPTIONS,
+  ISSUE_OPTIONS,
+  ORIGIN_OPTIONS,
+  REFRESH_OPTIONS,
+  SERIALIZE_OPTIONS,
+  TOKENS_OPTIONS,
+} from '@sojourn/identity'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { SERVER_OPTIONS } from '@sojourn/server'
 import { describe, expect, it } from 'vitest'
@@ -24,6 +32,9 @@ const declared = new Map(
     SERIALIZE_OPTIONS,
     CSRF_TOKEN_OPTIONS,
     ORIGIN_OPTIONS,
+    TOKENS_OPTIONS,
+    ISSUE_OPTIONS,
+    REFRESH_OPTIONS,
     SERVER_OPTIONS,
     ...Object.values(CLIENT_OPTIONS),
     ...Object.values(CALL_OPTIONS),
@@ -32,7 +43,20 @@ const declared = new Map(
 const names = new Set([...declared.keys()].map((path) => path.split('.').at(-1)!))
 
 /** What a call takes beside its options, what names a group as a whole, and the file of settings. */
-const OTHERS = ['by', 'update', 'id', 'expiresAt', 'session', 'options', 'event', 'listener', 'clock', 'config']
+const OTHERS = [
+  'by',
+  'update',
+  'id',
+  'expiresAt',
+  'session',
+  'keys.active',
+  'keys.keys',
+  'options',
+  'event',
+  'listener',
+  'clock',
+  'config',
+]
 
 const ROOMS = ['core', 'wire', 'store', 'replica', 'express', 'identity', 'client', 'server']
 
@@ -85,6 +109,7 @@ describe('[ARCH-5] an option is declared once', () => {
       'packages/replica/src/option-table.ts',
       'packages/express/src/options.ts',
       'packages/identity/src/options.ts',
+      'packages/identity/src/token-options.ts',
       'packages/client/src/options.ts',
       'packages/server/src/admin/limits.ts',
       'packages/server/src/clients/limits.ts',

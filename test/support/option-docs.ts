@@ -120,8 +120,11 @@ const PACKAGES: readonly Package[] = [
     path: 'packages/identity/src',
     about: 'The options of cookies, of checks of CSRF, and of tokens',
     imports: [
-      "import type { Clock, Random } from '@sojourn/core/internal'",
+      "import type { Clock, Duration, Random } from '@sojourn/core/internal'",
       "import type { SecretKey } from './hmac.js'",
+      "import type { TokenSessions } from './sessions.js'",
+      "import type { TokenKeys } from './token-keys.js'",
+      "import type { Audience } from './token-options.js'",
     ],
     tables: {
       SessionCookieOptions: identity.COOKIE_OPTIONS,
@@ -129,6 +132,10 @@ const PACKAGES: readonly Package[] = [
       CsrfTokenOptions: identity.CSRF_TOKEN_OPTIONS,
       CheckCsrfOptions: identity.CHECK_CSRF_OPTIONS,
       CheckOriginOptions: identity.ORIGIN_OPTIONS,
+      SessionTokensOptions: identity.TOKENS_OPTIONS,
+      IssueOptions: identity.ISSUE_OPTIONS,
+      VerifyOptions: identity.VERIFY_OPTIONS,
+      RefreshOptions: identity.REFRESH_OPTIONS,
     },
   },
 ]
@@ -177,6 +184,8 @@ export const TABLES: { readonly [name: string]: () => string } = {
   serialize: () => tableOf(identity.SERIALIZE_OPTIONS),
   csrf: () => tableOf(identity.CSRF_TOKEN_OPTIONS),
   origin: () => tableOf(identity.ORIGIN_OPTIONS),
+  tokens: () => tableOf(identity.TOKENS_OPTIONS),
+  refresh: () => tableOf(identity.REFRESH_OPTIONS),
   server: settingsTable,
   ...Object.fromEntries(Object.entries(CALLS).map(([name, options]) => [name, () => tableOf(options)])),
 }

@@ -2,8 +2,11 @@
  * The options of cookies, of checks of CSRF, and of tokens: `npm run docs:options` writes them from where they are
  * declared (ADR 17).
  */
-import type { Clock, Random } from '@sojourn/core/internal'
+import type { Clock, Duration, Random } from '@sojourn/core/internal'
 import type { SecretKey } from './hmac.js'
+import type { TokenSessions } from './sessions.js'
+import type { TokenKeys } from './token-keys.js'
+import type { Audience } from './token-options.js'
 
 export interface SessionCookieOptions {
   /**
@@ -86,4 +89,54 @@ export interface CheckOriginOptions {
    * Default: `refuse`.
    */
   readonly withoutOrigin?: 'refuse' | 'allow' | undefined
+}
+
+export interface SessionTokensOptions {
+  /** An open replica, or another implementation of the session API. */
+  readonly sessions: TokenSessions
+  /** Who issues the tokens, as a URL: their `iss`. Give a string of 1 to 512 characters. */
+  readonly issuer: string
+  /** For whom the tokens are: their `aud`, and what `verify` asks for. */
+  readonly audience: Audience
+  /** What signs and verifies. The active key signs; retired keys go on verifying. */
+  readonly keys: TokenKeys
+  /**
+   * The `client_id` of the tokens, which RFC 9068 requires. Give a string of 1 to 512 characters. Default: the issuer.
+   */
+  readonly clientId?: string | undefined
+  /** How long a token lives, if its session lives that long. Default: `5m`. */
+  readonly ttl?: Duration | undefined
+  /** How far the clock of the issuer may be ahead. A token never outlives its `exp` by it. Default: `5s`. */
+  readonly clockTolerance?: Duration | undefined
+  /** What tells the time. Default: the system's. */
+  readonly clock?: Clock | undefined
+  /** What gives unpredictable bytes. Default: the system's. */
+  readonly random?: Random | undefined
+  readonly limits?: {
+    /** Bytes of a token that is read. A longer one is refused. Default: `4096`. */
+    readonly maxTokenBytes?: number | undefined
+    /** Tokens in memory whose signature is known to be good. Give a whole number, 2 or more. Default: `20000`. */
+    readonly maxRememberedTokens?: number | undefined
+  } | undefined
+}
+
+export interface IssueOptions {
+  /** For whom this token is. Default: that of the issuer. */
+  readonly audience?: Audience | undefined
+  /** How long this token lives, if its session lives that long. Default: that of the issuer. */
+  readonly ttl?: Duration | undefined
+}
+
+export interface VerifyOptions {
+  /** For whom the token must be. Of several, one is enough. Default: that of the issuer. */
+  readonly audience?: Audience | undefined
+}
+
+export interface RefreshOptions {
+  /** For whom this token is. Default: that of the issuer. */
+  readonly audience?: Audience | undefined
+  /** How long this token lives, if its session lives that long. Default: that of the issuer. */
+  readonly ttl?: Duration | undefined
+  /** How long the old secret works on, for requests under way and answers that were lost. Default: `10s`. */
+  readonly grace?: Duration | undefined
 }

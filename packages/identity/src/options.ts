@@ -45,12 +45,12 @@ const KEYS: OptionRule<readonly SecretKey[], readonly SecretKey[]> = {
   takes: (value, name, owner) => Array.isArray(value) && value.length <= MAX_KEYS && SECRETS.takes(value, name, owner),
 }
 
-const CLOCK = optional(
+export const CLOCK = optional(
   typedOption<Clock>('Clock', { ...portRule('now'), allowed: 'a Clock of @sojourn/core' }),
   'What tells the time',
   "the system's",
 )
-const RANDOM = optional(
+export const RANDOM = optional(
   typedOption<Random>('Random', { ...portRule('bytes'), allowed: 'a Random of @sojourn/core' }),
   'What gives unpredictable bytes',
   "the system's",
