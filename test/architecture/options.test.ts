@@ -48,7 +48,6 @@ const OTHERS = [
   'update',
   'id',
   'expiresAt',
-  'session',
   'keys.active',
   'keys.keys',
   'options',

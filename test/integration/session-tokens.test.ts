@@ -3,9 +3,10 @@ import { createPublicKey, createSecretKey, generateKeyPairSync } from 'node:cryp
 import { type IssueOptions, type SessionTokensOptions, sessionTokens, type TokenKeys } from '@sojourn/identity'
 import { openReplica, type Replica, type ReplicaOptions } from '@sojourn/replica'
 import { createLocalJWKSet, exportJWK, jwtVerify } from 'jose'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { openRegions, SECRET, type SteppedClock, steppedClock } from '../support/region.js'
 import { MINUTE } from '../support/replica.js'
+import { Opened } from '../support/serve.js'
 import { AUDIENCE, forge, ISSUER, newKey, partsOf, retired, unsigned } from '../support/tokens.js'
 
 const key = newKey('2026-11')
@@ -203,6 +204,20 @@ describe('[JWT-2] a token is good while its claims are, and its session lives he
     regions.heal('eu', 'us')
     await regions.settled()
     expect(await refusalOf(there.verify(token))).toMatchObject(invalid('ended'))
+  })
+
+  it('and by a client, as its server has it', async () => {
+    const served = new Opened()
+    onTestFinished(() => served.close())
+    const { url, replica } = await served.serve({ region: { secret: SECRET } })
+    const client = await served.connect({ url })
+    const tokens = sessionTokens({ sessions: client, issuer: ISSUER, audience: AUDIENCE, keys: KEYS })
+    const { id } = await client.create({ cart: {} }, { subject: 'ada' })
+    const { session, token } = await tokens.refresh(id)
+    expect(session.data).toEqual({ cart: {} })
+    expect(await tokens.verify(token)).toMatchObject({ sub: 'ada', sid: session.handle })
+    await replica.end(session.id)
+    expect(await refusalOf(tokens.verify(token))).toMatchObject(invalid('ended'))
   })
 
   it('and what is no token is refused, and shown nowhere', async () => {

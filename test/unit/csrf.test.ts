@@ -63,7 +63,7 @@ describe('[CSRF-1] a token is good for one session, and for every key of the lis
       expect(String(error)).not.toContain(token.slice(1, 20))
     }
     const mine = { handle: 'no handle' }
-    expect(refusalOf(() => csrfToken(mine, { keys }))).toMatchObject({ code: 'INVALID_OPTION', option: 'session' })
+    expect(refusalOf(() => csrfToken(mine, { keys }))).toMatchObject({ code: 'INVALID_OPTION', option: 'handle' })
     expect(refusalOf(() => checkCsrf(token, undefined as never, { keys }))).toMatchObject({ code: 'INVALID_OPTION' })
     for (const bad of [[], ['short'], undefined, NEW])
       expect(refusalOf(() => checkCsrf(token, session, { keys: bad as never }))).toMatchObject({

@@ -1,5 +1,5 @@
 /** Tokens that only a page of the app knows: a form or a script sends one back, and so shows that the request comes from there. */
-import { SojournError, settingsReader, systemRandom } from '@sojourn/core/internal'
+import { checkHandle, SojournError, settingsReader, systemRandom } from '@sojourn/core/internal'
 import { MAC_BYTES, sign, verifies } from './hmac.js'
 import type { CheckCsrfOptions, CsrfTokenOptions } from './options.generated.js'
 import { CHECK_CSRF_OPTIONS, CSRF_TOKEN_OPTIONS } from './options.js'
@@ -14,8 +14,8 @@ export type CsrfReason = 'missing' | 'malformed' | 'mismatch'
 
 const PURPOSE = 'sojourn csrf'
 /**
- * Each token has random bytes of its own, which its code covers: no two tokens of a session share a character but by chance. What compresses the page (BREACH)
- * gives nothing away.
+ * Each token has random bytes of its own, which its code covers: two tokens of a session share a character by chance only. So
+ * what compresses the page gives none away (BREACH).
  */
 const NONCE_BYTES = 16
 /** In Base64, 48 bytes have one way to be written, in 64 characters. */
@@ -34,13 +34,13 @@ const readCheck = settingsReader(CHECK_CSRF_OPTIONS, 'checkCsrf')
  */
 export const csrfToken = (session: CsrfSession, options: CsrfTokenOptions): string => {
   const { keys, random = systemRandom } = readMake(options)
-  const handle = handleOf(session)
+  const handle = checkHandle(session?.handle)
   const nonce = Buffer.from(random.bytes(NONCE_BYTES))
   return Buffer.concat([nonce, sign(keys, PURPOSE, handle, nonce.toString('base64url'))]).toString('base64url')
 }
 
 /**
- * Refuses a request whose token is not one of this session. It takes the same time whatever the token holds.
+ * Refuses a request whose token is not one of this session. Of tokens of the right form, all take the same time.
  *
  * @example
  * checkCsrf(request.headers['x-csrf-token'], session, { keys: [process.env.CSRF_KEY] })
@@ -48,7 +48,7 @@ export const csrfToken = (session: CsrfSession, options: CsrfTokenOptions): stri
  */
 export const checkCsrf = (token: unknown, session: CsrfSession, options: CheckCsrfOptions): void => {
   const { keys } = readCheck(options)
-  const handle = handleOf(session)
+  const handle = checkHandle(session?.handle)
   if (token === undefined || token === null || token === '')
     throw refusal('missing', 'the request has no token. Send the one of the page, made by csrfToken, with each write')
   if (typeof token !== 'string' || !TOKEN.test(token))
@@ -60,12 +60,3 @@ export const checkCsrf = (token: unknown, session: CsrfSession, options: CheckCs
 }
 
 const refusal = (reason: CsrfReason, what: string): SojournError => new SojournError('CSRF_REFUSED', what, { reason })
-
-/** @throws INVALID_OPTION */
-const handleOf = (session: CsrfSession): string => {
-  const handle = (session as Partial<CsrfSession> | null | undefined)?.handle
-  if (typeof handle === 'string' && /^[0-9a-f]{32}$/.test(handle)) return handle
-  throw new SojournError('INVALID_OPTION', 'session has no handle; give a session of the store, which has one', {
-    option: 'session',
-  })
-}

@@ -2,8 +2,8 @@
 import type { TokenClaims } from './token-claims.js'
 
 /**
- * At most `max` of them, 2 or more: two halves of that, a young and an old one. What is asked for moves to the young one; when that is full, it becomes
- * the old one, and the old one goes. So what was used lately stays, and a hit in the young half writes nothing.
+ * At most `max` of them, 2 or more: two halves of that, a young and an old one. What is asked for moves to the young one. When that
+ * is full, it becomes the old one, and the old one goes. So what was used lately stays, and a hit in the young half writes nothing.
  *
  * Tokens stand here as they are: whoever can read this memory can read those that come in, too.
  */

@@ -29,8 +29,8 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 const read = settingsReader(ORIGIN_OPTIONS, 'checkOrigin')
 
 /**
- * Refuses a write that a page of another site makes: by `Sec-Fetch-Site`, which browsers send over HTTPS and scripts cannot set, and where that is missing
- * by `Origin`.
+ * Refuses a write that a page of another site makes: by `Sec-Fetch-Site`, which browsers send over HTTPS and scripts cannot set,
+ * and where that is missing by `Origin`.
  *
  * @example
  * checkOrigin(request, { origins: ['https://shop.example'] }) // 'same-origin'

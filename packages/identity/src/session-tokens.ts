@@ -10,7 +10,7 @@ import {
   systemClock,
   systemRandom,
 } from '@sojourn/core/internal'
-import { decodeProtectedHeader, errors, jwtVerify, SignJWT } from 'jose'
+import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import type { IssueOptions, RefreshOptions, SessionTokensOptions, VerifyOptions } from './options.generated.js'
 import { RememberedTokens } from './remembered-tokens.js'
 import type { TokenSession, TokenSessions } from './sessions.js'
@@ -162,7 +162,7 @@ export class SessionTokens<S extends TokenSession = TokenSession> {
       acr: auth?.acr,
       amr: auth?.amr?.length ? auth.amr : undefined,
     }
-    return new SignJWT(defined(claims) as never).setProtectedHeader({ alg, kid, typ: TYPE }).sign(privateKey)
+    return new SignJWT(defined(claims) as JWTPayload).setProtectedHeader({ alg, kid, typ: TYPE }).sign(privateKey)
   }
 
   /** @throws TOKEN_INVALID */
@@ -192,8 +192,8 @@ export class SessionTokens<S extends TokenSession = TokenSession> {
 }
 
 /**
- * Issues and verifies JWTs that name a session (RFC 9068). A service that holds a replica refuses the tokens of a session that has ended, without a list of
- * what was revoked: the sessions are that list.
+ * Issues and verifies JWTs that name a session (RFC 9068). A service that holds a replica refuses the tokens of a session that has
+ * ended, without a list of what was revoked: the sessions are that list.
  *
  * @example
  * const tokens = sessionTokens({ sessions, issuer: 'https://shop.example', audience: 'https://api.shop.example', keys })
