@@ -11,6 +11,12 @@ export interface Address {
 /** From the dialers to the target, or from the target back. */
 export type Direction = 'there' | 'back'
 
+/** What came of one connection, in one direction. */
+export interface Recorded {
+  readonly direction: Direction
+  readonly bytes: Buffer
+}
+
 export interface TcpProxy {
   /** What to dial instead of the target: `ws://127.0.0.1:<port>`. */
   readonly url: string
@@ -28,6 +34,8 @@ export interface TcpProxy {
   spoil(direction: Direction, fault: LaneFault): () => void
   /** One end of every connection is destroyed, and the other hears nothing of it; new connections are well. */
   halfOpen(gone: 'dialer' | 'target'): void
+  /** Keeps a copy of all bytes of connections that begin from now on; the function that it returns gives what there is by then. */
+  record(): () => readonly Recorded[]
   close(): Promise<void>
 }
 
@@ -57,6 +65,7 @@ class SpoiledProxy implements TcpProxy {
   readonly #server: Server
   readonly #pairs = new Set<Pair>()
   readonly #faults = { there: new Set<LaneFault>(), back: new Set<LaneFault>() }
+  readonly #recordings = new Set<{ readonly direction: Direction; readonly chunks: Buffer[] }[]>()
   #isCut = false
 
   constructor(target: Target) {
@@ -98,7 +107,16 @@ class SpoiledProxy implements TcpProxy {
     const carried = (count: number) => {
       this.bytes[direction] += count
     }
+    const chunks: Buffer[] = []
+    for (const recording of this.#recordings) recording.push({ direction, chunks })
+    if (this.#recordings.size > 0) from.on('data', (chunk: Buffer) => chunks.push(chunk))
     return new Lane(from, to, () => this.#faults[direction], carried)
+  }
+
+  record(): () => readonly Recorded[] {
+    const recording: { readonly direction: Direction; readonly chunks: Buffer[] }[] = []
+    this.#recordings.add(recording)
+    return () => recording.map(({ direction, chunks }) => ({ direction, bytes: Buffer.concat(chunks) }))
   }
 
   cut(): void {

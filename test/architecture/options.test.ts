@@ -106,6 +106,7 @@ describe('[ARCH-5] an option is declared once', () => {
       'packages/core/src/call-options.ts',
       'packages/core/src/limits.ts',
       'packages/replica/src/option-table.ts',
+      'packages/replica/src/tls-options.ts',
       'packages/express/src/options.ts',
       'packages/identity/src/options.ts',
       'packages/identity/src/token-options.ts',

@@ -29,8 +29,8 @@ afterAll(() => rm(directory, { recursive: true }))
 
 const file = (name: string) => join(directory, `${name}.pem`)
 
-const issue = async (name: string, by: Authority, days?: number) => {
-  const { cert, key } = await by.sign(name, days)
+const issue = async (name: string, by: Authority, days?: number, hosts?: readonly string[]) => {
+  const { cert, key } = await by.sign(name, days, hosts)
   await writeFile(file(name), cert)
   await writeFile(file(`${name}-key`), key)
   return { cert, key }
@@ -103,6 +103,68 @@ describe('[TLS-1] links', () => {
     await issue('stale', authority)
     us.reload()
     await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
+  })
+})
+
+describe('[TLS-4] certificates that are bound to regions', () => {
+  const bound = (region: string): Flags => ({
+    ...tlsOf('links', `bound-${region}`),
+    ...mutual('links'),
+    'links.tls.bindRegion': '{region}.sessions.test',
+  })
+  beforeAll(async () => {
+    for (const region of ['eu', 'us']) await issue(`bound-${region}`, authority, 30, [`${region}.sessions.test`])
+  })
+
+  it('let regions link, and report each other the list of regions', async () => {
+    await using servers = await pair({ eu: bound('eu'), us: bound('us') })
+    const { eu, us } = servers
+    await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
+    const answer = await eu.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'ap', url: null } })
+    expect(await answer.json()).toMatchObject({ notified: { us: 'notified' } })
+    expect(us.status().members.map(({ region }) => region)).toContain('ap')
+  })
+
+  it('keep a process with another certificate from linking, and from adding regions', async () => {
+    // It knows the secret, and its certificate is of the authority, but for no region.
+    await using servers = await pair({ eu: bound('eu'), us: { ...tlsOf('links', 'us'), ...mutual('links') } })
+    const { eu, us } = servers
+    await until(() => eu.status().replica.totals.refused.LINK_CERTIFICATE, 'the refusal')
+    expect(linkOf(eu, 'us')).toBe('down')
+    expect(eu.log.join('\n')).toMatch(/"peer":"us","code":"LINK_CERTIFICATE"/)
+    const metrics = await (await eu.ask('/metrics')).text()
+    expect(metrics).toMatch(/^sojourn_link_failures_total\{.*reason="LINK_CERTIFICATE".*\} [1-9]/m)
+
+    // Who asks is refused; and so is what the other side answers with.
+    const added = await us.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'ap', url: null } })
+    expect(await added.json()).toMatchObject({ notified: { eu: 'refused' } })
+    await until(
+      () =>
+        eu.log.some((line) =>
+          /LINK_CERTIFICATE: a request about regions shows a certificate of none of them/.test(line),
+        ),
+      'the log',
+    )
+    const asked = await eu.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'sa', url: null } })
+    expect(await asked.json()).toMatchObject({ notified: { us: 'refused' } })
+    expect(eu.status().members.map(({ region }) => region)).toEqual(['us', 'sa'])
+  })
+
+  it('leave a region that was removed nothing to say', async () => {
+    await using servers = await pair({ eu: bound('eu'), us: bound('us') })
+    const { eu, us } = servers
+    await until(() => linkOf(eu, 'us') === 'live' && linkOf(us, 'eu') === 'live', 'the links')
+    await eu.ask('/members', { token: TOKENS.admin, body: { call: 'remove', region: 'us' } })
+    await until(() => us.status().reasons.some((reason) => /was removed/.test(reason)), 'us to hear')
+    const added = await us.ask('/members', { token: TOKENS.admin, body: { call: 'add', region: 'ap', url: null } })
+    expect(await added.json()).toMatchObject({ notified: { eu: 'notified' } })
+    expect(eu.status().members).toEqual([])
+  })
+
+  it('are looked at when a server starts', async () => {
+    await expect(startServer('us', ':memory:', { flags: { 'links.port': '0', ...bound('eu') } })).rejects.toThrow(
+      /links\.tls\.certFile: the certificate is not for "us\.sessions\.test"/,
+    )
   })
 })
 

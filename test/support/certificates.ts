@@ -1,11 +1,14 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
 /** An authority of the tests, and what it signs. */
 export interface Authority {
   readonly cert: string
   readonly key: string
-  /** For `localhost` and 127.0.0.1, as server and as client. */
-  sign(name: string, days?: number): Promise<{ readonly cert: string; readonly key: string }>
+  /** For `localhost`, 127.0.0.1 and further host names, as server and as client. */
+  sign(name: string, days?: number, hosts?: readonly string[]): Promise<{ readonly cert: string; readonly key: string }>
 }
 
 const DAY_MS = 24 * 3_600_000
@@ -23,7 +26,7 @@ export const openAuthority = async (): Promise<Authority> => {
   return {
     cert,
     key,
-    async sign(name, days = 30) {
+    async sign(name, days = 30, hosts = []) {
       const signed = await generate([{ name: 'commonName', value: name }], {
         ...EC,
         ca: { cert, key },
@@ -38,11 +41,64 @@ export const openAuthority = async (): Promise<Authority> => {
             altNames: [
               { type: 2, value: 'localhost' },
               { type: 7, ip: '127.0.0.1' },
+              ...hosts.map((value) => ({ type: 2 as const, value })),
             ],
           },
         ],
       })
       return { cert: signed.cert, key: signed.private }
     },
+  }
+}
+
+/** What `tls` of a replica names. */
+export interface TlsPaths {
+  readonly certFile: string
+  readonly keyFile: string
+  readonly caFile: string
+}
+
+export interface IssueOptions {
+  readonly days?: number
+  readonly hosts?: readonly string[]
+  /** Default: the authority of the directory. */
+  readonly by?: Authority
+}
+
+/** A directory of certificates, which one authority signs. */
+export class CertificateDirectory {
+  readonly #directory: string
+  readonly #authority: Authority
+
+  private constructor(directory: string, authority: Authority) {
+    this.#directory = directory
+    this.#authority = authority
+  }
+
+  static async open(): Promise<CertificateDirectory> {
+    const certificates = new CertificateDirectory(await mkdtemp(join(tmpdir(), 'sojourn-pem-')), await openAuthority())
+    await writeFile(certificates.#file('ca'), certificates.#authority.cert)
+    return certificates
+  }
+
+  #file(name: string): string {
+    return join(this.#directory, `${name}.pem`)
+  }
+
+  paths(name: string): TlsPaths {
+    return { certFile: this.#file(name), keyFile: this.#file(`${name}-key`), caFile: this.#file('ca') }
+  }
+
+  /** Signs a certificate, in the place of one of that name. */
+  async issue(name: string, { days, hosts, by = this.#authority }: IssueOptions = {}): Promise<TlsPaths> {
+    const { cert, key } = await by.sign(name, days, hosts)
+    const paths = this.paths(name)
+    await writeFile(paths.certFile, cert)
+    await writeFile(paths.keyFile, key)
+    return paths
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true })
   }
 }

@@ -34,6 +34,8 @@ type Own = 'region' | 'location' | 'listen' | 'peers' | 'secret'
 export interface RegionsOptions<N extends string> extends Omit<ReplicaOptions, Own> {
   /** On the disk, in temporary directories, rather than in memory. */
   readonly disk?: boolean
+  /** Links are dialed over TLS: each region is to have `tls`. */
+  readonly secure?: boolean
   /** Who is linked with whom. Default: everybody. All regions are members, linked or not. */
   readonly pairs?: readonly (readonly [N, N])[]
   /** What differs in some regions. */
@@ -82,7 +84,7 @@ export const openRegions = async <const N extends string>(
   names: readonly N[],
   options: RegionsOptions<N> = {},
 ): Promise<Regions<N>> => {
-  const { disk = false, pairs = allPairs(names), each = {}, ...common } = options
+  const { disk = false, secure = false, pairs = allPairs(names), each = {}, ...common } = options
   const open = new Map<N, Replica>()
   const proxies = new Map<string, TcpProxy>()
   const locations = new Map<N, string>()
@@ -93,6 +95,7 @@ export const openRegions = async <const N extends string>(
     if (!found) throw new Error(`${from} and ${to} are not linked`)
     return found
   }
+  const urlOf = (from: N, to: N) => proxy(from, to).url.replace('ws:', secure ? 'wss:' : 'ws:')
   const both = (a: N, b: N) => [proxy(a, b), proxy(b, a)]
   const get = (name: N): Replica => {
     const replica = open.get(name)
@@ -103,7 +106,7 @@ export const openRegions = async <const N extends string>(
 
   const start = async (name: N, more: Partial<ReplicaOptions> = {}): Promise<Replica> => {
     const others = names.filter((other) => other !== name)
-    const peers = Object.fromEntries(others.map((to) => [to, isPair(name, to) ? proxy(name, to).url : null]))
+    const peers = Object.fromEntries(others.map((to) => [to, isPair(name, to) ? urlOf(name, to) : null]))
     const replica = await door(
       await openReplica({
         // A test that means digests asks for them, so that they never repair what another one should have.

@@ -1,11 +1,22 @@
-import { LazySession } from '@sojourn/core/internal'
+import { LazySession, type SessionFacts, sessionKey } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
+
+const facts = (id = 'id') => ({
+  id,
+  handle: sessionKey(id),
+  createdAt: 1,
+  expiresAt: 3,
+  lastUsedAt: 2,
+  identity: undefined,
+  written: undefined,
+})
+const made = (id: string, make: () => unknown) => new LazySession<{ n?: number; user?: string }>(facts(id), make)
 
 describe('sessions whose data is made when it is read', () => {
   test('[API-1] the data is made once, when it is first read', () => {
-    let made = 0
-    const session = new LazySession('id', () => ({ made: ++made }), 1, 2)
-    expect(made).toBe(0)
+    let count = 0
+    const session = new LazySession(facts(), () => ({ made: ++count }))
+    expect(count).toBe(0)
     const { data } = session
     expect(data).toEqual({ made: 1 })
     expect(session.data).toBe(data)
@@ -13,23 +24,20 @@ describe('sessions whose data is made when it is read', () => {
 
   test('[API-1] what cannot be made is tried again', () => {
     let isBroken = true
-    const session = new LazySession(
-      'id',
-      () => {
-        if (isBroken) throw new Error('broken')
-        return { user: 'ada' }
-      },
-      1,
-      2,
-    )
+    const session = made('id', () => {
+      if (isBroken) throw new Error('broken')
+      return { user: 'ada' }
+    })
     expect(() => session.data).toThrow('broken')
     isBroken = false
     expect(session.data).toEqual({ user: 'ada' })
   })
 
   test('[API-1] to its user it is a plain object: copied, compared and turned into JSON as one', () => {
-    const session = () => new LazySession('id', () => ({ user: 'ada' }), 1, 2)
-    const plain = { id: 'id', data: { user: 'ada' }, createdAt: 1, expiresAt: 2 }
+    const session = () => made('id', () => ({ user: 'ada' }))
+    const { identity: _, written: __, ...known } = facts()
+    const { id, handle, ...times } = known
+    const plain = { id, handle, data: { user: 'ada' }, ...times }
     expect({ ...session() }).toEqual(plain)
     expect(structuredClone(session())).toEqual(plain)
     expect(JSON.stringify(session())).toBe(JSON.stringify(plain))
@@ -37,7 +45,30 @@ describe('sessions whose data is made when it is read', () => {
   })
 
   test('[API-1] each has data of its own', () => {
-    const [one, other] = [new LazySession('1', () => ({ n: 1 }), 0, 0), new LazySession('2', () => ({ n: 2 }), 0, 0)]
+    const [one, other] = [made('1', () => ({ n: 1 })), made('2', () => ({ n: 2 }))]
     expect([one.data, other.data, one.data]).toEqual([{ n: 1 }, { n: 2 }, { n: 1 }])
+  })
+
+  test('[API-1] who logged in is looked up once, when it is first asked for, and shown like all else', () => {
+    let count = 0
+    const auth = { time: 5, amr: ['pwd'] }
+    const identity = () => {
+      count++
+      return { subject: 'ada', device: undefined, auth }
+    }
+    const session = new LazySession({ ...facts(), identity }, () => ({}))
+    expect(count).toBe(0)
+    expect([session.subject, session.device, session.auth, count]).toEqual(['ada', undefined, auth, 1])
+    expect({ ...session }).toMatchObject({ subject: 'ada', auth })
+    expect(count).toBe(1)
+    expect(Object.keys(made('id', () => ({})))).not.toContain('subject')
+  })
+
+  test('[API-1] where its last commit is, and until when its id opens it, is there and not shown', () => {
+    const more: Partial<SessionFacts> = { written: () => `${'a'.repeat(32)}.1z`, opensUntil: () => 7 }
+    const session = new LazySession({ ...facts(), ...more }, () => ({}))
+    expect([session.written, session.opensUntil]).toEqual([`${'a'.repeat(32)}.1z`, 7])
+    expect(JSON.stringify(session)).toBe(JSON.stringify(made('id', () => ({}))))
+    expect([made('id', () => ({})).written, made('id', () => ({})).opensUntil]).toEqual([undefined, undefined])
   })
 })

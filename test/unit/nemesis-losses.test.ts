@@ -29,6 +29,8 @@ const operation = (more: Partial<Operation>): Operation => ({
   seen: SEEN,
   wasAlive: undefined,
   successor: undefined,
+  madeId: undefined,
+  usedId: undefined,
   ...more,
 })
 

@@ -1,7 +1,7 @@
 /** What `console.log` shows of errors and sessions, and what loggers make of them. */
 import { inspect } from 'node:util'
 import { runInNewContext } from 'node:vm'
-import { LazySession, nearestName, SojournError } from '@sojourn/core/internal'
+import { LazySession, nearestName, SojournError, sessionKey } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
 /** Without the lines that say where. */
@@ -60,11 +60,13 @@ describe('errors', () => {
 })
 
 describe('sessions', () => {
-  const session = (data: object) => new LazySession('id', () => data, 1, 2)
+  const facts = { id: 'id', handle: sessionKey('id'), createdAt: 1, expiresAt: 3, lastUsedAt: 2 }
+  const session = (data: object) => new LazySession({ ...facts, identity: undefined, written: undefined }, () => data)
 
   test('[ERR-1] show their data, as plain objects do', () => {
     const data = { user: 'ada', cart: { items: [{ sku: 1, more: { deep: true } }] } }
-    const plain = { id: 'id', data, createdAt: 1, expiresAt: 2 }
+    const { id, handle, ...times } = facts
+    const plain = { id, handle, data, ...times }
     for (const options of [{}, { depth: 0 }, { depth: null }, { compact: false }, { colors: true }]) {
       expect(inspect(session(data), options)).toBe(inspect(plain, options))
       expect(inspect([{ of: session(data) }], options)).toBe(inspect([{ of: plain }], options))
@@ -73,7 +75,7 @@ describe('sessions', () => {
   })
 
   test('[ERR-1] and have nothing more for that: one shape, and no field of its own', () => {
-    expect(Reflect.ownKeys(session({}))).toEqual(['id', 'data', 'createdAt', 'expiresAt'])
+    expect(Reflect.ownKeys(session({}))).toEqual(['id', 'handle', 'data', 'createdAt', 'expiresAt', 'lastUsedAt'])
   })
 })
 

@@ -186,6 +186,18 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
     ],
     ['a certificate without its key', 'admin: {tls: {certFile: x}}', good, /admin\.tls has certFile only/],
     ['mutual TLS without TLS', 'admin: {tls: {requireClientCertificate: true}}', good, /certFile, keyFile and caFile/],
+    [
+      'regions known by certificates that nobody must show',
+      "links: {tls: {bindRegion: '{region}.example.net'}}",
+      good,
+      /links\.tls\.bindRegion \(.*\) is set; set requireClientCertificate, too/,
+    ],
+    [
+      'a region whose name makes no host name',
+      "links: {tls: {bindRegion: '{region}.example.net'}}\npeers: {'New York': null}",
+      good,
+      /links\.tls\.bindRegion .* makes no host name of the region "New York"/,
+    ],
     ['peers without a secret', "peers: {us: 'ws://x'}", { SOJOURN_REGION: 'eu' }, /secret is not set, but peers is/],
     [
       'a peer listener without a secret',

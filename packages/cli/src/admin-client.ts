@@ -1,8 +1,7 @@
 /** What commands ask regions by: the admin listener of each, over HTTP. */
 import type { IncomingMessage } from 'node:http'
 import { ERROR_CODES, type ErrorCode, SojournError } from '@sojourn/core/internal'
-import { askHttp, MAX_BODY_BYTES, parseJson, readBody, type TlsOptions } from '@sojourn/net'
-import { readText } from '@sojourn/server/parts'
+import { askHttp, MAX_BODY_BYTES, parseJson, readBody, readText, type TlsOptions } from '@sojourn/net'
 import {
   ADMIN_ROUTES,
   type AdminAnswer,

@@ -1,11 +1,10 @@
 /** `sojourn config check`: what is wrong with the settings of a server, or what is in force, and where that comes from. */
 import { isSojournError, nearestName, SojournError } from '@sojourn/core/internal'
-import { TlsFiles } from '@sojourn/net'
 import {
   type Config,
   type ConfigInput,
+  certificatesOf,
   loadConfig,
-  readText,
   SETTINGS,
   type Setting,
   strangeVariables,
@@ -78,7 +77,7 @@ const readAll = (input: ConfigInput): Config => {
   const faults: string[] = []
   for (const name of ['links', 'clients', 'admin'] as const)
     try {
-      new TlsFiles(name, config.settings[name].tls, readText)
+      certificatesOf(config.settings, name)
     } catch (error) {
       if (!isSojournError(error, 'INVALID_OPTION')) throw error
       faults.push(faultsOf(error)[0]!)

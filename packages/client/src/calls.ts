@@ -1,11 +1,12 @@
 /** The calls of a client that wait for answers: until when, and what is asked again where. */
 import type { Clock, SojournError as Failure, Timer } from '@sojourn/core/internal'
-import { SojournError } from '@sojourn/core/internal'
+import { quoted, SojournError } from '@sojourn/core/internal'
 import {
   type Answer,
   type ClientRequest,
   dataBytes,
   type FailedAnswer,
+  speaksOfIdentity,
   speaksOfObjects,
   withoutObjects,
 } from '@sojourn/wire'
@@ -134,6 +135,10 @@ export class Calls {
       this.#fail(call, tooLarge(call, bytes, channel.maxDataBytes))
       return
     }
+    if (speaksOfIdentity(call.request) && !channel.can('identity')) {
+      this.#fail(call, unknownTo(call, channel))
+      return
+    }
     call.channel = channel
     call.server = channel.welcome.server
     channel.waiting++
@@ -253,7 +258,7 @@ export class Calls {
   }
 }
 
-const READS: readonly ClientRequest['type'][] = ['get', 'count', 'scan', 'step']
+const READS: readonly ClientRequest['type'][] = ['get', 'count', 'scan', 'step', 'isLive', 'sessionsOf', 'stepOf']
 
 const isRead = ({ request }: Call): boolean => READS.includes(request.type)
 
@@ -275,16 +280,27 @@ const tooLarge = ({ request }: Call, bytes: number, limit: number): Failure =>
     },
   )
 
+/** What an older server would not understand is not asked there: left out, it would be done otherwise than the caller wants. */
+const unknownTo = (call: Call, { welcome }: Channel): Failure => {
+  const { type } = call.request
+  const why = `the server in ${quoted(welcome.region)} speaks version ${welcome.version} of the client protocol`
+  return new SojournError(
+    'LINK_VERSION',
+    `${type}: ${why}, which has no subjects, handles or graces. Upgrade the server to a version that has them`,
+    call.wasElsewhere ? indeterminate(call) : {},
+  )
+}
+
 /**
  * The server's error, as if it had been thrown here.
  * @param mayHaveApplied whatever the server says of that
  */
 const errorOf = ({ code, message, details }: FailedAnswer, mayHaveApplied: boolean): SojournError => {
-  const { session, ...rest } = details
+  const { session, who, ...rest } = details
   const known = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
   return new SojournError(code, message, {
     ...known,
     ...(mayHaveApplied && { mayHaveApplied }),
-    ...(session && { session: new SessionSnapshot(session).session(session.id) }),
+    ...(session && { session: new SessionSnapshot(who ? { ...session, who } : session).session(session.id) }),
   })
 }

@@ -3,17 +3,23 @@ import type {
   AnyData,
   CreateOptions,
   Data,
+  ElevateOptions,
+  EndHandleOptions,
   EndOptions,
+  EndReceipt,
+  EndSubjectOptions,
   Lifetimes,
   ReadOptions,
   ReplaceOptions,
+  RotateOptions,
   Session,
   SessionApi,
+  SessionKey,
   StoredSession,
+  SubjectSession,
   TouchOptions,
   Update,
   UpdateOptions,
-  WriteOptions,
 } from '@sojourn/core/internal'
 import {
   assignedIn,
@@ -28,12 +34,13 @@ import {
   tokensIn,
 } from '@sojourn/core/internal'
 import { type ClientRequest, encodeData, MAX_ASSIGNED, MAX_COUNTERS, type ReplaceChoices } from '@sojourn/wire'
-import { countedIn, foundIn, pageIn, unexpected } from './answers.js'
+import { countedIn, foundIn, madeIn, pageIn, unexpected } from './answers.js'
 import { UNNUMBERED } from './calls.js'
-import type { Channel } from './channel.js'
-import { objectChoices, pointersIn, updateChoices, writeChoices } from './choices.js'
+import { endChoices, loginChoices, objectChoices, pointersIn, updateChoices, writeChoices } from './choices.js'
 import { checkData, difference } from './difference.js'
+import { IdentityCalls } from './identity-calls.js'
 import type { Settings } from './options.js'
+import { scan } from './scan.js'
 import { SessionSnapshot, tokenFor } from './session-snapshot.js'
 import { type ClientStatus, Uplink } from './uplink.js'
 
@@ -46,11 +53,13 @@ import { type ClientStatus, Uplink } from './uplink.js'
 export class Client implements SessionApi, AsyncDisposable {
   readonly #settings: Settings
   readonly #uplink: Uplink
+  readonly #identity: IdentityCalls
 
   /** @internal Use `connect`. */
   constructor(settings: Settings) {
     this.#settings = settings
     this.#uplink = new Uplink(settings)
+    this.#identity = new IdentityCalls(this.#uplink)
   }
 
   lifetimes(): Lifetimes {
@@ -70,25 +79,30 @@ export class Client implements SessionApi, AsyncDisposable {
   async create<T extends object = Data>(data: T, options: CreateOptions = {}): Promise<Session<T>> {
     checkCall('create', options)
     const id = options.id === undefined ? undefined : checkId(options.id)
+    const { subject } = options
     const choices = {
       ...writeChoices(options),
       ...objectChoices(options),
+      ...loginChoices(options),
+      subject,
       id,
       idleTimeoutMs: optionalDuration(options.idleTimeout, 'idleTimeout'),
       maxLifetimeMs: optionalDuration(options.maxLifetime, 'maxLifetime'),
     }
     const packed = encodeData(checkData(data))
-    return this.#made<T>({ type: 'create', number: UNNUMBERED, data: packed, choices }, choices.timeoutMs, id)
+    const request = { type: 'create', number: UNNUMBERED, data: packed, choices } as const
+    const deadline = this.#uplink.deadline(choices.timeoutMs)
+    return this.#uplink.call(request, 'same server', deadline, (answer) => madeIn<T>(answer, id))
   }
 
   get<T extends object = AnyData>(id: string, options: ReadOptions = {}): Promise<Session<T> | undefined> {
     try {
       checkId(id)
       checkCall('get', options)
-      const { read } = options
+      const { read, after } = options
       const timeoutMs = optionalDuration(options.timeout, 'timeout')
       const deadline = this.#uplink.deadline(timeoutMs)
-      return this.#uplink.read(id, read, timeoutMs, deadline, (snapshot) => snapshot?.session<T>(id))
+      return this.#uplink.read(id, { read, timeoutMs, after }, deadline, (snapshot) => snapshot?.session<T>(id))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -113,7 +127,7 @@ export class Client implements SessionApi, AsyncDisposable {
       const more = { ...choices, ...objectChoices(options) }
       return this.#found<T>(id, { type: 'patch', number: UNNUMBERED, id, patch, choices: more }, deadline)
     }
-    const read = await this.#uplink.read(id, 'local', undefined, deadline, (snapshot) => snapshot)
+    const read = await this.#uplink.read(id, { read: 'local' }, deadline, (snapshot) => snapshot)
     if (read === undefined) throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
     const { next, isAssigned } = runDraft(read.data, update)
     const more = { ...choices, ...objectChoices({ ...options, assigned: assignedIn(read.data, next, isAssigned) }) }
@@ -194,46 +208,45 @@ export class Client implements SessionApi, AsyncDisposable {
   async end(id: string, options: EndOptions = {}): Promise<boolean> {
     checkId(id)
     checkCall('end', options)
-    const choices = { ...writeChoices(options), reason: options.reason }
+    const choices = endChoices(options)
     const request = { type: 'end', number: UNNUMBERED, id, choices } as const
     return (await this.#uplink.call(request, 'anywhere', this.#uplink.deadline(choices.timeoutMs), countedIn)) === 1
   }
 
-  async rotate<T extends object = AnyData>(id: string, options: WriteOptions = {}): Promise<Session<T>> {
-    checkId(id)
-    checkCall('rotate', options)
-    const choices = writeChoices(options)
-    return this.#made<T>({ type: 'rotate', number: UNNUMBERED, id, choices }, choices.timeoutMs)
+  async elevate<T extends object = AnyData>(id: string, options: ElevateOptions): Promise<Session<T>> {
+    return this.#identity.elevate<T>(id, options)
+  }
+
+  async rotate<T extends object = AnyData>(id: string, options: RotateOptions = {}): Promise<Session<T>> {
+    return this.#identity.rotate<T>(id, options)
+  }
+
+  sessionsOf(subject: string): AsyncIterable<SubjectSession> {
+    return this.#identity.sessionsOf(subject)
+  }
+
+  async isLive(handle: SessionKey): Promise<boolean> {
+    return this.#identity.isLive(handle)
+  }
+
+  async endHandle(handle: SessionKey, options: EndHandleOptions = {}): Promise<EndReceipt> {
+    return this.#identity.endHandle(handle, options)
+  }
+
+  async endOthers(id: string, options: EndHandleOptions = {}): Promise<EndReceipt> {
+    return this.#identity.endOthers(id, options)
+  }
+
+  async endSubject(subject: string, options: EndSubjectOptions = {}): Promise<EndReceipt> {
+    return this.#identity.endSubject(subject, options)
   }
 
   async *sessions(): AsyncIterable<StoredSession> {
-    let on: Channel | undefined
     const begin = { type: 'scan', number: UNNUMBERED } as const
-    let page = await this.#uplink.call(begin, 'never', this.#uplink.deadline(), (answer, from) => {
-      on = from
-      return pageIn(answer)
-    })
-    const { number: scan } = page
-    try {
-      for (;;) {
-        for (const { key, createdAt, expiresAt, data } of page.sessions)
-          yield {
-            key,
-            data: new SessionSnapshot({ data, objects: [], createdAt, expiresAt }).data,
-            createdAt,
-            expiresAt,
-          }
-        if (page.isLast) return
-        if (this.#uplink.channel !== on)
-          throw new SojournError(
-            'CONNECTION_LOST',
-            'sessions: the connection of this scan has ended. Start the scan again',
-          )
-        const step = { type: 'step', number: UNNUMBERED, scan } as const
-        page = await this.#uplink.call(step, 'never', this.#uplink.deadline(), pageIn)
-      }
-    } finally {
-      if (!page.isLast) on?.send({ type: 'leave', scan })
+    const all = scan(this.#uplink, { name: 'sessions', begin, step: 'step', pageIn })
+    for await (const { key, createdAt, expiresAt, data } of all) {
+      const snapshot = new SessionSnapshot({ data, objects: [], createdAt, expiresAt })
+      yield { key, data: snapshot.data, createdAt, expiresAt }
     }
   }
 
@@ -243,7 +256,7 @@ export class Client implements SessionApi, AsyncDisposable {
 
   async endAll(options: EndOptions = {}): Promise<number> {
     checkCall('endAll', options)
-    const choices = { ...writeChoices(options), reason: options.reason }
+    const choices = endChoices(options)
     const request = { type: 'endAll', number: UNNUMBERED, choices } as const
     return this.#uplink.call(request, 'same server', this.#uplink.deadline(choices.timeoutMs), countedIn)
   }
@@ -254,15 +267,9 @@ export class Client implements SessionApi, AsyncDisposable {
 
   #found<T extends object>(id: string, request: ClientRequest, deadline: number): Promise<Session<T>> {
     return this.#uplink.call(request, 'same server', deadline, (answer) => {
-      if (answer.type !== 'found') throw unexpected(answer)
-      return new SessionSnapshot(answer).session<T>(id)
-    })
-  }
-
-  #made<T extends object>(request: ClientRequest, timeoutMs: number | undefined, id?: string): Promise<Session<T>> {
-    return this.#uplink.call(request, 'same server', this.#uplink.deadline(timeoutMs), (answer) => {
-      if (answer.type !== 'made') throw unexpected(answer)
-      return new SessionSnapshot(answer).session<T>(id ?? answer.id)
+      const snapshot = foundIn(answer)
+      if (snapshot === undefined) throw unexpected(answer)
+      return snapshot.session<T>(id)
     })
   }
 

@@ -87,7 +87,7 @@ export interface ClientOptions {
     readonly failback?: Duration | undefined
     /**
      * The latest version of the client protocol to speak. Both sides speak the latest that both know. Give a whole
-     * number from 1 to 2. Default: `2`.
+     * number from 1 to 3. Default: `3`.
      */
     readonly maxVersion?: number | undefined
   } | undefined

@@ -1,7 +1,7 @@
 /** A session as a server sent it, decoded when its data is read. */
-import type { Data, Session } from '@sojourn/core/internal'
-import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core/internal'
-import { decodeData } from '@sojourn/wire'
+import type { Authenticated, Data, Session, SessionKey, ShownIdentity } from '@sojourn/core/internal'
+import { isPlainObject, LazySession, NO_TOKEN, objectsIn, sessionKey } from '@sojourn/core/internal'
+import { decodeData, type Who } from '@sojourn/wire'
 
 interface AnsweredSession {
   readonly data: Uint8Array
@@ -9,6 +9,8 @@ interface AnsweredSession {
   readonly objects: readonly string[]
   readonly createdAt: number
   readonly expiresAt: number
+  /** Undefined: the server does not know of it. */
+  readonly who?: Who
 }
 
 const tokens = new WeakMap<object, string>()
@@ -16,20 +18,40 @@ const tokens = new WeakMap<object, string>()
 /** Which object of a session an object in its data is a copy of, where a server said so. */
 export const tokenFor = (object: object): string | undefined => tokens.get(object)
 
-/** A session's data as a server sent it: decoded when it is read, which many callers of a write never do. */
+/** An authentication as a session shows it: what is not known of it is not there. */
+export const authOf = ({ time, acr, amr }: NonNullable<Who['auth']>): Authenticated => ({
+  time,
+  ...(acr !== undefined && { acr }),
+  ...(amr.length > 0 && { amr }),
+})
+
+/** A session's data as a server sent it, for the id that was asked for: decoded when it is read, which many callers of a write never do. */
 export class SessionSnapshot {
   /** A copy, since what it came in is a frame of many. */
   readonly bytes: Uint8Array
   readonly createdAt: number
   readonly expiresAt: number
   readonly #objects: readonly string[]
+  readonly #who: Who | undefined
+  #handle: SessionKey | undefined
   #data: Data | undefined
 
-  constructor({ data, objects, createdAt, expiresAt }: AnsweredSession) {
+  constructor({ data, objects, createdAt, expiresAt, who }: AnsweredSession) {
     this.bytes = new Uint8Array(data)
     this.#objects = objects
     this.createdAt = createdAt
     this.expiresAt = expiresAt
+    this.#who = who
+  }
+
+  /** Milliseconds since the epoch: from then on the id shows nothing, unless its server says otherwise. */
+  get showsUntil(): number {
+    return Math.min(this.expiresAt, this.#who?.opensUntil ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Where its last commit is. */
+  get written(): string | undefined {
+    return this.#who?.written
   }
 
   /** Deep-frozen. What holds a Date or bytes, which cannot be frozen, is made anew each time. */
@@ -42,8 +64,22 @@ export class SessionSnapshot {
     return data
   }
 
+  /** @param id always the same one */
   session<T extends object>(id: string): Session<T> {
-    return new LazySession<T>(id, () => this.data, this.createdAt, this.expiresAt)
+    const { subject, device, auth, lastUsedAt, written } = this.#who ?? {}
+    const isNamed = subject !== undefined || device !== undefined || auth !== undefined
+    this.#handle ??= sessionKey(id)
+    const facts = {
+      id,
+      handle: this.#handle,
+      createdAt: this.createdAt,
+      expiresAt: this.expiresAt,
+      // Of an older server it is only known that it was no earlier.
+      lastUsedAt: lastUsedAt ?? this.createdAt,
+      identity: isNamed ? (): ShownIdentity => ({ subject, device, auth: auth && authOf(auth) }) : undefined,
+      written: written === undefined ? undefined : () => written,
+    }
+    return new LazySession<T>(facts, () => this.data)
   }
 }
 

@@ -1,9 +1,9 @@
 /** The way from a client to its servers: the route, the calls that are on it, and copies of what was read over it. */
-import type { Level, Lifetimes } from '@sojourn/core/internal'
-import { SojournError, sessionKey } from '@sojourn/core/internal'
-import type { ClientRequest } from '@sojourn/wire'
+import type { Lifetimes } from '@sojourn/core/internal'
+import { parseWritten, SojournError } from '@sojourn/core/internal'
+import type { ClientRequest, ReadChoices } from '@sojourn/wire'
 import { foundIn } from './answers.js'
-import { Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
+import { type Answered, Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
 import type { Channel } from './channel.js'
 import { type CacheStatus, NearCache } from './near-cache.js'
 import type { Settings } from './options.js'
@@ -114,25 +114,21 @@ export class Uplink {
    */
   read<R>(
     id: string,
-    read: Level | undefined,
-    timeoutMs: number | undefined,
+    choices: ReadChoices,
     deadline: number,
     finish: (snapshot: SessionSnapshot | undefined) => R,
   ): Promise<R> {
+    const { read, after } = choices
     const cache = read === undefined || read === 'local' || read === 1 ? this.#cache : undefined
-    const choices = { read, timeoutMs }
-    if (cache === undefined)
-      return this.call({ type: 'get', number: UNNUMBERED, id, watch: false, choices }, 'anywhere', deadline, (answer) =>
-        finish(foundIn(answer)),
-      )
-    const key = sessionKey(id)
-    const kept = cache.get(key, read === undefined, this.#latestTime())
-    if (kept) return Promise.resolve(finish(kept))
-    const request = { type: 'get', number: UNNUMBERED, id, watch: true, choices } as const
+    const kept = cache?.get(id, read === undefined, this.#latestTime())
+    if (kept && (after === undefined || isWrittenAfter(kept.written, after))) return Promise.resolve(finish(kept))
+    // What waited for other regions may change without a word of the server's.
+    const keeps = after === undefined ? cache : undefined
+    const request = { type: 'get', number: UNNUMBERED, id, watch: keeps !== undefined, choices } as const
     return this.call(request, 'anywhere', deadline, (answer, from) => {
       const snapshot = foundIn(answer)
-      if (snapshot && answer.type === 'found' && answer.watched && from === this.#route.current)
-        cache.set(key, snapshot, read === undefined)
+      if (snapshot && keeps && isWatched(answer) && from === this.#route.current)
+        keeps.set(id, snapshot, read === undefined)
       return finish(snapshot)
     })
   }
@@ -199,6 +195,16 @@ export class Uplink {
     this.#route.close()
     this.#cache?.clear()
   }
+}
+
+const isWatched = (answer: Answered): boolean =>
+  (answer.type === 'found' || answer.type === 'foundWho') && answer.watched
+
+/** Whether what a session shows has a write in it, as far as the two tokens say: both of one feed. */
+const isWrittenAfter = (written: string | undefined, after: string): boolean => {
+  if (written === undefined) return false
+  const [shown, wanted] = [parseWritten(written), parseWritten(after)]
+  return shown.feed === wanted.feed && shown.sequence >= wanted.sequence
 }
 
 const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs, atomic }: Lifetimes): Lifetimes => ({

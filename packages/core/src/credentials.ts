@@ -89,6 +89,16 @@ export const opening = (credentials: Credentials | undefined, secret: SecretHash
   return until === 0 || now < until ? 'open' : 'reused'
 }
 
+/** From when on a secret that opens a session does not do so any more, milliseconds since the epoch; undefined: nobody has superseded it. */
+export const opensUntil = (
+  credentials: Credentials | undefined,
+  secret: SecretHash | undefined,
+): number | undefined => {
+  if (credentials === undefined || secret === undefined) return undefined
+  const found = decode(credentials).find((each) => each.secret === secret)
+  return found === undefined || found.until === 0 ? undefined : found.until
+}
+
 /** The credentials after the secret `shown` was superseded by `next`: it opens the session for another `graceMs`, and no longer than it did. */
 export const supersede = (
   credentials: Credentials,

@@ -45,6 +45,7 @@ export const ERROR_CODES = {
   LINK_REGION_TAKEN: 'Another process runs as this region, and the peer is linked with that process.',
   LINK_SKEW: 'The clocks of the two regions differ by more than maxClockSkew.',
   LINK_TLS: 'The TLS handshake failed. A certificate is untrusted, has expired, names another host, or is missing.',
+  LINK_CERTIFICATE: "The certificate of the peer is not for its region's name, or it showed none.",
   LINK_TIMEOUT: 'The peer was silent for too long.',
   LINK_DUPLICATE: 'The two regions have a second connection, and keep the other one.',
   LINK_REPLACED: 'The peer opened a newer connection.',

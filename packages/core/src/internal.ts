@@ -4,7 +4,7 @@ export type { AtOnce, Soon } from './at-once.js'
 export { ByteReader, ByteWriter } from './bytes.js'
 export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON, SUBJECT_RULE } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
-export { joinCredentials, newCredentials, type Opening, opening, supersede } from './credentials.js'
+export { joinCredentials, newCredentials, type Opening, opening, opensUntil, supersede } from './credentials.js'
 export { type Cutoff, type CutoffEntry, cutBy, cutoffKey, joinCutoffs, MAX_EXCEPT, withCutoff } from './cutoff.js'
 export {
   changeSession,

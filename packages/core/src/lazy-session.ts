@@ -22,6 +22,8 @@ export interface SessionFacts {
   /** Undefined: nobody logged in. */
   readonly identity: (() => ShownIdentity) | undefined
   readonly written: (() => string) | undefined
+  /** See {@link LazySession.opensUntil}. */
+  readonly opensUntil?: () => number | undefined
 }
 
 /**
@@ -45,6 +47,7 @@ export class LazySession<T extends object> implements Session<T> {
   #identify: (() => ShownIdentity) | undefined
   #identity: ShownIdentity | undefined
   readonly #written: (() => string) | undefined
+  readonly #opensUntil: (() => number | undefined) | undefined
 
   /** @param make called at most once */
   constructor(facts: SessionFacts, make: () => unknown) {
@@ -56,6 +59,7 @@ export class LazySession<T extends object> implements Session<T> {
     this.expiresAt = facts.expiresAt
     this.lastUsedAt = facts.lastUsedAt
     this.#written = facts.written
+    this.#opensUntil = facts.opensUntil
     if (facts.identity) {
       this.#identify = facts.identity
       Object.defineProperties(this, LazySession.#identified)
@@ -65,6 +69,14 @@ export class LazySession<T extends object> implements Session<T> {
   /** Not among what is shown: it says nothing of the session. */
   get written(): string | undefined {
     return this.#written?.()
+  }
+
+  /**
+   * @internal From then on the id does not open the session any more, milliseconds since the epoch: who keeps a copy for the id must not show it
+   * any longer. Undefined: nobody has superseded the secret.
+   */
+  get opensUntil(): number | undefined {
+    return this.#opensUntil?.()
   }
 
   get #who(): ShownIdentity {

@@ -141,6 +141,11 @@ export interface Connection {
    * transport on which nobody is unauthenticated has no such method.
    */
   authenticated?(): void
+  /**
+   * Why the other side may not speak as this region, as far as the transport knows who it is: by its certificate, say. Undefined: it may. A
+   * transport that does not know has no such method.
+   */
+  refusalOf?(region: string): string | undefined
 }
 
 export interface Listener {

@@ -3,21 +3,20 @@ import { hash, X509Certificate } from 'node:crypto'
 import { createServer as createPlain, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import { createServer as createSecure } from 'node:https'
 import { createSecureContext, type Server as TlsServer } from 'node:tls'
-import { SojournError } from '@sojourn/core/internal'
+import { quoted, SojournError } from '@sojourn/core/internal'
+import { isCertificateFor } from './certificate.js'
+import { readText } from './text-file.js'
 
 /** Called as `http.createServer` is: makes the server that is listened with, plain or with TLS. */
 export type CreateServer = (options: ServerOptions, handler: RequestListener) => Server
 
-/** Where the PEM files of a listener are. */
+/** Where the PEM files of a side are: of a listener, or of links, which are dialed, too. */
 export interface TlsSettings {
   readonly certFile?: string | undefined
   readonly keyFile?: string | undefined
   readonly caFile?: string | undefined
   readonly requireClientCertificate: boolean
 }
-
-/** Reads a file that an option names. @throws INVALID_OPTION */
-type ReadText = (path: string, option: string) => string
 
 /** What a dialed connection shows and trusts, as in Node's `tls.connect`. */
 export interface TlsOptions {
@@ -40,27 +39,27 @@ export interface Credentials extends TlsOptions {
  * The certificate files of one listener, as they are now, and the servers that use them.
  *
  * @example
- * const tls = new TlsFiles('clients', { certFile: 'eu.crt', keyFile: 'eu.key', requireClientCertificate: false }, readText)
+ * const tls = new TlsFiles('clients.tls', { certFile: 'eu.crt', keyFile: 'eu.key', requireClientCertificate: false })
  * const server = tls.createServer({}, (request, response) => response.end('ok'))
  * process.on('SIGHUP', () => tls.reload())
  */
 export class TlsFiles {
-  readonly #name: string
+  readonly #option: string
   readonly #settings: TlsSettings
-  readonly #readText: ReadText
+  readonly #ownHost: string | undefined
   readonly #servers = new Set<TlsServer>()
   #credentials: Credentials
   #print: string
 
   /**
-   * @param name of the listener: `links`, `clients`, `admin`
-   * @param readText reads a file, and says what is wrong with it
-   * @throws INVALID_OPTION where a file cannot be read, or is no certificate or key, or the two do not belong together
+   * @param option where the files are set: `clients.tls`; errors name it
+   * @param ownHost the host name that the certificate must be for, because peers refuse it otherwise. Default: whatever it is for
+   * @throws INVALID_OPTION where a file cannot be read, or is no certificate or key, or the two do not belong together, or to the host
    */
-  constructor(name: string, settings: TlsSettings, readText: ReadText) {
-    this.#name = name
-    this.#readText = readText
+  constructor(option: string, settings: TlsSettings, ownHost?: string) {
+    this.#option = option
     this.#settings = settings
+    this.#ownHost = ownHost
     this.#credentials = this.#read()
     this.#print = printOf(this.#credentials)
   }
@@ -111,10 +110,10 @@ export class TlsFiles {
   }
 
   #read(): Credentials {
-    const option = `${this.#name}.tls`
+    const option = this.#option
     const file = (name: 'certFile' | 'keyFile' | 'caFile') => {
       const path = this.#settings[name]
-      return path === undefined ? undefined : this.#readText(path, `${option}.${name}`)
+      return path === undefined ? undefined : readText(path, `${option}.${name}`)
     }
     const [cert, key, ca] = [file('certFile'), file('keyFile'), file('caFile')]
     const credentials = {
@@ -135,7 +134,18 @@ export class TlsFiles {
         { option, cause },
       )
     }
+    this.#checkHost(cert)
     return credentials
+  }
+
+  #checkHost(cert: string | undefined): void {
+    const host = this.#ownHost
+    if (host === undefined || (cert !== undefined && isCertificateFor(new X509Certificate(cert), host))) return
+    throw new SojournError(
+      'INVALID_OPTION',
+      `${this.#option}.certFile: the certificate is not for ${quoted(host)}, and peers would refuse it. Give one that has this name as a subject alternative name`,
+      { option: `${this.#option}.certFile` },
+    )
   }
 }
 

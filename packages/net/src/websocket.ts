@@ -1,8 +1,10 @@
 /** WebSockets as connections of frames: dialed, or taken by a listener, and attached to who hears them in one way. */
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { Clock, Connection, ConnectionFault, ConnectionHandler, ErrorCode } from '@sojourn/core/internal'
 import { WebSocket } from 'ws'
 import { Admission } from './admission.js'
+import { verifiedCertificate } from './certificate.js'
 import { PartialFrame } from './partial-frame.js'
 import type { TlsOptions } from './tls.js'
 import { CLOSE_TIMEOUT_MS, closeWebSocket, frameFault } from './websocket-closing.js'
@@ -14,6 +16,8 @@ const ABNORMAL_CLOSE = 1006
 /** A connection that can also be slowed down, and ended at once. */
 export interface SocketConnection extends Connection {
   authenticated(): void
+  /** What the other side showed, where TLS verified it. Undefined before the connection stands, and once it is gone. */
+  readonly certificate?: X509Certificate | undefined
   /** Takes no more of what the other side sends, until `resume`. */
   pause(): void
   resume(): void
@@ -40,6 +44,8 @@ export class AttachedSocket implements SocketConnection {
   readonly #clock: Clock
   readonly #closeTimeoutMs: number
   #admission: Admission | undefined
+  /** What the WebSocket is on, once that is known. */
+  #raw: Socket | undefined
   /** Undefined once `closed` was called, after which nothing is. */
   #handler: SocketHandler | undefined
   /** The first one: what follows is its consequence. */
@@ -61,6 +67,15 @@ export class AttachedSocket implements SocketConnection {
 
   get bufferedBytes(): number {
     return this.#socket.bufferedAmount
+  }
+
+  get certificate(): X509Certificate | undefined {
+    return verifiedCertificate(this.#raw)
+  }
+
+  /** @param raw what the WebSocket is on */
+  standsOn(raw: Socket): void {
+    this.#raw = raw
   }
 
   pause(): void {
@@ -95,6 +110,7 @@ export class AttachedSocket implements SocketConnection {
   /** @param raw what the WebSocket is on, where it is known already */
   attach(handler: SocketHandler, raw?: Socket): void {
     const socket = this.#socket
+    if (raw) this.standsOn(raw)
     const partial = raw && handler.receiving && new PartialFrame(socket, raw, (bytes) => handler.receiving?.(bytes))
     this.#handler = handler
     socket.on('open', () => handler.opened?.())
@@ -153,11 +169,11 @@ export const dialWebSocket = (url: string, handler: ConnectionHandler, options: 
     followRedirects: false,
   })
   const connection = new AttachedSocket(socket, clock, closeTimeoutMs)
-  if (isGuarded)
-    socket.once('upgrade', ({ socket: raw }) => {
-      // ws listens to it only after this returns, and is to hear of a frame first.
-      socket.once('open', () => connection.guard(new Admission(socket, raw, clock)))
-    })
+  socket.once('upgrade', ({ socket: raw }) => {
+    connection.standsOn(raw)
+    // ws listens to it only after this returns, and is to hear of a frame first.
+    if (isGuarded) socket.once('open', () => connection.guard(new Admission(socket, raw, clock)))
+  })
   connection.attach(handler)
   return connection
 }

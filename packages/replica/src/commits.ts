@@ -19,8 +19,10 @@ import {
   isVisible,
   LazySession,
   opening,
+  opensUntil,
   type ResolvedId,
   regionsNeeded,
+  resolveId,
   SojournError,
   succeedSession,
   writtenToken,
@@ -219,6 +221,7 @@ export class Commits {
       lastUsedAt: lease.stamp.time,
       identity: authentication && (() => logins.shown(authentication)),
       written: () => writtenToken({ feed: store.actor, sequence: entry.sequence }),
+      opensUntil: () => opensUntil(identity?.credentials, resolveId(id).secret),
     }
     return new LazySession<T>(facts, () => store.viewOf(entry)!.data)
   }

@@ -113,6 +113,7 @@ export class Dialers {
         },
         close: (why) => connection?.close(why),
         authenticated: () => connection?.authenticated?.(),
+        refusalOf: (region) => connection?.refusalOf?.(region),
       },
       dialer.region,
     )

@@ -153,6 +153,9 @@ export class Handshake {
     this.#peer = region
     if (region === this.#options.region || !this.#options.isMember(region))
       throw new SojournError('LINK_REGION', `${quoted(region)} is not a peer of ${quoted(this.#options.region)}`)
+    // The secret is the same in all regions, so it does not say which of them this is.
+    const refusal = this.#options.connection.refusalOf?.(region)
+    if (refusal !== undefined) throw new SojournError('LINK_CERTIFICATE', refusal)
   }
 
   #send(message: Message): void {

@@ -26,6 +26,9 @@ import {
 } from '@sojourn/core/internal'
 import type { Fsync } from '@sojourn/store'
 import { isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
+import { LINK_TLS_OPTIONS } from './tls-options.js'
+
+export { bindingFaults, FILE_RULE, LINK_TLS_OPTIONS, tlsFaults, tlsOptions } from './tls-options.js'
 
 /** What both sides of a link know. */
 export const MIN_SECRET_CHARS = 16
@@ -158,6 +161,18 @@ export const REPLICA_OPTIONS = {
     choiceRule(['refuse', 'end'] as const),
     'refuse',
     'What follows where a superseded id is shown after its grace: it is refused, or the session ends, too. Both emit `reused`',
+  ),
+  tls: optionalGroup(
+    {
+      ...LINK_TLS_OPTIONS,
+      reloadInterval: option(
+        DURATION_RULE,
+        '1m',
+        'How often the replica checks the files. New connections use what is in them then. A file that cannot be used is reported as a `fault`, and the old one stays in force',
+      ),
+    },
+    'TLS of links, those that are accepted and those that are dialed (`wss://`)',
+    'plain links',
   ),
   session: group(SESSION),
   consistency: group({

@@ -45,6 +45,45 @@ export interface ReplicaOptions {
    * Default: none.
    */
   readonly secret?: string | undefined
+  /**
+   * The key under which subjects are hashed and sealed. Set the same in all regions. With another one, subjects of
+   * before are not found. Give at least 16 characters. Default: the `secret`.
+   */
+  readonly subjectKey?: string | undefined
+  /**
+   * What follows where a superseded id is shown after its grace: it is refused, or the session ends, too. Both emit
+   * `reused`. Default: `refuse`.
+   */
+  readonly reuse?: 'refuse' | 'end' | undefined
+  /** TLS of links, those that are accepted and those that are dialed (`wss://`). Default: plain links. */
+  readonly tls?: {
+    /**
+     * PEM certificate chain of this replica, for the links that it accepts and dials. With it, the listener accepts TLS
+     * only. Give the path of a file that this process can read.
+     */
+    readonly certFile?: string | undefined
+    /** PEM private key of the certificate. Give the path of a file that this process can read. */
+    readonly keyFile?: string | undefined
+    /**
+     * PEM certificates of the authorities that sign the certificates of the other side. Give the path of a file that
+     * this process can read. Default: those that Node.js trusts.
+     */
+    readonly caFile?: string | undefined
+    /** Mutual TLS: the other side must present a certificate signed by an authority in caFile. Default: `false`. */
+    readonly requireClientCertificate?: boolean | undefined
+    /**
+     * The host name that the certificate of each region must have as a subject alternative name. `{region}` stands for
+     * the name of the region. A peer is refused whose certificate is for another region. A wildcard does not count.
+     * Needs `requireClientCertificate`. Give a host name in lower case with {region} in it once, such as
+     * {region}.sessions.example.net. Default: any certificate of the authority is good for every region.
+     */
+    readonly bindRegion?: string | undefined
+    /**
+     * How often the replica checks the files. New connections use what is in them then. A file that cannot be used is
+     * reported as a `fault`, and the old one stays in force. Default: `1m`.
+     */
+    readonly reloadInterval?: Duration | undefined
+  } | undefined
   readonly session?: {
     /**
      * An unused session expires after this, or at most `session.touchGranularity` later. At most `session.maxLifetime`,
@@ -67,6 +106,16 @@ export interface ReplicaOptions {
      * same in all regions. Give an array of JSON pointers, such as ['/user']. Default: none.
      */
     readonly atomic?: readonly string[] | undefined
+    /**
+     * How many sessions a subject may have. After regions were apart, each ends the same ones that are too many. Set
+     * the same in all regions. Default: any number.
+     */
+    readonly maxPerSubject?: number | undefined
+    /**
+     * What a login does to a subject with `session.maxPerSubject` sessions: it ends the one with the oldest login, or
+     * is refused. Default: `endOldest`.
+     */
+    readonly atLimit?: 'endOldest' | 'refuse' | undefined
   } | undefined
   readonly consistency?: {
     /** How many regions a read asks, by default. Default: `local`. */

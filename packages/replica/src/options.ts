@@ -10,12 +10,14 @@ import {
   systemClock,
   systemRandom,
 } from '@sojourn/core/internal'
+import { TlsFiles } from '@sojourn/net'
 import { levelEngine } from '@sojourn/store'
-import { LINK_DIALECT, speechOf } from '@sojourn/wire'
+import { hostOfRegion, LINK_DIALECT, speechOf } from '@sojourn/wire'
 import { MIN_SECRET_CHARS, PEERS_RULE, REPLICA_OPTIONS } from './option-table.js'
 import { checkPatience } from './patience.js'
+import { bindingFaults, tlsFaults } from './tls-options.js'
 import { TrustedClock } from './trusted-clock.js'
-import { webSocketTransport } from './websocket.js'
+import { type WebSocketOptions, webSocketTransport } from './websocket.js'
 
 export type { Ports, ReplicaOptions } from './options.generated.js'
 
@@ -30,11 +32,19 @@ const refuse = (option: string, what: string): never => {
   throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
 }
 
+const HOSTLESS = 'tls.bindRegion makes no host name of it. Name it with lower-case letters, digits and hyphens'
+
 /** @throws INVALID_OPTION where a region cannot be added under this name and address */
-export const checkPeer = (settings: Pick<Settings, 'region' | 'secret'>, region: string, url: string | null): void => {
+export const checkPeer = (
+  settings: Pick<Settings, 'region' | 'secret' | 'certificates'>,
+  region: string,
+  url: string | null,
+): void => {
   checkOption({ [region]: url }, 'peers', PEERS_RULE, 'addPeer')
   if (region === settings.region) refuse(`peers.${region}`, 'a region is not its own peer')
   if (settings.secret === '') refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters`)
+  const hostOf = settings.certificates?.transport.hostOf
+  if (hostOf && hostOf(region) === undefined) refuse(`peers.${region}`, HOSTLESS)
 }
 
 /** @throws INVALID_OPTION where the levels that are set as defaults ask for more regions than would be left */
@@ -66,9 +76,28 @@ export const lifetimeOf = ({ maxLifetimeMs }: Pick<Settings, 'maxLifetimeMs'>, a
   )
 }
 
+type Tls = NonNullable<ReturnType<typeof read>['tls']>
+
+/** Certificates of links, with how often their files are looked at. */
+interface Certificates {
+  readonly files: TlsFiles
+  readonly reloadIntervalMs: number
+  readonly transport: WebSocketOptions
+}
+
+/** @throws INVALID_OPTION, also where a file cannot be used */
+const certificatesOf = (tls: Tls, region: string, peers: Iterable<string>): Certificates => {
+  const { bindRegion, reloadInterval } = tls
+  const [fault] = [...tlsFaults(tls, 'tls'), ...bindingFaults(tls, [region, ...peers], 'tls.bindRegion')]
+  if (fault !== undefined) throw new SojournError('INVALID_OPTION', fault, { option: 'tls' })
+  const hostOf = bindRegion === undefined ? undefined : (peer: string) => hostOfRegion(bindRegion, peer)
+  const files = new TlsFiles('tls', tls, hostOf?.(region))
+  return { files, reloadIntervalMs: reloadInterval, transport: { tls: files, hostOf } }
+}
+
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (given: Given) => {
-  const { listen, session, consistency, links, limits, ports, ...others } = read(given)
+  const { listen, session, consistency, links, limits, ports, tls, ...others } = read(given)
   const { region, secret, maxClockSkew, purgeGrace } = others
   const peers = new Map(Object.entries(others.peers))
   if (peers.has(region)) refuse(`peers.${region}`, 'a region is not its own peer. Name it in `region` only')
@@ -80,7 +109,9 @@ export const resolveOptions = (given: Given) => {
   checkPatience(consistency.timeout, limits.maxTimeoutMs, 'consistency.timeout')
   if (links.timeout <= links.heartbeat)
     refuse('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
+  if (tls && ports.transport) refuse('tls', 'the transport in ports.transport does not use it. Give one of them')
   const { clock = systemClock } = ports
+  const certificates = tls && certificatesOf(tls, region, peers.keys())
   return {
     region,
     location: others.location,
@@ -92,6 +123,7 @@ export const resolveOptions = (given: Given) => {
       return peers.size + 1
     },
     secret: secret ?? '',
+    certificates,
     idleTimeoutMs: idleTimeoutOf(given, session),
     maxLifetimeMs: session.maxLifetime,
     /** Undefined: the default, a share of each session's idle timeout. */
@@ -124,7 +156,7 @@ export const resolveOptions = (given: Given) => {
       }),
       random: ports.random ?? systemRandom,
       storage: ports.storage ?? levelEngine,
-      transport: ports.transport ?? webSocketTransport(clock),
+      transport: ports.transport ?? webSocketTransport(clock, certificates?.transport),
     },
   }
 }

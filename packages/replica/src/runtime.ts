@@ -3,6 +3,7 @@ import type { SessionKey } from '@sojourn/core/internal'
 import { isSojournError, SojournError } from '@sojourn/core/internal'
 import { type Commit, RecordStore } from '@sojourn/store'
 import { Actors } from './actors.js'
+import { CertificateWatch } from './certificate-watch.js'
 import { Digests } from './digests.js'
 import { Events } from './events.js'
 import { Healing } from './healing.js'
@@ -41,6 +42,7 @@ export class Runtime {
   readonly own: OwnEnds
   readonly subjects: Subjects
   readonly logins: Logins
+  readonly #certificates: CertificateWatch
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
@@ -97,6 +99,8 @@ export class Runtime {
     })
     this.logins = new Logins(settings, this.subjects)
     this.links = this.#makeLinks()
+    const { certificates } = settings
+    this.#certificates = new CertificateWatch({ certificates, clock, failed: (error) => this.failed(error) })
     clock.watch(() => this.#clockChanged())
   }
 
@@ -246,6 +250,7 @@ export class Runtime {
     runtime.#reportRecovery()
     runtime.reaper.start()
     runtime.digests.start()
+    runtime.#certificates.start()
     runtime.links.dialAll()
     return runtime
   }
@@ -277,7 +282,7 @@ export class Runtime {
     if (this.events.has('committed'))
       this.events.emit(
         'committed',
-        commits.filter(({ entry }) => entry).map(({ key }) => key),
+        commits.flatMap((commit) => (commit.entry ? this.subjects.changedBy(commit) : [])),
       )
     for (const { key, event, source } of commits)
       if (event) {
@@ -368,6 +373,7 @@ export class Runtime {
     this.healing.close()
     this.digests.close()
     await this.subjects.close()
+    this.#certificates.close()
     await this.reaper.close()
     this.reads.close()
     await this.#drain()

@@ -36,6 +36,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     recentBytes: store.tail.bytes,
     store: store.figures,
     unauthenticated: { ...links.unauthenticated },
+    certificateExpiresAt: settings.certificates?.files.expiresAt,
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: reads.pending },
     totals: { ...structuredClone(totals), reused: runtime.own.reused },
   }

@@ -74,6 +74,12 @@ export class Subjects {
     }
   }
 
+  /** Of a commit, the sessions that show otherwise after it: with a cutoff, all that it may end, before they are ended one by one. */
+  changedBy({ key, entry }: Commit): readonly SessionKey[] {
+    const cutoff = entry?.record.kind === 'ended' ? entry.record.cutoff : undefined
+    return cutoff ? [key, ...this.#options.store.index.keysOfSubject(cutoff.subject)] : [key]
+  }
+
   #concerns(subject: SubjectHash): boolean {
     return this.#options.maxPerSubject !== undefined || this.#cutoffs.has(subject)
   }

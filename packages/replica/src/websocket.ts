@@ -1,6 +1,7 @@
 /** The transport of links: WebSockets, dialed and taken. */
 import {
   type Clock,
+  type Connection,
   type ConnectionHandler,
   checkOption,
   checkOptions,
@@ -11,7 +12,16 @@ import {
   type Transport,
   textRule,
 } from '@sojourn/core/internal'
-import { type CreateServer, dialWebSocket, listenForWebSockets, type TlsOptions } from '@sojourn/net'
+import {
+  type CreateServer,
+  certificateRefusal,
+  dialWebSocket,
+  type HostOf,
+  listenForWebSockets,
+  type SocketConnection,
+  TlsFiles,
+  type TlsOptions,
+} from '@sojourn/net'
 import { LINK_PROTOCOL } from '@sojourn/wire'
 
 /** What a process puts under the links: TLS, above all. */
@@ -26,6 +36,13 @@ export interface WebSocketOptions {
   readonly allowedOrigins?: readonly string[]
   /** What a dialed connection gives `tls.connect`; asked for at each dial, so that a new certificate serves the next one. */
   readonly dialOptions?: () => TlsOptions
+  /** @internal Certificates from files, for both directions. `createServer` and `dialOptions` are made of them, unless they are given. */
+  readonly tls?: TlsFiles
+  /**
+   * The host name that the certificate of a region must have as a subject alternative name; undefined: that region is refused. Both sides
+   * of a link must show one that was verified. Default: any certificate is good for every region.
+   */
+  readonly hostOf?: HostOf | undefined
 }
 
 const ORIGINS: OptionRule = {
@@ -39,6 +56,8 @@ const TABLE = optionTable<WebSocketOptions>({
   option: textRule('the name of an option'),
   allowedOrigins: ORIGINS,
   dialOptions: FUNCTION_RULE,
+  tls: { allowed: 'certificates from files', takes: (value) => value instanceof TlsFiles },
+  hostOf: FUNCTION_RULE,
 })
 
 /**
@@ -56,17 +75,27 @@ export const webSocketTransport = (clock: Clock, options: WebSocketOptions = {})
 
 const transport = (
   clock: Clock,
-  { createServer, name = 'listen', option = 'listen', allowedOrigins = [], dialOptions }: WebSocketOptions,
+  {
+    tls,
+    createServer = tls?.createServer,
+    name = 'listen',
+    option = 'listen',
+    allowedOrigins = [],
+    dialOptions = tls && (() => tls.credentials),
+    hostOf,
+  }: WebSocketOptions,
 ): Transport => ({
-  dial: (url, handler, { maxFrameBytes, connectTimeoutMs }) =>
-    dialWebSocket(url, withLinkCodes(handler), {
+  dial: (url, handler, { maxFrameBytes, connectTimeoutMs }) => {
+    const connection = dialWebSocket(url, withLinkCodes(handler), {
       protocol: LINK_PROTOCOL,
       maxFrameBytes,
       connectTimeoutMs,
       isGuarded: true,
       tls: dialOptions?.(),
       clock,
-    }),
+    })
+    return bound(connection, hostOf)
+  },
 
   listen: (at, accept, { maxFrameBytes, connectTimeoutMs, maxHandshakes, maxHandshakesPerAddress }) =>
     listenForWebSockets(
@@ -83,9 +112,17 @@ const transport = (
         clock,
         createServer,
       },
-      (connection) => withLinkCodes(accept(connection)),
+      (connection) => withLinkCodes(accept(bound(connection, hostOf))),
     ),
 })
+
+/** Lets the other side speak only as the region that its certificate is for. */
+const bound = (connection: SocketConnection, hostOf: HostOf | undefined): Connection =>
+  hostOf === undefined
+    ? connection
+    : Object.assign(connection, {
+        refusalOf: (region: string) => certificateRefusal(connection.certificate, region, hostOf),
+      })
 
 /** Faults of TLS have a code among links. */
 const withLinkCodes = (handler: ConnectionHandler): ConnectionHandler => ({

@@ -3,22 +3,31 @@ import type {
   Clock,
   CreateOptions,
   Data,
+  ElevateOptions,
+  EndHandleOptions,
   EndOptions,
+  EndReceipt,
+  EndSubjectOptions,
   Level,
   Lifetimes,
   ReadOptions,
   ReplaceOptions,
+  RotateOptions,
   Session,
   SessionApi,
+  SessionKey,
   StoredSession,
+  SubjectSession,
   TouchOptions,
   Update,
   UpdateOptions,
-  WriteOptions,
 } from '@sojourn/core/internal'
 import { isSojournError } from '@sojourn/core/internal'
 
-type Operation = 'create' | 'get' | 'update' | 'replace' | 'increment' | 'touch' | 'end' | 'rotate' | 'endAll'
+type Operation = Exclude<keyof SessionApi, 'answersWithinMs' | 'lifetimes' | 'sessions' | 'sessionsOf' | 'count'>
+
+/** What is read at the level of reads. */
+const READS: readonly Operation[] = ['get', 'isLive']
 
 export interface CallSeen {
   readonly operation: Operation
@@ -62,7 +71,7 @@ export class MeteredSessions implements SessionApi {
       throw error
     } finally {
       const seconds = (clock.monotonic() - start) / 1_000
-      seen({ operation, level: level ?? (operation === 'get' ? read : write), outcome, seconds })
+      seen({ operation, level: level ?? (READS.includes(operation) ? read : write), outcome, seconds })
     }
   }
 
@@ -94,8 +103,32 @@ export class MeteredSessions implements SessionApi {
     return this.#run('end', options?.write, () => this.#options.sessions.end(id, options))
   }
 
-  rotate<T extends object>(id: string, options?: WriteOptions): Promise<Session<T>> {
+  elevate<T extends object>(id: string, options: ElevateOptions): Promise<Session<T>> {
+    return this.#run('elevate', options.write, () => this.#options.sessions.elevate<T>(id, options))
+  }
+
+  rotate<T extends object>(id: string, options?: RotateOptions): Promise<Session<T>> {
     return this.#run('rotate', options?.write, () => this.#options.sessions.rotate<T>(id, options))
+  }
+
+  sessionsOf(subject: string): AsyncIterable<SubjectSession> {
+    return this.#options.sessions.sessionsOf(subject)
+  }
+
+  isLive(handle: SessionKey): Promise<boolean> {
+    return this.#run('isLive', 'local', () => this.#options.sessions.isLive(handle))
+  }
+
+  endHandle(handle: SessionKey, options?: EndHandleOptions): Promise<EndReceipt> {
+    return this.#run('endHandle', options?.write, () => this.#options.sessions.endHandle(handle, options))
+  }
+
+  endOthers(id: string, options?: EndHandleOptions): Promise<EndReceipt> {
+    return this.#run('endOthers', options?.write, () => this.#options.sessions.endOthers(id, options))
+  }
+
+  endSubject(subject: string, options?: EndSubjectOptions): Promise<EndReceipt> {
+    return this.#run('endSubject', options?.write, () => this.#options.sessions.endSubject(subject, options))
   }
 
   sessions(): AsyncIterable<StoredSession> {

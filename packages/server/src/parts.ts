@@ -1,7 +1,8 @@
 /** What commands need of the server without running one: settings, the format of backups, places in a data directory. */
 export { checkBackup, decodeBackup } from './backup/format.js'
+export { certificatesOf } from './certificates.js'
 export { SETTINGS, type Setting } from './config/catalogue.js'
-export { type Config, type ConfigInput, loadConfig, loadPart, readText } from './config/load.js'
+export { type Config, type ConfigInput, loadConfig, loadPart } from './config/load.js'
 export { settingsTable } from './config/reference.js'
 export { strangeVariables } from './config/sources.js'
 export { syncDirectory, writeWhole } from './files.js'

@@ -19,6 +19,7 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   'LINK_REGION',
   'LINK_SKEW',
   'LINK_TLS',
+  'LINK_CERTIFICATE',
   'FRAME_INVALID',
   'FRAME_UNEXPECTED',
   'FRAME_TOO_LARGE',

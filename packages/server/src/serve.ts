@@ -1,15 +1,16 @@
 /** Runs a replica as a process: the list of its parts, and what passes between them. */
 import { existsSync, rmSync } from 'node:fs'
 import { type Clock, type SessionApi, systemClock, type Transport } from '@sojourn/core/internal'
-import { TlsFiles } from '@sojourn/net'
+import type { TlsFiles } from '@sojourn/net'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'
 import type { AdminStatus } from '@sojourn/wire'
 import { type AdminListener, listenForAdmin } from './admin/listener.js'
 import { adminHandlers } from './admin/routes.js'
+import { certificatesOf, hostsOf } from './certificates.js'
 import { ClientDoor } from './clients/door.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
-import { type Config, readText } from './config/load.js'
+import type { Config } from './config/load.js'
 import type { Logger } from './log.js'
 import { LogThrottle } from './log-throttle.js'
 import { Regions } from './members/regions.js'
@@ -111,7 +112,7 @@ class Server {
     this.#log = log
     this.#clock = clock
     this.#startedAt = clock.monotonic()
-    const tls = (name: 'links' | 'clients' | 'admin') => new TlsFiles(name, settings[name].tls, readText)
+    const tls = (name: 'links' | 'clients' | 'admin') => certificatesOf(settings, name)
     this.#tls = { links: tls('links'), clients: tls('clients'), admin: tls('admin') }
     this.#tokens = new Tokens(config.readTokens())
     this.#places = placesIn(settings.data)
@@ -128,6 +129,7 @@ class Server {
       log,
       throttle: this.#throttle,
       credentials: () => this.#tls.links.credentials,
+      hostOf: hostsOf(settings),
       replica: () => this.#opened.replica,
     })
     this.#metrics = this.#makeMetrics()
@@ -245,16 +247,17 @@ class Server {
 
   #transport(): Transport {
     const { links } = this.#config.settings
-    const files = this.#tls.links
+    const tls = this.#tls.links
     return webSocketTransport(this.#clock, {
       name: 'links',
       option: 'links.port',
       allowedOrigins: links.allowedOrigins,
       createServer: (options, handler) =>
-        files.createServer(options, (request, response) => {
+        tls.createServer(options, (request, response) => {
           if (!this.#regions.handle(request, response)) handler(request, response)
         }),
-      dialOptions: () => files.credentials,
+      tls,
+      hostOf: hostsOf(this.#config.settings),
     })
   }
 

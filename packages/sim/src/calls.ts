@@ -76,7 +76,7 @@ export const create = (api: SessionApi, op: Operation, step: OperationStep): Pro
     },
     {
       ...writeOptions(step),
-      ...(op.session.id !== undefined && { id: op.session.id }),
+      ...(op.usedId !== undefined && { id: op.usedId }),
       ...(step.idleMs !== undefined && { idleTimeout: step.idleMs }),
       ...(step.lifeMs !== undefined && { maxLifetime: step.lifeMs }),
     },

@@ -40,7 +40,7 @@ const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'h
 const STATE_ROW = '73'
 
 /** An entry that says nothing: what another owner of the journal would append. */
-const NOTHING_ENTRY = Uint8Array.of(3)
+const NOTHING_ENTRY = Uint8Array.of(4)
 
 /**
  * An append, and a batch of rows, are all or nothing and kept in order; a `kill -9` loses none that was taken; the loss of power loses a tail of

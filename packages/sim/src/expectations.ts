@@ -112,19 +112,29 @@ class Deeds {
     return this.all.filter(isWrite)
   }
 
-  /** Calls that may have ended the session: an end or a rotation that was begun by then. */
-  endsBegun(by: number): Operation[] {
+  /** Calls that may have ended the session, or what the id opens: an end or a rotation that was begun by then. */
+  endsBegun(by: number, id?: string): Operation[] {
     return this.all.filter(
-      (op) => (op.kind === 'end' || op.kind === 'rotate') && op.invokedAt <= by && op.outcome !== 'absent',
+      (op) => (op.kind === 'end' || this.#isRotated(op, id)) && op.invokedAt <= by && op.outcome !== 'absent',
     )
   }
 
   /** Calls that are known to have ended it by then. */
-  endsKept(by: number): Operation[] {
+  endsKept(by: number, id?: string): Operation[] {
     return this.all.filter(
       (op) =>
-        ((op.kind === 'end' && op.wasAlive === true) || op.kind === 'rotate') && isKept(op) && op.returnedAt! < by,
+        ((op.kind === 'end' && op.wasAlive === true) || this.#isRotated(op, id)) && isKept(op) && op.returnedAt! < by,
     )
+  }
+
+  /** A rotation ends the session of an id that clients made; of another it ends the id that was shown. */
+  #isRotated({ kind, usedId }: Operation, id: string | undefined): boolean {
+    return kind === 'rotate' && (this.session.ownId || (id !== undefined && usedId === id))
+  }
+
+  /** The rotation that made an id; undefined: the session was created under it. */
+  makerOf(id: string | undefined): Operation | undefined {
+    return this.all.find(({ madeId }) => madeId !== undefined && madeId === id)
   }
 
   /** Values of a register that were replaced by one of these writes, and by what those replaced. */

@@ -2,10 +2,10 @@
 import type { Level } from '@sojourn/core/internal'
 import type { OperationKind } from './plan.js'
 
-/** A session as its users know it. A rotated one goes on as another. */
+/** A session as its users know it. Rotated, one whose id clients made goes on as another; one of the store's goes on under another id. */
 export interface SessionName {
   readonly name: string
-  /** Known once its creation returned, or from the start where the client made it. */
+  /** The latest. Known once its creation returned, or from the start where the client made it. */
   id: string | undefined
   /** Whether clients made the id, so that a second creation may meet the first. */
   readonly ownId: boolean
@@ -54,6 +54,8 @@ export interface Operation {
   /** By when a client must have come to something, at the latest, as far as its process ran. */
   dueAt?: number | undefined
   readonly session: SessionName
+  /** The id by which it was called: undefined of a creation. */
+  readonly usedId: string | undefined
   readonly level: Level
   /** Regions that the level asks for, by the members that the region knew. */
   need: number
@@ -79,8 +81,10 @@ export interface Operation {
   seen: Seen | undefined
   /** `end`: whether the session was alive. */
   wasAlive: boolean | undefined
-  /** `rotate`: what it became. */
+  /** `rotate`: what it became, where it goes on as another. */
   successor: SessionName | undefined
+  /** `rotate`: the id under which it goes on. */
+  madeId: string | undefined
 }
 
 /** What a server did for clients: one call of the session API that reached its replica. */

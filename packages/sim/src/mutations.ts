@@ -99,7 +99,7 @@ export const MUTATIONS: readonly Mutation[] = [
     'ignore-the-deadline-at-read',
     'a session shows until it is purged',
     'replica/dist/commits.js',
-    "entry?.state === 'held' && isVisible(entry.record, this.#runtime.settings.ports.clock.now())",
+    "entry?.state === 'held' && isVisible(entry.record, now)",
     "entry?.state === 'held' && entry.record.kind === 'live'",
     50,
   ),

@@ -131,7 +131,8 @@ const passing = async (world: World): Promise<FinalState[]> => {
   const { options } = world.plan
   const longest = Math.max(
     ...Object.values(options).map(
-      ({ session, purgeGrace }) => (session!.maxLifetime as number) + (purgeGrace as number),
+      // A login can prolong a session by as much again, so a tombstone is remembered for both.
+      ({ session, purgeGrace }) => 2 * (session!.maxLifetime as number) + (purgeGrace as number),
     ),
   )
   // Clocks are a little off, and a scan over what is due comes now and then.

@@ -39,7 +39,11 @@ interface Pending {
 const SAME_ID_MS = 3_000
 
 /** How a session is addressed inside the store: worked out here once more, from the design's words. */
-export const keyOf = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 32)
+export const keyOf = (id: string): string =>
+  createHash('sha256')
+    .update(/^[\w-]{22}\.[\w-]{22}$/.test(id) ? id.slice(0, 22) : id)
+    .digest('hex')
+    .slice(0, 32)
 
 /** The users of a world: they call what is behind a door, and write down what they are answered. */
 export class Users {
@@ -81,6 +85,11 @@ export class Users {
       })
     if (step.do === 'rotate')
       return this.#follow(op, door, rotate(door.api, id, step), (made) => {
+        op.madeId = made.id
+        if (!session.ownId) {
+          session.id = made.id
+          return
+        }
         const successor = this.#name(made.id)
         successor.base = made.data as SessionData
         op.successor = successor
@@ -129,6 +138,7 @@ export class Users {
       region: door.region,
       incarnation: door.incarnation,
       session,
+      usedId: session.id,
       level,
       need: needOf(level, door.members),
       timeoutMs: timeoutOf(step),
@@ -150,6 +160,7 @@ export class Users {
       seen: undefined,
       wasAlive: undefined,
       successor: undefined,
+      madeId: undefined,
     }
     this.operations.push(op)
     this.#pending.set(op, pendingAt(door))

@@ -2,17 +2,23 @@
 import type {
   CreateOptions,
   Data,
+  ElevateOptions,
+  EndHandleOptions,
   EndOptions,
+  EndReceipt,
+  EndSubjectOptions,
   Lifetimes,
   ReadOptions,
   ReplaceOptions,
+  RotateOptions,
   Session,
   SessionApi,
+  SessionKey,
   StoredSession,
+  SubjectSession,
   TouchOptions,
   Update,
   UpdateOptions,
-  WriteOptions,
 } from '@sojourn/core/internal'
 import { isSojournError } from '@sojourn/core/internal'
 import type { Service } from './history.js'
@@ -106,8 +112,32 @@ export class Witness implements SessionApi {
     return this.#note('end', id, undefined, () => this.#options.sessions.end(id, options))
   }
 
-  rotate<T extends object>(id: string, options?: WriteOptions): Promise<Session<T>> {
+  elevate<T extends object>(id: string, options: ElevateOptions): Promise<Session<T>> {
+    return this.#note('elevate', id, undefined, () => this.#options.sessions.elevate<T>(id, options))
+  }
+
+  rotate<T extends object>(id: string, options?: RotateOptions): Promise<Session<T>> {
     return this.#note('rotate', id, undefined, () => this.#options.sessions.rotate<T>(id, options))
+  }
+
+  sessionsOf(subject: string): AsyncIterable<SubjectSession> {
+    return this.#options.sessions.sessionsOf(subject)
+  }
+
+  isLive(handle: SessionKey): Promise<boolean> {
+    return this.#note('isLive', undefined, undefined, () => this.#options.sessions.isLive(handle))
+  }
+
+  endHandle(handle: SessionKey, options?: EndHandleOptions): Promise<EndReceipt> {
+    return this.#note('endHandle', undefined, undefined, () => this.#options.sessions.endHandle(handle, options))
+  }
+
+  endOthers(id: string, options?: EndHandleOptions): Promise<EndReceipt> {
+    return this.#note('endOthers', id, undefined, () => this.#options.sessions.endOthers(id, options))
+  }
+
+  endSubject(subject: string, options?: EndSubjectOptions): Promise<EndReceipt> {
+    return this.#note('endSubject', undefined, undefined, () => this.#options.sessions.endSubject(subject, options))
   }
 
   sessions(): AsyncIterable<StoredSession> {

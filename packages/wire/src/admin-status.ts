@@ -87,6 +87,8 @@ const replica = struct({
   }),
   /** Connections to the listener whose other side is not known yet. */
   unauthenticated,
+  /** When the certificate of `openReplica({ tls })` expires, milliseconds since the epoch. A server reports those of its listeners apart. */
+  certificateExpiresAt: maybe(figure),
   /** What waits: commits for the disk, writes and reads for other regions. */
   pending: struct({ commits: count, writes: count, reads: count }),
   /** Since the replica was opened. */

@@ -1,36 +1,38 @@
 /** What clients and servers say to each other: each message once, as its shape, from which its type follows. */
+import { type ByteWriter, KEY_BYTES } from '@sojourn/core/internal'
 import {
-  type ByteWriter,
-  END_REASONS,
-  ERROR_CODES,
-  type ErrorCode,
-  KEY_BYTES,
-  type Level,
-  MAX_ID_CHARS,
-  TOKEN_BYTES,
-} from '@sojourn/core/internal'
+  answered,
+  code,
+  creates,
+  data,
+  details,
+  elevations,
+  ends,
+  holders,
+  id,
+  instance,
+  key,
+  MAX_ATOMIC,
+  MAX_COUNTERS,
+  message,
+  number,
+  patches,
+  path,
+  type ReplaceChoices,
+  reads,
+  replacements,
+  rotations,
+  shown,
+  subject,
+  subjectEnds,
+  subjectSession,
+  updates,
+  who,
+} from './client-shapes.js'
 import { messagesIn, writeMessage } from './frame.js'
 import { agreement, type Dialect, speech } from './meeting.js'
 import { MAX_REGION_BYTES } from './region-name.js'
-import {
-  bytes,
-  flag,
-  hex,
-  int,
-  list,
-  type MessageOf,
-  numbered,
-  type Of,
-  optional,
-  refuse,
-  type Shape,
-  sparse,
-  struct,
-  text,
-  uint,
-  union,
-  word,
-} from './shape.js'
+import { flag, int, list, type MessageOf, optional, struct, text, uint, union } from './shape.js'
 
 /**
  * A frame holds as many messages as there are at a time, one after the other.
@@ -42,10 +44,12 @@ import {
 /** The client protocol. Version 1 is what there was before versions met: the same without capabilities. */
 export const CLIENT_DIALECT = {
   oldest: 1,
-  newest: 2,
+  newest: 3,
   capabilities: {
     /** Writes say which subtrees are one register, and which objects are new (`atomic`, `assigned`). */
     objects: 2,
+    /** Whose session it is: subjects, logins, handles, and secrets that are superseded. */
+    identity: 3,
   },
 } as const satisfies Dialect<string>
 export type ClientCapability = keyof typeof CLIENT_DIALECT.capabilities
@@ -56,72 +60,11 @@ export const CLIENT_PROTOCOL = 'sojourn-client'
 /** "sojc": what a first frame starts with, so that a caller that is no client is distinguished from a client of another version. */
 export const CLIENT_MAGIC = 0x736f6a63
 
-/** Until a client is known, its frames are no longer than this. */
-export const MAX_GREETING_BYTES = 2_048
-
 /** What lets a client in, in bytes of UTF-8. */
 export const MAX_TOKEN_BYTES = 1_024
-/** Of a session's id: a UTF-16 code unit takes less in UTF-8. */
-const MAX_ID_BYTES = 4 * MAX_ID_CHARS
-const MAX_MESSAGE_BYTES = 64 * 1_024
-const MAX_PATH_BYTES = 64 * 1_024
 
-/** Pointers that a `replace` may name as counters, or as assigned; and that a write may name as atomic. */
-export const MAX_COUNTERS = 1_024
-export const MAX_ASSIGNED = 1_024
-export const MAX_ATOMIC = 64
-
-const LEVELS: readonly Level[] = ['local', 'majority', 'all']
-
-/** A level by name is its place, a number of regions is that and three. */
-const level = numbered<Level>(
-  (value) => (typeof value === 'number' ? value + LEVELS.length : LEVELS.indexOf(value)),
-  (number) => LEVELS[number] ?? number - LEVELS.length,
-)
-
-const name = text(64)
-const code: Shape<ErrorCode> = {
-  ...name,
-  check: (values, at, tail) => {
-    const value = name.check(values, at, tail)
-    return Object.hasOwn(ERROR_CODES, value) ? (value as ErrorCode) : refuse('an unknown error code')
-  },
-}
-
-const id = text(MAX_ID_BYTES)
-/** See `packData`. Bounded by the frame. */
-const data = bytes
-const message = text(MAX_MESSAGE_BYTES)
-const path = text(MAX_PATH_BYTES)
-const instance = hex(16)
-const key = hex(KEY_BYTES)
-const number = uint
-
-const write = { write: level, timeoutMs: uint }
-const update = { ...write, touch: flag, idleTimeoutMs: uint }
-/** Subtrees that are one register each. */
-const atomic = list(path, MAX_ATOMIC)
-const reads = sparse({ read: level, timeoutMs: uint })
-const writes = sparse(write)
-const updates = sparse(update)
-const patches = sparse({ ...update, atomic })
-/** Which object it is: see `tokensOf` of @sojourn/core. */
-const object = hex(TOKEN_BYTES)
-/** `assigned`: objects that are new, rather than changed. `within`: the objects of the base, as the client had read them. */
-const replacements = sparse({
-  ...update,
-  atomic,
-  assigned: list(path, MAX_ASSIGNED),
-  within: list(struct({ path, object }), MAX_ASSIGNED),
-})
-const ends = sparse({ ...write, reason: word(END_REASONS) })
-const creates = sparse({ ...write, id, idleTimeoutMs: uint, maxLifetimeMs: uint, atomic })
-export type ReadChoices = Of<typeof reads>
-export type WriteChoices = Of<typeof writes>
-export type UpdateChoices = Of<typeof updates>
-export type PatchChoices = Of<typeof patches>
-export type ReplaceChoices = Of<typeof replacements>
-export type CreateChoices = Of<typeof creates>
+/** Until a client is known, its frames are no longer than this. */
+export const MAX_GREETING_BYTES = 2_048
 
 const fromClient = union({
   /** A client's first words. They have this form in all versions. */
@@ -169,7 +112,7 @@ const fromClient = union({
 
   end: [10, { number, id, choices: ends }],
 
-  rotate: [11, { number, id, choices: writes }],
+  rotate: [11, { number, id, choices: rotations }],
 
   count: [12, { number }],
 
@@ -183,22 +126,23 @@ const fromClient = union({
 
   /** The scan is over. Has no answer. */
   leave: [16, { scan: uint }],
-})
 
-const answered = { createdAt: uint, expiresAt: uint, data }
-/** `objects`: which objects are in the data, in the order of `objectsIn` of @sojourn/core. */
-const shown = { ...answered, objects: list(object) }
+  /** A login. */
+  elevate: [17, { number, id, subject, choices: elevations }],
 
-const details = sparse({
-  option: message,
-  path,
-  need: uint,
-  got: uint,
-  regions: list(text(MAX_REGION_BYTES), 1_024),
-  mayHaveApplied: flag,
-  limit: uint,
-  state: word(['live', 'ended', 'expired']),
-  session: struct({ id, ...shown }),
+  isLive: [18, { number, handle: key }],
+
+  endHandle: [19, { number, handle: key, choices: ends }],
+
+  endOthers: [20, { number, id, choices: ends }],
+
+  endSubject: [21, { number, subject, choices: subjectEnds }],
+
+  /** Begins a scan of the sessions of a subject; its answer is the first page. */
+  sessionsOf: [22, { number, subject }],
+
+  /** The next page of the scan that the request `scan` began: of a subject. */
+  stepOf: [23, { number, scan: uint }],
 })
 
 const fromServer = union({
@@ -251,6 +195,16 @@ const fromServer = union({
 
   /** "Ask me nothing more, and leave when all that you asked is answered": the server is about to end. */
   drain: [10, {}],
+
+  /** As `found` and `made`, to a client that knows of identity. */
+  foundWho: [11, { number, watched: flag, ...shown, who }],
+  madeWho: [12, { number, id, ...shown, who }],
+
+  /** Sessions of a subject. */
+  pageOf: [13, { number, sessions: list(subjectSession), isLast: flag }],
+
+  /** How many sessions were ended, and where the end is held. */
+  receipt: [14, { number, ended: uint, regions: holders }],
 })
 
 export type FromClient = MessageOf<typeof fromClient>
@@ -261,9 +215,11 @@ export type Join = Asked<'join'>
 export type GetRequest = Asked<'get'>
 export type ClientRequest = Exclude<FromClient, { type: 'join' | 'ping' | 'settled' | 'leave' }>
 export type Welcome = Said<'welcome'>
-export type Found = Said<'found'>
-export type MadeAnswer = Said<'made'>
+export type Found = Said<'found' | 'foundWho'>
+export type MadeAnswer = Said<'made' | 'madeWho'>
 export type PageAnswer = Said<'page'>
+export type SubjectPageAnswer = Said<'pageOf'>
+export type ReceiptAnswer = Said<'receipt'>
 export type FailedAnswer = Said<'failed'>
 export type Answer = Exclude<FromServer, { type: 'welcome' | 'pong' | 'changed' | 'drain' }>
 
@@ -280,6 +236,36 @@ export const withoutObjects = (request: ClientRequest): ClientRequest => {
   return { ...request, choices } as ClientRequest
 }
 
+/** Reasons for an end that came with the capability `identity`. */
+const LATER_REASONS: readonly (string | undefined)[] = ['displaced', 'reused']
+
+/** Whether a request takes the capability `identity`. */
+export const speaksOfIdentity = (request: ClientRequest): boolean => {
+  switch (request.type) {
+    case 'elevate':
+    case 'isLive':
+    case 'endHandle':
+    case 'endOthers':
+    case 'endSubject':
+    case 'sessionsOf':
+    case 'stepOf':
+      return true
+    case 'create': {
+      const { subject, device, auth } = request.choices
+      return subject !== undefined || device !== undefined || auth !== undefined
+    }
+    case 'get':
+      return request.choices.after !== undefined
+    case 'rotate':
+      return request.choices.graceMs !== undefined
+    case 'end':
+    case 'endAll':
+      return LATER_REASONS.includes(request.choices.reason)
+    default:
+      return false
+  }
+}
+
 /** Bytes of what may be long in a request: its data, and pointers. */
 export const dataBytes = (request: ClientRequest): number => {
   switch (request.type) {
@@ -294,6 +280,8 @@ export const dataBytes = (request: ClientRequest): number => {
     }
     case 'increment':
       return Buffer.byteLength(request.path)
+    case 'endSubject':
+      return Buffer.byteLength(request.subject) + KEY_BYTES * (request.choices.except?.length ?? 0)
     default:
       return 0
   }

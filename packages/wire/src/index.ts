@@ -30,7 +30,6 @@ export {
   CLIENT_PROTOCOL,
   type ClientCapability,
   type ClientRequest,
-  type CreateChoices,
   dataBytes,
   type FailedAnswer,
   type Found,
@@ -38,26 +37,37 @@ export {
   type FromServer,
   type GetRequest,
   type Join,
-  MAX_ASSIGNED,
-  MAX_ATOMIC,
-  MAX_COUNTERS,
   MAX_GREETING_BYTES,
   MAX_TOKEN_BYTES,
   type MadeAnswer,
   type PageAnswer,
-  type PatchChoices,
-  type ReadChoices,
-  type ReplaceChoices,
+  type ReceiptAnswer,
   readFromClient,
   readFromServer,
+  type SubjectPageAnswer,
+  speaksOfIdentity,
   speaksOfObjects,
-  type UpdateChoices,
   type Welcome,
-  type WriteChoices,
   withoutObjects,
   writeFromClient,
   writeFromServer,
 } from './client-message.js'
+export {
+  type CreateChoices,
+  type ElevateChoices,
+  type EndChoices,
+  MAX_ASSIGNED,
+  MAX_ATOMIC,
+  MAX_COUNTERS,
+  type PatchChoices,
+  type ReadChoices,
+  type ReplaceChoices,
+  type RotateChoices,
+  type SubjectEndChoices,
+  type UpdateChoices,
+  type Who,
+  type WriteChoices,
+} from './client-shapes.js'
 export { checkJson, type JsonOf, type JsonShape } from './json.js'
 export { type Agreement, checkAgreement, meet, type Speech, speechOf } from './meeting.js'
 export {
@@ -84,4 +94,5 @@ export {
   type Want,
 } from './message.js'
 export { prove, sameProof, type Transcript } from './proof.js'
+export { hostOfRegion, isRegionHost, REGION_HOSTS } from './region-host.js'
 export { isRegionName, MAX_REGION_BYTES, REGION_NAMES } from './region-name.js'

@@ -1,37 +1,57 @@
 /** What a client's request is answered. */
 import type {
+  Authenticated,
   CreateOptions,
   Data,
+  ElevateOptions,
+  EndOptions,
+  EndReceipt,
   ErrorCode,
   ReadOptions,
+  RotateOptions,
   Session,
   SessionApi,
   UpdateOptions,
 } from '@sojourn/core/internal'
-import { CALLER, isSojournError, READ_OBJECTS, tokensOf } from '@sojourn/core/internal'
+import { CALLER, isSojournError, LazySession, READ_OBJECTS, tokensOf } from '@sojourn/core/internal'
 import {
   type Answer,
   type ClientRequest,
   type CreateChoices,
   decodeData,
+  type ElevateChoices,
+  type EndChoices,
   type FailedAnswer,
   type PatchChoices,
   packData,
   type ReadChoices,
   type ReplaceChoices,
+  type RotateChoices,
   type UpdateChoices,
+  type Who,
   type WriteChoices,
 } from '@sojourn/wire'
 
 /** Requests that stand for themselves: scans have a place in `scans.ts`. */
-export type PlainRequest = Exclude<ClientRequest, { type: 'scan' | 'step' }>
+export type PlainRequest = Exclude<ClientRequest, { type: 'scan' | 'step' | 'sessionsOf' | 'stepOf' }>
 
 /** Those that change nothing, or the same again, and may be done as often as they come: their answers need not be remembered. */
-export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set(['get', 'touch', 'count', 'scan', 'step'])
+export const REPEATABLE: ReadonlySet<ClientRequest['type']> = new Set([
+  'get',
+  'touch',
+  'count',
+  'isLive',
+  'scan',
+  'step',
+  'sessionsOf',
+  'stepOf',
+])
 
 export interface AnswerOptions {
   /** Whether the client is sent the next change; asked when the session has been read. Default: it is not. */
   readonly isWatched?: () => boolean
+  /** Whether the client knows of identity. Default: it does not. */
+  readonly isIdentified?: boolean
   /** Whom it is answered for, where it may wait for other regions. */
   readonly caller?: object | undefined
 }
@@ -40,71 +60,79 @@ export interface AnswerOptions {
 export const answerRequest = async (
   sessions: SessionApi,
   request: PlainRequest,
-  { isWatched = () => false, caller }: AnswerOptions = {},
+  { isWatched = () => false, caller, isIdentified = false }: AnswerOptions = {},
 ): Promise<Answer> => {
   const { number } = request
+  const found = (session: Session<object> | undefined) =>
+    session ? foundOf(number, session, isWatched(), isIdentified) : ({ type: 'none', number } as const)
   switch (request.type) {
-    case 'get': {
-      const session = await sessions.get<object>(request.id, forRead(request.choices, caller))
-      return session ? found(number, session, isWatched()) : { type: 'none', number }
-    }
-    case 'touch': {
-      const session = await sessions.touch<object>(request.id, forUpdate(request.choices, caller))
-      return session ? found(number, session, false) : { type: 'none', number }
-    }
+    case 'get':
+      return found(await sessions.get<object>(request.id, forRead(request.choices, caller)))
+    case 'touch':
+      return found(await sessions.touch<object>(request.id, forUpdate(request.choices, caller)))
     case 'patch': {
       const patch = decodeData(request.patch)
       const options = { ...forUpdate(request.choices, caller), ...forObjects(request.choices) }
-      return found(number, await sessions.update<object>(request.id, patch, options), false)
+      return found(await sessions.update<object>(request.id, patch, options))
     }
-    case 'replace': {
-      const { id, base, next, counters, choices } = request
-      const options = {
-        ...forUpdate(choices, caller),
-        ...forObjects(choices),
-        counters,
-        ...(base !== undefined && { base: decodeData(base) }),
-      }
-      return found(number, await sessions.replace<object>(id, decodeData(next), options), false)
-    }
+    case 'replace':
+      return found(await replaced(sessions, request, caller))
     case 'increment': {
       const { id, path, by, choices } = request
-      return found(number, await sessions.increment<object>(id, path, by, forUpdate(choices, caller)), false)
+      return found(await sessions.increment<object>(id, path, by, forUpdate(choices, caller)))
     }
     case 'create': {
-      const session = await sessions.create<object>(decodeData(request.data), forCreate(request.choices, caller))
-      return { type: 'made', number, ...shown(session) }
+      const options = forCreate(request.choices, caller)
+      return made(number, await sessions.create<object>(decodeData(request.data), options), isIdentified)
     }
-    case 'rotate':
-      return {
-        type: 'made',
-        number,
-        ...shown(await sessions.rotate<object>(request.id, forWrite(request.choices, caller))),
-      }
-    case 'end': {
-      const { reason } = request.choices
-      const options = { ...forWrite(request.choices, caller), ...(reason !== undefined && { reason }) }
-      return { type: 'counted', number, count: (await sessions.end(request.id, options)) ? 1 : 0 }
+    case 'elevate': {
+      const options = forElevate(request.subject, request.choices, caller)
+      return made(number, await sessions.elevate<object>(request.id, options), isIdentified)
     }
-    case 'endAll': {
-      const { reason } = request.choices
-      const options = { ...forWrite(request.choices, caller), ...(reason !== undefined && { reason }) }
-      return { type: 'counted', number, count: await sessions.endAll(options) }
+    case 'rotate': {
+      const options = forRotate(request.choices, caller)
+      return made(number, await sessions.rotate<object>(request.id, options), isIdentified)
     }
+    case 'isLive':
+      return counted(number, await sessions.isLive(request.handle))
+    case 'end':
+      return counted(number, await sessions.end(request.id, forEnd(request.choices, caller)))
+    case 'endHandle':
+      return receipt(number, await sessions.endHandle(request.handle, forEnd(request.choices, caller)))
+    case 'endOthers':
+      return receipt(number, await sessions.endOthers(request.id, forEnd(request.choices, caller)))
+    case 'endSubject': {
+      const { except = [] } = request.choices
+      return receipt(number, await sessions.endSubject(request.subject, { ...forEnd(request.choices, caller), except }))
+    }
+    case 'endAll':
+      return { type: 'counted', number, count: await sessions.endAll(forEnd(request.choices, caller)) }
     case 'count':
       return { type: 'counted', number, count: await sessions.count() }
   }
+}
+
+const replaced = (sessions: SessionApi, request: PlainRequest & { type: 'replace' }, caller: Caller) => {
+  const { id, base, next, counters, choices } = request
+  const options = {
+    ...forUpdate(choices, caller),
+    ...forObjects(choices),
+    counters,
+    ...(base !== undefined && { base: decodeData(base) }),
+  }
+  return sessions.replace<object>(id, decodeData(next), options)
 }
 
 const NO_OPTIONS = Object.freeze({})
 
 type Caller = object | undefined
 
-const forRead = ({ read, timeoutMs }: ReadChoices, caller: Caller): ReadOptions =>
-  read === undefined && timeoutMs === undefined && caller === undefined
+const forRead = ({ read, timeoutMs, after }: ReadChoices, caller: Caller): ReadOptions =>
+  read === undefined && timeoutMs === undefined && after === undefined && caller === undefined
     ? NO_OPTIONS
     : {
         ...(read !== undefined && { read }),
+        ...(after !== undefined && { after }),
         ...(timeoutMs !== undefined && { timeout: timeoutMs }),
         ...(caller && { [CALLER]: caller }),
       }
@@ -116,15 +144,39 @@ const forWrite = ({ write, timeoutMs }: WriteChoices, caller: Caller) => ({
 })
 
 const forCreate = (choices: CreateChoices, caller: Caller): CreateOptions => {
-  const { id, idleTimeoutMs, maxLifetimeMs } = choices
+  const { id, subject } = choices
   return {
     ...forWrite(choices, caller),
     ...forObjects(choices),
+    ...forLogin(choices),
     ...(id !== undefined && { id }),
-    ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
-    ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
+    ...(subject !== undefined && { subject }),
   }
 }
+
+/** How a login was made, and for how long it lasts. */
+const forLogin = ({ device, auth, idleTimeoutMs, maxLifetimeMs }: ElevateChoices) => ({
+  ...(device !== undefined && { device }),
+  ...(auth !== undefined && { auth }),
+  ...(idleTimeoutMs !== undefined && { idleTimeout: idleTimeoutMs }),
+  ...(maxLifetimeMs !== undefined && { maxLifetime: maxLifetimeMs }),
+})
+
+const forElevate = (subject: string, choices: ElevateChoices, caller: Caller): ElevateOptions => ({
+  ...forWrite(choices, caller),
+  ...forLogin(choices),
+  subject,
+})
+
+const forRotate = (choices: RotateChoices, caller: Caller): RotateOptions => ({
+  ...forWrite(choices, caller),
+  ...(choices.graceMs !== undefined && { grace: choices.graceMs }),
+})
+
+const forEnd = (choices: EndChoices, caller: Caller): EndOptions => ({
+  ...forWrite(choices, caller),
+  ...(choices.reason !== undefined && { reason: choices.reason }),
+})
 
 const forUpdate = ({ write, timeoutMs, touch, idleTimeoutMs }: UpdateChoices, caller: Caller): UpdateOptions =>
   // As nearly all are.
@@ -165,24 +217,42 @@ const shownOf = (data: object): Shown => {
   return shown
 }
 
-const shown = ({ id, data, createdAt, expiresAt }: Session<object>) => ({
-  id,
-  createdAt,
-  expiresAt,
-  ...shownOf(data),
-})
+const answeredOf = ({ data, createdAt, expiresAt }: Session<object>) => ({ createdAt, expiresAt, ...shownOf(data) })
 
-const found = (number: number, { data, createdAt, expiresAt }: Session<object>, watched: boolean): Answer => ({
-  type: 'found',
+/** An authentication with all that a message has of it. */
+export const shownAuth = ({ time, acr, amr = [] }: Authenticated) => ({ time, acr, amr })
+
+/** Whose session it is. */
+const whoOf = (session: Session<object>): Who => {
+  const { lastUsedAt, subject, device, auth, written } = session
+  const opensUntil = session instanceof LazySession ? session.opensUntil : undefined
+  return { lastUsedAt, subject, device, auth: auth && shownAuth(auth), written, opensUntil }
+}
+
+const made = (number: number, session: Session<object>, isIdentified: boolean): Answer => {
+  const fields = { number, id: session.id, ...answeredOf(session) }
+  return isIdentified ? { type: 'madeWho', ...fields, who: whoOf(session) } : { type: 'made', ...fields }
+}
+
+const foundOf = (number: number, session: Session<object>, watched: boolean, isIdentified: boolean): Answer => {
+  const fields = { number, watched, ...answeredOf(session) }
+  return isIdentified ? { type: 'foundWho', ...fields, who: whoOf(session) } : { type: 'found', ...fields }
+}
+
+const counted = (number: number, isSo: boolean): Answer => ({ type: 'counted', number, count: isSo ? 1 : 0 })
+
+const receipt = (number: number, { ended, regions }: EndReceipt): Answer => ({
+  type: 'receipt',
   number,
-  createdAt,
-  expiresAt,
-  ...shownOf(data),
-  watched,
+  ended,
+  regions: Object.entries(regions).map(([region, state]) => ({ region, isHeld: state === 'held' })),
 })
 
-/** What a client is answered in an error. What is no SojournError is a bug: its text stays here. */
-export const failure = (number: number, error: unknown): FailedAnswer => {
+/**
+ * What a client is answered in an error. What is no SojournError is a bug: its text stays here.
+ * @param isIdentified whether the client knows of identity
+ */
+export const failure = (number: number, error: unknown, isIdentified = false): FailedAnswer => {
   if (!isSojournError(error)) return refusal(number, 'STORE_FAILED', 'the server failed. Its log has the error')
   const { code, message, option, path, need, got, regions, mayHaveApplied, limit, state, session } = error
   const details = { option, path, need, got, regions, mayHaveApplied, limit, state }
@@ -191,9 +261,14 @@ export const failure = (number: number, error: unknown): FailedAnswer => {
     number,
     code,
     message: message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message,
-    details: session === undefined ? details : { ...details, session: shown(session as Session<object>) },
+    details: session === undefined ? details : { ...details, ...sessionOf(session as Session<object>, isIdentified) },
   }
 }
+
+const sessionOf = (session: Session<object>, isIdentified: boolean) => ({
+  session: { id: session.id, ...answeredOf(session) },
+  ...(isIdentified && { who: whoOf(session) }),
+})
 
 export const refusal = (
   number: number,

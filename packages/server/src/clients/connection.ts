@@ -1,6 +1,6 @@
 /** One client of a server: who it is, what it asks, and what it is answered. */
 import type { ErrorCode, SessionKey, Timer } from '@sojourn/core/internal'
-import { ByteWriter, isSojournError, SojournError, sessionKey } from '@sojourn/core/internal'
+import { ByteWriter, isSojournError, SojournError } from '@sojourn/core/internal'
 import { FrameBatch, type SocketConnection, type SocketHandler } from '@sojourn/net'
 import {
   type Agreement,
@@ -9,11 +9,11 @@ import {
   type ClientRequest,
   type FromClient,
   type FromServer,
-  type GetRequest,
   type Join,
   MAX_GREETING_BYTES,
   meet,
   readFromClient,
+  speaksOfIdentity,
   speaksOfObjects,
   writeFromServer,
 } from '@sojourn/wire'
@@ -25,6 +25,7 @@ import { type Admitted, Holdings } from './holdings.js'
 import { Incoming } from './incoming.js'
 import type { Asker, ClientMemory } from './reply-cache.js'
 import { Scans } from './scans.js'
+import { answerWatched } from './watched-answers.js'
 import type { Watcher } from './watches.js'
 
 const NO_TOKEN = 'the client sent no token. Set the option token to one that the server knows'
@@ -161,9 +162,13 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     if (this.#host.isDraining()) this.drain()
   }
 
+  #can(capability: ClientCapability): boolean {
+    return this.#agreement?.capabilities.includes(capability) === true
+  }
+
   /** @throws FRAME_UNEXPECTED for what a client can say that was not agreed on */
   #expect(capability: ClientCapability): void {
-    if (!this.#agreement?.capabilities.includes(capability))
+    if (!this.#can(capability))
       throw new SojournError('FRAME_UNEXPECTED', `the two sides have not agreed on the capability ${capability}`)
   }
 
@@ -171,6 +176,7 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
     const { totals } = this.#host
     const { number, type } = request
     if (speaksOfObjects(request)) this.#expect('objects')
+    if (speaksOfIdentity(request)) this.#expect('identity')
     totals.requests++
     const isRepeatable = REPEATABLE.has(type)
     const isNew = number > memory.seen
@@ -224,36 +230,26 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
       (error: unknown) => {
         this.#answered(admitted)
         this.#failed(error)
-        this.#say(failure(request.number, error))
+        this.#say(failure(request.number, error, this.#can('identity')))
       },
     )
   }
 
   #answerOf(request: ClientRequest, { isQuorum }: Admitted): Promise<FromServer> {
     const { sessions } = this.#host
-    if (request.type === 'scan') return this.#scans.begin(request.number)
-    if (request.type === 'step') return this.#scans.step(request.scan, request.number)
-    // What other regions are asked for may change without a word to this one.
-    if (request.type === 'get' && request.watch && !isQuorum) return this.#answerWatched(request)
-    // Nobody asks for the answer to a read again: what it waits for ends with the connection.
-    return answerRequest(sessions, request, { caller: isQuorum ? this : undefined })
-  }
-
-  async #answerWatched(request: GetRequest): Promise<FromServer> {
-    const { sessions, watches } = this.#host
-    const key = sessionKey(request.id)
-    const watched = watches.watch(key, this)
-    if (watched === undefined) return answerRequest(sessions, request)
-    const { watch, isNew } = watched
-    let isFound = false
-    try {
-      const answer = await answerRequest(sessions, request, { isWatched: () => watches.isStanding(key, watch) })
-      isFound = answer.type === 'found'
-      return answer
-    } finally {
-      // What does not exist is not kept by its client, and need not be kept track of here.
-      if (isNew && !isFound) watches.unwatch(key, watch)
+    switch (request.type) {
+      case 'scan':
+      case 'step':
+      case 'sessionsOf':
+      case 'stepOf':
+        return this.#scans.answer(request)
     }
+    const isIdentified = this.#can('identity')
+    // What other regions are asked for may change without a word to this one.
+    if (request.type === 'get' && request.watch && !isQuorum)
+      return answerWatched(this.#host, request, this, isIdentified)
+    // Nobody asks for the answer to a read again: what it waits for ends with the connection.
+    return answerRequest(sessions, request, { isIdentified, caller: isQuorum ? this : undefined })
   }
 
   takeWatch(): boolean {
@@ -273,9 +269,10 @@ export class ClientConnection implements SocketHandler, Connected, Watcher, Aske
       memory.end(number, this, scratch.finish())
     }
     const caller = admitted.isQuorum ? memory : undefined
-    answerRequest(this.#host.sessions, request, { caller }).then(end, (error: unknown) => {
+    const isIdentified = this.#can('identity')
+    answerRequest(this.#host.sessions, request, { caller, isIdentified }).then(end, (error: unknown) => {
       this.#failed(error)
-      end(failure(number, error))
+      end(failure(number, error, isIdentified))
     })
   }
 

@@ -123,7 +123,7 @@ export class Holdings {
     if (full === undefined) return
     this.#budgets.exceeds('scans')
     const max = Math.floor(full.max / WEIGHTS.scan)
-    throw new SojournError('OVERLOADED', `${max} scans of all sessions are running (clients.limits: ${full.limit})`, {
+    throw new SojournError('OVERLOADED', `${max} scans are running (clients.limits: ${full.limit})`, {
       limit: max,
     })
   }
@@ -147,17 +147,23 @@ export class Holdings {
   }
 }
 
-/** An end asks the others where the session is not known here. */
+/** An end asks the others where the session is not known here, and a receipt says which of them hold it. */
 const waitsForOthers = (request: ClientRequest, levels: DefaultLevels): boolean => {
   switch (request.type) {
     case 'count':
     case 'scan':
     case 'step':
+    case 'isLive':
+    case 'sessionsOf':
+    case 'stepOf':
       return false
     case 'end':
+    case 'endHandle':
+    case 'endOthers':
+    case 'endSubject':
       return true
     case 'get':
-      return isAbove(request.choices.read ?? levels.read)
+      return request.choices.after !== undefined || isAbove(request.choices.read ?? levels.read)
     default:
       return isAbove(request.choices.write ?? levels.write)
   }

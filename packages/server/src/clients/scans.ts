@@ -1,21 +1,41 @@
-/** The scans of one connection over all sessions. */
-import type { SessionApi, StoredSession } from '@sojourn/core/internal'
+/** The scans of one connection: over all sessions, and over those of a subject. */
+import type { SessionApi } from '@sojourn/core/internal'
 import { SojournError } from '@sojourn/core/internal'
-import { encodeData, type PageAnswer } from '@sojourn/wire'
+import { type ClientRequest, encodeData, type PageAnswer, type SubjectPageAnswer } from '@sojourn/wire'
+import { shownAuth } from './answers.js'
 import type { Holdings } from './holdings.js'
 
 const MAX_PAGE_SESSIONS = 256
 const TARGET_PAGE_BYTES = 64 * 1024
+/** A session of a subject, with a device and methods of usual length. */
+const SUBJECT_ROW_BYTES = 256
+
+export type ScanRequest = Extract<ClientRequest, { type: 'scan' | 'step' | 'sessionsOf' | 'stepOf' }>
+
+type Row = PageAnswer['sessions'][number]
+type SubjectRow = SubjectPageAnswer['sessions'][number]
 
 interface Scan {
-  readonly iterator: AsyncIterator<StoredSession>
+  /** Whose pages it has: a token that may read those of a subject is not for that let into the other one. */
+  readonly step: 'step' | 'stepOf'
+  readonly iterator: AsyncIterator<Row | SubjectRow>
   /** A page of it is being made. */
   isBusy: boolean
   /** To be ended as soon as it is not busy. */
   isLeft: boolean
 }
 
-/** The scans of one connection over all sessions: each goes on when its client asks for the next page, so it is as fast as that one reads. */
+async function* allOf(sessions: SessionApi): AsyncGenerator<Row> {
+  for await (const { key, data, createdAt, expiresAt } of sessions.sessions())
+    yield { key, createdAt, expiresAt, data: encodeData(data) }
+}
+
+async function* ofSubject(sessions: SessionApi, subject: string): AsyncGenerator<SubjectRow> {
+  for await (const { handle, createdAt, lastUsedAt, expiresAt, device, auth, region } of sessions.sessionsOf(subject))
+    yield { handle, createdAt, lastUsedAt, expiresAt, more: { device, auth: auth && shownAuth(auth), region } }
+}
+
+/** The scans of one connection: each goes on when its client asks for the next page, so it is as fast as that one reads. */
 export class Scans {
   readonly #sessions: SessionApi
   readonly #holdings: Pick<Holdings, 'scan' | 'scanned'>
@@ -26,24 +46,34 @@ export class Scans {
     this.#holdings = holdings
   }
 
-  /** @throws OVERLOADED */
-  async begin(number: number): Promise<PageAnswer> {
-    this.#holdings.scan()
-    const iterator = this.#sessions.sessions()[Symbol.asyncIterator]()
-    this.#scans.set(number, { iterator, isBusy: false, isLeft: false })
-    return this.step(number, number)
+  /** What a request for a page is answered. @throws OVERLOADED, FRAME_UNEXPECTED, and what the session API throws */
+  answer(request: ScanRequest): Promise<PageAnswer | SubjectPageAnswer> {
+    const { type, number } = request
+    switch (type) {
+      case 'scan':
+        return this.#begin(number, 'step', allOf(this.#sessions))
+      case 'sessionsOf':
+        return this.#begin(number, 'stepOf', ofSubject(this.#sessions, request.subject))
+      default:
+        return this.#page(request.scan, type, number)
+    }
   }
 
-  /** @throws FRAME_UNEXPECTED */
-  async step(number: number, asked: number): Promise<PageAnswer> {
+  async #begin(number: number, step: Scan['step'], iterator: Scan['iterator']) {
+    this.#holdings.scan()
+    this.#scans.set(number, { step, iterator, isBusy: false, isLeft: false })
+    return this.#page(number, step, number)
+  }
+
+  async #page(number: number, step: Scan['step'], asked: number): Promise<PageAnswer | SubjectPageAnswer> {
     const scan = this.#scans.get(number)
-    if (scan === undefined || scan.isBusy)
+    if (scan === undefined || scan.isBusy || scan.step !== step)
       throw new SojournError(
         'FRAME_UNEXPECTED',
-        scan ? 'the server is still reading a page of this scan' : 'the connection has no such scan',
+        scan?.isBusy ? 'the server is still reading a page of this scan' : 'the connection has no such scan',
       )
     scan.isBusy = true
-    const page: PageAnswer['sessions'][number][] = []
+    const page: (Row | SubjectRow)[] = []
     try {
       let bytes = 0
       while (page.length < MAX_PAGE_SESSIONS && bytes < TARGET_PAGE_BYTES && !scan.isLeft) {
@@ -52,12 +82,13 @@ export class Scans {
           scan.isLeft = true
           break
         }
-        const { key, createdAt, expiresAt } = next.value
-        const data = encodeData(next.value.data)
-        bytes += data.length
-        page.push({ key, createdAt, expiresAt, data })
+        bytes += 'data' in next.value ? next.value.data.length : SUBJECT_ROW_BYTES
+        page.push(next.value)
       }
-      return { type: 'page', number: asked, sessions: page, isLast: scan.isLeft }
+      const answer = { number: asked, sessions: page, isLast: scan.isLeft }
+      return step === 'step'
+        ? ({ type: 'page', ...answer } as PageAnswer)
+        : ({ type: 'pageOf', ...answer } as SubjectPageAnswer)
     } catch (error) {
       scan.isLeft = true
       throw error

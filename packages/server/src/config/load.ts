@@ -1,7 +1,7 @@
 /** The settings of a server, from file, environment and flags. */
-import { readFileSync } from 'node:fs'
 import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core/internal'
-import { MIN_SECRET_CHARS } from '@sojourn/replica/options'
+import { readText } from '@sojourn/net'
+import { bindingFaults, MIN_SECRET_CHARS, tlsFaults } from '@sojourn/replica/options'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
 import { SERVER_OPTIONS, type Settings } from './schema.js'
@@ -164,11 +164,9 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     )
   for (const [name, { tls }] of Object.entries({ links, clients, admin })) {
     const path = `${name}.tls`
-    if ((tls.certFile === undefined) !== (tls.keyFile === undefined))
-      faults.push(`${path} has ${tls.certFile ? 'certFile' : 'keyFile'} only; give certFile and keyFile, or neither`)
-    if (tls.requireClientCertificate && (tls.certFile === undefined || tls.caFile === undefined))
-      faults.push(`${where(`${path}.requireClientCertificate`)} is true; give certFile, keyFile and caFile, too`)
+    faults.push(...tlsFaults(tls, path, where))
   }
+  faults.push(...bindingFaults(links.tls, [region, ...Object.keys(peers)], where('links.tls.bindRegion')))
   for (const [one, other] of [
     ['secret', 'secretFile'],
     ['tokens', 'tokensFile'],
@@ -204,17 +202,4 @@ const needTokens = ({ clients }: Settings, tokens: number): void => {
     'tokens is not set, but clients.port is. Give SOJOURN_TOKENS or tokensFile, or let anyone in with clients.dangerouslyAllowAnyone',
     { option: 'tokens' },
   )
-}
-
-/** @throws INVALID_OPTION */
-export const readText = (path: string, option: string): string => {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new SojournError('INVALID_OPTION', `${option} is ${show(path)}, which cannot be read (${code})`, {
-      option,
-      cause,
-    })
-  }
 }

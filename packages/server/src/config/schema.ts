@@ -14,14 +14,20 @@ import {
   textRule,
   wholeRule,
 } from '@sojourn/core/internal'
-import { addressesRule, LINK_OPTIONS, REPLICA_OPTIONS } from '@sojourn/replica/options'
+import {
+  addressesRule,
+  FILE_RULE,
+  LINK_OPTIONS,
+  LINK_TLS_OPTIONS,
+  REPLICA_OPTIONS,
+  tlsOptions,
+} from '@sojourn/replica/options'
 import { CLIENT_DIALECT } from '@sojourn/wire'
 import { namesThisMachine } from '../admin/hosts.js'
 import { ADMIN_LIMITS } from '../admin/limits.js'
 import { CLIENT_LIMITS } from '../clients/limits.js'
 import { isTokenList, MIN_TOKEN_CHARS } from '../tokens.js'
 
-const FILE = textRule('the path of a file that this process can read')
 const HOST = textRule('a host name or an IP address of this machine; 0.0.0.0 or :: for all of them')
 const PORT = { ...wholeRule(0, 65_535), allowed: 'a port, a whole number from 0 to 65535; 0 picks a free one' }
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -59,20 +65,6 @@ const originsOf = (who: string) =>
 
 const flag = (about: string) => option(FLAG_RULE, false, about)
 
-const tlsOf = (who: string) =>
-  group({
-    certFile: optional(FILE, `PEM certificate chain of ${who}. With it, the listener accepts TLS only`),
-    keyFile: optional(FILE, 'PEM private key of the certificate'),
-    caFile: optional(
-      FILE,
-      'PEM certificates of the authorities that sign the certificates of the other side',
-      'those that Node.js trusts',
-    ),
-    requireClientCertificate: flag(
-      'Mutual TLS: the other side must present a certificate signed by an authority in caFile',
-    ),
-  })
-
 export const SERVER_OPTIONS = {
   region: REPLICA_OPTIONS.region,
   data: option(
@@ -85,13 +77,13 @@ export const SERVER_OPTIONS = {
     about: `${REPLICA_OPTIONS.peers.about}. \`sojourn region add\` and \`remove\` change it at run time`,
   },
   secret: REPLICA_OPTIONS.secret,
-  secretFile: optional(FILE, 'A file with the secret, instead of SOJOURN_SECRET'),
+  secretFile: optional(FILE_RULE, 'A file with the secret, instead of SOJOURN_SECRET'),
   tokens: optional(
     TOKENS,
     'Who may use the client and the admin listener: `name:scope:token`, separated by spaces, commas or lines',
   ),
   tokensFile: optional(
-    FILE,
+    FILE_RULE,
     'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
   ),
   session: REPLICA_OPTIONS.session,
@@ -102,14 +94,14 @@ export const SERVER_OPTIONS = {
   links: group({
     host: option(HOST, '127.0.0.1', 'Where peers link to'),
     port: optional(PORT, 'The port where peers link to', 'nowhere'),
-    tls: tlsOf('this replica, for the links that it accepts and dials'),
+    tls: group(LINK_TLS_OPTIONS),
     allowedOrigins: originsOf('peers'),
     ...LINK_OPTIONS,
   }),
   clients: group({
     host: option(HOST, '127.0.0.1', 'Where clients connect to'),
     port: optional(PORT, 'The port where clients connect to', 'nowhere'),
-    tls: tlsOf('the client listener'),
+    tls: group(tlsOptions('the client listener')),
     allowedOrigins: originsOf('clients'),
     dangerouslyAllowAnyone: flag('Without a token, any client may read and write every session whose id it knows'),
     maxVersion: option(
@@ -122,7 +114,7 @@ export const SERVER_OPTIONS = {
   admin: group({
     host: option(HOST, '127.0.0.1', 'Where probes, metrics and the command line reach this replica'),
     port: option(PORT, 7402, 'The port of the admin listener'),
-    tls: tlsOf('the admin listener'),
+    tls: group(tlsOptions('the admin listener')),
     dangerouslyAllowAnyone: flag(
       'Without a token, any client may use the whole admin API, which includes a copy of every session',
     ),
@@ -164,4 +156,3 @@ export const SERVER_OPTIONS = {
 
 /** Settings, checked and complete; durations in milliseconds. */
 export type Settings = SettingsOf<typeof SERVER_OPTIONS>
-export type TlsSettings = Settings['links']['tls']

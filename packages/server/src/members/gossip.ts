@@ -2,7 +2,16 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, RequestListener } from 'node:http'
 import { type Clock, isSojournError, SojournError, type Timer } from '@sojourn/core/internal'
-import { answerHttp, askHttp, parseJson, readBody, type TlsOptions } from '@sojourn/net'
+import {
+  answerHttp,
+  askHttp,
+  certificateRefusal,
+  type HostOf,
+  parseJson,
+  readBody,
+  type TlsOptions,
+  verifiedCertificate,
+} from '@sojourn/net'
 import type { Notice } from '@sojourn/wire'
 import { parseEntries } from './entry.js'
 import type { Members } from './members.js'
@@ -19,6 +28,8 @@ export interface GossipOptions {
   readonly secret: string
   readonly clock: Clock
   readonly credentials: () => TlsOptions
+  /** The host name that the certificate of a region must have; undefined: any certificate is good for every region. */
+  readonly hostOf: HostOf | undefined
   readonly failed: (error: SojournError) => void
 }
 
@@ -62,7 +73,7 @@ export class Gossip {
     if (url === null) return 'dials this region'
     if (this.#closed) return 'unreachable'
     await this.#asking.get(region)
-    const asking = this.#exchange(url).catch((error: unknown): Notice => {
+    const asking = this.#exchange(region, url).catch((error: unknown): Notice => {
       if (!isSojournError(error)) return 'unreachable'
       this.#options.failed(error)
       return 'refused'
@@ -75,7 +86,7 @@ export class Gossip {
     }
   }
 
-  async #exchange(url: string): Promise<Notice> {
+  async #exchange(region: string, url: string): Promise<Notice> {
     const { members, credentials } = this.#options
     const target = new URL(url)
     const body = JSON.stringify(members.entries)
@@ -87,12 +98,13 @@ export class Gossip {
       timeoutMs: TIMEOUT_MS,
       tls: credentials(),
     })
+    this.#checkAnswerer(answer, region)
     const text = await readBody(answer)
     if (answer.statusCode !== 200) return 'refused'
     this.#check('response', text, answer)
-    members.join(
-      parseEntries(parseJson(text, 'the answer about regions'), 'FRAME_INVALID', `the answer of ${target.host}`),
-    )
+    const what = `the answer of ${target.host}`
+    const entries = parseEntries(parseJson(text, 'the answer about regions'), 'FRAME_INVALID', what)
+    if (this.#countsNewsOf(region)) members.join(entries)
     return 'notified'
   }
 
@@ -100,11 +112,11 @@ export class Gossip {
   handle(...[request, response]: Parameters<RequestListener>): boolean {
     if (request.method !== 'POST' || !request.url?.endsWith(PATH)) return false
     const answer = async (): Promise<void> => {
+      const isMember = this.#isAskedByMember(request)
       const body = await readBody(request)
       this.#check('request', body, request)
-      this.#options.members.join(
-        parseEntries(parseJson(body, 'a request about regions'), 'FRAME_INVALID', 'the request'),
-      )
+      const entries = parseEntries(parseJson(body, 'a request about regions'), 'FRAME_INVALID', 'the request')
+      if (isMember) this.#options.members.join(entries)
       const ours = JSON.stringify(this.#options.members.entries)
       response.setHeader(PROOF_HEADER, this.#prove('response', ours))
       await answerHttp(response, { type: 'application/json', text: ours })
@@ -116,6 +128,38 @@ export class Gossip {
       response.writeHead(403, { connection: 'close' }).end()
     })
     return true
+  }
+
+  /** Why who speaks may not speak as this region; undefined: it may. */
+  #refusalOf({ socket }: IncomingMessage, region: string): string | undefined {
+    const { hostOf } = this.#options
+    return hostOf && certificateRefusal(verifiedCertificate(socket), region, hostOf)
+  }
+
+  /** @throws LINK_CERTIFICATE where the region that was asked is another one */
+  #checkAnswerer(answer: IncomingMessage, region: string): void {
+    const refusal = this.#refusalOf(answer, region)
+    if (refusal !== undefined) throw new SojournError('LINK_CERTIFICATE', refusal)
+  }
+
+  /**
+   * Whether who asks is a member, so that its news counts. One that was removed is only answered: it is to hear that it was, and a stolen
+   * key of it must not add it again.
+   * @throws LINK_CERTIFICATE where who asks never was a region
+   */
+  #isAskedByMember(request: IncomingMessage): boolean {
+    const { members, hostOf } = this.#options
+    if (hostOf === undefined) return true
+    const is = ({ region }: { readonly region: string }) => this.#refusalOf(request, region) === undefined
+    if (members.list().some(is)) return true
+    if (members.entries.some(is)) return false
+    throw new SojournError('LINK_CERTIFICATE', 'a request about regions shows a certificate of none of them')
+  }
+
+  /** As {@link #isAskedByMember}: a region that was removed meanwhile, or is told that it was, brings no news. */
+  #countsNewsOf(region: string): boolean {
+    const { members, hostOf } = this.#options
+    return hostOf === undefined || members.list().some((member) => member.region === region)
   }
 
   #prove(role: 'request' | 'response', body: string): string {

@@ -1,7 +1,7 @@
 /** The regions of a server, and the news of them: who was added or removed here or elsewhere is so everywhere. */
 import type { RequestListener } from 'node:http'
 import type { Clock } from '@sojourn/core/internal'
-import type { TlsOptions } from '@sojourn/net'
+import type { HostOf, TlsOptions } from '@sojourn/net'
 import type { Replica } from '@sojourn/replica'
 import type { Notice } from '@sojourn/wire'
 import type { Config } from '../config/load.js'
@@ -22,6 +22,7 @@ export interface RegionsOptions {
   readonly throttle: LogThrottle
   /** What other regions are asked with. */
   readonly credentials: () => TlsOptions
+  readonly hostOf: HostOf | undefined
   /** Asked for at the start. */
   readonly replica: () => Replica
 }
@@ -47,7 +48,7 @@ export class Regions implements Part {
   }
 
   start(): void {
-    const { config, clock, credentials, throttle, replica } = this.#options
+    const { config, clock, credentials, hostOf, throttle, replica } = this.#options
     const { secret } = config
     const { members } = this
     members.serve(replica())
@@ -57,6 +58,7 @@ export class Regions implements Part {
       secret,
       clock,
       credentials,
+      hostOf,
       failed: ({ code, message }) =>
         throttle.write({ name: `regions ${code}`, level: 'warn', body: { code }, message }),
     })

@@ -30,8 +30,12 @@ const goneEarly: Checker = function* (history) {
     if (deeds.all.some(({ hadWrongClock }) => hadWrongClock)) continue
     for (const op of deeds.all) {
       if (op.outcome !== 'absent' || op.kind === 'create' || op.kind === 'end') continue
-      if (deeds.endsBegun(op.returnedAt!).length > 0) continue
+      if (deeds.endsBegun(op.returnedAt!, op.usedId).length > 0) continue
       const observer = observerOf(op)
+      // Where it has not arrived that the session goes on under this id, it is none.
+      const maker = deeds.makerOf(op.usedId)
+      const isAsked = op.kind === 'get' && maker && isSeenByQuorum(history, observer, maker)
+      if (maker && !isAsked && !isSeenLocally(history, observer, maker)) continue
       const known = deeds.all.filter(
         (other) =>
           // What a read saw may have been on its way to a disk that refused it (ADR 6).

@@ -20,7 +20,7 @@ export const nearCache: Checker = function* (history) {
   for (const op of operations) {
     if (!op.isCached || op.seen === undefined) continue
     const shown = shownOf(op.seen)
-    const times = (given.get(`${op.region} ${op.incarnation} ${op.session.id} ${shown}`) ?? []).filter(
+    const times = (given.get(`${op.region} ${op.incarnation} ${op.usedId} ${shown}`) ?? []).filter(
       (at) => at <= op.invokedAt,
     )
     const where = `the near cache of ${op.app} at ${op.invokedAt.toFixed(0)} ms gives ${op.session.name} as ${shown}`
@@ -28,7 +28,7 @@ export const nearCache: Checker = function* (history) {
     else {
       const latest = Math.max(...times)
       const changed = commits
-        .get(`${op.region} ${op.incarnation} ${keyOf(op.session.id!)}`)
+        .get(`${op.region} ${op.incarnation} ${keyOf(op.usedId!)}`)
         ?.find((at) => at > latest + MOMENT_MS && at < op.asOf! - MOMENT_MS)
       if (changed !== undefined)
         yield violation('NET-5', `${where}, which changed in ${op.region} at ${changed.toFixed(0)} ms`)
@@ -51,7 +51,8 @@ const commitsByKey = (commits: readonly CommitsSeen[]): Map<string, number[]> =>
 const afterItsEnd = function* (history: History, op: Operation, where: string) {
   const ended = deedsOf(history, op.session).all.find(
     (other) =>
-      ((other.kind === 'end' && other.wasAlive !== undefined) || other.kind === 'rotate') &&
+      ((other.kind === 'end' && other.wasAlive !== undefined) ||
+        (other.kind === 'rotate' && (op.session.ownId || other.usedId === op.usedId))) &&
       isKept(other) &&
       other.connection === op.connection &&
       other.returnedAt! < op.invokedAt,

@@ -6,21 +6,23 @@ import type { Checker, Operation } from '../history.js'
 export const resurrection: Checker = function* (history) {
   for (const session of history.sessions) {
     const deeds = deedsOf(history, session)
-    const ends = deeds.endsKept(Number.POSITIVE_INFINITY)
     for (const op of deeds.all) {
       if (!showsLive(op)) continue
       const observer = observerOf(op)
-      const end = ends.find(
-        (candidate) =>
-          isSeenLocally(history, observer, candidate) ||
-          (op.kind === 'get' && isSeenByQuorum(history, observer, candidate)),
-      )
+      const end = deeds
+        .endsKept(Number.POSITIVE_INFINITY, op.usedId)
+        .find(
+          (candidate) =>
+            isSeenLocally(history, observer, candidate) ||
+            (op.kind === 'get' && isSeenByQuorum(history, observer, candidate)),
+        )
       if (end)
         yield violation(
           'END-1',
           `${op.kind} by ${op.client} in ${op.region} at ${op.invokedAt.toFixed(0)} ms shows ${session.name}, which ${end.kind} had ended in ${end.region} at ${end.returnedAt!.toFixed(0)} ms`,
         )
     }
+    const ends = deeds.endsKept(Number.POSITIVE_INFINITY)
     for (const { region, sessions } of history.settled ?? []) {
       const end = sessions.has(session.name) ? ends.find((op) => mustRemain(history, op)) : undefined
       if (end)

@@ -51,7 +51,7 @@ const faultsOf = function* (op: Operation, services: readonly Service[]) {
 const faultsOfEnd = function* (op: Operation, operations: readonly Operation[], services: readonly Service[]) {
   if (op.outcome !== 'refused') return
   const isOnly = operations.every((other) => other === op || other.kind !== 'end' || other.session !== op.session)
-  const done = services.filter(({ kind, id, outcome }) => kind === 'end' && id === op.session.id && outcome === 'ok')
+  const done = services.filter(({ kind, id, outcome }) => kind === 'end' && id === op.usedId && outcome === 'ok')
   if (isOnly && done.length > 0)
     yield violation('NET-2', `${nameOf(op)} came to ${op.code}, and was done: ${placesOf(done)}`)
 }
