@@ -461,6 +461,19 @@ describe('[JWT-5] verified signatures are remembered, in a bounded number', () =
     })
   })
 
+  it('and one that is used again stays', async () => {
+    const { tokens, tokensWith, login } = await open()
+    const id = await login()
+    const few = tokensWith({ limits: { maxRememberedTokens: 10 } })
+    const hot = await tokens.issue(id)
+    await few.verify(hot)
+    for (let count = 0; count < 5; count++) await few.verify(await tokens.issue(id))
+    expect(few.status().rememberedTokens).toBe(6)
+    // It was among the older half, and is among the younger one now: the next half to go does not take it.
+    await few.verify(hot)
+    expect(few.status().rememberedTokens).toBe(6)
+  })
+
   it('and an expired one is forgotten', async () => {
     const { tokens, login, clock } = await open()
     const token = await tokens.issue(await login(), { ttl: '1m' })
