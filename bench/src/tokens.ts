@@ -45,12 +45,12 @@ export const tokens = async (run: Run): Promise<Findings> => {
           settle: async () => 0,
         }
         const [played] = await takeTurns(run, [player], plan.rounds)
-        const { perSecond, rounds } = speedOf(played!.rounds)
+        const { perSecond, rounds, cpuUsPerOperation } = speedOf(played!.rounds)
         measures.push({
           name: kind === 'remembered' ? names.remembered(concurrency) : `tokens verified, seen first, c=${concurrency}`,
           value: perSecond,
           unit: '/s',
-          detail: `${issued.length} tokens by EdDSA, an embedded replica; rounds: ${rounds.map(Math.round).join(', ')}`,
+          detail: `${issued.length} tokens by EdDSA, an embedded replica; ${cpuUsPerOperation.toFixed(1)} µs of CPU each; rounds: ${rounds.map(Math.round).join(', ')}`,
         })
       }
     return { rows: [], measures }
