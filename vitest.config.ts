@@ -14,11 +14,24 @@ export default defineConfig({
       '@sojourn/server/parts': source('server', 'parts'),
       '@sojourn/replica/options': source('replica', 'option-table'),
       ...Object.fromEntries(
-        ['core', 'wire', 'net', 'store', 'replica', 'automerge', 'express', 'client', 'server', 'cli', 'sim'].map(
-          (n) => [`@sojourn/${n}`, source(n)],
-        ),
+        [
+          'core',
+          'wire',
+          'net',
+          'store',
+          'replica',
+          'automerge',
+          'express',
+          'identity',
+          'client',
+          'server',
+          'cli',
+          'sim',
+        ].map((n) => [`@sojourn/${n}`, source(n)]),
       ),
-      ...Object.fromEntries(['client', 'express', 'replica'].map((n) => [`sojourn/${n}`, source('sojourn', n)])),
+      ...Object.fromEntries(
+        ['client', 'express', 'identity', 'replica'].map((n) => [`sojourn/${n}`, source('sojourn', n)]),
+      ),
       sojourn: source('sojourn'),
     },
   },

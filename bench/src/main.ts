@@ -23,6 +23,7 @@ import { SESSION_BYTES } from './session-data.js'
 import { render } from './table.js'
 import { judge } from './targets.js'
 import { throughput } from './throughput.js'
+import { tokens } from './tokens.js'
 import { tombstones } from './tombstones.js'
 
 const SUITES = {
@@ -36,6 +37,7 @@ const SUITES = {
   bytes,
   memory,
   tombstones,
+  tokens,
   million,
 } as const
 type SuiteName = keyof typeof SUITES

@@ -20,6 +20,7 @@ export const namesOf = ({ sessions, many, differing }: Sizes) => {
     openedKilled: `opening ${many} sessions after a kill`,
     cleanMemory: 'resident memory then, after a clean close',
     killedMemory: 'resident memory then, after a kill',
+    remembered: (concurrency: number) => `tokens verified, remembered, c=${concurrency}`,
     reconciling,
     comparing: `${reconciling}: comparing`,
   } as const

@@ -141,8 +141,10 @@ const amount = (value: number, unit: Verdict['unit']): string =>
   unit === '×' ? times(value) : `${number(value)} ${unit}`
 
 const verdictLine = ({ target, measured, wanted, unit, reached }: Verdict): string[] => {
-  const bound = unit === '×' ? `≥ ${wanted}×` : `≤ ${wanted < 10 ? wanted : thousands(wanted)} ${unit}`
-  const by = unit === '×' ? `${((1 - measured / wanted) * 100).toFixed(0)} %` : amount(measured - wanted, unit)
+  const bound =
+    unit === '×' ? `≥ ${wanted}×` : `${unit === '/s' ? '≥' : '≤'} ${wanted < 10 ? wanted : thousands(wanted)} ${unit}`
+  const by =
+    unit === '×' || unit === '/s' ? `${((1 - measured / wanted) * 100).toFixed(0)} %` : amount(measured - wanted, unit)
   return [target, bound, amount(measured, unit), reached ? 'reached' : `missed by ${by}`]
 }
 

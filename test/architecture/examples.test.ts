@@ -4,6 +4,7 @@ import * as automerge from '@sojourn/automerge'
 import * as client from '@sojourn/client'
 import * as core from '@sojourn/core'
 import * as express from '@sojourn/express'
+import * as identity from '@sojourn/identity'
 import * as net from '@sojourn/net'
 import * as replica from '@sojourn/replica'
 import * as server from '@sojourn/server'
@@ -11,7 +12,7 @@ import * as store from '@sojourn/store'
 import { describe, expect, it } from 'vitest'
 import { filesBelow, readSource } from '../support/sources.js'
 
-const FACES = { automerge, client, core, express, net, replica, server, store }
+const FACES = { automerge, client, core, express, identity, net, replica, server, store }
 
 const sources = filesBelow('packages', '.ts')
   .filter((path) => path.includes('/src/'))

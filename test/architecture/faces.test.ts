@@ -4,6 +4,7 @@ import * as client from '@sojourn/client'
 import * as face from '@sojourn/core'
 import * as internal from '@sojourn/core/internal'
 import * as express from '@sojourn/express'
+import * as identity from '@sojourn/identity'
 import * as replica from '@sojourn/replica'
 import * as server from '@sojourn/server'
 import * as umbrella from 'sojourn'
@@ -24,7 +25,7 @@ const FACE = [
   ...['Connection', 'ConnectionFault', 'ConnectionHandler', 'Listener', 'Transport', 'TransportOptions'],
 ]
 
-const APPS = { automerge, client, express, replica, server, sojourn: umbrella }
+const APPS = { automerge, client, express, identity, replica, server, sojourn: umbrella }
 
 const INTERNAL = /\bexport\b[^;'"]*\bfrom '@sojourn\/[^']*\/internal'/
 

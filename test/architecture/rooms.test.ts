@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ['core', 'wire', 'net', 'store', 'replica'],
   cli: ['core', 'wire', 'net', 'store', 'server'],
   automerge: ['core'],
-  sojourn: ['cli', 'client', 'core', 'express', 'replica'],
+  identity: ['core'],
+  sojourn: ['cli', 'client', 'core', 'express', 'identity', 'replica'],
   sim: ['core', 'client', 'net', 'replica', 'server'],
 }
 
@@ -28,7 +29,7 @@ const TOOLS: Record<string, readonly string[]> = {
 const DOORS: Record<string, readonly string[]> = {
   ...TOOLS,
   core: ['index', 'internal'],
-  sojourn: ['index', 'client', 'express', 'replica'],
+  sojourn: ['index', 'client', 'express', 'identity', 'replica'],
   store: ['index', 'contract'],
   server: ['index', 'parts'],
   replica: ['index', 'option-table'],

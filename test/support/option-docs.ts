@@ -2,6 +2,7 @@
 import { CLIENT_OPTIONS } from '@sojourn/client'
 import { CALL_OPTIONS, insideOf, LIMITS, type Option, type Options, wholeRule } from '@sojourn/core/internal'
 import { STORE_OPTIONS } from '@sojourn/express'
+import * as identity from '@sojourn/identity'
 import { REPLICA_OPTIONS } from '@sojourn/replica/options'
 import { settingsTable } from '@sojourn/server'
 
@@ -115,6 +116,28 @@ const PACKAGES: readonly Package[] = [
     imports: ["import type { Clock, Duration, SessionApi } from '@sojourn/core/internal'"],
     tables: { SojournStoreOptions: STORE_OPTIONS },
   },
+  {
+    path: 'packages/identity/src',
+    about: 'The options of cookies, of checks of CSRF, and of tokens',
+    imports: [
+      "import type { Clock, Duration, Random } from '@sojourn/core/internal'",
+      "import type { SecretKey } from './hmac.js'",
+      "import type { TokenSessions } from './sessions.js'",
+      "import type { TokenKeys } from './token-keys.js'",
+      "import type { Audience } from './token-options.js'",
+    ],
+    tables: {
+      SessionCookieOptions: identity.COOKIE_OPTIONS,
+      SerializeOptions: identity.SERIALIZE_OPTIONS,
+      CsrfTokenOptions: identity.CSRF_TOKEN_OPTIONS,
+      CheckCsrfOptions: identity.CHECK_CSRF_OPTIONS,
+      CheckOriginOptions: identity.ORIGIN_OPTIONS,
+      SessionTokensOptions: identity.TOKENS_OPTIONS,
+      IssueOptions: identity.ISSUE_OPTIONS,
+      VerifyOptions: identity.VERIFY_OPTIONS,
+      RefreshOptions: identity.REFRESH_OPTIONS,
+    },
+  },
 ]
 
 /** The text of each generated file, by its path. */
@@ -157,6 +180,12 @@ export const TABLES: { readonly [name: string]: () => string } = {
   client: () => tableOf(CLIENT_OPTIONS.ClientOptions),
   'near cache': () => tableOf(CLIENT_OPTIONS.NearCacheOptions),
   store: () => tableOf(STORE_OPTIONS),
+  cookie: () => tableOf(identity.COOKIE_OPTIONS),
+  serialize: () => tableOf(identity.SERIALIZE_OPTIONS),
+  csrf: () => tableOf(identity.CSRF_TOKEN_OPTIONS),
+  origin: () => tableOf(identity.ORIGIN_OPTIONS),
+  tokens: () => tableOf(identity.TOKENS_OPTIONS),
+  refresh: () => tableOf(identity.REFRESH_OPTIONS),
   server: settingsTable,
   ...Object.fromEntries(Object.entries(CALLS).map(([name, options]) => [name, () => tableOf(options)])),
 }

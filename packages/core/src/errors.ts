@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   CONNECTION_LOST: 'The connection ended before the answer came. A write may have been applied.',
   TOKEN_REFUSED: 'The server does not know the token.',
   SCOPE_REFUSED: 'The scope of the token does not allow the call. Nothing was written.',
+  TOKEN_INVALID: 'A JWT of a session is not good here, or its session has ended. The reason says which.',
+  CSRF_REFUSED: 'The request was not made by a page that may write, or lacks a token of the session. Nothing was done.',
   STORE_LOCKED: 'Another process, or another replica in this process, has the directory open.',
   STORE_FOREIGN: 'The directory is the store of another region. Nothing in it was read or changed.',
   STORE_CORRUPT: 'Stored bytes fail their checksum or shape, and no peer could supply a good copy.',
@@ -80,6 +82,8 @@ export interface ErrorDetails {
    * that what logs an error's fields does not log the id.
    */
   readonly session?: unknown
+  /** CSRF_REFUSED, TOKEN_INVALID: what is wrong, in a word or two: @sojourn/identity lists them. */
+  readonly reason?: string
   readonly cause?: unknown
 }
 
@@ -99,6 +103,7 @@ export class SojournError extends Error {
   declare readonly mayHaveApplied?: boolean
   declare readonly limit?: number
   declare readonly state?: 'live' | 'ended' | 'expired'
+  declare readonly reason?: string
   declare readonly session?: unknown
   readonly #code: ErrorCode
 

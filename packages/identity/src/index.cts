@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `index.ts`. */
+export * from './index.js'

@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `identity.ts`. */
+export * from './identity.js'

@@ -1,0 +1,2 @@
+/** What `sojourn/identity` offers: all of @sojourn/identity. */
+export * from '@sojourn/identity'
