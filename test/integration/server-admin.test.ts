@@ -229,7 +229,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails and how sessions d
   await client.increment(session.id, '/n', 1, { write: 'all' })
   await client.update('nobody', {}).catch(() => {})
   await client.end((await client.create({})).id, { reason: 'revoked' })
-  await client.rotate((await client.create({})).id)
+  await client.rotate((await client.create({}, { id: 'chosen by middleware' })).id)
   await client.create({}, { idleTimeout: 1 })
   await servers.settled()
   servers.link('eu').cut()

@@ -42,8 +42,8 @@ describe('[ADM-6] what is asked of the admin API', () => {
     ['session', { call: 'get', id, level: id }, 'level: give local, majority, all, or a number of regions'],
     ['session', { call: 'get', id, level: 1.5 }, 'level: give local, majority, all, or a number of regions'],
     ['session', { call: 'get', id, [id]: 1 }, 'the body: give no fields but call, id, level, reason'],
-    ['session', { call: 'get', id, reason: 'left' }, 'reason: give one of logout, revoked, rotated'],
-    ['session', { call: 'end', id, reason: id }, 'reason: give one of logout, revoked, rotated'],
+    ['session', { call: 'get', id, reason: 'left' }, 'reason: give one of logout, revoked, rotated, displaced, reused'],
+    ['session', { call: 'end', id, reason: id }, 'reason: give one of logout, revoked, rotated, displaced, reused'],
     ['members', { call: 'add', region: 'us', url: 7 }, 'url: give an address, or null'],
     ['members', { call: 'remove', region: {} }, 'region: give a text'],
   ] as const)('%s does not take %j', (name, body, why) => {
