@@ -65,7 +65,7 @@ describe('options of calls', () => {
       /touch is "no"; give true or false/,
     )
     expect(await messageOf(() => eu.end(id, { reason: 'logut' as never }))).toBe(
-      `INVALID_OPTION: reason is "logut" (did you mean "logout"?); give one of 'logout', 'revoked', 'rotated'`,
+      `INVALID_OPTION: reason is "logut" (did you mean "logout"?); give one of 'logout', 'revoked', 'rotated', 'displaced', 'reused'`,
     )
     expect(await messageOf(() => eu.replace(id, {}, { counters: '/views' as never }))).toMatch(
       /counters is "\/views"; give an array of JSON pointers/,
@@ -152,7 +152,7 @@ describe('events', () => {
     const eu = await open()
     for (const method of ['on', 'off'] as const) {
       expect(await messageOf(() => eu[method]('endedd' as never, () => {}))).toBe(
-        `INVALID_OPTION: event is "endedd" (did you mean "ended"?); give one of 'created', 'updated', 'ended', 'expired', 'committed', 'refused', 'link', 'fault'`,
+        `INVALID_OPTION: event is "endedd" (did you mean "ended"?); give one of 'created', 'elevated', 'rotated', 'reused', 'updated', 'ended', 'expired', 'committed', 'refused', 'link', 'fault'`,
       )
       expect(await messageOf(() => eu[method]('ended', undefined as never))).toMatch(/listener is undefined/)
       expect(await messageOf(() => eu[method]('toString' as never, () => {}))).toMatch(/event is "toString"/)

@@ -60,6 +60,7 @@ describe('status', () => {
         commits: 3,
         refused: {},
         repaired: { read: 0, digest: 0, rot: 0 },
+        reused: 0,
         refusedItems: 0,
         catchUps: expect.any(Number),
         fullCatchUps: 0,

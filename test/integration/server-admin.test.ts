@@ -262,6 +262,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails, who logs in, how 
   await client.increment(session.id, '/n', 1, { write: 'all' })
   await client.update('nobody', {}).catch(() => {})
   await client.end((await client.create({})).id, { reason: 'revoked' })
+  await client.rotate((await client.create({}, { id: 'chosen by middleware' })).id)
   await client.create({}, { idleTimeout: 1 })
   // Two logins of one user, of which the first is rotated, its old id is shown, and it ends; one too many; the end of all.
   const old = await client.create({})

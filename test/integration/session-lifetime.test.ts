@@ -24,11 +24,11 @@ describe('what is set', () => {
 })
 
 describe('create', () => {
-  it('[API-1] gives a session with a secret of 256 bits, its data, its times', async () => {
+  it('[API-1] gives a session with an id of 256 random bits, its data, its times', async () => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '10m', maxLifetime: '1h' } })
     const before = clock.now()
     const session = await eu.create({ user: 'ada' })
-    expect(session.id).toMatch(/^[\w-]{43}$/)
+    expect(session.id).toMatch(/^[\w-]{22}\.[\w-]{22}$/)
     expect(session.data).toEqual({ user: 'ada' })
     expect(session.createdAt).toBeGreaterThanOrEqual(before)
     expect(session.createdAt).toBeLessThanOrEqual(clock.now())
@@ -55,8 +55,12 @@ describe('create', () => {
     clock.advance(MINUTE)
     await refuses(eu.create({}, { id: 'b' }), 'SESSION_EXISTS', { state: 'expired' })
     const { id } = await eu.create({})
+    // The session lives on, under another secret.
     await eu.rotate(id)
-    await refuses(eu.create({}, { id }), 'SESSION_EXISTS', { state: 'ended' })
+    await refuses(eu.create({}, { id }), 'SESSION_EXISTS', { state: 'live' })
+    await eu.create({}, { id: 'c' })
+    await eu.rotate('c')
+    await refuses(eu.create({}, { id: 'c' }), 'SESSION_EXISTS', { state: 'ended' })
   })
 
   it('[API-1] of two creations of one id in one turn one is refused', async () => {
@@ -251,25 +255,34 @@ describe('end', () => {
 })
 
 describe('rotate', () => {
-  it('[API-1] moves data, creation time and limit to a new id, and ends the old one', async () => {
+  it.each([
+    ['that the store made goes on under its handle', undefined],
+    ['that middleware chose goes on under another one', 'chosen'],
+  ])('[API-1] of an id %s, with data, creation time and limit; the old id is dead', async (_what, chosen) => {
     const [eu, clock] = await openStepped({ session: { idleTimeout: '20m', maxLifetime: '1h' } })
-    const emitted = listen(eu, 'created', 'ended')
-    const old = await eu.create({ ...EVERYTHING })
+    const emitted = listen(eu, 'created', 'rotated', 'ended')
+    const old = await eu.create({ ...EVERYTHING }, chosen === undefined ? {} : { id: chosen })
     clock.advance(10 * MINUTE)
     const rotated = await eu.rotate(old.id)
-    expect(rotated.id).toMatch(/^[\w-]{43}$/)
+    expect(rotated.id).toMatch(/^[\w-]{22}\.[\w-]{22}$/)
     expect(rotated.id).not.toBe(old.id)
     expect(rotated.data).toStrictEqual(EVERYTHING)
     expect(rotated.createdAt).toBe(old.createdAt)
-    expect(rotated.expiresAt).toBeGreaterThanOrEqual(clock.now() + 20 * MINUTE - 1_000)
     expect(await eu.get(old.id)).toBeUndefined()
     await refuses(eu.update(old.id, {}), 'SESSION_NOT_FOUND')
     expect(await eu.count()).toBe(1)
+    const [key, next] = [sessionKey(old.id), sessionKey(rotated.id)]
+    expect(key === next).toBe(chosen === undefined)
     expect(emitted).toEqual([
-      ['created', { key: sessionKey(old.id), origin: 'local' }],
-      ['created', { key: sessionKey(rotated.id), origin: 'local' }],
-      ['ended', { key: sessionKey(old.id), origin: 'local', reason: 'rotated' }],
+      ['created', { key, origin: 'local' }],
+      ...(chosen === undefined
+        ? [['rotated', { key, origin: 'local' }]]
+        : [
+            ['created', { key: next, origin: 'local' }],
+            ['ended', { key, origin: 'local', reason: 'rotated' }],
+          ]),
     ])
+    await eu.touch(rotated.id)
     for (let minutes = 10; minutes < 55; minutes += 15) {
       clock.advance(15 * MINUTE)
       expect((await eu.touch(rotated.id))!.expiresAt).toBeLessThanOrEqual(old.createdAt + HOUR)

@@ -163,8 +163,8 @@ export interface SessionApi {
   end(id: string, options?: EndOptions): Promise<boolean>
   /**
    * A login, or a new one: binds the session to a subject, gives it a new id and a new absolute limit, in one commit. The id that was
-   * given ends at once, also where it is rotated elsewhere at the same time. The handle stays, but for an id that middleware chose, and
-   * where the limit would be more than `session.maxLifetime` after the one of its creation: the data goes on under another handle then.
+   * given ends at once, also where it is rotated elsewhere at the same time. The data goes on under another handle where middleware chose
+   * the id, where another subject was logged in, and where the limit would be over `session.maxLifetime` after that of the creation.
    * @example
    * const { id: newId } = await sessions.elevate(id, { subject: 'ada', device: 'Firefox on Linux', auth: { amr: ['pwd'] } })
    * @throws SESSION_NOT_FOUND, SUBJECT_LIMIT, INVALID_OPTION where no key for subjects is set

@@ -9,6 +9,7 @@ import type {
   EndReceipt,
   EndSubjectOptions,
   LiveRecord,
+  ResolvedId,
   RotateOptions,
   Session,
   SessionKey,
@@ -98,10 +99,9 @@ export class SubjectCalls {
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
     const { clock, random } = settings.ports
     const entry = await this.#commits.sound(key)
-    await this.#checkRoom(logins.hashOf(options.subject), key)
-    const { secret, limit } = { secret: resolved.secret, ...(entry?.record.kind === 'live' && entry.record) }
-    // Under an id without a secret there is none to replace; and no copy is remembered for longer than its horizon.
-    if (secret === undefined || (limit && clock.now() + lifetimeMs > limit.horizon))
+    const subject = logins.hashOf(options.subject)
+    await this.#checkRoom(subject, key)
+    if (needsSuccessor(resolved, entry, subject, clock.now() + lifetimeMs))
       return this.#succeed<T>(id, options, (newSecret) => ({
         identity: logins.identity(newSecret, options, clock.now()),
         lifetimeMs,
@@ -275,4 +275,16 @@ export class SubjectCalls {
     for (const peer of settings.peers.keys()) regions[peer] = writes.ackedBy(peer) >= sequence ? 'held' : 'pending'
     return regions
   }
+}
+
+/**
+ * Whether a login must go on under another handle. Under an id without a secret there is none to replace; no copy is remembered for longer than
+ * its horizon; and whoever was given the handle of one subject's session, in a token, say, has not been given that of another's.
+ */
+const needsSuccessor = ({ secret }: ResolvedId, entry: Entry | undefined, subject: SubjectHash, deadline: number) => {
+  if (secret === undefined) return true
+  if (entry?.record.kind !== 'live') return false
+  const { limit, identity } = entry.record
+  const known = identity?.authentication?.subject
+  return deadline > limit.horizon || (known !== undefined && known !== subject)
 }
