@@ -13,7 +13,9 @@ export const OPS = [
   'increment',
   'touch',
   'end',
+  'end the subject',
   'rotate',
+  'elevate',
   'idle expiry',
   'absolute expiry',
 ] as const
@@ -31,13 +33,19 @@ export interface Outcome {
   readonly cell: string
   /** For the list below it: a sentence or two. */
   readonly says: string
-  /** What is under the id afterwards, in every region: a session with this data, or what is left of one. */
-  readonly after: object | 'ended' | 'expired'
+  /** What is under the id afterwards, in every region: a session with this data, or what is left of one. `superseded`: the session lives, under a newer id. */
+  readonly after: object | Left
   /** What the call in us gives, where it is not what it gives on a live session. */
   readonly us?: 'SESSION_NOT_FOUND' | 'undefined' | 'false'
-  /** What is under each id that a rotation made, in every region. */
-  readonly heirs?: readonly (object | 'expired')[]
+  /** What is under each id that a rotation or a login made, in every region. */
+  readonly heirs?: readonly (object | Left)[]
+  /** Of the two new ids, one opens the session, the same one in every region, and shows this. */
+  readonly oneHeir?: object
+  /** eu acts a second before us, because the order counts. */
+  readonly isOrdered?: true
 }
+
+type Left = 'ended' | 'expired' | 'superseded'
 
 export const MINUTE = 60_000
 /** When the two regions act; the session is made at 0. */
@@ -48,6 +56,7 @@ export const LOOK_AT = 31.5 * MINUTE
 export const SHORT_LIFETIME = 33 * MINUTE
 export const END_AT = 36 * MINUTE
 
+export const SUBJECT = 'ada'
 export const SEED = { user: 'ada', views: 1, profile: { name: 'Ada', city: 'London' } }
 const seedWith = (changes: { views?: number; profile?: object }) => ({ ...SEED, ...changes })
 const profile = (profile: object) => seedWith({ profile })
@@ -56,12 +65,14 @@ const oneOf = (...values: (string | object)[]): unknown => expect.toBeOneOf(valu
 export interface Stage {
   readonly id: string
   readonly limits: { readonly idleTimeout: number; readonly maxLifetime: number }
+  /** Whose session a creation makes. Undefined: nobody's, for a login starts a limit of its own. */
+  readonly subject?: string
 }
 
 /** What an operation does in a region, at the time of the action. Expiries do nothing but let time pass. */
 export const ACT: { readonly [K in Op]: (replica: Replica, side: Side, stage: Stage) => Promise<unknown> } = {
-  create: (replica, side, { id, limits }) =>
-    replica.create({ [side]: 'created', name: side }, { id, idleTimeout: limits.idleTimeout }),
+  create: (replica, side, { id, limits, subject }) =>
+    replica.create({ [side]: 'created', name: side }, { id, subject, idleTimeout: limits.idleTimeout }),
   'set a field': (replica, side, { id }) => replica.update(id, { profile: { [side]: 'set' } }),
   'set the same field': (replica, side, { id }) => replica.update(id, { profile: { name: side } }),
   'delete a field': (replica, _, { id }) =>
@@ -79,7 +90,10 @@ export const ACT: { readonly [K in Op]: (replica: Replica, side: Side, stage: St
   increment: (replica, side, { id }) => replica.increment(id, '/views', side === 'eu' ? 1 : 10),
   touch: (replica, _, { id }) => replica.touch(id),
   end: (replica, _, { id }) => replica.end(id),
+  'end the subject': (replica) => replica.endSubject(SUBJECT),
   rotate: (replica, _, { id }) => replica.rotate(id),
+  elevate: (replica, side, { id, limits }) =>
+    replica.elevate(id, { subject: SUBJECT, device: side, maxLifetime: limits.maxLifetime }),
   'idle expiry': async () => {},
   // In use until its limit, so that nothing but the limit ends it.
   'absolute expiry': (replica, _, { id }) => replica.touch(id),
@@ -88,7 +102,22 @@ export const ACT: { readonly [K in Op]: (replica: Replica, side: Side, stage: St
 const UNSEEN = 'us has not heard of the session, and an update never creates'
 const NO_MORE = 'The limit ends it in every region, whatever was done before.'
 const GONE_WITH_IT = 'An end is final: the session is ended everywhere'
-const OLD_ID = 'The rotation ends the old id everywhere, and an end is final'
+const CUT_OFF = 'A cutoff ends every session of the subject that was authenticated before it, in every region'
+const OLD_ID = 'The old id opens nothing any more, in no region'
+const LOGGED_IN = 'It is one session, with the new id and limit of the login; the old id opens nothing any more'
+/** An operation beside the end of the session, or of all sessions of its subject. */
+const ended = (says: string): Outcome => ({ cell: 'ended', says, after: 'ended' })
+const cutOff = (says = CUT_OFF): Outcome => ended(`${says}.`)
+/** An operation beside a new id of the session that it is done to. */
+const underNewId = (says: string, data: object, cell = 'new id, with the edit'): Outcome => ({
+  cell,
+  says,
+  after: 'superseded',
+  heirs: [data],
+})
+const rotated = (says: string, data: object): Outcome =>
+  underNewId(`${OLD_ID}; the new one opens the session, ${says}.`, data)
+const loggedIn = (says: string, data: object): Outcome => underNewId(`${LOGGED_IN}. ${says}`, data)
 const { profile: _, ...WITHOUT } = SEED
 const CREATED = { eu: 'created', name: 'eu' }
 /** What becomes of a change in us to a session that eu has just created. */
@@ -123,7 +152,14 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: 'ended',
     us: 'false',
   },
+  'create × end the subject': {
+    cell: 'ended',
+    says: 'A cutoff ends also the sessions that have not arrived yet: the created one was authenticated before it, so it ends where the two meet.',
+    after: 'ended',
+    isOrdered: true,
+  },
   'create × rotate': refusedUnseen('rotation'),
+  'create × elevate': refusedUnseen('login'),
   'create × idle expiry': {
     cell: 'alive',
     says: 'The session that idled out in us under the same id is renewed by the creation in eu: it is alive everywhere, with the fields of both.',
@@ -175,12 +211,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: `${GONE_WITH_IT}, and the edit with it.`,
     after: 'ended',
   },
-  'set a field × rotate': {
-    cell: 'new id, without the edit',
-    says: `${OLD_ID}; the new id has the data as us knew it, without the edit, which went to the old id.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'set a field × end the subject': cutOff(),
+  'set a field × rotate': rotated('with the edit', profile({ ...SEED.profile, eu: 'set' })),
+  'set a field × elevate': loggedIn('The edit is kept.', profile({ ...SEED.profile, eu: 'set' })),
   'set a field × idle expiry': {
     cell: 'alive',
     says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, with the edit.',
@@ -223,12 +256,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: `${GONE_WITH_IT}, and the edit with it.`,
     after: 'ended',
   },
-  'set the same field × rotate': {
-    cell: 'new id, without the edit',
-    says: `${OLD_ID}; the new id has the data as us knew it, without the edit, which went to the old id.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'set the same field × end the subject': cutOff(),
+  'set the same field × rotate': rotated('with the edit', profile({ name: 'eu', city: 'London' })),
+  'set the same field × elevate': loggedIn('The edit is kept.', profile({ name: 'eu', city: 'London' })),
   'set the same field × idle expiry': {
     cell: 'alive',
     says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, with the edit.',
@@ -266,12 +296,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: `${GONE_WITH_IT}, and the edit with it.`,
     after: 'ended',
   },
-  'delete a field × rotate': {
-    cell: 'new id, without the edit',
-    says: `${OLD_ID}; the new id has the data as us knew it, with the field: the deletion went to the old id.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'delete a field × end the subject': cutOff(),
+  'delete a field × rotate': rotated('without the field', profile({ city: 'London' })),
+  'delete a field × elevate': loggedIn('The field is gone.', profile({ city: 'London' })),
   'delete a field × idle expiry': {
     cell: 'alive',
     says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, without the field.',
@@ -304,12 +331,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: `${GONE_WITH_IT}, and the replacement with it.`,
     after: 'ended',
   },
-  'replace an object × rotate': {
-    cell: 'new id, without the edit',
-    says: `${OLD_ID}; the new id has the data as us knew it, with the object as it was: the replacement went to the old id.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'replace an object × end the subject': cutOff(),
+  'replace an object × rotate': rotated('with the new object', profile({ name: 'new in eu', euRole: 'admin' })),
+  'replace an object × elevate': loggedIn('It has the new object.', profile({ name: 'new in eu', euRole: 'admin' })),
   'replace an object × idle expiry': {
     cell: 'alive',
     says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, with the new object.',
@@ -329,12 +353,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: WITHOUT,
   },
   'delete the object × end': { cell: 'ended', says: `${GONE_WITH_IT}.`, after: 'ended' },
-  'delete the object × rotate': {
-    cell: 'new id, without the edit',
-    says: `${OLD_ID}; the new id has the data as us knew it, with the object: the deletion went to the old id.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'delete the object × end the subject': cutOff(),
+  'delete the object × rotate': rotated('without the object', WITHOUT),
+  'delete the object × elevate': loggedIn('The object is gone.', WITHOUT),
   'delete the object × idle expiry': {
     cell: 'alive',
     says: 'An edit is a use, which renews the session: after the heal it is alive everywhere, without the object.',
@@ -357,12 +378,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: `${GONE_WITH_IT}, and the counter with it.`,
     after: 'ended',
   },
-  'increment × rotate': {
-    cell: 'new id, without the edit',
-    says: `${OLD_ID}; the new id has the count as us knew it, without the increment, which went to the old id.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'increment × end the subject': cutOff(),
+  'increment × rotate': rotated('with the new count', seedWith({ views: 2 })),
+  'increment × elevate': loggedIn('The session has the new count.', seedWith({ views: 2 })),
   'increment × idle expiry': {
     cell: 'alive',
     says: 'An increment is a use, which renews the session: after the heal it is alive everywhere, with the new count.',
@@ -380,12 +398,9 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: `${GONE_WITH_IT}; a renewal does not bring it back.`,
     after: 'ended',
   },
-  'touch × rotate': {
-    cell: 'new id',
-    says: `${OLD_ID}; the new id lives everywhere, and the renewal of the old one brings nothing back.`,
-    after: 'ended',
-    heirs: [SEED],
-  },
+  'touch × end the subject': cutOff(`${CUT_OFF}; a renewal does not bring it back`),
+  'touch × rotate': underNewId(`${OLD_ID}; the new one opens the session, which is renewed.`, SEED, 'new id'),
+  'touch × elevate': underNewId(`${LOGGED_IN}.`, SEED, 'new id'),
   'touch × idle expiry': {
     cell: 'alive',
     says: 'A renewal beats an idle expiry: us shows the session no more until the links heal, and again from then on.',
@@ -398,11 +413,18 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     says: 'It is ended everywhere; the earlier one of the reasons is kept.',
     after: 'ended',
   },
+  'end × end the subject': ended('It is ended everywhere.'),
   'end × rotate': {
-    cell: 'old ended, new lives',
-    says: 'The old id is ended everywhere. The new id lives: it is another session, of which the region that ended the old one had not heard.',
+    cell: 'ended',
+    says: 'An end is of the session, not of an id: it is ended everywhere, and the new id opens nothing.',
     after: 'ended',
-    heirs: [SEED],
+    heirs: ['ended'],
+  },
+  'end × elevate': {
+    cell: 'ended',
+    says: 'An end is final, and wins over a login of the same session: neither id opens anything.',
+    after: 'ended',
+    heirs: ['ended'],
   },
   'end × idle expiry': {
     cell: 'ended',
@@ -415,23 +437,59 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: 'ended',
   },
 
+  'end the subject × end the subject': ended('It is ended everywhere.'),
+  'end the subject × rotate': {
+    cell: 'ended',
+    says: 'A cutoff is of the subject, not of an id: the session is ended everywhere, and the new id opens nothing.',
+    after: 'ended',
+    heirs: ['ended'],
+  },
+  'end the subject × elevate': {
+    cell: 'ended',
+    says: 'The cutoff ended the session in eu, and an end is final, also where us logs in to it anew. A new session that us makes for the login lives.',
+    after: 'ended',
+    heirs: ['ended'],
+  },
+  'end the subject × idle expiry': ended('It is ended everywhere, where it had idled out, too.'),
+  'end the subject × absolute expiry': ended('It is ended everywhere, and would be gone anyhow.'),
+
   'rotate × rotate': {
     cell: 'two new ids',
-    says: 'The old id is ended everywhere. Each region gave its caller a new id; both live everywhere, each with the data.',
-    after: 'ended',
+    says: `${OLD_ID}. Each region gave its caller a new id; both open the one session, in every region.`,
+    after: 'superseded',
     heirs: [SEED, SEED],
   },
+  'rotate × elevate': {
+    cell: 'the login',
+    says: 'The login wins: its id opens the session, and no id that was made of the old one does. Who had stolen that gets nothing by rotating it.',
+    after: 'superseded',
+    heirs: ['superseded', SEED],
+  },
   'rotate × idle expiry': {
-    cell: 'new id',
-    says: 'A rotation is a use: the new id lives everywhere. The old id is ended everywhere, where it had idled out, too.',
-    after: 'ended',
-    heirs: [SEED],
+    cell: 'gone',
+    says: 'A new id renews nothing: the session idles out everywhere, under either id, unless it is used.',
+    after: 'expired',
+    heirs: ['expired'],
   },
   'rotate × absolute expiry': {
     cell: 'gone',
-    says: 'A new id keeps the old limit, so it is gone everywhere when the limit passes; the old id is ended.',
-    after: 'ended',
+    says: 'A new id keeps the old limit: the session is gone everywhere when that passes, under either id.',
+    after: 'expired',
     heirs: ['expired'],
+  },
+
+  'elevate × elevate': {
+    cell: 'one of the logins',
+    says: 'One of the two logins wins, whole, with its id, device, time and limit; the other id opens nothing. It is the same one in every region.',
+    after: 'superseded',
+    oneHeir: SEED,
+  },
+  'elevate × idle expiry': underNewId(`A login is a use, which renews the session. ${LOGGED_IN}.`, SEED, 'new id'),
+  'elevate × absolute expiry': {
+    cell: 'new id and limit',
+    says: 'A login starts a new limit, and nothing else does: the session lives on under its new id, past the limit that us saw pass.',
+    after: 'superseded',
+    heirs: [SEED],
   },
 
   'idle expiry × idle expiry': {
@@ -458,7 +516,9 @@ export const DOES: { readonly [K in Op]: string } = {
   increment: 'increments',
   touch: 'touches',
   end: 'ends',
+  'end the subject': 'ends all sessions of the subject',
   rotate: 'rotates',
+  elevate: 'logs in',
   'idle expiry': 'lets it idle out',
   'absolute expiry': 'reaches its limit',
 }
