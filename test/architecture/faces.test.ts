@@ -17,6 +17,9 @@ const FACE = [
   ...['AnyData', 'CreateOptions', 'Data', 'DataOptions', 'Duration', 'EndOptions', 'EndReason', 'Level', 'Lifetimes'],
   ...['ReadOptions', 'ReplaceOptions', 'Session', 'SessionApi', 'SessionKey', 'StoredSession', 'TouchOptions'],
   ...['Update', 'UpdateOptions', 'Value', 'WriteOptions', 'sessionKey'],
+  // Logins, and sessions on other devices.
+  ...['Authenticated', 'ElevateOptions', 'EndHandleOptions', 'EndReceipt', 'EndSubjectOptions', 'RotateOptions'],
+  ...['SubjectSession'],
   // Errors and bounds.
   ...['ERROR_CODES', 'ErrorCode', 'ErrorDetails', 'SojournError', 'isSojournError', 'DEFAULT_LIMITS', 'Limits'],
   // The ports, and the real ones of two of them.

@@ -48,6 +48,7 @@ const OTHERS = [
   'update',
   'id',
   'expiresAt',
+  'handle',
   'keys.active',
   'keys.keys',
   'options',

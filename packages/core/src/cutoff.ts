@@ -44,7 +44,7 @@ const isCovered = (entry: CutoffEntry, by: CutoffEntry): boolean =>
 const reduced = (entries: readonly CutoffEntry[]): CutoffEntry[] => {
   const distinct = new Map(entries.map((entry) => [textOf(entry), entry]))
   const all = [...distinct.values()].sort((a, b) => compareStamps(a.stamp, b.stamp) || compareText(a, b))
-  const latest = all[all.length - 1]?.stamp.time ?? 0
+  const latest = Math.max(0, ...all.map(({ stamp }) => stamp.time))
   return all.filter(
     (entry, index) =>
       entry.horizon >= latest &&

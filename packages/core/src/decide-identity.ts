@@ -56,7 +56,7 @@ export const rotateSecret = (
 const partsOf = ({ lease, limit, identity, others }: LiveRecord): Parts => ({ lease, limit, identity, others })
 
 /** What a cutoff makes of a session that it ends: the same in every region, whenever the two meet. */
-export const cutRecord = (record: LiveRecord, { reason, stamp }: CutoffEntry): EndedRecord => ({
+const cutRecord = (record: LiveRecord, { reason, stamp }: CutoffEntry): EndedRecord => ({
   kind: 'ended',
   end: { reason, stamp, horizon: record.limit.horizon },
 })

@@ -62,10 +62,8 @@ export class RecordStore {
     this.#parts = parts
     this.#index = index
     this.recovered = recovered
-    this.actor = incarnation.actor
-    this.lineage = incarnation.lineage
-    this.#head = recovered.head
-    this.#committed = recovered.head
+    ;({ actor: this.actor, lineage: this.lineage } = incarnation)
+    this.#head = this.#committed = recovered.head
     this.#expiredThrough = recovered.progress.expiredThrough
     this.tail = new JournalTail(options.limits, recovered.head)
     this.#reader = new RecordReader({
