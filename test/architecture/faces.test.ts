@@ -19,7 +19,7 @@ const FACE = [
   ...['Update', 'UpdateOptions', 'Value', 'WriteOptions', 'sessionKey'],
   // Logins, and sessions on other devices.
   ...['Authenticated', 'ElevateOptions', 'EndHandleOptions', 'EndReceipt', 'EndSubjectOptions', 'RotateOptions'],
-  ...['SubjectSession'],
+  ...['SubjectSession', 'PROFILES', 'Profile'],
   // Errors and bounds.
   ...['ERROR_CODES', 'ErrorCode', 'ErrorDetails', 'SojournError', 'isSojournError', 'DEFAULT_LIMITS', 'Limits'],
   // The ports, and the real ones of two of them.

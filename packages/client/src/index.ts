@@ -39,6 +39,8 @@ export {
   isSojournError,
   type Level,
   type Lifetimes,
+  PROFILES,
+  type Profile,
   type ReadOptions,
   type ReplaceOptions,
   type RotateOptions,

@@ -37,6 +37,7 @@ export type {
   Transport,
   TransportOptions,
 } from './ports.js'
+export { PROFILES, type Profile } from './profiles.js'
 export type { Level } from './quorum.js'
 export type {
   AnyData,

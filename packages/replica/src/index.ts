@@ -32,6 +32,8 @@ export {
   type Level,
   type Lifetimes,
   type Limits,
+  PROFILES,
+  type Profile,
   type ReadOptions,
   type ReplaceOptions,
   type RotateOptions,

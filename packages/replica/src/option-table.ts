@@ -72,7 +72,7 @@ export const PEERS_RULE = addressesRule<Addresses>(
   },
 )
 
-const SESSION = {
+export const SESSION_OPTIONS = {
   idleTimeout: option(
     DURATION_RULE,
     '30m',
@@ -174,7 +174,7 @@ export const REPLICA_OPTIONS = {
     'TLS of links, those that are accepted and those that are dialed (`wss://`)',
     'plain links',
   ),
-  session: group(SESSION),
+  session: group(SESSION_OPTIONS),
   consistency: group({
     read: option(LEVEL_RULE, 'local', 'How many regions a read asks, by default'),
     write: option(LEVEL_RULE, 'local', 'How many regions must hold a write, by default'),

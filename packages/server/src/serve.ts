@@ -351,8 +351,10 @@ const placeOf = (error: unknown): string =>
   error instanceof Error ? `bug ${error.name} ${error.stack?.split('\n    at ')[1]}` : 'bug'
 
 const replicaOptions = ({ settings, secret, subjectKey }: Config) => {
-  const { region, links, session, reuse, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
+  const { region, links, reuse, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
   const { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion } = links
+  // The timeouts that a profile stands for are among the others.
+  const { profile: _, ...session } = settings.session
   return {
     region,
     ...(links.port !== undefined && { listen: { host: links.host, port: links.port } }),

@@ -1,5 +1,14 @@
 /** The settings of a server, from file, environment and flags. */
-import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core/internal'
+import {
+  type Duration,
+  type GivenOf,
+  isSojournError,
+  nearestName,
+  PROFILES,
+  parseDuration,
+  readOptions,
+  SojournError,
+} from '@sojourn/core/internal'
 import { readText } from '@sojourn/net'
 import { bindingFaults, MIN_SECRET_CHARS, tlsFaults } from '@sojourn/replica/options'
 import { parseTokens, Tokens } from '../tokens.js'
@@ -44,7 +53,7 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
   faults.push(...SETTINGS.flatMap((setting) => faultOf(setting, given)))
   if (faults.length > 0) refuse(faults)
-  const settings = withinLifetime(readOptions(SERVER_OPTIONS, unflatten(given)), given)
+  const settings = withinLifetime(readOptions(SERVER_OPTIONS, unflatten(withProfile(given))), given)
   faults.push(...contradictions(settings, given))
   if (faults.length > 0) refuse(faults)
   const readTokens = () =>
@@ -140,6 +149,25 @@ const MAX_SHOWN_CHARS = 200
 
 const show = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, MAX_SHOWN_CHARS)
 
+/** What a profile says of the session holds where it is not given beside it. */
+const withProfile = (given: Source): Source => {
+  const profile = given.get('session.profile')
+  if (profile === undefined) return given
+  const said = Object.entries(PROFILES[profile.value as keyof typeof PROFILES])
+  return new Map([...said.map(([name, value]) => [`session.${name}`, { ...profile, value }] as const), ...given])
+}
+
+/** What was given beside a profile, and is longer than that allows. */
+const profileFaults = ({ session }: Settings, where: (path: string) => string): string[] => {
+  const { profile } = session
+  if (profile === undefined) return []
+  return (['idleTimeout', 'maxLifetime'] as const).flatMap((name) => {
+    const allowed: Duration = PROFILES[profile][name]
+    if (session[name] <= parseDuration(allowed, 'session.profile')) return []
+    return `${where(`session.${name}`)} is ${session[name]} ms; give at most ${allowed}, which ${where('session.profile')} allows, or no profile`
+  })
+}
+
 /** The default idle timeout gives way to a shorter lifetime that was asked for; one that was given contradicts it. */
 const withinLifetime = (settings: Settings, given: Source): Settings => {
   const { idleTimeout, maxLifetime } = settings.session
@@ -161,6 +189,7 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     faults.push(
       `${where('session.idleTimeout')} is ${session.idleTimeout} ms; give at most session.maxLifetime, ${session.maxLifetime} ms, which ends every session, or a longer session.maxLifetime`,
     )
+  faults.push(...profileFaults(settings, where))
   if (links.timeout <= links.heartbeat)
     faults.push(
       `${where('links.timeout')} is ${links.timeout} ms; give more than links.heartbeat, ${links.heartbeat} ms`,

@@ -20,6 +20,7 @@ import {
   LINK_OPTIONS,
   LINK_TLS_OPTIONS,
   REPLICA_OPTIONS,
+  SESSION_OPTIONS,
   tlsOptions,
 } from '@sojourn/replica/options'
 import { CLIENT_DIALECT } from '@sojourn/wire'
@@ -88,7 +89,14 @@ export const SERVER_OPTIONS = {
     FILE_RULE,
     'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
   ),
-  session: REPLICA_OPTIONS.session,
+  session: group({
+    profile: optional(
+      choiceRule(['aal1', 'aal2', 'aal3'] as const),
+      'The longest timeouts that NIST SP 800-63B-4 allows at this assurance level, as `session.idleTimeout` and `session.maxLifetime`. Shorter ones may stand beside it',
+      'none',
+    ),
+    ...SESSION_OPTIONS,
+  }),
   reuse: REPLICA_OPTIONS.reuse,
   consistency: REPLICA_OPTIONS.consistency,
   fsync: REPLICA_OPTIONS.fsync,
