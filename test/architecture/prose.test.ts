@@ -118,7 +118,7 @@ describe('[README-6] the glossary', () => {
     const needed =
       'session, region, replica, peer, link, id, key, document, map, register, change, delta, record, lease, deadline, limit, end, expired, purge, stamp, actor, ' +
       'incarnation, journal, checkpoint, feed, sequence, segment, scan, cursor, vector, claim, acknowledge, lagging, in step, quorum, tally, read repair, digest, ' +
-      'horizon, view, engine, door, repair, corrupt, unauthenticated, drain, dialer'
+      'handle, credential, subject, authentication, elevate, rotate, cutoff, receipt, horizon, view, engine, door, repair, corrupt, unauthenticated, drain, dialer'
     const words = new Set(rows.map(([word]) => word))
     expect(needed.split(', ').filter((word) => !words.has(word))).toEqual([])
   })

@@ -24,6 +24,7 @@ const WAYS: { readonly [mark: string]: readonly string[] } = {
   'run: script': ['js', 'ts'],
   'run: region': ['js', 'ts'],
   'run: app': ['js', 'ts'],
+  'run: login app': ['js'],
   'run: client': ['js', 'ts'],
   'run: app from redis': ['js'],
   'run: script from redis': ['js'],
@@ -138,6 +139,23 @@ describe.each(marked('run: app'))('the app %s', (_name, snippet) => {
       expect([response.status, response.headers.getSetCookie()]).toEqual([200, []])
     },
   )
+})
+
+describe.each(marked('run: login app'))('the app %s', (_name, snippet) => {
+  it('[README-1] logs in under another id, and keeps what the guest had', async () => {
+    await using running = await runSnippet(javaScriptOf(snippet))
+    const url = `http://localhost:${await running.port(3000)}`
+    const browser = new Browser()
+    await browser.json('GET', url)
+    const guest = browser.copy()
+    await browser.json('POST', `${url}/login/ada`)
+    expect(await browser.json('GET', url)).toEqual({ user: 'ada', cart: { tea: 1 } })
+    expect((await guest.json('GET', url)).user).toBe(null)
+    const old = browser.copy()
+    await browser.json('POST', `${url}/logout`)
+    expect((await old.json('GET', url)).user).toBe(null)
+    expect(running.output()).toBe('')
+  })
 })
 
 describe.each(marked('run: client'))('the client %s', (_name, snippet) => {

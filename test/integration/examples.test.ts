@@ -98,8 +98,60 @@ const shop = async ([first, second = first, third = first]: readonly string[]): 
     await until(async () => (await old.copy().json('GET', url!)).views < views, `the logout at ${url}`)
 }
 
+/** Two devices over three regions: a login, a list, another password, and a logout everywhere. */
+const logins = async ([eu, us, ap]: readonly string[]): Promise<void> => {
+  const [phone, laptop] = [new Browser(), new Browser()]
+  // Whatever the region, a browser sees what it wrote before: nothing is waited for here.
+  await phone.json('POST', `${eu}/cart/tea`)
+  const stolen = phone.copy()
+  await phone.json('POST', `${us}/login`, { user: 'ada', device: 'phone' })
+  expect(await phone.json('GET', ap!)).toMatchObject({ region: 'ap', user: 'ada', cart: { tea: 1 } })
+  // The id from before the login opens nothing any more.
+  for (const url of [eu, us, ap])
+    await until(async () => !(await stolen.copy().json('GET', url!)).cart.tea, `the old id to be dead at ${url}`)
+
+  await laptop.json('POST', `${ap}/login`, { user: 'ada', device: 'laptop' })
+  await until(async () => (await laptop.json('GET', `${ap}/devices`)).length === 2, 'both devices in ap')
+  const devices = await laptop.json('GET', `${ap}/devices`)
+  expect(devices.map(({ device, region, isThis }: Record<string, unknown>) => [device, region, isThis])).toEqual(
+    expect.arrayContaining([
+      ['phone', 'us', false],
+      ['laptop', 'ap', true],
+    ]),
+  )
+  expect((await laptop.request('DELETE', `${ap}/devices/${'0'.repeat(32)}`)).status).toBe(404)
+
+  const old = laptop.copy()
+  const receipt = await laptop.json('POST', `${ap}/password`)
+  expect(receipt).toMatchObject({ ended: 1, regions: { ap: 'held' } })
+  for (const url of [eu, us, ap]) {
+    await until(async () => (await phone.copy().request('GET', `${url}/devices`)).status === 401, `the end at ${url}`)
+    expect((await old.request('GET', `${url}/devices`)).status).toBe(401)
+    expect((await laptop.json('GET', url!)).user).toBe('ada')
+  }
+
+  await phone.json('POST', `${us}/login`, { user: 'ada', device: 'phone' })
+  const [{ handle }] = (await phone.json('GET', `${us}/devices`)).filter(
+    ({ isThis }: { isThis: boolean }) => isThis,
+  ) as [{ handle: string }]
+  await until(async () => (await laptop.json('GET', `${eu}/devices`)).length === 2, 'both devices in eu')
+  expect(await laptop.json('DELETE', `${eu}/devices/${handle}`)).toMatchObject({ ended: 1 })
+  await until(async () => (await phone.copy().request('GET', `${us}/devices`)).status === 401, 'the end of the phone')
+
+  const here = laptop.copy()
+  expect(await laptop.json('POST', `${us}/logout-everywhere`)).toMatchObject({ ended: 1 })
+  for (const url of [eu, us, ap])
+    await until(async () => (await here.copy().request('GET', `${url}/devices`)).status === 401, `the end at ${url}`)
+
+  // A page of another site writes nothing.
+  const headers = { origin: 'https://elsewhere.example', 'sec-fetch-site': 'cross-site' }
+  const forged = await fetch(`${eu}/cart/tea`, { method: 'POST', headers })
+  expect([forged.status, await forged.json()]).toEqual([403, { error: 'CSRF_REFUSED' }])
+}
+
 describe('[EXAMPLE-1] each example runs as it stands', () => {
-  it.each(names.filter((name) => !['client-and-server', 'three-regions'].includes(name)))('%s', async (name) => {
+  const OTHERS = ['client-and-server', 'logins', 'three-regions']
+  it.each(names.filter((name) => !OTHERS.includes(name)))('%s', async (name) => {
     const { urls, stop } = await start(await copyOf(name), ['eu'])
     await shop(urls)
     await stop()
@@ -108,6 +160,12 @@ describe('[EXAMPLE-1] each example runs as it stands', () => {
   it('three-regions', async () => {
     const { urls, stop } = await start(await copyOf('three-regions'), ['eu', 'us', 'ap'])
     await shop(urls)
+    await stop()
+  })
+
+  it('logins', async () => {
+    const { urls, stop } = await start(await copyOf('logins'), ['eu', 'us', 'ap'])
+    await logins(urls)
     await stop()
   })
 
@@ -156,7 +214,9 @@ describe('[EXAMPLE-2] each example names what it needs', () => {
     const { dependencies } = manifestOf(join(EXAMPLES, name))
     const source = ['app.js', 'src/app.ts'].map((file) => join(EXAMPLES, name, file)).find(existsSync)!
     const imports = [...readFileSync(source, 'utf8').matchAll(/from '([^.'][^']*)'/g)].map(([, target]) => target!)
-    const named = imports.filter((target) => !target.startsWith('node:'))
+    // `sojourn/identity` is in the package `sojourn`.
+    const packageOf = (target: string) => target.split('/', target.startsWith('@') ? 2 : 1).join('/')
+    const named = imports.filter((target) => !target.startsWith('node:')).map(packageOf)
     expect(new Set(named)).toEqual(new Set(Object.keys(dependencies!)))
   })
 })

@@ -9,9 +9,11 @@ export class Browser {
     return copy
   }
 
-  async request(method: string, url: string): Promise<Response> {
+  /** @param body what is sent as JSON */
+  async request(method: string, url: string, body?: object): Promise<Response> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(url, { method, headers: cookie ? { cookie } : {} })
+    const headers = { ...(cookie && { cookie }), ...(body && { 'content-type': 'application/json' }) }
+    const response = await fetch(url, { method, headers, ...(body && { body: JSON.stringify(body) }) })
     for (const set of response.headers.getSetCookie()) {
       const [pair = ''] = set.split(';')
       const at = pair.indexOf('=')
@@ -22,8 +24,8 @@ export class Browser {
 
   /** The body of an answer that must be a good one. */
   // biome-ignore lint/suspicious/noExplicitAny: what an answer holds is what the test checks.
-  async json(method: string, url: string): Promise<any> {
-    const response = await this.request(method, url)
+  async json(method: string, url: string, body?: object): Promise<any> {
+    const response = await this.request(method, url, body)
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${text}`)
     return JSON.parse(text)

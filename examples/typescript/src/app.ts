@@ -8,7 +8,7 @@ type Shop = { cart: Record<string, number>; views: number }
 const COOKIE = 'sid'
 
 const idOf = (request: IncomingMessage): string | undefined =>
-  request.headers.cookie?.match(new RegExp(`(?:^|; )${COOKIE}=([\\w-]+)`))?.[1]
+  request.headers.cookie?.match(new RegExp(`(?:^|; )${COOKIE}=([\\w.-]+)`))?.[1]
 
 /** The session of the cookie, or a new one. Whoever comes with an id that no live session has gets another one. */
 const sessionOf = async (sessions: SessionApi, request: IncomingMessage): Promise<Session<Shop>> => {
