@@ -125,7 +125,9 @@ export class SubjectCalls {
     if (secret === undefined) return this.#succeed<T>(id, options)
     const newId = withNewSecret(id, this.#runtime.settings.ports.random)
     const graceMs = options.grace === undefined || options.grace === 0 ? 0 : parseDuration(options.grace, 'grace')
-    const request = { shown: secret, next: resolveId(newId).secret!, graceMs }
+    const { store, settings } = this.#runtime
+    const renewal = { granularityMs: settings.touchGranularityMs }
+    const request = { shown: secret, next: resolveId(newId).secret!, graceMs, renewal, stamps: store.actor }
     return this.#commits.change(
       resolved,
       options,
