@@ -10,7 +10,8 @@ export type Credentials = Uint8Array
 
 const ADDED = KEY_BYTES
 const UNTIL = ADDED + 8
-const ENTRY_BYTES = UNTIL + 8
+const UNTIL_BYTES = 8
+const ENTRY_BYTES = UNTIL + UNTIL_BYTES
 
 /**
  * Of the secrets that a session has had, so many are remembered: those that were added last. An older one is refused like one that never was,
@@ -89,14 +90,24 @@ export const opening = (credentials: Credentials | undefined, secret: SecretHash
   return until === 0 || now < until ? 'open' : 'reused'
 }
 
-/** From when on a secret that opens a session does not do so any more, milliseconds since the epoch; undefined: nobody has superseded it. */
+/**
+ * From when on a secret that opens a session does not do so any more, milliseconds since the epoch; undefined: nobody has superseded it.
+ * @param secretOf asked only where some secret of the session was superseded, which is seldom
+ */
 export const opensUntil = (
   credentials: Credentials | undefined,
-  secret: SecretHash | undefined,
+  secretOf: () => SecretHash | undefined,
 ): number | undefined => {
-  if (credentials === undefined || secret === undefined) return undefined
+  if (credentials === undefined || !someSuperseded(credentials)) return undefined
+  const secret = secretOf()
   const found = decode(credentials).find((each) => each.secret === secret)
   return found === undefined || found.until === 0 ? undefined : found.until
+}
+
+const someSuperseded = (credentials: Credentials): boolean => {
+  for (let at = UNTIL; at < credentials.length; at += ENTRY_BYTES)
+    for (let byte = at; byte < at + UNTIL_BYTES; byte++) if (credentials[byte] !== 0) return true
+  return false
 }
 
 /** The credentials after the secret `shown` was superseded by `next`: it opens the session for another `graceMs`, and no longer than it did. */

@@ -26,6 +26,7 @@ export class Logins {
   /** Undefined: no key is set. */
   readonly #keys: SubjectKeys | undefined
   readonly #subjects: Subjects
+  readonly #shown = new WeakMap<Uint8Array, ShownIdentity>()
 
   constructor(region: string, keys: SubjectKeys | undefined, subjects: Subjects) {
     this.#region = region
@@ -66,13 +67,26 @@ export class Logins {
     return { secret, authentication: { subject: hash, details }, after: cutoffs[cutoffs.length - 1]?.stamp }
   }
 
-  /** What a session shows of its authentication. */
+  /** What a session shows of its authentication. Opened once for as long as the record is in memory: it is read far more often than it changes. */
   shown({ details }: Authentication): ShownIdentity {
+    const known = this.#shown.get(details)
+    if (known) return known
+    const shown = this.#open(details)
+    this.#shown.set(details, shown)
+    return shown
+  }
+
+  #open(details: Uint8Array): ShownIdentity {
     const { sealedSubject, device, time, acr, amr } = decodeDetails(details)
     return {
       subject: sealedSubject && this.#keys?.open(sealedSubject),
       device,
-      auth: { time, ...(acr !== undefined && { acr }), ...(amr.length > 0 && { amr }) },
+      // Shared by all who read the record.
+      auth: Object.freeze({
+        time,
+        ...(acr !== undefined && { acr }),
+        ...(amr.length > 0 && { amr: Object.freeze(amr) }),
+      }),
     }
   }
 
