@@ -1,10 +1,9 @@
 /** Cutoffs: "no session of this subject that was authenticated at or before this stamp lives, but for these". */
 import { hash } from 'node:crypto'
 import type { ByteReader, ByteWriter } from './bytes.js'
-import type { SubjectHash } from './identity.js'
+import type { Identity, SubjectHash } from './identity.js'
 import { KEY_BYTES, type SessionKey } from './key.js'
 import { END_REASONS, type EndReason } from './lifetime.js'
-import type { LiveRecord } from './record.js'
 import { compareStamps, type Stamp } from './stamp.js'
 
 export interface CutoffEntry {
@@ -75,8 +74,12 @@ export const cutoffText = (cutoff: Cutoff | undefined): string =>
   cutoff === undefined ? '' : ` cutoff ${cutoff.subject} ${cutoff.entries.map(textOf).join(' ')}`
 
 /** The entry that ends a session, the first one; undefined where it lives. */
-export const cutBy = (cutoff: Cutoff | undefined, key: SessionKey, record: LiveRecord): CutoffEntry | undefined => {
-  const { authentication } = record.identity ?? {}
+export const cutBy = (
+  cutoff: Cutoff | undefined,
+  key: SessionKey,
+  { identity }: { readonly identity?: Identity },
+): CutoffEntry | undefined => {
+  const { authentication } = identity ?? {}
   if (cutoff === undefined || authentication?.subject !== cutoff.subject) return undefined
   return cutoff.entries.find(
     ({ stamp, except }) => compareStamps(authentication.stamp, stamp) <= 0 && !except.includes(key),

@@ -7,7 +7,6 @@ import type {
   EndReason,
   EndReceipt,
   EndSubjectOptions,
-  LiveRecord,
   RotateOptions,
   Session,
   SessionKey,
@@ -140,7 +139,7 @@ export class SubjectCalls {
     for (const { key, record } of await subjects.shownOf(logins.hashOf(subject))) yield this.#listed(key, record)
   }
 
-  #listed(handle: SessionKey, record: LiveRecord): SubjectSession {
+  #listed(handle: SessionKey, record: Shown['record']): SubjectSession {
     const { logins } = this.#runtime
     const authentication = record.identity!.authentication!
     const { device, auth } = logins.shown(authentication)
