@@ -8,7 +8,16 @@ import type {
   Stamp,
   SubjectHash,
 } from '@sojourn/core/internal'
-import { checkOption, compareStamps, decodeDetails, encodeDetails, MAX_AMR, nextStamp, SojournError, SUBJECT_RULE } from '@sojourn/core/internal'
+import {
+  checkOption,
+  compareStamps,
+  decodeDetails,
+  encodeDetails,
+  MAX_AMR,
+  nextStamp,
+  SojournError,
+  SUBJECT_RULE,
+} from '@sojourn/core/internal'
 import type { Settings } from './options.js'
 import { SubjectKeys } from './subject-keys.js'
 import type { Subjects } from './subjects.js'
@@ -38,6 +47,7 @@ export class Logins {
   readonly #actor: ActorId
   /** The stamp of the last login here, or an earlier one. */
   #last: Stamp | undefined
+  readonly #shown = new WeakMap<Uint8Array, ShownIdentity>()
 
   /** @param actor stamps logins */
   constructor(
@@ -95,13 +105,26 @@ export class Logins {
     return latest
   }
 
-  /** What a session shows of its authentication. */
+  /** What a session shows of its authentication. Opened once for as long as the record is in memory: it is read far more often than it changes. */
   shown({ details }: Authentication): ShownIdentity {
+    const known = this.#shown.get(details)
+    if (known) return known
+    const shown = this.#open(details)
+    this.#shown.set(details, shown)
+    return shown
+  }
+
+  #open(details: Uint8Array): ShownIdentity {
     const { sealedSubject, device, time, acr, amr } = decodeDetails(details)
     return {
       subject: sealedSubject && this.#keys?.open(sealedSubject),
       device,
-      auth: { time, ...(acr !== undefined && { acr }), ...(amr.length > 0 && { amr }) },
+      // Shared by all who read the record.
+      auth: Object.freeze({
+        time,
+        ...(acr !== undefined && { acr }),
+        ...(amr.length > 0 && { amr: Object.freeze(amr) }),
+      }),
     }
   }
 

@@ -8,7 +8,6 @@ import type {
   EndReason,
   EndReceipt,
   EndSubjectOptions,
-  LiveRecord,
   ResolvedId,
   RotateOptions,
   Session,
@@ -169,7 +168,7 @@ export class SubjectCalls {
     for (const { key, record } of await subjects.shownOf(logins.hashOf(subject))) yield this.#listed(key, record)
   }
 
-  #listed(handle: SessionKey, record: LiveRecord): SubjectSession {
+  #listed(handle: SessionKey, record: Shown['record']): SubjectSession {
     const { logins } = this.#runtime
     const authentication = record.identity!.authentication!
     const { device, auth } = logins.shown(authentication)
