@@ -67,6 +67,6 @@ export const LOGIN_MUTATIONS: readonly Mutation[] = [
     'replica/dist/subjects.js',
     'return shown.sort(byLogin);',
     'return shown;',
-    200,
+    40,
   ),
 ]

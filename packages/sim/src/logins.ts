@@ -372,6 +372,11 @@ class Logins {
     await this.#judgeLife(region, replica, session, cutoff)
   }
 
+  /** Whether nobody logged in later as the same subject, as far as anybody knows. */
+  #isLast({ login }: KnownSession): boolean {
+    return this.#sessions.every((other) => other.login?.subject !== login!.subject || other.login.at <= login!.at)
+  }
+
   /** What nobody ended is there: under the last id of a session that was made, and only logged in, in one region. */
   async #judgeLife(
     region: string,
@@ -380,7 +385,9 @@ class Logins {
     cutoff: CutoffMade | undefined,
   ): Promise<void> {
     const { login, ids, handle } = session
-    const isLimited = this.#plan.options[region]!.session!.maxPerSubject !== undefined && login !== undefined
+    const { maxPerSubject } = this.#plan.options[region]!.session!
+    // Of too many the oldest logins go, so the last one stays.
+    const isLimited = maxPerSubject !== undefined && login !== undefined && !this.#isLast(session)
     const mayBeReused = this.#plan.options[region]!.reuse === 'end' && ids.length > 1
     if (session.ended || session.isUnsure || isLimited || mayBeReused || cutoff) return
     const later = this.#cutoffs.some(
