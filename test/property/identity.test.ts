@@ -29,6 +29,7 @@ import { createdFold, RECORD_LIMITS } from '../support/worlds.js'
 const ACTORS = ['0a', '0b', '0c'].map((byte) => byte.repeat(16))
 const KEY = '5e'.repeat(16)
 const SUBJECT = 'e1'.repeat(16)
+const USE = { renewal: {}, stamps: ACTORS[0]! }
 const NOW = 30_000
 const secretOf = (n: number): string => n.toString(16).padStart(32, '0')
 const live = createdFold({ n: 1 }, ACTORS[0]!)
@@ -102,7 +103,7 @@ describe('secrets', () => {
           }
           const open = [...mine.all].filter((secret) => !mine.old.has(secret))
           const secret = open[shown % open.length]!
-          const request = { shown: secretOf(secret), next: secretOf(++made), graceMs: 0 }
+          const request = { shown: secretOf(secret), next: secretOf(++made), graceMs: 0, ...USE }
           regions[at] = nextOf(rotateSecret(regions[at], now, request)) as LiveRecord
           mine.all.add(made)
           mine.old.add(secret)
@@ -138,7 +139,7 @@ describe('secrets', () => {
     const login = elevated(before, 1, NOW, ACTORS[1]!)
     // Somebody who had the old secret rotates it elsewhere, at the same time or later by the clock.
     for (const now of [NOW - 5, NOW, NOW + 20_000]) {
-      const request = { shown: secretOf(0), next: secretOf(9), graceMs: 10_000 }
+      const request = { shown: secretOf(0), next: secretOf(9), graceMs: 10_000, ...USE }
       const rotated = nextOf(rotateSecret(before, now, request))
       for (const joined of [joinRecords(login, rotated), joinRecords(rotated, login)] as LiveRecord[]) {
         const { credentials } = joined.identity!
@@ -233,7 +234,7 @@ describe('cutoffs', () => {
     const cut: CutoffEntry = { stamp: { ...before, time: NOW + 1 }, reason: 'revoked', except: [], horizon: 1e6 }
     const record = loggedIn(1, before)
     const here = cutSession(KEY, record, cut).next!
-    const rotated = nextOf(rotateSecret(record, NOW, { shown: secretOf(1), next: secretOf(2), graceMs: 0 }))
+    const rotated = nextOf(rotateSecret(record, NOW, { shown: secretOf(1), next: secretOf(2), graceMs: 0, ...USE }))
     const there = cutSession(KEY, rotated as LiveRecord, cut).next!
     expect(there).toEqual(here)
     expect(joinRecords(here, rotated)).toEqual(here)

@@ -71,4 +71,11 @@ describe('sessions whose data is made when it is read', () => {
     expect(JSON.stringify(session)).toBe(JSON.stringify(made('id', () => ({}))))
     expect([made('id', () => ({})).written, made('id', () => ({})).opensUntil]).toEqual([undefined, undefined])
   })
+
+  test('[API-1] a handle that was not given is computed when it is first read, and shown like one that was', () => {
+    const session = () => new LazySession({ ...facts(), handle: undefined }, () => ({ user: 'ada' }))
+    expect(session().handle).toBe(sessionKey('id'))
+    expect(JSON.stringify(session())).toBe(JSON.stringify(made('id', () => ({ user: 'ada' }))))
+    expect(Object.keys(session())).toEqual(Object.keys(made('id', () => ({}))))
+  })
 })

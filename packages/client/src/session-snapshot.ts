@@ -1,6 +1,6 @@
 /** A session as a server sent it, decoded when its data is read. */
-import type { Authenticated, Data, Session, SessionKey, ShownIdentity } from '@sojourn/core/internal'
-import { isPlainObject, LazySession, NO_TOKEN, objectsIn, sessionKey } from '@sojourn/core/internal'
+import type { Authenticated, Data, Session, ShownIdentity } from '@sojourn/core/internal'
+import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core/internal'
 import { decodeData, type Who } from '@sojourn/wire'
 
 interface AnsweredSession {
@@ -33,7 +33,6 @@ export class SessionSnapshot {
   readonly expiresAt: number
   readonly #objects: readonly string[]
   readonly #who: Who | undefined
-  #handle: SessionKey | undefined
   #data: Data | undefined
 
   constructor({ data, objects, createdAt, expiresAt, who }: AnsweredSession) {
@@ -64,14 +63,13 @@ export class SessionSnapshot {
     return data
   }
 
-  /** @param id always the same one */
   session<T extends object>(id: string): Session<T> {
     const { subject, device, auth, lastUsedAt, written } = this.#who ?? {}
     const isNamed = subject !== undefined || device !== undefined || auth !== undefined
-    this.#handle ??= sessionKey(id)
     const facts = {
       id,
-      handle: this.#handle,
+      // Few ask for it.
+      handle: undefined,
       createdAt: this.createdAt,
       expiresAt: this.expiresAt,
       // Of an older server it is only known that it was no earlier.

@@ -1,6 +1,6 @@
 /** The way from a client to its servers: the route, the calls that are on it, and copies of what was read over it. */
 import type { Lifetimes } from '@sojourn/core/internal'
-import { parseWritten, SojournError } from '@sojourn/core/internal'
+import { hasWrite, SojournError } from '@sojourn/core/internal'
 import type { ClientRequest, ReadChoices } from '@sojourn/wire'
 import { foundIn } from './answers.js'
 import { type Answered, Calls, type Finish, type Repeat, UNNUMBERED } from './calls.js'
@@ -121,7 +121,7 @@ export class Uplink {
     const { read, after } = choices
     const cache = read === undefined || read === 'local' || read === 1 ? this.#cache : undefined
     const kept = cache?.get(id, read === undefined, this.#latestTime())
-    if (kept && (after === undefined || isWrittenAfter(kept.written, after))) return Promise.resolve(finish(kept))
+    if (kept && (after === undefined || hasWrite(kept.written ?? '', after))) return Promise.resolve(finish(kept))
     // What waited for other regions may change without a word of the server's.
     const keeps = after === undefined ? cache : undefined
     const request = { type: 'get', number: UNNUMBERED, id, watch: keeps !== undefined, choices } as const
@@ -199,13 +199,6 @@ export class Uplink {
 
 const isWatched = (answer: Answered): boolean =>
   (answer.type === 'found' || answer.type === 'foundWho') && answer.watched
-
-/** Whether what a session shows has a write in it, as far as the two tokens say: both of one feed. */
-const isWrittenAfter = (written: string | undefined, after: string): boolean => {
-  if (written === undefined) return false
-  const [shown, wanted] = [parseWritten(written), parseWritten(after)]
-  return shown.feed === wanted.feed && shown.sequence >= wanted.sequence
-}
 
 const lifetimesIn = ({ idleTimeoutMs, maxLifetimeMs, atomic }: Lifetimes): Lifetimes => ({
   idleTimeoutMs,

@@ -1,5 +1,4 @@
 /** The secrets that open a session, as hashes: each opens it until it is superseded, and for a grace after that. */
-import { timingSafeEqual } from 'node:crypto'
 import { KEY_BYTES, type SecretHash } from './key.js'
 
 /**
@@ -10,7 +9,8 @@ export type Credentials = Uint8Array
 
 const ADDED = KEY_BYTES
 const UNTIL = ADDED + 8
-const ENTRY_BYTES = UNTIL + 8
+const UNTIL_BYTES = 8
+const ENTRY_BYTES = UNTIL + UNTIL_BYTES
 
 /**
  * Of the secrets that a session has had, so many are remembered: those that were added last. An older one is refused like one that never was,
@@ -79,24 +79,43 @@ export type Opening = 'open' | 'unknown' | 'reused'
  */
 export const opening = (credentials: Credentials | undefined, secret: SecretHash | undefined, now: number): Opening => {
   if (credentials === undefined || secret === undefined) return credentials === secret ? 'open' : 'unknown'
-  const shown = Buffer.from(secret, 'hex')
-  const from = Buffer.from(credentials.buffer, credentials.byteOffset, credentials.byteLength)
+  SHOWN.write(secret, 0, KEY_BYTES, 'hex')
   let found = -1
-  for (let at = 0; at < from.length; at += ENTRY_BYTES)
-    if (timingSafeEqual(from.subarray(at, at + KEY_BYTES), shown)) found = at
+  for (let at = 0; at < credentials.length; at += ENTRY_BYTES) if (differenceAt(credentials, at) === 0) found = at
   if (found < 0) return 'unknown'
-  const until = from.readDoubleLE(found + UNTIL)
+  for (let byte = 0; byte < UNTIL_BYTES; byte++) SHOWN[byte] = credentials[found + UNTIL + byte]!
+  const until = SHOWN.readDoubleLE(0)
   return until === 0 || now < until ? 'open' : 'reused'
 }
 
-/** From when on a secret that opens a session does not do so any more, milliseconds since the epoch; undefined: nobody has superseded it. */
+/** What is compared: it stands here, so that a read of a session makes no garbage. */
+const SHOWN = Buffer.alloc(KEY_BYTES)
+
+/** 0 where the hash at a place is the one that was shown. Looks at all of it, whatever it finds: in constant time. */
+const differenceAt = (credentials: Credentials, at: number): number => {
+  let difference = 0
+  for (let byte = 0; byte < KEY_BYTES; byte++) difference |= credentials[at + byte]! ^ SHOWN[byte]!
+  return difference
+}
+
+/**
+ * From when on a secret that opens a session does not do so any more, milliseconds since the epoch; undefined: nobody has superseded it.
+ * @param secretOf asked only where some secret of the session was superseded, which is seldom
+ */
 export const opensUntil = (
   credentials: Credentials | undefined,
-  secret: SecretHash | undefined,
+  secretOf: () => SecretHash | undefined,
 ): number | undefined => {
-  if (credentials === undefined || secret === undefined) return undefined
+  if (credentials === undefined || !someSuperseded(credentials)) return undefined
+  const secret = secretOf()
   const found = decode(credentials).find((each) => each.secret === secret)
   return found === undefined || found.until === 0 ? undefined : found.until
+}
+
+const someSuperseded = (credentials: Credentials): boolean => {
+  for (let at = UNTIL; at < credentials.length; at += ENTRY_BYTES)
+    for (let byte = at; byte < at + UNTIL_BYTES; byte++) if (credentials[byte] !== 0) return true
+  return false
 }
 
 /** The credentials after the secret `shown` was superseded by `next`: it opens the session for another `graceMs`, and no longer than it did. */

@@ -36,18 +36,24 @@ export const elevateSession = (
   return { next, item: undefined, event: { name: 'elevated' } }
 }
 
-/** The same session under another secret; the one that was shown opens it for a grace. */
+/** The same session under another secret, which is a use; the one that was shown opens it for a grace. */
 export const rotateSecret = (
   current: SessionRecord | undefined,
   now: number,
-  request: { readonly shown: SecretHash; readonly next: SecretHash; readonly graceMs: number },
+  request: {
+    readonly shown: SecretHash
+    readonly next: SecretHash
+    readonly graceMs: number
+    readonly renewal: Renewal
+    readonly stamps: ActorId
+  },
 ): Decided => {
   if (current === undefined || !isVisible(current, now) || !current.identity?.credentials) return notFound()
-  const { shown, next, graceMs } = request
+  const { shown, next, graceMs, renewal, stamps } = request
   const { authentication, credentials } = current.identity
   const identity = { authentication, credentials: supersede(credentials, shown, next, now, graceMs) }
   return {
-    next: withParts(current, { ...partsOf(current), identity }),
+    next: withParts(current, { ...partsOf(current), lease: renewLease(current.lease, now, stamps, renewal), identity }),
     item: undefined,
     event: { name: 'rotated' },
   }

@@ -1,5 +1,5 @@
 /** A session as its caller gets it, with data and identity that are made when they are first read. */
-import type { SessionKey } from './key.js'
+import { type SessionKey, sessionKey } from './key.js'
 import type { Authenticated, Session } from './session.js'
 
 /** What `util.inspect` of Node.js asks an object for, by a name that needs no import. */
@@ -15,7 +15,8 @@ export interface ShownIdentity {
 /** What is known of a session at once. */
 export interface SessionFacts {
   readonly id: string
-  readonly handle: SessionKey
+  /** Undefined: it is computed when it is first read. */
+  readonly handle: SessionKey | undefined
   readonly createdAt: number
   readonly expiresAt: number
   readonly lastUsedAt: number
@@ -42,6 +43,7 @@ export class LazySession<T extends object> implements Session<T> {
   declare readonly subject?: string
   declare readonly device?: string
   declare readonly auth?: Authenticated
+  #handle: SessionKey | undefined
   #make: (() => unknown) | undefined
   #data: unknown
   #identify: (() => ShownIdentity) | undefined
@@ -53,7 +55,8 @@ export class LazySession<T extends object> implements Session<T> {
   constructor(facts: SessionFacts, make: () => unknown) {
     this.#make = make
     this.id = facts.id
-    this.handle = facts.handle
+    if (facts.handle === undefined) Object.defineProperty(this, 'handle', LazySession.#named)
+    else this.handle = facts.handle
     Object.defineProperty(this, 'data', LazySession.#shared)
     this.createdAt = facts.createdAt
     this.expiresAt = facts.expiresAt
@@ -100,6 +103,14 @@ export class LazySession<T extends object> implements Session<T> {
         this.#make = undefined
       }
       return this.#data
+    },
+  }
+
+  static readonly #named: PropertyDescriptor & ThisType<LazySession<object>> = {
+    enumerable: true,
+    get() {
+      this.#handle ??= sessionKey(this.id)
+      return this.#handle
     },
   }
 

@@ -50,7 +50,8 @@ export const sameLimit = (a: Limit, b: Limit): boolean =>
   a.createdAt === b.createdAt && a.deadline === b.deadline && a.horizon === b.horizon
 
 /** The first millisecond at which a session no longer shows. */
-export const expiresAt = (record: LiveRecord): number => Math.min(record.lease.deadline, record.limit.deadline)
+export const expiresAt = ({ lease, limit }: Pick<LiveRecord, 'lease' | 'limit'>): number =>
+  Math.min(lease.deadline, limit.deadline)
 
 /** Whether a session shows: not ended, and before both deadlines. */
 export const isVisible = (record: SessionRecord, now: number): record is LiveRecord =>

@@ -25,3 +25,10 @@ export const parseWritten = (token: string): Written => {
     throw new SojournError('INVALID_OPTION', `after: it is ${WRITTEN_RULE.allowed}`, { option: 'after' })
   return { feed, sequence }
 }
+
+/** Whether who shows `written` has the write `after`, as far as the two say: they are of one feed. */
+export const hasWrite = (written: string, after: string): boolean => {
+  const [, feed, digits = ''] = FORM.exec(written) ?? []
+  const [, wanted, wantedDigits = ''] = FORM.exec(after) ?? []
+  return feed !== undefined && feed === wanted && Number.parseInt(digits, 36) >= Number.parseInt(wantedDigits, 36)
+}

@@ -221,7 +221,7 @@ export class Commits {
       lastUsedAt: lease.stamp.time,
       identity: authentication && (() => logins.shown(authentication)),
       written: () => writtenToken({ feed: store.actor, sequence: entry.sequence }),
-      opensUntil: () => opensUntil(identity?.credentials, resolveId(id).secret),
+      opensUntil: () => opensUntil(identity?.credentials, () => resolveId(id).secret),
     }
     return new LazySession<T>(facts, () => store.viewOf(entry)!.data)
   }

@@ -1,6 +1,23 @@
 /** What a login says of a session, to records and from them. */
-import type { Authentication, NewIdentity, SecretHash, ShownIdentity, SubjectHash } from '@sojourn/core/internal'
-import { checkOption, decodeDetails, encodeDetails, MAX_AMR, SojournError, SUBJECT_RULE } from '@sojourn/core/internal'
+import type {
+  ActorId,
+  Authentication,
+  NewIdentity,
+  SecretHash,
+  ShownIdentity,
+  Stamp,
+  SubjectHash,
+} from '@sojourn/core/internal'
+import {
+  checkOption,
+  compareStamps,
+  decodeDetails,
+  encodeDetails,
+  MAX_AMR,
+  nextStamp,
+  SojournError,
+  SUBJECT_RULE,
+} from '@sojourn/core/internal'
 import type { Settings } from './options.js'
 import { SubjectKeys } from './subject-keys.js'
 import type { Subjects } from './subjects.js'
@@ -27,9 +44,19 @@ export class Logins {
   /** Undefined: no key is set. */
   readonly #keys: SubjectKeys | undefined
   readonly #subjects: Subjects
+  readonly #actor: ActorId
+  /** The stamp of the last login here, or an earlier one. */
+  #last: Stamp | undefined
+  readonly #shown = new WeakMap<Uint8Array, ShownIdentity>()
 
-  constructor({ region, subjectKey, ports }: Pick<Settings, 'region' | 'subjectKey' | 'ports'>, subjects: Subjects) {
+  /** @param actor stamps logins */
+  constructor(
+    { region, subjectKey, ports }: Pick<Settings, 'region' | 'subjectKey' | 'ports'>,
+    actor: ActorId,
+    subjects: Subjects,
+  ) {
     this.#region = region
+    this.#actor = actor
     this.#keys = subjectKey === undefined ? undefined : new SubjectKeys(subjectKey, ports.random)
     this.#subjects = subjects
   }
@@ -63,17 +90,41 @@ export class Logins {
     const hash = subject === undefined ? undefined : this.#keyed.hashOf(subject)
     const sealedSubject = subject === undefined ? undefined : this.#keyed.seal(subject)
     const details = encodeDetails({ sealedSubject, device, time, acr: auth?.acr, amr, region: this.#region })
-    const cutoffs = hash === undefined ? [] : (this.#subjects.cutoffOf(hash)?.entries ?? [])
-    return { secret, authentication: { subject: hash, details }, after: cutoffs[cutoffs.length - 1]?.stamp }
+    return { secret, authentication: { subject: hash, details }, after: this.#stampBefore(hash, now) }
   }
 
-  /** What a session shows of its authentication. */
+  /**
+   * What the next login must be stamped after: the latest cutoff of its subject, and the last login here. Else two of one millisecond would
+   * have one stamp, and which of them is the older one would be a matter of their keys.
+   */
+  #stampBefore(subject: SubjectHash | undefined, now: number): Stamp | undefined {
+    const cutoffs = subject === undefined ? [] : (this.#subjects.cutoffOf(subject)?.entries ?? [])
+    const known = [this.#last, cutoffs[cutoffs.length - 1]?.stamp].filter((stamp) => stamp !== undefined)
+    const latest = known.sort(compareStamps).at(-1)
+    this.#last = nextStamp(latest, now, this.#actor)
+    return latest
+  }
+
+  /** What a session shows of its authentication. Opened once for as long as the record is in memory: it is read far more often than it changes. */
   shown({ details }: Authentication): ShownIdentity {
+    const known = this.#shown.get(details)
+    if (known) return known
+    const shown = this.#open(details)
+    this.#shown.set(details, shown)
+    return shown
+  }
+
+  #open(details: Uint8Array): ShownIdentity {
     const { sealedSubject, device, time, acr, amr } = decodeDetails(details)
     return {
       subject: sealedSubject && this.#keys?.open(sealedSubject),
       device,
-      auth: { time, ...(acr !== undefined && { acr }), ...(amr.length > 0 && { amr }) },
+      // Shared by all who read the record.
+      auth: Object.freeze({
+        time,
+        ...(acr !== undefined && { acr }),
+        ...(amr.length > 0 && { amr: Object.freeze(amr) }),
+      }),
     }
   }
 

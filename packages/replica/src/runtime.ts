@@ -97,7 +97,7 @@ export class Runtime {
       displace: (key) => this.own.end(key, 'displaced'),
       failed: (error) => this.failed(error),
     })
-    this.logins = new Logins(settings, this.subjects)
+    this.logins = new Logins(settings, store.actor, this.subjects)
     this.links = this.#makeLinks()
     const { certificates } = settings
     this.#certificates = new CertificateWatch({ certificates, clock, failed: (error) => this.failed(error) })

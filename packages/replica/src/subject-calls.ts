@@ -8,7 +8,6 @@ import type {
   EndReason,
   EndReceipt,
   EndSubjectOptions,
-  LiveRecord,
   ResolvedId,
   RotateOptions,
   Session,
@@ -125,7 +124,9 @@ export class SubjectCalls {
     if (secret === undefined) return this.#succeed<T>(id, options)
     const newId = withNewSecret(id, this.#runtime.settings.ports.random)
     const graceMs = options.grace === undefined || options.grace === 0 ? 0 : parseDuration(options.grace, 'grace')
-    const request = { shown: secret, next: resolveId(newId).secret!, graceMs }
+    const { store, settings } = this.#runtime
+    const renewal = { granularityMs: settings.touchGranularityMs }
+    const request = { shown: secret, next: resolveId(newId).secret!, graceMs, renewal, stamps: store.actor }
     return this.#commits.change(
       resolved,
       options,
@@ -167,7 +168,7 @@ export class SubjectCalls {
     for (const { key, record } of await subjects.shownOf(logins.hashOf(subject))) yield this.#listed(key, record)
   }
 
-  #listed(handle: SessionKey, record: LiveRecord): SubjectSession {
+  #listed(handle: SessionKey, record: Shown['record']): SubjectSession {
     const { logins } = this.#runtime
     const authentication = record.identity!.authentication!
     const { device, auth } = logins.shown(authentication)

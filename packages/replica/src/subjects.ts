@@ -1,7 +1,7 @@
 /** The sessions of subjects: which of them cutoffs end, and which are too many. Follows from the records, in every region alike. */
 import type { Clock, Cutoff, CutoffEntry, LiveRecord, SessionKey, SubjectHash, Timer } from '@sojourn/core/internal'
 import { compareStamps, cutBy, cutSession, GONE, isVisible } from '@sojourn/core/internal'
-import type { Commit, Entry, Reading, RecordStore } from '@sojourn/store'
+import type { Commit, Reading, RecordStore } from '@sojourn/store'
 
 /** Sessions that are looked at before others run. */
 const SESSIONS_A_TURN = 64
@@ -22,11 +22,10 @@ export interface SubjectsOptions {
   readonly failed: (error: unknown) => void
 }
 
-/** A session of a subject that shows. */
+/** A session of a subject that shows. Without its data: a subject may have more sessions than fit into the memory with it. */
 export interface Shown {
   readonly key: SessionKey
-  readonly entry: Entry
-  readonly record: LiveRecord
+  readonly record: Pick<LiveRecord, 'lease' | 'limit' | 'identity'>
 }
 
 export class Subjects {
@@ -116,9 +115,9 @@ export class Subjects {
       if (count % SESSIONS_A_TURN === SESSIONS_A_TURN - 1) await new Promise<void>((resolve) => clock.soon(resolve))
       const entry = await store.peek(key)
       if (entry.state !== 'held' || !isVisible(entry.record, clock.now())) continue
-      const { record } = entry
-      if (record.identity?.authentication?.subject === subject && this.cutOf(key, record) === undefined)
-        shown.push({ key, entry, record })
+      const { lease, limit, identity } = entry.record
+      if (identity?.authentication?.subject === subject && this.cutOf(key, entry.record) === undefined)
+        shown.push({ key, record: { lease, limit, ...(identity && { identity }) } })
     }
     return shown.sort(byLogin)
   }

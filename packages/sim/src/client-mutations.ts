@@ -1,7 +1,7 @@
 /** Bugs that are put into the client and the servers' doors on purpose: worlds with apps in them must notice each. */
 import { type Mutation, mutation as ofReplicas } from './mutations.js'
 
-const mutation = (...bug: Parameters<typeof ofReplicas>): Mutation => ({ ...ofReplicas(...bug), clients: true })
+const mutation = (...bug: Parameters<typeof ofReplicas>): Mutation => ({ ...ofReplicas(...bug), worlds: 'clients' })
 
 export const CLIENT_MUTATIONS: readonly Mutation[] = [
   mutation(

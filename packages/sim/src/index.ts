@@ -16,6 +16,7 @@ export type {
   Trouble,
   Violation,
 } from './history.js'
+export { type LoginsResult, runLogins } from './logins.js'
 export { ALL_MUTATIONS, tryMutation } from './mutants.js'
 export { type Edit, MUTATIONS } from './mutations.js'
 export { type FaultKind, OPERATIONS, type OperationKind, type OperationStep, type Plan, type Step } from './plan.js'

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { clientPlanOf } from './client-swarm.js'
+import { runLogins } from './logins.js'
 import { tryMutations } from './mutants.js'
 import type { Plan, Step } from './plan.js'
 import { type RunResult, runPlan } from './run.js'
@@ -24,6 +25,7 @@ const USAGE = `Runs the real replicas in simulated worlds, and judges what they 
   --seed N       replay one seed: its transcript, its hash, its verdict
   --soak         go on until stopped
   --clients      worlds with apps in them, whose clients call servers over the network
+  --logins       worlds of users who log in, get new ids, and end their sessions on other devices
   --jobs N       worlds at one time, each on a thread of its own (the number of cores)
   --keep-going   do not stop at the first failure
   --no-shrink    show a failure as it was found
@@ -40,6 +42,7 @@ const OPTIONS = {
   seed: { type: 'string' },
   soak: { type: 'boolean' },
   clients: { type: 'boolean' },
+  logins: { type: 'boolean' },
   jobs: { type: 'string' },
   'keep-going': { type: 'boolean' },
   'no-shrink': { type: 'boolean' },
@@ -72,6 +75,10 @@ const main = async (): Promise<number> => {
   }
   const from = count(values.from, 'from', values.soak ? 1 + (Math.floor(performance.timeOrigin) % 1e9) : 1)
   if (values.mutations) return mutate(count(values.jobs, 'jobs', availableParallelism()))
+  if (values.logins)
+    return values.seed === undefined
+      ? playLogins(from, count(values.seeds, 'seeds', 1_000))
+      : replayLogins(count(values.seed, 'seed', 1))
   const plan = values.clients ? clientPlanOf : planOf
   if (values.seed !== undefined) return replay(plan(count(values.seed, 'seed', 1)))
   const seeds = values.soak ? Number.POSITIVE_INFINITY : count(values.seeds, 'seeds', 1_000)
@@ -146,6 +153,25 @@ const mutate = async (jobs: number): Promise<number> => {
   return allCaught ? 0 : 1
 }
 
+/** These worlds are small: one thread plays them. */
+const playLogins = async (from: number, seeds: number): Promise<number> => {
+  for (let seed = from; seed < from + seeds; seed++) {
+    const { violations } = await runLogins(seed)
+    if (violations.length > 0) return replayLogins(seed)
+    if ((seed - from + 1) % 100 === 0) process.stderr.write(`${seed - from + 1} worlds of logins\n`)
+  }
+  process.stdout.write(`${seeds} worlds of logins: no rule was broken\n`)
+  return 0
+}
+
+const replayLogins = async (seed: number): Promise<number> => {
+  const { violations, transcript } = await runLogins(seed)
+  process.stdout.write(`${transcript.join('\n')}\n\n`)
+  process.stdout.write(violations.length === 0 ? 'no rule was broken\n' : `${verdict({ violations })}\n`)
+  if (violations.length > 0) process.stdout.write(`replay: npm run sim -- --logins --seed ${seed}\n`)
+  return violations.length === 0 ? 0 : 1
+}
+
 const replay = async (plan: Plan): Promise<number> => {
   const result = await runPlan(plan)
   process.stdout.write(`${result.transcript.join('\n')}\n\ntrace ${result.hash}\n`)
@@ -169,7 +195,7 @@ const explain = async (plan: Plan, asFound: boolean): Promise<void> => {
   process.stdout.write(`\nreplay the whole of it: npm run sim -- ${plan.clients ? '--clients ' : ''}--seed ${seed}\n`)
 }
 
-const verdict = ({ violations }: RunResult): string =>
+const verdict = ({ violations }: Pick<RunResult, 'violations'>): string =>
   violations
     .slice(0, 5)
     .map(({ rule, what }) => `[${rule}] ${what}`)

@@ -1,11 +1,14 @@
 /** A process that plays worlds with a bug until a checker notices. */
 import { clientPlanOf } from './client-swarm.js'
+import type { Violation } from './history.js'
+import { runLogins } from './logins.js'
 import { runPlan } from './run.js'
 import { planOf } from './swarm.js'
 
 /** Runs worlds until one breaks a rule; says after how many, and which rule. A child process of whoever tries mutations. */
 const [within = '100', kind] = process.argv.slice(2)
-const planFor = kind === 'clients' ? clientPlanOf : planOf
+const play = (seed: number): Promise<{ readonly violations: readonly Violation[] }> =>
+  kind === 'logins' ? runLogins(seed) : runPlan((kind === 'clients' ? clientPlanOf : planOf)(seed))
 const report = (found: { seeds: number; rule: string; what: string } | undefined) =>
   process.stdout.write(`${JSON.stringify(found ?? null)}\n`)
 
@@ -16,7 +19,7 @@ process.on('uncaughtException', (error) => {
   process.exit(0)
 })
 for (; seed <= Number(within); seed++) {
-  const { violations } = await runPlan(planFor(seed)).catch((error: unknown) => ({
+  const { violations } = await play(seed).catch((error: unknown) => ({
     violations: [{ rule: 'crash', what: error instanceof Error ? error.message : String(error) }],
   }))
   const [first] = violations

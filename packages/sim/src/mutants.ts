@@ -3,10 +3,11 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { CLIENT_MUTATIONS } from './client-mutations.js'
+import { LOGIN_MUTATIONS } from './login-mutations.js'
 import { MUTATIONS, type Mutation } from './mutations.js'
 
-/** All bugs that are put in on purpose: into replicas, and into clients and doors. */
-export const ALL_MUTATIONS: readonly Mutation[] = [...MUTATIONS, ...CLIENT_MUTATIONS]
+/** All bugs that are put in on purpose: into replicas, into clients and doors, and into logins. */
+export const ALL_MUTATIONS: readonly Mutation[] = [...MUTATIONS, ...CLIENT_MUTATIONS, ...LOGIN_MUTATIONS]
 
 export interface Caught {
   readonly seeds: number
@@ -18,16 +19,10 @@ export interface Caught {
 const compiled = (name: string) => new URL(`../dist/${name}`, import.meta.url)
 
 /** Runs a product with one bug in it, in a process of its own; undefined where no checker noticed within its seeds. */
-export const tryMutation = async ({ name, within, clients }: Mutation): Promise<Caught | undefined> => {
+export const tryMutation = async ({ name, within, worlds = 'regions' }: Mutation): Promise<Caught | undefined> => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [
-      '--import',
-      compiled('mutation-loader.js').href,
-      fileURLToPath(compiled('mutant.js')),
-      String(within),
-      clients ? 'clients' : 'regions',
-    ],
+    ['--import', compiled('mutation-loader.js').href, fileURLToPath(compiled('mutant.js')), String(within), worlds],
     { env: { ...process.env, SOJOURN_SIM_MUTATION: name }, maxBuffer: 64 * 1024 * 1024 },
   )
   return (JSON.parse(stdout.trim().split('\n').at(-1)!) as Caught | null) ?? undefined

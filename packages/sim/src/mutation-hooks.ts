@@ -1,13 +1,16 @@
 /** Hands out a mutated file in the place of the real one. */
 import type { InitializeHook, LoadHook } from 'node:module'
 import { CLIENT_MUTATIONS } from './client-mutations.js'
+import { LOGIN_MUTATIONS } from './login-mutations.js'
 import { type Edit, MUTATIONS } from './mutations.js'
 
 let active: readonly Edit[] = []
 
 export const initialize: InitializeHook<{ name: string } | { edits: readonly Edit[] }> = (data) => {
   const edits =
-    'edits' in data ? data.edits : [...MUTATIONS, ...CLIENT_MUTATIONS].find(({ name }) => name === data.name)?.edits
+    'edits' in data
+      ? data.edits
+      : [...MUTATIONS, ...CLIENT_MUTATIONS, ...LOGIN_MUTATIONS].find(({ name }) => name === data.name)?.edits
   if (edits === undefined) throw new Error(`no mutation is called ${'name' in data && data.name}`)
   active = edits
 }

@@ -15,8 +15,8 @@ export interface Mutation {
   readonly edits: readonly Edit[]
   /** The seeds within which some checker must notice. */
   readonly within: number
-  /** Whether the worlds have apps in them. */
-  readonly clients?: boolean
+  /** Default: regions alone. Worlds with apps in them, or of users who log in. */
+  readonly worlds?: 'regions' | 'clients' | 'logins'
 }
 
 /** A bug of one edit. */

@@ -171,7 +171,10 @@ export type Step = OperationStep | FaultStep | ClientFaultStep
 
 /** What may differ from region to region, and from one start of a region to the next. */
 export type RegionOptions = Partial<
-  Pick<ReplicaOptions, 'fsync' | 'limits' | 'purgeGrace' | 'session' | 'consistency' | 'links' | 'maxClockSkew'>
+  Pick<
+    ReplicaOptions,
+    'fsync' | 'limits' | 'purgeGrace' | 'session' | 'consistency' | 'links' | 'maxClockSkew' | 'reuse'
+  >
 >
 
 /** A world and everything that happens in it, as data. The same plan makes the same history. */

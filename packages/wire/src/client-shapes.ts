@@ -123,11 +123,12 @@ const auth = struct({ time: uint, acr: optional(acr), amr })
 
 /** Whose session it is, and what is known of its id. */
 export const who = sparse({
+  // Those first that are nearly always there.
   lastUsedAt: uint,
+  written,
   subject,
   device,
   auth,
-  written,
   /** Milliseconds since the epoch: from then on the id does not open the session any more. Undefined: nobody has superseded it. */
   opensUntil: uint,
 })
