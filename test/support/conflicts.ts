@@ -465,12 +465,11 @@ export const MATRIX: { readonly [K in Pair]: Outcome } = {
     after: 'superseded',
     heirs: ['superseded', SEED],
   },
-  'rotate × idle expiry': {
-    cell: 'gone',
-    says: 'A new id renews nothing: the session idles out everywhere, under either id, unless it is used.',
-    after: 'expired',
-    heirs: ['expired'],
-  },
+  'rotate × idle expiry': underNewId(
+    `A rotation is a use, which renews the session. ${OLD_ID}; the new one opens the session.`,
+    SEED,
+    'new id',
+  ),
   'rotate × absolute expiry': {
     cell: 'gone',
     says: 'A new id keeps the old limit: the session is gone everywhere when that passes, under either id.',
