@@ -29,7 +29,7 @@ const DOORS: Record<string, readonly string[]> = {
   ...TOOLS,
   core: ['index', 'internal'],
   sojourn: ['index', 'client', 'express', 'replica'],
-  store: ['index', 'contract'],
+  store: ['index', 'contract', 'keys'],
   server: ['index', 'parts'],
   replica: ['index', 'option-table'],
 }

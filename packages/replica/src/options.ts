@@ -8,9 +8,9 @@ import {
   systemClock,
   systemRandom,
 } from '@sojourn/core/internal'
-import { levelEngine } from '@sojourn/store'
+import { levelEngine, SealedEngine } from '@sojourn/store'
 import { LINK_DIALECT, speechOf } from '@sojourn/wire'
-import { MIN_SECRET_CHARS, PEERS_RULE, REPLICA_OPTIONS } from './option-table.js'
+import { ENCRYPTION_RULE, MIN_SECRET_CHARS, PEERS_RULE, REPLICA_OPTIONS } from './option-table.js'
 import { checkPatience } from './patience.js'
 import { TrustedClock } from './trusted-clock.js'
 import { webSocketTransport } from './websocket.js'
@@ -41,6 +41,16 @@ export const checkRemoval = ({ members, read, write }: Settings): void => {
   regionsNeeded(write, members - 1, 'consistency.write')
 }
 
+/** @throws INVALID_OPTION where the store is in the clear, or the key ring is none */
+export const checkRekey = ({ ports }: Settings, encryption: unknown): void => {
+  if (encryption !== undefined) checkOption(encryption, 'encryption', ENCRYPTION_RULE, 'rekey')
+  if (ports.storage.seal === undefined)
+    refuse(
+      'encryption',
+      'the store is in the clear, so it has no key to replace. Take a backup, and restore it with keys',
+    )
+}
+
 /** @throws INVALID_OPTION where an idle timeout that was asked for could never pass, because the session is gone before */
 const idleTimeoutOf = (
   given: Given,
@@ -68,7 +78,7 @@ export const resolveOptions = (given: Given) => {
   checkPatience(consistency.timeout, limits.maxTimeoutMs, 'consistency.timeout')
   if (links.timeout <= links.heartbeat)
     refuse('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
-  const { clock = systemClock } = ports
+  const { clock = systemClock, random = systemRandom, storage = levelEngine } = ports
   return {
     region,
     location: others.location,
@@ -104,8 +114,8 @@ export const resolveOptions = (given: Given) => {
         isPeer: (name) => peers.has(name),
         peerCount: () => peers.size,
       }),
-      random: ports.random ?? systemRandom,
-      storage: ports.storage ?? levelEngine,
+      random,
+      storage: new SealedEngine(storage, { encryption: others.encryption, random }),
       transport: ports.transport ?? webSocketTransport(clock),
     },
   }

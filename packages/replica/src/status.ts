@@ -35,6 +35,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     cache: store.cached,
     recentBytes: store.tail.bytes,
     store: store.figures,
+    encryption: runtime.rekey?.status,
     unauthenticated: { ...links.unauthenticated },
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: reads.pending },
     totals: structuredClone(totals),

@@ -1,0 +1,70 @@
+/** A journal whose entries are sealed whole, each for its number: moved, repeated or altered they do not open. */
+import type { Journal, JournalEntry } from '@sojourn/core/internal'
+import type { DataKeys } from './data-keys.js'
+
+/** What a place begins with: the seal of an entry opens no row. */
+const ENTRY = 0x6a
+const PLACE_BYTES = 9
+
+const placeOf = (number: number): Uint8Array => {
+  const place = Buffer.allocUnsafe(PLACE_BYTES)
+  place[0] = ENTRY
+  place.writeBigUInt64BE(BigInt(number), 1)
+  return place
+}
+
+export class SealedJournal implements Journal {
+  readonly #journal: Journal
+  readonly #keys: DataKeys
+  /** The append under way, where the engine has yet to take it. */
+  #appending: Promise<void> | undefined
+
+  constructor(journal: Journal, keys: DataKeys) {
+    this.#journal = journal
+    this.#keys = keys
+  }
+
+  get head(): number {
+    return this.#journal.head
+  }
+
+  get bytes(): number {
+    return this.#journal.bytes
+  }
+
+  append(after: number, bytes: Uint8Array): Promise<void> | undefined {
+    // Refused there: an entry that is not appended need not be sealed.
+    if (after !== this.#journal.head) return this.#journal.append(after, bytes)
+    const unready = this.#keys.ready(1)
+    const appending = unready ? this.#late(unready, after, bytes) : this.#append(after, bytes)
+    this.#appending = appending
+    return appending
+  }
+
+  /** Resolves when the append that is under way now is through. */
+  async idle(): Promise<void> {
+    await this.#appending?.catch(() => {})
+  }
+
+  #append(after: number, bytes: Uint8Array): Promise<void> | undefined {
+    return this.#journal.append(after, this.#keys.seal(placeOf(after + 1), bytes))
+  }
+
+  async #late(unready: Promise<void>, after: number, bytes: Uint8Array): Promise<void> {
+    for (let more: Promise<void> | undefined = unready; more; more = this.#keys.ready(1)) await more
+    await this.#append(after, bytes)
+  }
+
+  sync(): Promise<void> {
+    return this.#journal.sync()
+  }
+
+  async *read(after: number): AsyncIterable<readonly JournalEntry[]> {
+    for await (const entries of this.#journal.read(after))
+      yield entries.map(({ number, bytes }) => ({ number, bytes: bytes && this.#keys.open(placeOf(number), bytes) }))
+  }
+
+  drop(through: number): Promise<void> {
+    return this.#journal.drop(through)
+  }
+}
