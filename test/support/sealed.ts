@@ -65,7 +65,7 @@ export const putAll = (storage: Storage, rows: Iterable<readonly [string, Uint8A
   )
 
 /** The names of the files below a directory in which some bytes stand. */
-export const filesWith = async (directory: string, ...texts: readonly (string | Uint8Array)[]): Promise<string[]> => {
+export const filesWith = async (directory: string, ...texts: readonly (string | Buffer)[]): Promise<string[]> => {
   const found: string[] = []
   for (const entry of await readdir(directory, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue

@@ -73,22 +73,32 @@ export class Rekey {
   }
 
   async #run(ring: Ring | undefined): Promise<void> {
-    const { keys, journal, rows } = this.#seal
+    const { keys, rows } = this.#seal
     this.#failure = undefined
     this.#done = 0
     this.#checkOpen()
     await keys.renew(ring)
     const { current } = keys
-    // What was sealed before, and is being appended, is in the journal by then, and known to the checkpoint one turn later.
-    await journal.idle()
-    await this.#turn()
-    // All entries that the older keys have sealed are behind it: nobody reads them any more.
-    await this.#store.checkpoint()
+    await this.#passJournal()
     await rows.reseal([STATE_KEY])
     for (const some of this.#store.index.keys())
       for (let start = 0; start < some.length; start += ROWS_A_TURN)
         await this.#rows(some.slice(start, start + ROWS_A_TURN))
     await keys.forgetBefore(current)
+  }
+
+  /** Brings to the rows what the older keys have sealed in the journal, so that nobody reads that any more. */
+  async #passJournal(): Promise<void> {
+    const { journal } = this.#seal
+    await journal.idle()
+    const { appended } = journal
+    while (journal.dropped < appended) {
+      this.#checkOpen()
+      // What was appended is the store's only when it is as durable as it shall be.
+      await journal.sync()
+      await this.#turn()
+      await this.#store.checkpoint()
+    }
   }
 
   /** Records that come meanwhile, or change, are sealed with the new key in any case. */

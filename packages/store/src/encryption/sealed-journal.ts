@@ -18,10 +18,23 @@ export class SealedJournal implements Journal {
   readonly #keys: DataKeys
   /** The append under way, where the engine has yet to take it. */
   #appending: Promise<void> | undefined
+  #appended: number
+  #dropped = 0
 
   constructor(journal: Journal, keys: DataKeys) {
     this.#journal = journal
     this.#keys = keys
+    this.#appended = journal.head
+  }
+
+  /** The last entry that was there, or was appended here: another owner's do not count. */
+  get appended(): number {
+    return this.#appended
+  }
+
+  /** Through here nobody needs the entries any more. */
+  get dropped(): number {
+    return this.#dropped
   }
 
   get head(): number {
@@ -47,7 +60,13 @@ export class SealedJournal implements Journal {
   }
 
   #append(after: number, bytes: Uint8Array): Promise<void> | undefined {
-    return this.#journal.append(after, this.#keys.seal(placeOf(after + 1), bytes))
+    const taken = () => {
+      this.#appended = after + 1
+    }
+    const appending = this.#journal.append(after, this.#keys.seal(placeOf(after + 1), bytes))
+    if (appending) return appending.then(taken)
+    taken()
+    return undefined
   }
 
   async #late(unready: Promise<void>, after: number, bytes: Uint8Array): Promise<void> {
@@ -64,7 +83,8 @@ export class SealedJournal implements Journal {
       yield entries.map(({ number, bytes }) => ({ number, bytes: bytes && this.#keys.open(placeOf(number), bytes) }))
   }
 
-  drop(through: number): Promise<void> {
-    return this.#journal.drop(through)
+  async drop(through: number): Promise<void> {
+    await this.#journal.drop(through)
+    this.#dropped = Math.max(this.#dropped, through)
   }
 }
