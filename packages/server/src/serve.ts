@@ -52,7 +52,7 @@ export interface Running {
  * const config = loadConfig({ file: 'sojourn.yaml', env: process.env, flags: new Map() })
  * const running = await serve({ config, log: openLog('info', config.settings.region) })
  * process.once('SIGTERM', () => void running.stop())
- * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
+ * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, ENCRYPTION_KEY
  */
 export const serve = async ({
   config,
@@ -280,6 +280,8 @@ class Server {
         metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
         members: this.#regions.members,
         sendMembers: () => this.#regions.sendAll(),
+        readKeys: this.#config.readKeys,
+        log: this.#log,
       }),
     })
     this.#log.info({ version: VERSION, listeners: this.status().listeners }, 'open')
@@ -346,13 +348,15 @@ const anyone = (tokens: TokenBook): TokenBook => ({
 const placeOf = (error: unknown): string =>
   error instanceof Error ? `bug ${error.name} ${error.stack?.split('\n    at ')[1]}` : 'bug'
 
-const replicaOptions = ({ settings, secret }: Config) => {
+const replicaOptions = ({ settings, secret, readKeys }: Config) => {
+  const encryption = readKeys()
   const { region, links, session, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
   const { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion } = links
   return {
     region,
     ...(links.port !== undefined && { listen: { host: links.host, port: links.port } }),
     ...(secret !== undefined && { secret }),
+    ...(encryption !== undefined && { encryption }),
     session,
     consistency,
     fsync,

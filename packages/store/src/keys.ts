@@ -1,5 +1,5 @@
 /** Key rings, and what is sealed under them, without the engines: `@sojourn/store/keys`, for settings, commands and backups. */
-export { KEY_BYTES, NONCE_BYTES, openBytes, sealBytes, TAG_BYTES } from './encryption/aes-gcm.js'
+export { KEY_BYTES, NONCE_BYTES, openBytes, SEAL_BYTES, sealBytes } from './encryption/aes-gcm.js'
 export {
   type Encryption,
   isEncryption,

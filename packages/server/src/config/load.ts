@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core/internal'
 import { MIN_SECRET_CHARS } from '@sojourn/replica/options'
+import type { KeyRing } from '@sojourn/store/keys'
+import { checkKeysFile, parseKeys } from '../key-list.js'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
 import { SERVER_OPTIONS, type Settings } from './schema.js'
@@ -16,6 +18,8 @@ export interface Config {
   readonly secret: string | undefined
   /** @throws INVALID_OPTION; reads the file anew */
   readonly readTokens: () => ReturnType<typeof parseTokens>
+  /** The key ring; undefined: the store is in the clear. @throws INVALID_OPTION; reads the file anew */
+  readonly readKeys: () => KeyRing | undefined
 }
 
 export interface ConfigInput {
@@ -50,7 +54,9 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
       ? parseTokens(settings.tokens ?? '')
       : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
   const from = new Map([...given].map(([path, value]) => [path, value.from]))
-  const config = { settings, from, secret: readSecret(settings), readTokens }
+  const readKeys = () => readKeyRing(settings)
+  const config = { settings, from, secret: readSecret(settings), readTokens, readKeys }
+  readKeys()
   needTokens(settings, new Tokens(readTokens()).size)
   return config
 }
@@ -59,13 +65,21 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
  * Some settings, for a command that needs no others.
  * @throws INVALID_OPTION
  */
-export const loadPart = ({ file, env, flags }: ConfigInput): Pick<Settings, 'region' | 'data'> => {
+export const loadPart = ({
+  file,
+  env,
+  flags,
+}: ConfigInput): Pick<Settings, 'region' | 'data'> & { readonly keys: KeyRing | undefined } => {
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
-  const { region, data } = SERVER_OPTIONS
-  const faults = [settingAt('region'), settingAt('data')].flatMap((setting) => faultOf(setting!, given))
+  const { region, data, encryption } = SERVER_OPTIONS
+  const needed = SETTINGS.filter(({ path }) => path === 'region' || path === 'data' || path.startsWith('encryption.'))
+  const faults = needed.flatMap((setting) => faultOf(setting, given))
   if (faults.length > 0) refuse(faults)
-  return readOptions({ region, data }, unflatten(given))
+  const settings = readOptions({ region, data, encryption }, unflatten(given))
+  faults.push(...givenTwice(given))
+  if (faults.length > 0) refuse(faults)
+  return { region: settings.region, data: settings.data, keys: readKeyRing(settings) }
 }
 
 const refuse = (faults: readonly string[]): never => {
@@ -169,12 +183,7 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     if (tls.requireClientCertificate && (tls.certFile === undefined || tls.caFile === undefined))
       faults.push(`${where(`${path}.requireClientCertificate`)} is true; give certFile, keyFile and caFile, too`)
   }
-  for (const [one, other] of [
-    ['secret', 'secretFile'],
-    ['tokens', 'tokensFile'],
-  ] as const)
-    if (settings[one] !== undefined && settings[other] !== undefined)
-      faults.push(`${where(one)} and ${where(other)} are both set; give one of them`)
+  faults.push(...givenTwice(given))
   if (settings.secret === undefined && settings.secretFile === undefined) {
     if (Object.keys(peers).length > 0 || links.port !== undefined)
       faults.push(
@@ -182,6 +191,25 @@ const contradictions = (settings: Settings, given: Source): string[] => {
       )
   }
   return faults
+}
+
+/** What is given itself, and as a file. */
+const givenTwice = (given: Source): string[] =>
+  ['secret', 'tokens', 'encryption.keys'].flatMap((path) => {
+    const [itself, file] = [given.get(path), given.get(`${path}File`)]
+    return itself && file
+      ? [`${path} (${itself.from}) and ${path}File (${file.from}) are both set; give one of them`]
+      : []
+  })
+
+const readKeyRing = ({ encryption }: Pick<Settings, 'encryption'>): KeyRing | undefined => {
+  const { keys, keysFile, active } = encryption
+  if (keysFile !== undefined) {
+    const text = readText(keysFile, 'encryption.keysFile')
+    checkKeysFile(keysFile)
+    return parseKeys(text, active, 'encryption.keysFile')
+  }
+  return keys === undefined ? undefined : parseKeys(keys, active)
 }
 
 const readSecret = (settings: Settings): string | undefined => {

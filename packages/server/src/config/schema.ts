@@ -15,10 +15,12 @@ import {
   wholeRule,
 } from '@sojourn/core/internal'
 import { addressesRule, LINK_OPTIONS, REPLICA_OPTIONS } from '@sojourn/replica/options'
+import { isKeyId, KEY_IDS } from '@sojourn/store/keys'
 import { CLIENT_DIALECT } from '@sojourn/wire'
 import { namesThisMachine } from '../admin/hosts.js'
 import { ADMIN_LIMITS } from '../admin/limits.js'
 import { CLIENT_LIMITS } from '../clients/limits.js'
+import { isKeyList, KEY_LIST } from '../key-list.js'
 import { isTokenList, MIN_TOKEN_CHARS } from '../tokens.js'
 
 const FILE = textRule('the path of a file that this process can read')
@@ -94,6 +96,18 @@ export const SERVER_OPTIONS = {
     FILE,
     'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
   ),
+  encryption: group({
+    keys: optional(
+      secretOption(textRule(KEY_LIST, isKeyList)),
+      'Encryption at rest: the key ring that seals the store and its backups, separated by spaces, commas or lines',
+      'none: the store is in the clear',
+    ),
+    keysFile: optional(
+      FILE,
+      'A file with the key ring, instead of SOJOURN_ENCRYPTION_KEYS. Each line has one key, and `#` begins a comment. Only its owner and group may open it',
+    ),
+    active: optional(textRule(KEY_IDS, isKeyId), 'The id of the key for what is sealed from now on', 'the last one'),
+  }),
   session: REPLICA_OPTIONS.session,
   consistency: REPLICA_OPTIONS.consistency,
   fsync: REPLICA_OPTIONS.fsync,

@@ -6,7 +6,7 @@ export const KEY_BYTES = 32
 /** 96 bits, as GCM wants it. */
 export const NONCE_BYTES = 12
 /** The whole tag. A shorter one is never taken. */
-export const TAG_BYTES = 16
+const TAG_BYTES = 16
 
 const ALGORITHM = 'aes-256-gcm'
 const WHOLE_TAG = { authTagLength: TAG_BYTES }
