@@ -32,7 +32,7 @@ const place = async () => {
   const keysFile = join(directory, 'keys')
   const data = join(directory, 'data')
   await writeFile(keysFile, await keygen('--id', 'first'), { mode: 0o600 })
-  const flags = { 'clients.port': '0', 'encryption.keysFile': keysFile }
+  const flags = { 'clients.port': '0', encryptionKeysFile: keysFile }
   return { directory, keysFile, data, start: () => started(data, flags) }
 }
 
@@ -93,7 +93,7 @@ describe('[CRYPT-7] a server with a file of keys', () => {
     await writeFile(keysFile, 'no key\n')
     expect(await run(server, 'rekey')).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('encryption.keysFile: entry 1'),
+      stderr: expect.stringContaining('encryptionKeysFile: entry 1'),
     })
     await server.stop()
     const clear = await startServer('eu', `${data}-clear`)
@@ -107,7 +107,7 @@ describe('[CRYPT-7] a server with a file of keys', () => {
     const { keysFile, start } = await place()
     for (const mode of [0o644, 0o602, 0o601]) {
       await chmod(keysFile, mode)
-      await expect(start()).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'encryption.keysFile' })
+      await expect(start()).rejects.toMatchObject({ code: 'INVALID_OPTION', option: 'encryptionKeysFile' })
     }
     await chmod(keysFile, 0o640)
     await (await start()).stop()

@@ -132,7 +132,7 @@ describe('[CRYPT-7] a list of keys', () => {
       [`a=${good.slice(1)}`, 'entry 1, of key a, is not 32 bytes'],
       [`a=${good}x`, 'entry 1, of key a, is not 32 bytes'],
       [`a=${good}\na=${good}`, 'entry 2 has the id of another entry, a'],
-      [`a=${good}`, 'encryption.active is b, and encryption.keys has no such key', 'b'],
+      [`a=${good}`, 'encryptionActive is b, and encryptionKeys has no such key', 'b'],
     ] as const) {
       let message = ''
       try {

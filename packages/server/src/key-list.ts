@@ -1,12 +1,8 @@
 /** The keys of encryption at rest, as a file or a variable has them. */
-import { statSync } from 'node:fs'
 import { SojournError } from '@sojourn/core/internal'
 import { isKeyId, KEY_IDS, type KeyRing, ringKeyBytes } from '@sojourn/store/keys'
 
 export const KEY_LIST = 'id=key, where key is 32 bytes in base64url or hex, as `sojourn keygen` writes it'
-
-/** Whoever is neither the owner nor of the group of a file may do nothing with it. */
-const OTHERS = 0o007
 
 /**
  * `id=key` entries, separated by white space or commas; a `#` begins a comment that runs to the end of the line. What is wrong is reported by
@@ -16,7 +12,7 @@ const OTHERS = 0o007
  * parseKeys('2026-11=9Xn…\n2026-12=pQ4…') // 2026-12 is active
  * @throws INVALID_OPTION
  */
-export const parseKeys = (text: string, active?: string, option = 'encryption.keys'): KeyRing => {
+export const parseKeys = (text: string, active?: string, option = 'encryptionKeys'): KeyRing => {
   const fail = (why: string): never => {
     throw new SojournError('INVALID_OPTION', `${option}: ${why}`, { option })
   }
@@ -36,8 +32,8 @@ export const parseKeys = (text: string, active?: string, option = 'encryption.ke
   }
   const last = [...keys.keys()].at(-1) ?? fail('there is no key in it. Run `sojourn keygen` to make one')
   if (active !== undefined && !keys.has(active))
-    throw new SojournError('INVALID_OPTION', `encryption.active is ${active}, and ${option} has no such key`, {
-      option: 'encryption.active',
+    throw new SojournError('INVALID_OPTION', `encryptionActive is ${active}, and ${option} has no such key`, {
+      option: 'encryptionActive',
     })
   return { keys: Object.fromEntries(keys), active: active ?? last }
 }
@@ -49,17 +45,4 @@ export const isKeyList = (text: string): boolean => {
   } catch {
     return false
   }
-}
-
-/** @throws INVALID_OPTION where more than its owner and group may read or write a file of keys */
-export const checkKeysFile = (path: string): void => {
-  // Windows has no such modes.
-  if (process.platform === 'win32') return
-  const mode = statSync(path).mode & 0o777
-  if ((mode & OTHERS) === 0) return
-  throw new SojournError(
-    'INVALID_OPTION',
-    `encryption.keysFile is ${JSON.stringify(path)}, whose mode is ${mode.toString(8)}, so every user can open it. Run chmod 600`,
-    { option: 'encryption.keysFile' },
-  )
 }

@@ -78,8 +78,8 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
 const rekey = ({ replica, readKeys, log }: AdminHost): void => {
   const keys = readKeys()
   if (keys === undefined)
-    throw new SojournError('INVALID_OPTION', 'encryption.keys is not set: the store is in the clear', {
-      option: 'encryption.keys',
+    throw new SojournError('INVALID_OPTION', 'encryptionKeys is not set: the store is in the clear', {
+      option: 'encryptionKeys',
     })
   if (replica.status().encryption?.isRekeying) return
   log.info({ active: keys.active }, 'rekeying')

@@ -1,9 +1,9 @@
 /** The settings of a server, from file, environment and flags. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { type GivenOf, isSojournError, nearestName, readOptions, SojournError } from '@sojourn/core/internal'
 import { MIN_SECRET_CHARS } from '@sojourn/replica/options'
 import type { KeyRing } from '@sojourn/store/keys'
-import { checkKeysFile, parseKeys } from '../key-list.js'
+import { parseKeys } from '../key-list.js'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
 import { SERVER_OPTIONS, type Settings } from './schema.js'
@@ -72,11 +72,12 @@ export const loadPart = ({
 }: ConfigInput): Pick<Settings, 'region' | 'data'> & { readonly keys: KeyRing | undefined } => {
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
-  const { region, data, encryption } = SERVER_OPTIONS
-  const needed = SETTINGS.filter(({ path }) => path === 'region' || path === 'data' || path.startsWith('encryption.'))
+  const { region, data, encryptionKeys, encryptionKeysFile, encryptionActive } = SERVER_OPTIONS
+  const part = { region, data, encryptionKeys, encryptionKeysFile, encryptionActive }
+  const needed = SETTINGS.filter(({ path }) => Object.hasOwn(part, path))
   const faults = needed.flatMap((setting) => faultOf(setting, given))
   if (faults.length > 0) refuse(faults)
-  const settings = readOptions({ region, data, encryption }, unflatten(given))
+  const settings = readOptions(part, unflatten(given))
   faults.push(...givenTwice(given))
   if (faults.length > 0) refuse(faults)
   return { region: settings.region, data: settings.data, keys: readKeyRing(settings) }
@@ -195,21 +196,38 @@ const contradictions = (settings: Settings, given: Source): string[] => {
 
 /** What is given itself, and as a file. */
 const givenTwice = (given: Source): string[] =>
-  ['secret', 'tokens', 'encryption.keys'].flatMap((path) => {
+  ['secret', 'tokens', 'encryptionKeys'].flatMap((path) => {
     const [itself, file] = [given.get(path), given.get(`${path}File`)]
     return itself && file
       ? [`${path} (${itself.from}) and ${path}File (${file.from}) are both set; give one of them`]
       : []
   })
 
-const readKeyRing = ({ encryption }: Pick<Settings, 'encryption'>): KeyRing | undefined => {
-  const { keys, keysFile, active } = encryption
-  if (keysFile !== undefined) {
-    const text = readText(keysFile, 'encryption.keysFile')
-    checkKeysFile(keysFile)
-    return parseKeys(text, active, 'encryption.keysFile')
+type KeySettings = Pick<Settings, 'encryptionKeys' | 'encryptionKeysFile' | 'encryptionActive'>
+
+const readKeyRing = ({ encryptionKeys, encryptionKeysFile, encryptionActive }: KeySettings): KeyRing | undefined => {
+  if (encryptionKeysFile !== undefined) {
+    const text = readText(encryptionKeysFile, 'encryptionKeysFile')
+    checkKeysFile(encryptionKeysFile)
+    return parseKeys(text, encryptionActive, 'encryptionKeysFile')
   }
-  return keys === undefined ? undefined : parseKeys(keys, active)
+  return encryptionKeys === undefined ? undefined : parseKeys(encryptionKeys, encryptionActive)
+}
+
+/** Whoever is neither the owner nor of the group of a file may do nothing with it. */
+const OTHERS = 0o007
+
+/** @throws INVALID_OPTION where more than its owner and group may read or write a file of keys */
+const checkKeysFile = (path: string): void => {
+  // Windows has no such modes.
+  if (process.platform === 'win32') return
+  const mode = statSync(path).mode & 0o777
+  if ((mode & OTHERS) === 0) return
+  throw new SojournError(
+    'INVALID_OPTION',
+    `encryptionKeysFile is ${JSON.stringify(path)}, whose mode is ${mode.toString(8)}, so every user can open it. Run chmod 600`,
+    { option: 'encryptionKeysFile' },
+  )
 }
 
 const readSecret = (settings: Settings): string | undefined => {

@@ -96,18 +96,20 @@ export const SERVER_OPTIONS = {
     FILE,
     'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
   ),
-  encryption: group({
-    keys: optional(
-      secretOption(textRule(KEY_LIST, isKeyList)),
-      'Encryption at rest: the key ring that seals the store and its backups, separated by spaces, commas or lines',
-      'none: the store is in the clear',
-    ),
-    keysFile: optional(
-      FILE,
-      'A file with the key ring, instead of SOJOURN_ENCRYPTION_KEYS. Each line has one key, and `#` begins a comment. Only its owner and group may open it',
-    ),
-    active: optional(textRule(KEY_IDS, isKeyId), 'The id of the key for what is sealed from now on', 'the last one'),
-  }),
+  encryptionKeys: optional(
+    secretOption(textRule(KEY_LIST, isKeyList)),
+    'Encryption at rest: the key ring that seals the store and its backups, separated by spaces, commas or lines',
+    'none: the store is in the clear',
+  ),
+  encryptionKeysFile: optional(
+    FILE,
+    'A file with the key ring, instead of SOJOURN_ENCRYPTION_KEYS. Each line has one key, and `#` begins a comment. Only its owner and group may open it',
+  ),
+  encryptionActive: optional(
+    textRule(KEY_IDS, isKeyId),
+    'The id of the key under which everything is sealed from now on',
+    'the last key of the ring',
+  ),
   session: REPLICA_OPTIONS.session,
   consistency: REPLICA_OPTIONS.consistency,
   fsync: REPLICA_OPTIONS.fsync,
