@@ -18,6 +18,9 @@ const MAX_SEALS = 2 ** 31
  */
 const RESERVED_SEALS = 2 ** 22
 
+/** Nonces that are drawn at a time: they are no secret, so they need not be copied out of what was drawn. */
+const NONCES_DRAWN = 256
+
 /** Of a value: the number of its data key, big endian. */
 const NUMBER_BYTES = 4
 
@@ -54,6 +57,8 @@ export class DataKeys {
   readonly #byNumber = new Map<number, DataKey>()
   /** The number of the data key in use, as it stands before what it seals. */
   #prefix = Buffer.alloc(NUMBER_BYTES)
+  #nonces: Uint8Array = new Uint8Array(0)
+  #noncesUsed = 0
   /** Seals that are noted and not used. */
   #left = 0
   /** The next note is begun when fewer are left. */
@@ -157,7 +162,17 @@ export class DataKeys {
     if (last === undefined || this.#left < 1)
       throw new SojournError('STORE_FAILED', 'the store could not note that it seals more. Is its disk full?')
     this.#left--
-    return sealBytes(last.key, this.#random.bytes(NONCE_BYTES), place, body, this.#prefix)
+    return sealBytes(last.key, this.#nonce(), place, body, this.#prefix)
+  }
+
+  #nonce(): Uint8Array {
+    if (this.#noncesUsed === this.#nonces.length) {
+      this.#nonces = this.#random.bytes(NONCES_DRAWN * NONCE_BYTES)
+      this.#noncesUsed = 0
+    }
+    const start = this.#noncesUsed
+    this.#noncesUsed += NONCE_BYTES
+    return this.#nonces.subarray(start, this.#noncesUsed)
   }
 
   /** Undefined where it is not what was sealed for this place. */
