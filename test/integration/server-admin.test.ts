@@ -27,7 +27,8 @@ const scrape = async (server: Server): Promise<Map<string, number>> => {
 
 describe('[ADM-6] a call of the admin API', () => {
   it('is answered in the shape that is declared, also where links and clients failed', async () => {
-    await using servers = await openServers(['eu', 'us', 'ap'], { options: { flags: { readyPeerWait: '1ms' } } })
+    const env = { SOJOURN_ENCRYPTION_KEYS: `only=${'5e'.repeat(32)}` }
+    await using servers = await openServers(['eu', 'us', 'ap'], { options: { flags: { readyPeerWait: '1ms' }, env } })
     const eu = servers.get('eu')
     const client = await clientOf(eu)
     const { id } = await client.create({ at: new Date(0), bytes: Uint8Array.of(1), list: [1, { a: null }] })
@@ -45,6 +46,7 @@ describe('[ADM-6] a call of the admin API', () => {
       digests: [{}],
       versions: [{ slice: 1, asOf: 1 }],
       repair: [{}],
+      rekey: [{}],
       members: [
         { call: 'add', region: 'sa', url: null },
         { call: 'remove', region: 'sa' },
@@ -110,7 +112,15 @@ describe('[ADM-1] a probe', () => {
 describe('[ADM-2] the admin listener', () => {
   const paths = {
     read: ['GET /metrics', 'GET /status'],
-    admin: ['POST /session', 'GET /digests', 'GET /versions', 'POST /repair', 'GET /backup', 'POST /members'],
+    admin: [
+      'POST /session',
+      'GET /digests',
+      'GET /versions',
+      'POST /repair',
+      'POST /rekey',
+      'GET /backup',
+      'POST /members',
+    ],
   }
   const asked = (server: Server, what: string, token?: string) => {
     const [method, path] = what.split(' ') as [string, string]
