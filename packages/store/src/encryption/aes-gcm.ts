@@ -9,6 +9,7 @@ export const NONCE_BYTES = 12
 const TAG_BYTES = 16
 
 const ALGORITHM = 'aes-256-gcm'
+/** What is opened must say so; what is sealed has the whole tag in any case, and giving the option costs a tenth of the time. */
 const WHOLE_TAG = { authTagLength: TAG_BYTES }
 
 /** What sealing adds to the bytes. */
@@ -26,7 +27,7 @@ export const sealBytes = (
   body: Uint8Array,
   before?: Uint8Array,
 ): Buffer => {
-  const cipher = createCipheriv(ALGORITHM, key, nonce, WHOLE_TAG)
+  const cipher = createCipheriv(ALGORITHM, key, nonce)
   cipher.setAAD(place)
   const start = before?.length ?? 0
   const out = Buffer.allocUnsafe(start + SEAL_BYTES + body.length)

@@ -4,12 +4,14 @@ import type { DataKeys } from './data-keys.js'
 
 /** What a place begins with: the seal of an entry opens no row. */
 const ENTRY = 0x6a
-const PLACE_BYTES = 9
 
+/** Of the number the lower 6 bytes are ever used: as many as a segment has for it. */
+const place = Buffer.alloc(9)
+place[0] = ENTRY
+
+/** The same memory each time: it is read before this is called again. */
 const placeOf = (number: number): Uint8Array => {
-  const place = Buffer.allocUnsafe(PLACE_BYTES)
-  place[0] = ENTRY
-  place.writeBigUInt64BE(BigInt(number), 1)
+  place.writeUIntBE(number, 3, 6)
   return place
 }
 
@@ -60,13 +62,16 @@ export class SealedJournal implements Journal {
   }
 
   #append(after: number, bytes: Uint8Array): Promise<void> | undefined {
-    const taken = () => {
-      this.#appended = after + 1
-    }
-    const appending = this.#journal.append(after, this.#keys.seal(placeOf(after + 1), bytes))
-    if (appending) return appending.then(taken)
-    taken()
+    const number = after + 1
+    const appending = this.#journal.append(after, this.#keys.seal(placeOf(number), bytes))
+    if (appending) return this.#taken(appending, number)
+    this.#appended = number
     return undefined
+  }
+
+  async #taken(appending: Promise<void>, number: number): Promise<void> {
+    await appending
+    this.#appended = number
   }
 
   async #late(unready: Promise<void>, after: number, bytes: Uint8Array): Promise<void> {

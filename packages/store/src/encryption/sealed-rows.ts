@@ -7,11 +7,16 @@ import type { DataKeys } from './data-keys.js'
 /** What a place begins with: a row's seal opens no entry of the journal. */
 const ROW = 0x72
 
+let scratch = Buffer.of(ROW)
+
+/** The same memory for keys of the same length: it is read before this is called again. */
 const placeOf = (key: Uint8Array): Uint8Array => {
-  const place = Buffer.allocUnsafe(1 + key.length)
-  place[0] = ROW
-  place.set(key, 1)
-  return place
+  if (scratch.length !== 1 + key.length) {
+    scratch = Buffer.alloc(1 + key.length)
+    scratch[0] = ROW
+  }
+  scratch.set(key, 1)
+  return scratch
 }
 
 /** What a row reads as that does not open: no value that the store wrote, so it is corrupt to whoever reads it. */
