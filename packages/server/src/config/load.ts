@@ -78,7 +78,7 @@ export const loadPart = ({
   const faults = needed.flatMap((setting) => faultOf(setting, given))
   if (faults.length > 0) refuse(faults)
   const settings = readOptions(part, unflatten(given))
-  faults.push(...givenTwice(given))
+  faults.push(...givenTwice(given, ['encryptionKeys']))
   if (faults.length > 0) refuse(faults)
   return { region: settings.region, data: settings.data, keys: readKeyRing(settings) }
 }
@@ -184,7 +184,7 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     if (tls.requireClientCertificate && (tls.certFile === undefined || tls.caFile === undefined))
       faults.push(`${where(`${path}.requireClientCertificate`)} is true; give certFile, keyFile and caFile, too`)
   }
-  faults.push(...givenTwice(given))
+  faults.push(...givenTwice(given, ['secret', 'tokens', 'encryptionKeys']))
   if (settings.secret === undefined && settings.secretFile === undefined) {
     if (Object.keys(peers).length > 0 || links.port !== undefined)
       faults.push(
@@ -195,8 +195,8 @@ const contradictions = (settings: Settings, given: Source): string[] => {
 }
 
 /** What is given itself, and as a file. */
-const givenTwice = (given: Source): string[] =>
-  ['secret', 'tokens', 'encryptionKeys'].flatMap((path) => {
+const givenTwice = (given: Source, paths: readonly string[]): string[] =>
+  paths.flatMap((path) => {
     const [itself, file] = [given.get(path), given.get(`${path}File`)]
     return itself && file
       ? [`${path} (${itself.from}) and ${path}File (${file.from}) are both set; give one of them`]
@@ -211,7 +211,14 @@ const readKeyRing = ({ encryptionKeys, encryptionKeysFile, encryptionActive }: K
     checkKeysFile(encryptionKeysFile)
     return parseKeys(text, encryptionActive, 'encryptionKeysFile')
   }
-  return encryptionKeys === undefined ? undefined : parseKeys(encryptionKeys, encryptionActive)
+  if (encryptionKeys !== undefined) return parseKeys(encryptionKeys, encryptionActive)
+  if (encryptionActive === undefined) return undefined
+  // Whoever names a key means to encrypt: the store must not be in the clear because its keys were forgotten.
+  throw new SojournError(
+    'INVALID_OPTION',
+    'encryptionActive is set, and there are no keys. Give SOJOURN_ENCRYPTION_KEYS or encryptionKeysFile',
+    { option: 'encryptionActive' },
+  )
 }
 
 /** Whoever is neither the owner nor of the group of a file may do nothing with it. */

@@ -197,7 +197,11 @@ export class DataKeys {
     return { active: this.#ring.active, ringKeys, dataKeys: this.#keys.length }
   }
 
-  /** Wraps every data key with the active key of a ring, which from now on is the only one needed, and begins a new data key. @throws ENCRYPTION_KEY, STORE_FAILED */
+  /**
+   * Wraps every data key with the active key of a ring, which from now on is the only one needed, and begins a new data key.
+   * @param ring undefined: the one that there is
+   * @throws ENCRYPTION_KEY, STORE_FAILED; then all is as it was
+   */
   renew(ring?: Ring): Promise<void> {
     return this.#change(async () => {
       const before = this.#ring

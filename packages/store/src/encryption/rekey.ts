@@ -80,6 +80,7 @@ export class Rekey {
     await keys.renew(ring)
     const { current } = keys
     await this.#passJournal()
+    // Every kind of row: the checkpoint has dropped the copy of the index, and what is left are the state and the records.
     await rows.reseal([STATE_KEY])
     for (const some of this.#store.index.keys())
       for (let start = 0; start < some.length; start += ROWS_A_TURN)

@@ -44,6 +44,7 @@ export class SealedEngine implements StorageEngine {
   /** @throws ENCRYPTION_KEY; what the engine throws */
   async open(location: string, region?: string): Promise<Storage> {
     const storage = await this.#engine.open(location, region)
+    this.#seal = undefined
     try {
       const held = await readDataKeys(storage.rows)
       const { encryption } = this.#options

@@ -45,7 +45,9 @@ export class SealedRows implements Rows {
 
   write(writes: readonly RowWrite[], sync: boolean): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#ready(writes.length)
+      const { length } = writes
+      // The journal seals meanwhile, too: it is asked again until it is so in the very turn in which the rows are sealed.
+      for (let more = this.#keys.ready(length); more; more = this.#keys.ready(length)) await more
       await this.#rows.write(
         writes.map((write) => this.#sealed(write)),
         sync,
@@ -61,11 +63,6 @@ export class SealedRows implements Rows {
       () => {},
     )
     return working
-  }
-
-  async #ready(count: number): Promise<void> {
-    // The journal seals meanwhile, too.
-    for (let more = this.#keys.ready(count); more; more = this.#keys.ready(count)) await more
   }
 
   #sealed(write: RowWrite): RowWrite {
@@ -86,15 +83,18 @@ export class SealedRows implements Rows {
   /** Seals rows with the data key in use that another one has sealed. What does not open stays as it is. @throws STORE_FAILED */
   reseal(keys: readonly Uint8Array[]): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#ready(keys.length)
-      const writes: RowWrite[] = []
+      const old: Row[] = []
       for (const key of keys) {
         const value = await this.#rows.get(key)
-        if (value === undefined || this.#keys.isCurrent(value)) continue
-        const body = this.#keys.open(placeOf(key), value)
-        if (body) writes.push({ type: 'put', key, value: this.#keys.seal(placeOf(key), body) })
+        const body = value && !this.#keys.isCurrent(value) && this.#keys.open(placeOf(key), value)
+        if (body) old.push([key, body])
       }
-      if (writes.length > 0) await this.#rows.write(writes, false)
+      if (old.length === 0) return
+      for (let more = this.#keys.ready(old.length); more; more = this.#keys.ready(old.length)) await more
+      await this.#rows.write(
+        old.map(([key, value]) => this.#sealed({ type: 'put', key, value })),
+        false,
+      )
     })
   }
 
