@@ -305,3 +305,23 @@ describe('[CRYPT-3] data keys', () => {
     expect(await numbersOf(location)).toEqual([1, 2, 2])
   })
 })
+
+describe('[CRYPT-4] a row that is sealed anew', () => {
+  test('[CRYPT-4] is the latest one, whatever is being written at that time', async () => {
+    const engine = sealedEngine(ringOf('a'))
+    await within(engine, await emptyPlace(), async (storage) => {
+      const { keys, rows } = engine.seal!
+      const names = Array.from({ length: 50 }, (_, index) => `row ${index}`)
+      const all = (value: string) => put(storage, Object.fromEntries(names.map((name) => [name, value])))
+      await all('before')
+      await keys.renew()
+      const writing = all('after')
+      const resealing = rows.reseal(names.map((name) => Buffer.from(name)))
+      const gone = storage.rows.write([{ type: 'del', key: Buffer.from(names[0]!) }], false)
+      const again = rows.reseal([Buffer.from(names[0]!)])
+      await Promise.all([writing, resealing, gone, again])
+      for (const name of names.slice(1)) expect(String(await storage.rows.get(Buffer.from(name)))).toBe('after')
+      expect(await storage.rows.get(Buffer.from(names[0]!))).toBeUndefined()
+    })
+  })
+})
