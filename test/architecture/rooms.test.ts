@@ -30,7 +30,7 @@ const DOORS: Record<string, readonly string[]> = {
   ...TOOLS,
   core: ['index', 'internal'],
   sojourn: ['index', 'client', 'express', 'identity', 'replica'],
-  store: ['index', 'contract'],
+  store: ['index', 'contract', 'keys'],
   server: ['index', 'parts'],
   replica: ['index', 'option-table'],
 }
