@@ -132,6 +132,7 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
         'packages/cli/src/dev/files.ts',
         'packages/cli/src/restore.ts',
         'packages/net/src/text-file.ts',
+        'packages/server/src/config/load.ts',
         'packages/server/src/files.ts',
         'packages/server/src/serve.ts',
         'packages/server/src/version.ts',
