@@ -11,6 +11,7 @@ export default defineConfig({
       // The first that fits counts, and a package's name fits its other doors, too.
       '@sojourn/core/internal': source('core', 'internal'),
       '@sojourn/store/contract': source('store', 'contract'),
+      '@sojourn/store/keys': source('store', 'keys'),
       '@sojourn/server/parts': source('server', 'parts'),
       '@sojourn/replica/options': source('replica', 'option-table'),
       ...Object.fromEntries(

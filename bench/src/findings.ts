@@ -76,6 +76,14 @@ export interface AppRow {
   readonly redis: Speed | undefined
 }
 
+/** One operation at one concurrency, in a region in the clear and in one that is encrypted. */
+export interface SealedRow {
+  readonly name: 'update' | 'touchWritten' | 'create'
+  readonly concurrency: number
+  readonly clear: Speed
+  readonly sealed: Speed
+}
+
 export type ScaleRowName = 'getHot' | 'getCold' | 'updateHot' | 'update' | 'create'
 
 /** One operation at one concurrency, in a store of few sessions and in one of many. */
@@ -108,6 +116,7 @@ export interface Findings {
   readonly remoteRows?: readonly RemoteRow[]
   readonly replicatedRows?: readonly ReplicatedRow[]
   readonly appRows?: readonly AppRow[]
+  readonly sealedRows?: readonly SealedRow[]
   readonly scale?: Scale | undefined
   readonly measures: readonly Measure[]
   /** What could not be measured on this machine, and why. */
@@ -120,6 +129,7 @@ export const combined = (a: Findings, b: Findings): Findings => ({
   replicatedRows: [...(a.replicatedRows ?? []), ...(b.replicatedRows ?? [])],
   remoteRows: [...(a.remoteRows ?? []), ...(b.remoteRows ?? [])],
   appRows: [...(a.appRows ?? []), ...(b.appRows ?? [])],
+  sealedRows: [...(a.sealedRows ?? []), ...(b.sealedRows ?? [])],
   scale: b.scale ?? a.scale,
   measures: [...a.measures, ...b.measures],
   skipped: [...(a.skipped ?? []), ...(b.skipped ?? [])],

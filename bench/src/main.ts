@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { bytes } from './bytes.js'
 import { catchUp } from './catch-up.js'
 import { cpu } from './cpu.js'
+import { encryption } from './encryption.js'
 import { express } from './express.js'
 import { type Figures, headline } from './figures.js'
 import { combined, type Findings, type Run } from './findings.js'
@@ -38,6 +39,7 @@ const SUITES = {
   memory,
   tombstones,
   tokens,
+  encryption,
   million,
 } as const
 type SuiteName = keyof typeof SUITES

@@ -10,7 +10,7 @@ const SECRET = 'a secret of the bench, known to all'
 const SESSION = { idleTimeout: IDLE_TIMEOUT_MS }
 
 /** Options that a suite sets beside where the region is and whom it knows. */
-export type RegionSettings = Pick<ReplicaOptions, 'limits' | 'fsync' | 'purgeGrace' | 'session'>
+export type RegionSettings = Pick<ReplicaOptions, 'limits' | 'fsync' | 'purgeGrace' | 'session' | 'encryption'>
 
 /** A region in a process of its own. */
 export class Region {

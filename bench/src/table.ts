@@ -1,5 +1,16 @@
 /** What the terminal shows: tables of rows, measures and verdicts. */
-import type { AppRow, Findings, RemoteRow, ReplicatedRow, Row, RowName, Scale, ScaleRow, Speed } from './findings.js'
+import type {
+  AppRow,
+  Findings,
+  RemoteRow,
+  ReplicatedRow,
+  Row,
+  RowName,
+  Scale,
+  ScaleRow,
+  SealedRow,
+  Speed,
+} from './findings.js'
 import { ratio, toMemory, type Verdict } from './targets.js'
 
 const LABELS: { readonly [name in RowName]: string } = {
@@ -134,6 +145,17 @@ const scaleLine = ({ name, concurrency, few, many }: ScaleRow): string[] => [
   ...[few, many].map(({ peakMs }) => peakMs.toFixed(1)),
 ]
 
+const SEALED_HEAD = ['encryption, operations/s', 'c', 'clear', 'encrypted', 'ratio', 'CPU, µs: clear', 'encrypted']
+
+const sealedLine = ({ name, concurrency, clear, sealed }: SealedRow): string[] => [
+  LABELS[name],
+  String(concurrency),
+  speed(clear),
+  speed(sealed),
+  times(sealed.perSecond / clear.perSecond),
+  ...[clear, sealed].map(({ cpuUsPerOperation }) => cpuUsPerOperation.toFixed(1)),
+]
+
 const number = (value: number): string =>
   Math.abs(value) >= 100 ? thousands(value) : value.toFixed(Math.abs(value) < 10 ? 2 : 1)
 
@@ -149,7 +171,16 @@ const verdictLine = ({ target, measured, wanted, unit, reached }: Verdict): stri
 }
 
 export const render = (findings: Findings, verdicts: readonly Verdict[]): string => {
-  const { rows, replicatedRows = [], remoteRows = [], appRows = [], scale, measures, skipped = [] } = findings
+  const {
+    rows,
+    replicatedRows = [],
+    remoteRows = [],
+    appRows = [],
+    sealedRows = [],
+    scale,
+    measures,
+    skipped = [],
+  } = findings
   const order = Object.keys(LABELS)
   const sorted = [...rows].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
   const blocks: string[][] = []
@@ -160,6 +191,7 @@ export const render = (findings: Findings, verdicts: readonly Verdict[]): string
   }
   if (remoteRows.length > 0) blocks.push(align([REMOTE_HEAD, ...remoteRows.map(remoteLine)], 1))
   if (appRows.length > 0) blocks.push(align([APP_HEAD, ...appRows.map(appLine)], 1))
+  if (sealedRows.length > 0) blocks.push(align([SEALED_HEAD, ...sealedRows.map(sealedLine)], 1))
   if (scale) blocks.push(align([scaleHead(scale), ...scale.rows.map(scaleLine)], 1))
   if (measures.length > 0)
     blocks.push(

@@ -62,7 +62,10 @@ const APP: readonly (readonly [name: AppRow['name'], concurrency: number, wanted
   ['write', 1, 0.9],
 ]
 
-const ratios = ({ rows, remoteRows = [], appRows = [] }: Findings): Wanted[] => [
+/** Of updates a second, to those without encryption. */
+const ENCRYPTED = 0.85
+
+const ratios = ({ rows, remoteRows = [], appRows = [], sealedRows = [] }: Findings): Wanted[] => [
   ...LOCAL.map(([name, concurrency, which, wanted]): Wanted => {
     const row = rows.find((row) => row.name === name && row.concurrency === concurrency)
     const regions = which === 'alone' ? 'one region' : 'three regions'
@@ -92,6 +95,16 @@ const ratios = ({ rows, remoteRows = [], appRows = [] }: Findings): Wanted[] => 
       }
     }),
   ),
+  ...sealedRows
+    .filter(({ name }) => name === 'update')
+    .map(
+      ({ concurrency, clear, sealed }): Wanted => ({
+        target: `encrypted update, c=${concurrency}, to one in the clear`,
+        unit: '×',
+        wanted: ENCRYPTED,
+        measured: sealed.perSecond / clear.perSecond,
+      }),
+    ),
 ]
 
 const bounds = ({ measures }: Findings, plan: Plan): Wanted[] => {

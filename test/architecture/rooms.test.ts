@@ -30,7 +30,7 @@ const DOORS: Record<string, readonly string[]> = {
   ...TOOLS,
   core: ['index', 'internal'],
   sojourn: ['index', 'client', 'express', 'identity', 'replica'],
-  store: ['index', 'contract'],
+  store: ['index', 'contract', 'keys'],
   server: ['index', 'parts'],
   replica: ['index', 'option-table'],
 }
@@ -132,6 +132,7 @@ describe('[ARCH-2] time, entropy and I/O come through the ports', () => {
         'packages/cli/src/dev/files.ts',
         'packages/cli/src/restore.ts',
         'packages/net/src/text-file.ts',
+        'packages/server/src/config/load.ts',
         'packages/server/src/files.ts',
         'packages/server/src/serve.ts',
         'packages/server/src/version.ts',

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { IN_MEMORY, levelEngine } from '@sojourn/store'
+import { systemRandom } from '@sojourn/core/internal'
+import { IN_MEMORY, levelEngine, SealedEngine } from '@sojourn/store'
 import { describeEngine, type EnginePlace } from '@sojourn/store/contract'
 import { describe, test } from 'vitest'
 // Not doors of the package: the simulator's own disk, its randomness and its time.
@@ -33,6 +34,15 @@ const simulated = async (label: string, appendMs: number): Promise<EnginePlace> 
   }
 }
 
+const encryption = { keys: { only: '5e'.repeat(32) }, active: 'only' }
+
+/** The same place, sealed. Data keys that are soon spent are noted, and rolled, in the midst of each test. */
+const sealed = async (place: Promise<EnginePlace>): Promise<EnginePlace> => {
+  const { engine, ...more } = await place
+  const limits = { maxSeals: 1_000, reservedSeals: 8 }
+  return { ...more, engine: new SealedEngine(engine, { encryption, random: systemRandom, ...limits }) }
+}
+
 describe('[STORE-1] the contract of storage engines', () => {
   const runner = { describe, test }
   describeEngine('segments and LevelDB in a directory', directory, runner)
@@ -42,4 +52,17 @@ describe('[STORE-1] the contract of storage engines', () => {
   })
   describeEngine('a simulated disk that takes an append at once', () => simulated('at once', 0), runner)
   describeEngine('a simulated disk that takes its time for it', () => simulated('later', 2), runner)
+
+  describeEngine('sealed: segments and LevelDB in a directory', () => sealed(directory()), runner)
+  describeEngine(
+    'sealed: memory',
+    () => sealed(Promise.resolve({ engine: levelEngine, location: IN_MEMORY })),
+    runner,
+    {
+      keeps: false,
+      locks: false,
+    },
+  )
+  describeEngine('sealed: a simulated disk that takes an append at once', () => sealed(simulated('at once', 0)), runner)
+  describeEngine('sealed: a simulated disk that takes its time for it', () => sealed(simulated('later', 2)), runner)
 })

@@ -89,6 +89,17 @@ const restart = async (world: StoreWorld, how: End, fuse?: number): Promise<void
   await world.verify(went)
 }
 
+/** One step of a store's life. */
+const live = async (world: StoreWorld, each: typeof step extends fc.Arbitrary<infer S> ? S : never): Promise<void> => {
+  if (each.do === 'wait') await world.time.advance(each.ms)
+  else if (each.do === 'full') world.disk.full.add(each.part)
+  else if (each.do === 'free') world.disk.full.clear()
+  else if (each.do === 'intrude') world.disk.intrude()
+  else if (each.do === 'fuse') world.dieAfter(each.calls)
+  else if (each.do === 'stop') await restart(world, each.how, each.fuse)
+  else await perform(world, each)
+}
+
 const damage = fc.oneof(
   { weight: 4, arbitrary: fc.constant('rotEntry' as const) },
   { weight: 2, arbitrary: fc.constant('rotRow' as const) },
@@ -104,13 +115,7 @@ describe('[STORE-4] a store that is opened again', () => {
         await world.open()
         for (const each of steps) {
           if (!world.isAlive) await restart(world, 'kill')
-          if (each.do === 'wait') await world.time.advance(each.ms)
-          else if (each.do === 'full') world.disk.full.add(each.part)
-          else if (each.do === 'free') world.disk.full.clear()
-          else if (each.do === 'intrude') world.disk.intrude()
-          else if (each.do === 'fuse') world.dieAfter(each.calls)
-          else if (each.do === 'stop') await restart(world, each.how, each.fuse)
-          else await perform(world, each)
+          await live(world, each)
         }
         await restart(world, 'close')
         await restart(world, 'off')
@@ -267,5 +272,35 @@ describe('[STORE-4] a store that is opened again', () => {
       }
     }
     expect(noticed).toBeGreaterThan(10)
+  })
+})
+
+describe('[CRYPT-4] an encrypted store whose keys are replaced again and again', () => {
+  test('is opened again as one in the clear, with no key but the last one whose rekey was through', async () => {
+    const rekeys = { begun: 0, done: 0 }
+    // Another owner of the journal has no keys, so nobody can read what it appends.
+    const sealedStep = fc.oneof(
+      { weight: 12, arbitrary: step.filter((each) => each.do !== 'intrude') },
+      { weight: 1, arbitrary: fc.constant({ do: 'rekey' } as const) },
+    )
+    const steps = fc.array(sealedStep, { minLength: 1, maxLength: 60, size: 'max' })
+    await fc.assert(
+      fc.asyncProperty(options, steps, async (given, steps) => {
+        const world = new StoreWorld({ ...given, isSealed: true })
+        await world.open()
+        for (const each of steps) {
+          if (!world.isAlive) await restart(world, 'kill')
+          if (each.do === 'rekey') world.rekey()
+          else await live(world, each)
+        }
+        await restart(world, 'close')
+        await restart(world, 'off')
+        rekeys.begun += world.rekeys.begun
+        rekeys.done += world.rekeys.done
+      }),
+      { numRuns: runs(100) },
+    )
+    expect(rekeys.done).toBeGreaterThan(0)
+    expect(rekeys.done).toBeLessThan(rekeys.begun)
   })
 })

@@ -94,7 +94,7 @@ const PACKAGES: readonly Package[] = [
     about: 'The options of a replica',
     imports: [
       "import type { Clock, Duration, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core/internal'",
-      "import type { Fsync } from '@sojourn/store'",
+      "import type { Encryption, Fsync } from '@sojourn/store'",
     ],
     tables: { ReplicaOptions: REPLICA_OPTIONS },
     complete: { Ports: insideOf(REPLICA_OPTIONS.ports)! },

@@ -52,6 +52,7 @@ const commands = {
     await workers
   },
   increment: (id) => replica.increment(id, '/n'),
+  rekey: (encryption) => replica.rekey(encryption),
   compareDigests: () => replica.compareDigests(),
   async contents() {
     const sessions = []

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import type { Level, ReplicaOptions, ReplicaStatus, StoredSession } from '@sojourn/replica'
+import type { Encryption, Level, ReplicaOptions, ReplicaStatus, StoredSession } from '@sojourn/replica'
 
 /** A region in a process of its own, which a test can kill as the system would. */
 
@@ -26,6 +26,7 @@ export interface RegionProcess {
   /** Ends the load. Rejects where a write failed. */
   stop(): Promise<void>
   increment(id: string): Promise<unknown>
+  rekey(encryption?: Encryption): Promise<unknown>
   compareDigests(): Promise<unknown>
   contents(): Promise<{ readonly sessions: readonly StoredSession[]; readonly tombstones: number }>
   /** Collects garbage. `peakHeap`: the most that was seen since the last call. */
@@ -64,6 +65,7 @@ export const openRegionProcess = async (
       load: (load) => ask('load', load) as Promise<void>,
       stop: () => ask('stop') as Promise<void>,
       increment: (id) => ask('increment', id),
+      rekey: (encryption) => ask('rekey', encryption),
       compareDigests: () => ask('compareDigests'),
       contents: () => ask('contents') as ReturnType<RegionProcess['contents']>,
       heap: () => ask('heap') as ReturnType<RegionProcess['heap']>,

@@ -33,7 +33,16 @@ import {
   touchSession,
   versionHash,
 } from '@sojourn/core/internal'
-import { type Commit, type Committed, type Fsync, fillStore, type Reading, RecordStore } from '@sojourn/store'
+import {
+  type Commit,
+  type Committed,
+  type Fsync,
+  fillStore,
+  type Reading,
+  RecordStore,
+  Rekey,
+  SealedEngine,
+} from '@sojourn/store'
 import { expect } from 'vitest'
 // Not doors of their packages: who writes which record, and the parts of simulated machines.
 import { Actors } from '../../packages/replica/src/actors.js'
@@ -77,6 +86,8 @@ export interface StoreWorldOptions {
   readonly appendMs: number
   /** Whether rows are read as promises. */
   readonly isRemote: boolean
+  /** Whether the store is encrypted. Default: false. */
+  readonly isSealed?: boolean
 }
 
 /** `off`: closed in order, and then the power goes. */
@@ -117,6 +128,11 @@ export class StoreWorld {
   /** The first entry that was read then. */
   #replayedFrom = 0
   readonly failures: unknown[] = []
+  /** The keys of the ring: the ones that the store may need. */
+  #ring: { readonly [id: string]: string } = { 'key-0': '00'.repeat(32) }
+  #ringKeys = 0
+  #rekey: Rekey | undefined
+  readonly rekeys = { begun: 0, done: 0 }
 
   constructor(options: StoreWorldOptions) {
     this.#options = options
@@ -172,9 +188,11 @@ export class StoreWorld {
     this.reported.length = 0
     this.#unreadable.clear()
     this.failures.length = 0
+    const watched = this.#watched(process.ports.storage)
+    const sealed = this.#options.isSealed ? this.#sealed(watched, process) : undefined
     const opened = await this.settled(
       RecordStore.open({
-        engine: this.#watched(process.ports.storage),
+        engine: sealed ?? watched,
         location: '/',
         clock: process.ports.clock,
         random: process.ports.random,
@@ -191,8 +209,35 @@ export class StoreWorld {
     if (opened === undefined || !process.isAlive()) return false
     this.#store = opened
     this.#actors = new Actors(opened.actor)
+    this.#rekey = sealed && new Rekey(sealed.seal!, opened, process.ports.clock)
     process.defuse()
     return true
+  }
+
+  /** Data keys are spent soon, so that they are noted and rolled at any time. */
+  #sealed(engine: StorageEngine, { ports }: Process): SealedEngine {
+    const encryption = { keys: this.#ring, active: `key-${this.#ringKeys}` }
+    return new SealedEngine(engine, { encryption, random: ports.random, reservedSeals: 16, maxSeals: 64 })
+  }
+
+  /** Seals the store anew under another key of the ring, while what follows goes on. Once that is through, the ring has no other key. */
+  rekey(): void {
+    const process = this.#process!
+    if (this.#rekey === undefined || this.#rekey.status.isRekeying) return
+    const active = `key-${++this.#ringKeys}`
+    const key = String(this.#ringKeys % 100)
+      .padStart(2, '0')
+      .repeat(32)
+    this.#ring = { ...this.#ring, [active]: key }
+    this.rekeys.begun++
+    this.#rekey.run({ keys: this.#ring, active }).then(
+      () => {
+        if (!process.isAlive()) return
+        this.#ring = { [active]: key }
+        this.rekeys.done++
+      },
+      (error: unknown) => expect(isSojournError(error) && error.code).toMatch(/^(STORE_FAILED|REPLICA_CLOSED)$/),
+    )
   }
 
   /** Notes what a loss of power would leave, and reads rows as the options say. */
@@ -406,6 +451,7 @@ export class StoreWorld {
   async stop(how: End): Promise<End> {
     let went = how
     if ((how === 'close' || how === 'off') && this.isAlive) {
+      await this.settled(this.#rekey?.close())
       const isClosed = await this.settled(this.store.close().then(() => true)).catch((error: unknown) => {
         expect(error).toMatchObject({ code: 'STORE_FAILED' })
       })

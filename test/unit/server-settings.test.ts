@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isSojournError } from '@sojourn/core/internal'
@@ -248,6 +248,41 @@ describe('[CFG-2] a wrong setting names itself, its value, and what is allowed',
   it('clients without tokens are let in where a setting with a frightening name says so', () => {
     const yaml = 'clients: {port: 1, dangerouslyAllowAnyone: true}'
     expect(load({ yaml, env: good }).settings.clients.port).toBe(1)
+  })
+})
+
+describe('[CRYPT-7] the key ring of a server', () => {
+  const env = { SOJOURN_REGION: 'eu' }
+  const key = 'ab'.repeat(32)
+  const ofYaml = (yaml: string) => faultOf({ env, yaml })
+
+  it('comes from the environment or from a file, which is read anew', () => {
+    expect(load({ env }).readKeys()).toBeUndefined()
+    expect(load({ env: { ...env, SOJOURN_ENCRYPTION_KEYS: `a=${key},b=${key}` } }).readKeys()?.active).toBe('b')
+    const path = file(`a=${key}\n`)
+    chmodSync(path, 0o600)
+    const config = load({ env, flags: { encryptionKeysFile: path } })
+    expect(config.readKeys()?.active).toBe('a')
+    writeFileSync(path, `a=${key}\nb=${key} # new`)
+    expect(config.readKeys()?.active).toBe('b')
+    writeFileSync(path, 'nonsense')
+    expect(() => config.readKeys()).toThrow(/encryptionKeysFile: entry 1 is not id=key/)
+  })
+
+  it('is refused where it is given twice, half, or in the file of settings, and is never shown', () => {
+    const faults = [
+      ofYaml(`encryptionKeys: a=${key}`),
+      ofYaml('encryptionActive: a'),
+      faultOf({ env: { ...env, SOJOURN_ENCRYPTION_KEYS: `a=${key.slice(1)}` } }),
+      faultOf({ env: { ...env, SOJOURN_ENCRYPTION_KEYS: `a=${key}`, SOJOURN_ENCRYPTION_KEYS_FILE: file('') } }),
+      faultOf({ env: { ...env, SOJOURN_ENCRYPTION_KEYS: `a=${key}`, SOJOURN_ENCRYPTION_ACTIVE: 'b' } }),
+    ]
+    expect(faults[0]).toMatch(/is a secret: give it as SOJOURN_ENCRYPTION_KEYS, or in the file that encryptionKeysFile/)
+    expect(faults[1]).toMatch(/encryptionActive is set, and there are no keys/)
+    expect(faults[2]).toMatch(/encryptionKeys \(SOJOURN_ENCRYPTION_KEYS\) is not good; give id=key/)
+    expect(faults[3]).toMatch(/encryptionKeys \(SOJOURN_ENCRYPTION_KEYS\) and encryptionKeysFile .* are both set/)
+    expect(faults[4]).toMatch(/encryptionActive is b, and encryptionKeys has no such key/)
+    for (const fault of faults) expect(fault).not.toContain('abab')
   })
 })
 

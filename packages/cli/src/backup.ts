@@ -34,14 +34,17 @@ export const backUp = async (
     const copied = (bytes: number) => progress.report(() => `${file}: ${megabytes(bytes)} copied`)
     await pipeline(from, (stream) => counted(stream, copied), to).catch(failed(`${draft} cannot be written`))
     const readBack = (bytes: number) => progress.report(() => `${file}: ${percent(bytes, to.bytesWritten)} read back`)
-    const { header, rows } = await checkBackup(readCounted(draft, readBack)).catch(
+    const { header, rows } = await checkBackup(readCounted(draft, readBack), 'closed').catch(
       failed(`${draft} cannot be read back`),
     )
     progress.end()
     renameSync(draft, file)
     syncDirectory(dirname(file))
     if (isJson) out.json({ file, ...header, rows, bytes: to.bytesWritten })
-    else out.text(`${file}: ${rows} rows of ${JSON.stringify(header.region)}, ${to.bytesWritten} bytes`)
+    else {
+      const sealed = header.sealed ? `, sealed with key ${header.sealed.key}` : ''
+      out.text(`${file}: ${rows} rows of ${JSON.stringify(header.region)}, ${to.bytesWritten} bytes${sealed}`)
+    }
     return EXIT.ok
   } catch (error) {
     progress.end()

@@ -1,5 +1,6 @@
 /** The table of commands: what each is called, takes, says of itself and does. What is heavy is loaded when it is run. */
 import { command, type Entry } from './command.js'
+import { keygen, rekeying } from './commands/key-commands.js'
 import { backup, regionAdd, regionRemove, restoring, status, top, verifying } from './commands/region-commands.js'
 import { configCheck, dev, serve, settings } from './commands/server-commands.js'
 import { end, get, sessions, touch } from './commands/session-commands.js'
@@ -37,6 +38,8 @@ export const COMMANDS: readonly Entry[] = [
   verifying,
   backup,
   restoring,
+  keygen,
+  rekeying,
   {
     name: 'region',
     about: 'Add and remove regions while the others run, one at a time',

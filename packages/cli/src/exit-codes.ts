@@ -7,7 +7,7 @@ export const EXIT = {
   no: 1,
   /** Settings or arguments are wrong. */
   usage: 2,
-  /** The store could not be opened, or a backup is damaged. */
+  /** The store could not be opened, or a backup is damaged, or a key of either is missing. */
   store: 3,
   /** An address could not be listened on. */
   listen: 4,
@@ -35,5 +35,5 @@ export const exitOf = (error: unknown): number => {
     const { syscall } = (error.cause ?? {}) as NodeJS.ErrnoException
     return LISTENING.includes(syscall ?? '') ? EXIT.listen : EXIT.usage
   }
-  return error.code.startsWith('STORE_') ? EXIT.store : EXIT.unreachable
+  return error.code.startsWith('STORE_') || error.code === 'ENCRYPTION_KEY' ? EXIT.store : EXIT.unreachable
 }

@@ -1,9 +1,9 @@
 /** `sojourn restore`: makes a data directory of a backup. */
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { SojournError } from '@sojourn/core/internal'
+import { SojournError, systemRandom } from '@sojourn/core/internal'
 import { checkBackup, decodeBackup, placesIn, syncDirectory, writeWhole } from '@sojourn/server/parts'
-import { fillStore, levelEngine, lockDirectory, makePrivateDirectory } from '@sojourn/store'
+import { fillStore, type KeyRing, levelEngine, lockDirectory, makePrivateDirectory, SealedEngine } from '@sojourn/store'
 import { failed, percent, readCounted } from './counted.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
@@ -11,6 +11,8 @@ import type { Output } from './output.js'
 export interface RestoreTarget {
   readonly region: string
   readonly data: string
+  /** Opens a backup that is sealed, and seals the store; undefined: neither is. */
+  readonly keys: KeyRing | undefined
   /** The region that the backup was taken of, where it is another one. */
   readonly fromRegion?: string | undefined
 }
@@ -26,7 +28,7 @@ export interface RestoreOptions {
  */
 export const restore = async (
   file: string,
-  { region, data, fromRegion = region }: RestoreTarget,
+  { region, data, keys, fromRegion = region }: RestoreTarget,
   { isJson, isQuiet }: RestoreOptions,
   out: Output,
 ): Promise<number> => {
@@ -40,7 +42,7 @@ export const restore = async (
   const progress = out.progress(isQuiet)
   const read = (what: string) =>
     readCounted(file, (bytes) => progress.report(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
-  const { header, rows } = await checkBackup(read('checked'))
+  const { header, rows } = await checkBackup(read('checked'), keys)
     .catch(failed(`${file} cannot be read`))
     .finally(progress.end)
   if (header.region !== fromRegion)
@@ -59,7 +61,8 @@ export const restore = async (
     const draft = join(data, 'store.restoring')
     rmSync(draft, { recursive: true, force: true })
     const isForeign = fromRegion !== region
-    await fillStore(levelEngine, draft, (await decodeBackup(read('restored'))).rows, { region, isForeign })
+    const engine = new SealedEngine(levelEngine, { encryption: keys, random: systemRandom })
+    await fillStore(engine, draft, (await decodeBackup(read('restored'), keys)).rows, { region, isForeign })
     // First the note, then the store: never the store without it.
     writeWhole(places.restored, `${JSON.stringify({ takenAt: header.takenAt })}\n`)
     try {

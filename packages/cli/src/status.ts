@@ -83,8 +83,31 @@ const CLEAR = '\u001b[H\u001b[2J'
 const showLook = (text: string, isFirst: boolean, out: Output): void =>
   out.text(`${out.isLive ? CLEAR : isFirst ? '' : '\n'}${text}`)
 
+/** Regions that are encrypted; undefined where none is. */
+const encryptionTable = (asked: readonly Asked[], paint: Paint): string | undefined => {
+  const sealed = asked.flatMap(({ region, status }) => {
+    const encryption = status?.replica.encryption
+    return encryption ? [{ region, ...encryption }] : []
+  })
+  if (sealed.length === 0) return undefined
+  return table(
+    ['ENCRYPTED', 'ACTIVE KEY', 'KEYS NEEDED', 'DATA KEYS', 'WAITING', 'REKEY'],
+    sealed.map(({ region, active, ringKeys, dataKeys, waiting, isRekeying, failure }) => [
+      region,
+      active,
+      ringKeys.join(', '),
+      dataKeys,
+      painted(String(waiting), waiting === 0 ? 'green' : 'yellow'),
+      failure === undefined ? (isRekeying ? 'running' : undefined) : painted(failure, 'red'),
+    ]),
+    paint,
+  )
+}
+
 const statusText = (asked: readonly Asked[], { paint }: Output): string =>
-  `${regionTable(asked, paint)}\n\n${linkTable(asked, paint)}`
+  [regionTable(asked, paint), linkTable(asked, paint), encryptionTable(asked, paint)]
+    .filter((part) => part !== undefined)
+    .join('\n\n')
 
 /**
  * One look, or, where `times` is not 1, one after the other: then a cluster that does not answer for a while is shown so.

@@ -29,6 +29,8 @@ export const ERROR_CODES = {
     'The storage engine refused the operation, for example because the disk is full. The cause has its error.',
   STORE_FENCED: 'Another owner has written to the store. This one stops writing and must be opened again.',
   STORE_FORMAT: 'A version of Sojourn that this one cannot read wrote the directory.',
+  ENCRYPTION_KEY:
+    'A key of the key ring is missing or wrong, or the store is in the clear although a key ring was given. Nothing was read or changed.',
   CLOCK_UNTRUSTED:
     'The wall clock jumped, or most regions disagree with it. Until they agree, the replica purges nothing and follows their time.',
   ITEM_REFUSED: 'A peer sent an invalid item, such as a lease stamped far ahead. The replica left out this item only.',

@@ -10,7 +10,7 @@ import { Runtime } from './runtime.js'
  * @example
  * const sessions = await openReplica({ region: 'eu', location: './data/eu' })
  * const { id } = await sessions.create({ user: 'ada' })
- * @throws INVALID_OPTION, STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
+ * @throws INVALID_OPTION, STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, ENCRYPTION_KEY
  */
 export const openReplica = async (options: ReplicaOptions): Promise<Replica> =>
   new Replica(await Runtime.open(resolveOptions(options)))
@@ -50,6 +50,7 @@ export {
   type WriteOptions,
 } from '@sojourn/core'
 export type { CreateServer, TlsOptions } from '@sojourn/net'
+export type { Encryption, EncryptionStatus, KeyProvider, KeyRing, RingKey } from '@sojourn/store'
 export type { LinkFailure, LinkReason, LinkStatus, ReplicaStatus } from '@sojourn/wire'
 export type { Fault, ReplicaEvents, SessionEvent } from './events.js'
 export type { LinkChange } from './link-failures.js'

@@ -24,7 +24,8 @@ import {
   typedOption,
   wholeRule,
 } from '@sojourn/core/internal'
-import type { Fsync } from '@sojourn/store'
+import type { Encryption, Fsync } from '@sojourn/store'
+import { isEncryption } from '@sojourn/store/keys'
 import { isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
 import { LINK_TLS_OPTIONS } from './tls-options.js'
 
@@ -121,6 +122,15 @@ export const LINK_OPTIONS = {
   ),
 }
 
+/** A key ring, or what keys are asked of. */
+export const ENCRYPTION_RULE = secretOption(
+  typedOption<Encryption>('Encryption', {
+    allowed:
+      'an object with `keys`, 32 bytes each by an id of A-Z, a-z, 0-9, ., _ and -, and `active`, the id of one; or with `active` and a function `key`',
+    takes: isEncryption,
+  }),
+)
+
 export const REPLICA_OPTIONS = {
   region: required(REGION, 'The name of this region'),
   location: required(
@@ -173,6 +183,11 @@ export const REPLICA_OPTIONS = {
     },
     'TLS of links, those that are accepted and those that are dialed (`wss://`)',
     'plain links',
+  ),
+  encryption: optional(
+    ENCRYPTION_RULE,
+    'Encryption at rest: the key ring that seals everything in the directory, or a provider of keys. A store is encrypted from its beginning, or never',
+    'none: the store is in the clear',
   ),
   session: group(SESSION_OPTIONS),
   consistency: group({

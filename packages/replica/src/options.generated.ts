@@ -1,6 +1,6 @@
 /** The options of a replica: `npm run docs:options` writes them from where they are declared (ADR 17). */
 import type { Clock, Duration, Level, Limits, Random, StorageEngine, Transport } from '@sojourn/core/internal'
-import type { Fsync } from '@sojourn/store'
+import type { Encryption, Fsync } from '@sojourn/store'
 
 export interface Ports {
   /** Time and timers. Default: the system's. */
@@ -84,6 +84,11 @@ export interface ReplicaOptions {
      */
     readonly reloadInterval?: Duration | undefined
   } | undefined
+  /**
+   * Encryption at rest: the key ring that seals everything in the directory, or a provider of keys. A store is
+   * encrypted from its beginning, or never. Default: none: the store is in the clear.
+   */
+  readonly encryption?: Encryption | undefined
   readonly session?: {
     /**
      * An unused session expires after this, or at most `session.touchGranularity` later. At most `session.maxLifetime`,

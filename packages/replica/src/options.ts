@@ -11,9 +11,9 @@ import {
   systemRandom,
 } from '@sojourn/core/internal'
 import { TlsFiles } from '@sojourn/net'
-import { levelEngine } from '@sojourn/store'
+import { levelEngine, SealedEngine } from '@sojourn/store'
 import { hostOfRegion, LINK_DIALECT, speechOf } from '@sojourn/wire'
-import { MIN_SECRET_CHARS, PEERS_RULE, REPLICA_OPTIONS } from './option-table.js'
+import { ENCRYPTION_RULE, MIN_SECRET_CHARS, PEERS_RULE, REPLICA_OPTIONS } from './option-table.js'
 import { checkPatience } from './patience.js'
 import { bindingFaults, tlsFaults } from './tls-options.js'
 import { TrustedClock } from './trusted-clock.js'
@@ -51,6 +51,16 @@ export const checkPeer = (
 export const checkRemoval = ({ members, read, write }: Settings): void => {
   regionsNeeded(read, members - 1, 'consistency.read')
   regionsNeeded(write, members - 1, 'consistency.write')
+}
+
+/** @throws INVALID_OPTION where the store is in the clear, or the key ring is none */
+export const checkRekey = ({ ports }: Settings, encryption: unknown): void => {
+  if (encryption !== undefined) checkOption(encryption, 'encryption', ENCRYPTION_RULE, 'rekey')
+  if (ports.storage.seal === undefined)
+    refuse(
+      'encryption',
+      'the store is in the clear, so it has no key to replace. Take a backup, and restore it with keys',
+    )
 }
 
 /** @throws INVALID_OPTION where an idle timeout that was asked for could never pass, because the session is gone before */
@@ -110,7 +120,7 @@ export const resolveOptions = (given: Given) => {
   if (links.timeout <= links.heartbeat)
     refuse('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
   if (tls && ports.transport) refuse('tls', 'the transport in ports.transport does not use it. Give one of them')
-  const { clock = systemClock } = ports
+  const { clock = systemClock, random = systemRandom, storage = levelEngine } = ports
   const certificates = tls && certificatesOf(tls, region, peers.keys())
   return {
     region,
@@ -154,8 +164,8 @@ export const resolveOptions = (given: Given) => {
         isPeer: (name) => peers.has(name),
         peerCount: () => peers.size,
       }),
-      random: ports.random ?? systemRandom,
-      storage: ports.storage ?? levelEngine,
+      random,
+      storage: new SealedEngine(storage, { encryption: others.encryption, random }),
       transport: ports.transport ?? webSocketTransport(clock, certificates?.transport),
     },
   }

@@ -46,6 +46,7 @@ import {
   SojournError,
   touchSession,
 } from '@sojourn/core/internal'
+import type { Encryption } from '@sojourn/store'
 import type { ReplicaStatus } from '@sojourn/wire'
 import { Changes, type Edits } from './changes.js'
 import { Commits } from './commits.js'
@@ -53,7 +54,7 @@ import { Ends } from './ends.js'
 import type { ReplicaEvents } from './events.js'
 import { keysAlive, listSessions } from './listing.js'
 import { mergePatch } from './merge-patch.js'
-import { checkPeer, checkRemoval } from './options.js'
+import { checkPeer, checkRekey, checkRemoval } from './options.js'
 import { Reads } from './reads.js'
 import type { Runtime } from './runtime.js'
 import { statusOf } from './status.js'
@@ -338,6 +339,17 @@ export class Replica implements SessionApi, AtOnce, AsyncDisposable {
     asOf: number,
   ): Promise<readonly { readonly key: SessionKey; readonly version: string }[]> {
     return this.#open().digests.versions(slice, asOf)
+  }
+
+  /**
+   * Seals the store anew while it goes on, with a new data key under the ring's active key; afterwards no other key is needed.
+   * @param encryption the key ring from now on; default: the one that the replica was opened with
+   * @throws INVALID_OPTION where the store is in the clear; ENCRYPTION_KEY, STORE_FAILED, STORE_CORRUPT, REPLICA_CLOSED
+   */
+  async rekey(encryption?: Encryption): Promise<void> {
+    const { settings, rekey } = this.#open()
+    checkRekey(settings, encryption)
+    await rekey!.run(encryption)
   }
 
   /** A copy of the store's rows, made while the replica goes on: for `fillStore` of @sojourn/store. */

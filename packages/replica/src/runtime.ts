@@ -1,7 +1,7 @@
 /** The parts of an open replica, put together, and what passes between them. */
 import type { SessionKey } from '@sojourn/core/internal'
 import { isSojournError, SojournError } from '@sojourn/core/internal'
-import { type Commit, RecordStore } from '@sojourn/store'
+import { type Commit, RecordStore, Rekey } from '@sojourn/store'
 import { Actors } from './actors.js'
 import { CertificateWatch } from './certificate-watch.js'
 import { Digests } from './digests.js'
@@ -43,6 +43,8 @@ export class Runtime {
   readonly subjects: Subjects
   readonly logins: Logins
   readonly #certificates: CertificateWatch
+  /** Undefined where the store is in the clear. */
+  readonly rekey: Rekey | undefined
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
@@ -60,6 +62,8 @@ export class Runtime {
     const { clock } = settings.ports
     this.settings = settings
     this.store = store
+    const { seal } = settings.ports.storage
+    this.rekey = seal && new Rekey(seal, store, clock)
     this.actors = new Actors(store.actor)
     this.events = new Events(clock)
     this.writes = this.#makeWrites()
@@ -219,7 +223,7 @@ export class Runtime {
     })
   }
 
-  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, INVALID_OPTION */
+  /** Opens the store, then the links. @throws STORE_LOCKED, STORE_FOREIGN, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, ENCRYPTION_KEY, INVALID_OPTION */
   static async open(settings: Settings): Promise<Runtime> {
     // The store emits its commits, and asks for the vector, from the moment it is open; both need the rest.
     let runtime: Runtime | undefined
@@ -379,6 +383,7 @@ export class Runtime {
     await this.#drain()
     await this.links.close()
     this.writes.close()
+    await this.rekey?.close()
     await this.store.close()
   }
 

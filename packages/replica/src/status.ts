@@ -36,6 +36,7 @@ export const statusOf = (runtime: Runtime): ReplicaStatus => {
     cache: store.cached,
     recentBytes: store.tail.bytes,
     store: store.figures,
+    encryption: runtime.rekey?.status,
     unauthenticated: { ...links.unauthenticated },
     certificateExpiresAt: settings.certificates?.files.expiresAt,
     pending: { commits: store.pendingCommits, writes: writes.pending, reads: reads.pending },

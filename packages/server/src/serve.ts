@@ -53,7 +53,7 @@ export interface Running {
  * const config = loadConfig({ file: 'sojourn.yaml', env: process.env, flags: new Map() })
  * const running = await serve({ config, log: openLog('info', config.settings.region) })
  * process.once('SIGTERM', () => void running.stop())
- * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED
+ * @throws INVALID_OPTION, STORE_LOCKED, STORE_CORRUPT, STORE_FORMAT, STORE_FAILED, ENCRYPTION_KEY
  */
 export const serve = async ({
   config,
@@ -284,6 +284,8 @@ class Server {
         metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
         members: this.#regions.members,
         sendMembers: () => this.#regions.sendAll(),
+        readKeys: this.#config.readKeys,
+        log: this.#log,
       }),
     })
     this.#log.info({ version: VERSION, listeners: this.status().listeners }, 'open')
@@ -350,7 +352,8 @@ const anyone = (tokens: TokenBook): TokenBook => ({
 const placeOf = (error: unknown): string =>
   error instanceof Error ? `bug ${error.name} ${error.stack?.split('\n    at ')[1]}` : 'bug'
 
-const replicaOptions = ({ settings, secret, subjectKey }: Config) => {
+const replicaOptions = ({ settings, secret, subjectKey, readKeys }: Config) => {
+  const encryption = readKeys()
   const { region, links, reuse, consistency, fsync, maxClockSkew, purgeGrace, limits } = settings
   const { heartbeat, timeout, maxReconnectDelay, digestInterval, maxVersion } = links
   // The timeouts that a profile stands for are among the others.
@@ -361,6 +364,7 @@ const replicaOptions = ({ settings, secret, subjectKey }: Config) => {
     ...(secret !== undefined && { secret }),
     ...(subjectKey !== undefined && { subjectKey }),
     reuse,
+    ...(encryption !== undefined && { encryption }),
     session,
     consistency,
     fsync,

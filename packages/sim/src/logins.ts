@@ -2,15 +2,13 @@
 import type { Session, SubjectSession } from '@sojourn/core/internal'
 import { isSojournError, type Replica } from '@sojourn/replica'
 import type { Violation } from './history.js'
+import { planOfLogins, REGIONS } from './login-plan.js'
 import type { Plan } from './plan.js'
 import { Prng } from './prng.js'
 import { keyOf } from './users.js'
 import { World } from './world.js'
 
-const REGIONS = ['ap', 'eu', 'us'] as const
 const SUBJECTS = ['ada', 'bob', 'eve'] as const
-const IDLE_MS = 600_000
-const LIFE_MS = 3_600_000
 const STEPS = 60
 
 /** An id under which somebody knows a session. */
@@ -45,34 +43,6 @@ export interface LoginsResult {
   readonly seed: number
   readonly violations: readonly Violation[]
   readonly transcript: readonly string[]
-}
-
-const each = <T>(value: T) => Object.fromEntries(REGIONS.map((name) => [name, value]))
-
-const planOfLogins = (seed: number, random: Prng): Plan => {
-  const ways = REGIONS.flatMap((from) => REGIONS.filter((to) => to !== from).map((to) => `${from}>${to}`))
-  const maxPerSubject = random.pick([undefined, 2, 3])
-  const options = {
-    purgeGrace: 60_000,
-    session: { idleTimeout: IDLE_MS, maxLifetime: LIFE_MS, ...(maxPerSubject && { maxPerSubject }) },
-    links: { heartbeat: 1_000, timeout: 3_000, maxReconnectDelay: 1_000 },
-    consistency: { timeout: 500 },
-    fsync: 'always' as const,
-    reuse: random.pick(['refuse', 'end'] as const),
-  }
-  return {
-    seed,
-    regions: [...REGIONS],
-    options: each(options),
-    wires: Object.fromEntries(
-      ways.map((way) => [way, { latencyMs: 20, jitterMs: 10, bytesPerMs: 10_000, loss: 0, duplication: 0.01 }]),
-    ),
-    disks: each({ writeMs: 1, syncMs: 2, appendMs: 0 }),
-    clocks: each(0),
-    faults: [],
-    steps: [],
-    endsAt: 0,
-  }
 }
 
 /** Plays a world of a seed, and judges it. */

@@ -91,8 +91,8 @@ export const MUTATIONS: readonly Mutation[] = [
     'ignore-the-limit',
     'a session lives as long as it is used',
     'core/dist/record.js',
-    'Math.min(record.lease.deadline, record.limit.deadline)',
-    'record.lease.deadline',
+    'Math.min(lease.deadline, limit.deadline)',
+    'lease.deadline',
     50,
   ),
   mutation(

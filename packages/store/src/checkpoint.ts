@@ -145,6 +145,21 @@ export class Checkpoint {
       })
   }
 
+  /** Brings all that is in the journal now to the rows. @throws REPLICA_CLOSED, STORE_FAILED, STORE_CORRUPT */
+  async now(): Promise<void> {
+    // One that is under way knows nothing of what came after it began.
+    while (this.#running) await this.#running
+    if (this.#closed) throw new SojournError('REPLICA_CLOSED', 'the replica was closed')
+    const run = this.run()
+    this.#running = run
+      .catch(() => {})
+      .then(() => {
+        this.#running = undefined
+        this.#giveRoom()
+      })
+    await run
+  }
+
   #retry(error: unknown): void {
     this.totals.failed++
     this.#options.failed(error)

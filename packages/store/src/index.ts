@@ -2,6 +2,9 @@
 /// <reference types="node" preserve="true" />
 export type { Commit, Committed, EnterOptions, TransactOptions } from './commit.js'
 export { type DirectoryLock, lockDirectory } from './directory-lock.js'
+export type { Encryption, KeyProvider, KeyRing, RingKey } from './encryption/key-ring.js'
+export { type EncryptionStatus, Rekey } from './encryption/rekey.js'
+export { SealedEngine } from './encryption/sealed-engine.js'
 export { IN_MEMORY, levelEngine } from './engines/level.js'
 export type { FeedCursor } from './index/feed-order.js'
 export type { IndexView } from './index/index-view.js'

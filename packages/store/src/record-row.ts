@@ -5,8 +5,16 @@ import { ByteReader, ByteWriter, dueAt, expiresAt, isEndedRecord, KEY_BYTES, ver
 import type { Origin } from './index/session-index.js'
 import type { VersionSum } from './index/version-sums.js'
 
-/** First bytes of the keys of rows: records, what the store knows of itself, copies of the index. */
-const SPACE = { index: 0x69, record: 0x72, state: 0x73 } as const
+/**
+ * First bytes of the keys of rows: data keys (`encryption/`), records, what the store knows of itself, copies of the index. A kind that is added
+ * must be sealed anew by `encryption/rekey.ts`: it forgets the keys that rows were sealed with before.
+ */
+const SPACE = { dataKeys: 0x64, index: 0x69, record: 0x72, state: 0x73 } as const
+
+/** The keys of the two copies of the data keys' row: one that rots takes no store with it. */
+export const DATA_KEY_ROWS: readonly Uint8Array[] = [0, 1].map((copy) => Uint8Array.of(SPACE.dataKeys, copy))
+
+export const isDataKeyRow = (row: Uint8Array): boolean => row[0] === SPACE.dataKeys && row.length === 2
 
 export const STATE_KEY: Uint8Array = Uint8Array.of(SPACE.state)
 

@@ -1,15 +1,5 @@
 /** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
-import type {
-  Ancestor,
-  Decided,
-  Decision,
-  FeedId,
-  Held,
-  Row,
-  SessionKey,
-  SessionRecord,
-  View,
-} from '@sojourn/core/internal'
+import type { Ancestor, Decided, Decision, FeedId, Row, SessionKey, SessionRecord, View } from '@sojourn/core/internal'
 import { dueAt, expiresAt, materialize, SojournError } from '@sojourn/core/internal'
 import { type Commit, type Committed, type EnterOptions, itemOf, nextState, type TransactOptions } from './commit.js'
 import type { IndexView } from './index/index-view.js'
@@ -20,16 +10,10 @@ import { atOnce, type Entry, type Reading, RecordReader } from './record-reader.
 import { rowOf, STATE_KEY } from './record-row.js'
 import type { Recovered } from './recovery.js'
 import { snapshotRows } from './snapshot.js'
-import { openParts, type Parts, type PartsOptions } from './store-parts.js'
+import { openParts, type Parts, type RecordStoreOptions } from './store-parts.js'
 import { encodeState, type StoreState } from './store-state.js'
 
-export interface RecordStoreOptions extends PartsOptions {
-  readonly committed: (commits: readonly Commit[]) => void
-  /** A record cannot be read. Called once for each, until it is healed. */
-  readonly corrupt: (key: SessionKey) => void
-  /** What goes into the journal beside the store's own part. */
-  readonly vector: () => readonly Held[]
-}
+export type { RecordStoreOptions } from './store-parts.js'
 
 type Pending = Commit & { done: Promise<void> }
 
@@ -382,6 +366,11 @@ export class RecordStore {
   /** A copy of the store, for `fillStore`: its records as they are when they are come to, and none older than the first step. */
   rows(): AsyncIterable<readonly Row[]> {
     return snapshotRows(this, this.#options.clock)
+  }
+
+  /** Brings all that is in the journal now to the rows. @throws REPLICA_CLOSED, STORE_FAILED, STORE_CORRUPT */
+  checkpoint(): Promise<void> {
+    return this.#parts.checkpoint.now()
   }
 
   /** Writes what waits, brings it to the rows, then closes the storage. */

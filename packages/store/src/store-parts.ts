@@ -1,6 +1,7 @@
 /** Puts an open store together: the engine, the index that is built from it, and what writes. */
-import type { Clock, Limits, Random, SessionKey, Storage, StorageEngine } from '@sojourn/core/internal'
+import type { Clock, Held, Limits, Random, SessionKey, Storage, StorageEngine } from '@sojourn/core/internal'
 import { Checkpoint } from './checkpoint.js'
+import type { Commit } from './commit.js'
 import { SessionIndex } from './index/session-index.js'
 import type { JournalCommit } from './journal-entry.js'
 import { type Fsync, JournalWriter } from './journal-writer.js'
@@ -22,6 +23,14 @@ export interface PartsOptions {
   readonly failed: (error: unknown) => void
   /** The journal refused commits of these: what was read of them meanwhile was never written. */
   readonly refused: (keys: readonly SessionKey[]) => void
+}
+
+export interface RecordStoreOptions extends PartsOptions {
+  readonly committed: (commits: readonly Commit[]) => void
+  /** A record cannot be read. Called once for each, until it is healed. */
+  readonly corrupt: (key: SessionKey) => void
+  /** What goes into the journal beside the store's own part. */
+  readonly vector: () => readonly Held[]
 }
 
 /** What the parts ask of the store that they are parts of, and report to it. */

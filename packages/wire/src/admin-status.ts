@@ -87,6 +87,22 @@ const replica = struct({
     uncheckpointed: struct({ records: count, bytes: count }),
     checkpoints: struct({ checkpoints: count, rows: count, failed: count }),
   }),
+  /** Of a store that is encrypted; undefined where it is in the clear. */
+  encryption: maybe(
+    struct({
+      /** The key of the ring that wraps the data key in use. */
+      active: text(),
+      /** The keys of the ring that are needed to open the store. */
+      ringKeys: list(text()),
+      dataKeys: count,
+      /** Records that may be sealed with older data keys: a rekey seals them anew. */
+      waiting: count,
+      /** Whether a rekey is under way. */
+      isRekeying: flag,
+      /** Why the last rekey failed; undefined where none did since the store was opened. */
+      failure: maybe(text()),
+    }),
+  ),
   /** Connections to the listener whose other side is not known yet. */
   unauthenticated,
   /** When the certificate of `openReplica({ tls })` expires, milliseconds since the epoch. A server reports those of its listeners apart. */

@@ -172,7 +172,9 @@ export const ADMIN_ROUTES = {
   },
   /** Compares all keys with the peers, and repairs what differs. */
   repair: { method: 'POST', path: '/repair', scope: 'admin', request: NONE, answer: struct({}) },
-  /** A copy of all records, in the format of backups. */
+  /** Begins to seal an encrypted store anew, under the active key of its ring, which is read anew. The status says how far that is. */
+  rekey: { method: 'POST', path: '/rekey', scope: 'admin', request: NONE, answer: struct({}) },
+  /** A copy of all records, in the format of backups; sealed where the store is encrypted. */
   backup: { method: 'GET', path: '/backup', scope: 'admin', request: NONE, answer: 'bytes' },
   /** Adds a region, or removes one, everywhere. */
   members: {

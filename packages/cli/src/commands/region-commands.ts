@@ -89,6 +89,8 @@ export const restoring = command({
     ...CONFIG_FLAG,
     region: SETTING_FLAGS.region!,
     data: SETTING_FLAGS.data!,
+    encryptionKeysFile: SETTING_FLAGS.encryptionKeysFile!,
+    encryptionActive: SETTING_FLAGS.encryptionActive!,
     fromRegion: text({ about: 'The region of the backup, if it is not the region of the settings' }, '<name>'),
     ...JSON_FLAG,
     ...QUIET_FLAG,

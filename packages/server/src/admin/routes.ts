@@ -1,6 +1,13 @@
 /** What the admin listener answers, route by route. */
-import type { Clock, EndReceipt, SessionApi } from '@sojourn/core/internal'
-import type { Replica } from '@sojourn/replica'
+import {
+  type Clock,
+  type EndReceipt,
+  isSojournError,
+  type SessionApi,
+  SojournError,
+  systemRandom,
+} from '@sojourn/core/internal'
+import type { KeyRing, Replica } from '@sojourn/replica'
 import {
   ADMIN_END_REASON,
   type AdminAnswer,
@@ -11,6 +18,8 @@ import {
   type Notice,
 } from '@sojourn/wire'
 import { encodeBackup } from '../backup/format.js'
+import { BackupSeal } from '../backup/sealing.js'
+import type { Logger } from '../log.js'
 import { endAllInLines } from './end-all.js'
 import type { AdminHandlers } from './listener.js'
 
@@ -29,6 +38,9 @@ export interface AdminHost {
     remove(region: string): boolean
   }
   readonly sendMembers: () => Promise<{ readonly [region: string]: Notice }>
+  /** The key ring, read anew; undefined: the store is in the clear. @throws INVALID_OPTION */
+  readonly readKeys: () => KeyRing | undefined
+  readonly log: Pick<Logger, 'info' | 'error'>
 }
 
 /** Everything that the admin listener offers. */
@@ -56,9 +68,15 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       await replica.compareDigests()
       return {}
     },
-    backup: () => {
-      const header = { region: replica.region, takenAt: host.clock.now(), version: host.version }
-      return { stream: encodeBackup(header, replica.rows()) }
+    rekey: () => {
+      rekey(host)
+      return {}
+    },
+    backup: async () => {
+      const about = { region: replica.region, takenAt: host.clock.now(), version: host.version }
+      const keys = host.readKeys()
+      const seal = keys && (await BackupSeal.begin(keys, systemRandom, about))
+      return { stream: encodeBackup(about, replica.rows(), seal) }
     },
     members: async (request) => {
       let changed = true
@@ -67,6 +85,21 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       return { changed, members: members.list(), notified: await host.sendMembers() }
     },
   }
+}
+
+/** Begins a rekey, or leaves the one that is under way; the status says how far it is. @throws INVALID_OPTION where the store is in the clear */
+const rekey = ({ replica, readKeys, log }: AdminHost): void => {
+  const keys = readKeys()
+  if (keys === undefined)
+    throw new SojournError('INVALID_OPTION', 'encryptionKeys is not set: the store is in the clear', {
+      option: 'encryptionKeys',
+    })
+  if (replica.status().encryption?.isRekeying) return
+  log.info({ active: keys.active }, 'rekeying')
+  replica.rekey(keys).then(
+    () => log.info({ active: keys.active }, 'rekeyed'),
+    (error: unknown) => log.error({ why: isSojournError(error) ? error.message : String(error) }, 'rekey failed'),
+  )
 }
 
 const callSession = async (

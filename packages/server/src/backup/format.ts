@@ -1,13 +1,16 @@
 /** The bytes of a backup. */
 import { createHash } from 'node:crypto'
 import { ByteReader, ByteWriter, type Row, SojournError } from '@sojourn/core/internal'
+import { type Encryption, SEAL_BYTES } from '@sojourn/store/keys'
 import { z } from 'zod'
+import { BackupSeal, type SealedAbout } from './sealing.js'
 
 /**
  * A backup: a line that says what it is, a line of JSON that says whose, and chunks of rows, each after its length (4 bytes, big endian).
- * A length of 0 ends them. The number of rows (8 bytes) follows, and SHA-256 over all that came before.
+ * A length of 0 ends them. The number of rows (8 bytes) follows, and SHA-256 over all that came before. Version 2 is sealed: the JSON says under
+ * which key of which ring, each chunk is sealed for its place, and an empty one that is sealed with the number of rows stands after that.
  */
-const MAGIC = Buffer.from('sojourn-backup 1\n')
+const MAGIC = { clear: Buffer.from('sojourn-backup 1\n'), sealed: Buffer.from('sojourn-backup 2\n') } as const
 const MAX_HEADER_BYTES = 4_096
 /** A chunk is ended when it has so many bytes. */
 const TARGET_CHUNK_BYTES = 1024 * 1024
@@ -15,7 +18,13 @@ const TARGET_CHUNK_BYTES = 1024 * 1024
 const MAX_CHUNK_BYTES = 256 * 1024 * 1024
 const DIGEST_BYTES = 32
 
-const header = z.object({ region: z.string(), takenAt: z.number(), version: z.string() })
+const header = z.object({
+  region: z.string(),
+  takenAt: z.number(),
+  version: z.string(),
+  /** Of one that is sealed. */
+  sealed: z.object({ key: z.string(), wrapped: z.string() }).optional(),
+})
 export type BackupHeader = Readonly<z.output<typeof header>>
 
 const be = (bytes: 4 | 8, value: number): Buffer => {
@@ -25,21 +34,24 @@ const be = (bytes: 4 | 8, value: number): Buffer => {
   return out
 }
 
+/** @param seal undefined: the backup is in the clear */
 export const encodeBackup = async function* (
-  head: BackupHeader,
+  head: SealedAbout,
   rows: AsyncIterable<readonly Row[]>,
+  seal?: BackupSeal,
 ): AsyncGenerator<Buffer> {
   const sum = createHash('sha256')
   const out = (bytes: Buffer): Buffer => {
     sum.update(bytes)
     return bytes
   }
-  yield out(Buffer.concat([MAGIC, Buffer.from(`${JSON.stringify(head)}\n`)]))
+  const about: BackupHeader = { ...head, ...(seal && { sealed: seal.header }) }
+  yield out(Buffer.concat([seal ? MAGIC.sealed : MAGIC.clear, Buffer.from(`${JSON.stringify(about)}\n`)]))
   let count = 0
   let chunk = new ByteWriter()
   let bytes = 0
   const flush = (): Buffer => {
-    const payload = chunk.finish()
+    const payload = seal ? seal.seal(chunk.finish()) : chunk.finish()
     chunk = new ByteWriter()
     bytes = 0
     return out(Buffer.concat([be(4, payload.length), payload]))
@@ -52,7 +64,7 @@ export const encodeBackup = async function* (
       if (bytes >= TARGET_CHUNK_BYTES) yield flush()
     }
   if (bytes > 0) yield flush()
-  yield out(Buffer.concat([be(4, 0), be(8, count)]))
+  yield out(Buffer.concat([be(4, 0), be(8, count), ...(seal ? [seal.end(count)] : [])]))
   yield sum.digest()
 }
 
@@ -108,35 +120,60 @@ class Taker {
 
 /**
  * Reads a backup. The rows are those of a whole one only if the scan ends without an error: the sum stands at its end.
- * @throws STORE_CORRUPT, STORE_FORMAT
+ * @param encryption the key ring of one that is sealed; `'closed'`: such a one is read without being opened, and gives no rows
+ * @throws STORE_CORRUPT, STORE_FORMAT, ENCRYPTION_KEY
  */
 export const decodeBackup = async (
   stream: AsyncIterable<Uint8Array>,
-): Promise<{ readonly header: BackupHeader; readonly rows: AsyncGenerator<Row[]> }> => {
+  encryption?: Encryption | 'closed',
+): Promise<{ readonly header: BackupHeader; readonly rows: AsyncGenerator<Row[], number> }> => {
   const taker = new Taker(stream)
-  const magic = await taker.take(MAGIC.length)
-  if (!magic.equals(MAGIC))
+  const magic = await taker.take(MAGIC.clear.length)
+  const isSealed = magic.equals(MAGIC.sealed)
+  if (!isSealed && !magic.equals(MAGIC.clear))
     throw new SojournError(
       'STORE_FORMAT',
       'the file is not a Sojourn backup, or has a version that this one cannot read',
     )
   const parsed = header.safeParse(parseJson(await taker.line(MAX_HEADER_BYTES)))
-  return { header: parsed.data ?? damaged('its header is malformed'), rows: rowsOf(taker) }
+  const about = parsed.data ?? damaged('its header is malformed')
+  const { sealed } = about
+  if ((sealed !== undefined) !== isSealed) damaged('its header does not fit its version')
+  if (sealed === undefined) return { header: about, rows: rowsOf(taker) }
+  const seal = encryption === 'closed' ? encryption : await BackupSeal.open(encryption, sealed, about)
+  return { header: about, rows: rowsOf(taker, seal) }
 }
 
-const rowsOf = async function* (taker: Taker): AsyncGenerator<Row[]> {
+/** @returns how many rows there are */
+const rowsOf = async function* (taker: Taker, seal?: BackupSeal | 'closed'): AsyncGenerator<Row[], number> {
+  const opener = seal === 'closed' ? undefined : seal
   let count = 0
   for (;;) {
     const length = (await taker.take(4)).readUInt32BE()
     if (length === 0) break
     if (length > MAX_CHUNK_BYTES) damaged('a chunk is too long')
-    const from = new ByteReader(await taker.take(length), 'STORE_CORRUPT')
-    const rows: Row[] = []
-    while (from.left > 0) rows.push([from.bytes(from.left), from.bytes(from.left)])
+    const chunk = await taker.take(length)
+    if (seal === 'closed') continue
+    const rows = rowsIn(opener ? opener.unseal(chunk) : chunk)
     count += rows.length
     yield rows
   }
-  if ((await taker.take(8)).readBigUInt64BE() !== BigInt(count)) damaged('rows are missing')
+  const stated = Number((await taker.take(8)).readBigUInt64BE())
+  if (seal !== 'closed' && stated !== count) damaged('rows are missing')
+  const end = seal && (await taker.take(SEAL_BYTES))
+  if (end) opener?.checkEnd(stated, end)
+  await checkSum(taker)
+  return stated
+}
+
+const rowsIn = (chunk: Uint8Array): Row[] => {
+  const from = new ByteReader(chunk, 'STORE_CORRUPT')
+  const rows: Row[] = []
+  while (from.left > 0) rows.push([from.bytes(from.left), from.bytes(from.left)])
+  return rows
+}
+
+const checkSum = async (taker: Taker): Promise<void> => {
   const sum = taker.digest()
   if (!(await taker.take(DIGEST_BYTES)).equals(sum)) damaged('checksum mismatch')
   if (!(await taker.isAtEnd())) damaged('bytes follow its end')
@@ -150,12 +187,14 @@ const parseJson = (text: string): unknown => {
   }
 }
 
-/** Reads all of it and keeps nothing. @throws STORE_CORRUPT, STORE_FORMAT */
+/** Reads all of it and keeps nothing. @param encryption as of {@link decodeBackup} @throws STORE_CORRUPT, STORE_FORMAT, ENCRYPTION_KEY */
 export const checkBackup = async (
   stream: AsyncIterable<Uint8Array>,
+  encryption?: Encryption | 'closed',
 ): Promise<{ readonly header: BackupHeader; readonly rows: number }> => {
-  const { header, rows } = await decodeBackup(stream)
-  let count = 0
-  for await (const some of rows) count += some.length
-  return { header, rows: count }
+  const { header, rows } = await decodeBackup(stream, encryption)
+  for (;;) {
+    const next = await rows.next()
+    if (next.done) return { header, rows: next.value }
+  }
 }

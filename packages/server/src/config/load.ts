@@ -1,4 +1,5 @@
 /** The settings of a server, from file, environment and flags. */
+import { statSync } from 'node:fs'
 import {
   type Duration,
   type GivenOf,
@@ -11,6 +12,8 @@ import {
 } from '@sojourn/core/internal'
 import { readText } from '@sojourn/net'
 import { bindingFaults, MIN_SECRET_CHARS, tlsFaults } from '@sojourn/replica/options'
+import type { KeyRing } from '@sojourn/store/keys'
+import { parseKeys } from '../key-list.js'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
 import { SERVER_OPTIONS, type Settings } from './schema.js'
@@ -27,6 +30,8 @@ export interface Config {
   readonly subjectKey: string | undefined
   /** @throws INVALID_OPTION; reads the file anew */
   readonly readTokens: () => ReturnType<typeof parseTokens>
+  /** The key ring; undefined: the store is in the clear. @throws INVALID_OPTION; reads the file anew */
+  readonly readKeys: () => KeyRing | undefined
 }
 
 export interface ConfigInput {
@@ -61,8 +66,10 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
       ? parseTokens(settings.tokens ?? '')
       : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
   const from = new Map([...given].map(([path, value]) => [path, value.from]))
+  const readKeys = () => readKeyRing(settings)
   const [secret, subjectKey] = [readSecret(settings, 'secret'), readSecret(settings, 'subjectKey')]
-  const config = { settings, from, secret, subjectKey, readTokens }
+  const config = { settings, from, secret, subjectKey, readTokens, readKeys }
+  readKeys()
   needTokens(settings, new Tokens(readTokens()).size)
   return config
 }
@@ -71,13 +78,22 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
  * Some settings, for a command that needs no others.
  * @throws INVALID_OPTION
  */
-export const loadPart = ({ file, env, flags }: ConfigInput): Pick<Settings, 'region' | 'data'> => {
+export const loadPart = ({
+  file,
+  env,
+  flags,
+}: ConfigInput): Pick<Settings, 'region' | 'data'> & { readonly keys: KeyRing | undefined } => {
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
-  const { region, data } = SERVER_OPTIONS
-  const faults = [settingAt('region'), settingAt('data')].flatMap((setting) => faultOf(setting!, given))
+  const { region, data, encryptionKeys, encryptionKeysFile, encryptionActive } = SERVER_OPTIONS
+  const part = { region, data, encryptionKeys, encryptionKeysFile, encryptionActive }
+  const needed = SETTINGS.filter(({ path }) => Object.hasOwn(part, path))
+  const faults = needed.flatMap((setting) => faultOf(setting, given))
   if (faults.length > 0) refuse(faults)
-  return readOptions({ region, data }, unflatten(given))
+  const settings = readOptions(part, unflatten(given))
+  faults.push(...givenTwice(given, ['encryptionKeys']))
+  if (faults.length > 0) refuse(faults)
+  return { region: settings.region, data: settings.data, keys: readKeyRing(settings) }
 }
 
 const refuse = (faults: readonly string[]): never => {
@@ -199,13 +215,7 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     faults.push(...tlsFaults(tls, path, where))
   }
   faults.push(...bindingFaults(links.tls, [region, ...Object.keys(peers)], where('links.tls.bindRegion')))
-  for (const [one, other] of [
-    ['secret', 'secretFile'],
-    ['subjectKey', 'subjectKeyFile'],
-    ['tokens', 'tokensFile'],
-  ] as const)
-    if (settings[one] !== undefined && settings[other] !== undefined)
-      faults.push(`${where(one)} and ${where(other)} are both set; give one of them`)
+  faults.push(...givenTwice(given, ['secret', 'subjectKey', 'tokens', 'encryptionKeys']))
   if (settings.secret === undefined && settings.secretFile === undefined) {
     if (Object.keys(peers).length > 0 || links.port !== undefined)
       faults.push(
@@ -213,6 +223,49 @@ const contradictions = (settings: Settings, given: Source): string[] => {
       )
   }
   return faults
+}
+
+/** What is given itself, and as a file. */
+const givenTwice = (given: Source, paths: readonly string[]): string[] =>
+  paths.flatMap((path) => {
+    const [itself, file] = [given.get(path), given.get(`${path}File`)]
+    return itself && file
+      ? [`${path} (${itself.from}) and ${path}File (${file.from}) are both set; give one of them`]
+      : []
+  })
+
+type KeySettings = Pick<Settings, 'encryptionKeys' | 'encryptionKeysFile' | 'encryptionActive'>
+
+const readKeyRing = ({ encryptionKeys, encryptionKeysFile, encryptionActive }: KeySettings): KeyRing | undefined => {
+  if (encryptionKeysFile !== undefined) {
+    const text = readText(encryptionKeysFile, 'encryptionKeysFile')
+    checkKeysFile(encryptionKeysFile)
+    return parseKeys(text, encryptionActive, 'encryptionKeysFile')
+  }
+  if (encryptionKeys !== undefined) return parseKeys(encryptionKeys, encryptionActive)
+  if (encryptionActive === undefined) return undefined
+  // Whoever names a key means to encrypt: the store must not be in the clear because its keys were forgotten.
+  throw new SojournError(
+    'INVALID_OPTION',
+    'encryptionActive is set, and there are no keys. Give SOJOURN_ENCRYPTION_KEYS or encryptionKeysFile',
+    { option: 'encryptionActive' },
+  )
+}
+
+/** Whoever is neither the owner nor of the group of a file may do nothing with it. */
+const OTHERS = 0o007
+
+/** @throws INVALID_OPTION where more than its owner and group may read or write a file of keys */
+const checkKeysFile = (path: string): void => {
+  // Windows has no such modes.
+  if (process.platform === 'win32') return
+  const mode = statSync(path).mode & 0o777
+  if ((mode & OTHERS) === 0) return
+  throw new SojournError(
+    'INVALID_OPTION',
+    `encryptionKeysFile is ${JSON.stringify(path)}, whose mode is ${mode.toString(8)}, so every user can open it. Run chmod 600`,
+    { option: 'encryptionKeysFile' },
+  )
 }
 
 /** Secrets that are given by the environment, or in a file that a setting names. */

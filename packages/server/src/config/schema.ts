@@ -23,10 +23,12 @@ import {
   SESSION_OPTIONS,
   tlsOptions,
 } from '@sojourn/replica/options'
+import { isKeyId, KEY_IDS } from '@sojourn/store/keys'
 import { CLIENT_DIALECT } from '@sojourn/wire'
 import { namesThisMachine } from '../admin/hosts.js'
 import { ADMIN_LIMITS } from '../admin/limits.js'
 import { CLIENT_LIMITS } from '../clients/limits.js'
+import { isKeyList, KEY_LIST } from '../key-list.js'
 import { isTokenList, MIN_TOKEN_CHARS } from '../tokens.js'
 
 const HOST = textRule('a host name or an IP address of this machine; 0.0.0.0 or :: for all of them')
@@ -88,6 +90,20 @@ export const SERVER_OPTIONS = {
   tokensFile: optional(
     FILE_RULE,
     'A file with the tokens, instead of SOJOURN_TOKENS. Each line has one, and `#` begins a comment',
+  ),
+  encryptionKeys: optional(
+    secretOption(textRule(KEY_LIST, isKeyList)),
+    'Encryption at rest: the key ring that seals the store and its backups, separated by spaces, commas or lines',
+    'none: the store is in the clear',
+  ),
+  encryptionKeysFile: optional(
+    FILE_RULE,
+    'A file with the key ring, instead of SOJOURN_ENCRYPTION_KEYS. Each line has one key, and `#` begins a comment. Only its owner and group may open it',
+  ),
+  encryptionActive: optional(
+    textRule(KEY_IDS, isKeyId),
+    'The id of the key under which everything is sealed from now on',
+    'the last key of the ring',
   ),
   session: group({
     profile: optional(

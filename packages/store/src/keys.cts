@@ -1,0 +1,2 @@
+/** For CommonJS: the same as `keys.ts`. */
+export * from './keys.js'
