@@ -2,7 +2,10 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Client, connect } from '@sojourn/client'
 import { sessionKey } from '@sojourn/core/internal'
+import type { Replica } from '@sojourn/replica'
 import { expect, it } from 'vitest'
+import { CertificateDirectory } from '../support/certificates.js'
+import { openRegions } from '../support/region.js'
 import { refuses } from '../support/replica.js'
 import { openServers, type Server, TOKENS } from '../support/servers.js'
 import { until } from '../support/until.js'
@@ -121,4 +124,60 @@ it('[SRV-1] no id and no subject goes from region to region, into a log or a fig
         formsOf(id).filter((form) => place.includes(form)),
         name,
       ).toEqual([])
+})
+
+const SUBJECT = 'ada.of.the.marker@example.net'
+const DEVICE = 'the marker of a device'
+
+/** Two regions on disks, whose users are logged in; what crosses the wire is recorded, and what they report is noted. */
+const loggedIn = async (options: Parameters<typeof openRegions<'eu' | 'us'>>[1]) => {
+  const regions = await openRegions(['eu', 'us'], { ...options, disk: true, limits: { checkpointBytes: 1_024 } })
+  const reported: unknown[] = []
+  const note = (...event: unknown[]) => void reported.push(event)
+  for (const name of ['created', 'elevated', 'rotated', 'reused', 'updated', 'ended', 'fault'] as const)
+    for (const replica of regions.all) (replica as Replica).on(name, note)
+  const recordings = [regions.proxy('eu', 'us').record(), regions.proxy('us', 'eu').record()]
+  await regions.cutAll()
+  regions.healAll()
+  await regions.settled()
+  const { eu } = regions
+  const visitor = await eu.create({ text: MARKER })
+  const first = await eu.elevate(visitor.id, { subject: SUBJECT, device: DEVICE })
+  const { id } = await eu.rotate(first.id)
+  expect(await eu.get(first.id)).toBeUndefined()
+  const other = await eu.create({ text: MARKER }, { subject: SUBJECT, device: DEVICE })
+  await eu.update(id, { text: `${MARKER}, changed` })
+  await eu.endOthers(id)
+  await regions.settled()
+  const wire = overheard(recordings.flatMap((recorded) => recorded()))
+  const shown = Buffer.from(JSON.stringify([reported, regions.faults, regions.all.map((replica) => replica.status())]))
+  const running = await Promise.all(NAMES.map((name) => filesBelow(regions.location(name))))
+  await regions.shut('eu')
+  const places = { wire, shown, running: Buffer.concat(running), stopped: await filesBelow(regions.location('eu')) }
+  await regions.close()
+  return { places, ids: [visitor.id, first.id, id, other.id] }
+}
+
+it('[CRYPT-1] [TLS-3] with a key ring and TLS no data, subject, device, id or secret is in the directory, on the wire, or in what is reported', async () => {
+  await using certificates = await CertificateDirectory.open()
+  for (const name of NAMES) await certificates.issue(name)
+  const tls = (name: string) => ({ tls: { ...certificates.paths(name), requireClientCertificate: true } })
+  const encryption = { keys: { '2026-11': '5e'.repeat(32) }, active: '2026-11' }
+  const { places, ids } = await loggedIn({ secure: true, encryption, each: { eu: tls('eu'), us: tls('us') } })
+  const secrets = [MARKER, SUBJECT, DEVICE].map((text) => Buffer.from(text))
+  for (const [name, place] of Object.entries(places)) {
+    expect(place.length, name).toBeGreaterThan(100)
+    for (const form of [...secrets, ...ids.flatMap(formsOf)]) expect(place.includes(form), name).toBe(false)
+  }
+})
+
+it('[CRED-1] without them a disk and the wire hold data, and yet no subject, id or secret', async () => {
+  const { places, ids } = await loggedIn({})
+  for (const name of ['wire', 'running', 'stopped'] as const) {
+    expect(places[name].includes(MARKER), name).toBe(true)
+    expect(places[name].includes(DEVICE), name).toBe(true)
+  }
+  expect(places.shown.includes(MARKER)).toBe(false)
+  for (const [name, place] of Object.entries(places))
+    for (const form of [Buffer.from(SUBJECT), ...ids.flatMap(formsOf)]) expect(place.includes(form), name).toBe(false)
 })
