@@ -13,7 +13,8 @@ import { overheard } from '../support/wire-tap.js'
 
 const NAMES = ['eu', 'us'] as const
 const MARKER = 'a marker in the data'
-const SUBJECT = 'a-subject-that-nobody-may-see-0123456789'
+/** A subject, of one word: see `formsOf`. */
+const USER = 'a-subject-that-nobody-may-see-0123456789'
 /** So that what is committed reaches the rows, too. */
 const FLAGS = { 'log.level': 'trace', 'limits.checkpointBytes': '1024' }
 
@@ -55,7 +56,7 @@ const shownBy = async (server: Server): Promise<Buffer> => {
   return Buffer.concat([Buffer.from(server.log.join('\n')), ...(await Promise.all(pages))])
 }
 
-/** Every kind of call, those that are refused too. Returns the ids that were made or only asked for, and the subject. */
+/** Every kind of call, those that are refused too. Returns the ids that were made or only asked for, and the user. */
 const useAll = async (client: Client): Promise<{ readonly kept: string; readonly others: readonly string[] }> => {
   const own = 'an-id-that-a-middleware-chose-0123456789'
   const unknown = 'an-id-that-nobody-has-ever-made-9876543210'
@@ -69,18 +70,18 @@ const useAll = async (client: Client): Promise<{ readonly kept: string; readonly
   await client.get(kept, { read: 'all' })
   const { id: rotated } = await client.rotate(old)
   const { id: guest } = await client.create({ text: MARKER })
-  const { id: login } = await client.elevate(guest, { subject: SUBJECT })
-  const { id: other } = await client.create({ text: MARKER }, { subject: SUBJECT })
-  for await (const { handle } of client.sessionsOf(SUBJECT)) expect(await client.isLive(handle)).toBe(true)
+  const { id: login } = await client.elevate(guest, { subject: USER })
+  const { id: other } = await client.create({ text: MARKER }, { subject: USER })
+  for await (const { handle } of client.sessionsOf(USER)) expect(await client.isLive(handle)).toBe(true)
   await client.endOthers(login)
-  await client.endSubject(`${SUBJECT}-of-another-user`)
+  await client.endSubject(`${USER}-of-another-user`)
   await client.end(ended, { write: 'all' })
   await refuses(client.create({}, { id: own }), 'SESSION_EXISTS')
   await refuses(client.update(unknown, { a: 1 }), 'SESSION_NOT_FOUND')
   await refuses(client.update(ended, { a: 1 }), 'SESSION_NOT_FOUND')
   await refuses(client.update(kept, { large: 'x'.repeat(100_000) }), 'SESSION_TOO_LARGE')
   expect(await client.get(unknown, { read: 'all' })).toBeUndefined()
-  return { kept, others: [old, ended, own, rotated, unknown, guest, login, other, SUBJECT] }
+  return { kept, others: [old, ended, own, rotated, unknown, guest, login, other, USER] }
 }
 
 it('[SRV-1] no id and no subject goes from region to region, into a log or a figure, or onto a disk', async () => {

@@ -1,9 +1,12 @@
 /** Whether the profiles of NIST's assurance levels end sessions when they say. */
+
+import { connect } from '@sojourn/client'
 import { type Duration, parseDuration } from '@sojourn/core/internal'
 import { loadConfig } from '@sojourn/server'
 import { PROFILES } from 'sojourn'
 import { afterEach, describe, expect, it } from 'vitest'
 import { closeOpened, HOUR, MINUTE, openStepped } from '../support/replica.js'
+import { openServers, TOKENS } from '../support/servers.js'
 
 afterEach(closeOpened)
 
@@ -66,6 +69,26 @@ describe('[PROF-1] session.profile of a server', () => {
 
   it.each(NIST)('$name sets both timeouts', ({ name, idle, overall }) => {
     expect(load({ profile: name })).toMatchObject({ idleTimeout: idle, maxLifetime: overall })
+  })
+
+  it('holds for its clients', async () => {
+    await using servers = await openServers(['eu'], { options: { flags: { 'session.profile': 'aal3' } } })
+    const client = await connect({ url: servers.get('eu').url('clients'), token: TOKENS.write })
+    expect(client.lifetimes()).toMatchObject({ idleTimeoutMs: 15 * MINUTE, maxLifetimeMs: 12 * HOUR })
+    await client.close()
+  })
+
+  it('says of both timeouts where they come from', () => {
+    const env = {
+      SOJOURN_REGION: 'eu',
+      SOJOURN_SESSION_PROFILE: 'aal2',
+      SOJOURN_TOKENS: 'shop:write:a-token-of-the-tests',
+    }
+    const { from } = loadConfig({ file: undefined, env, flags: new Map([['session.idleTimeout', '5m']]) })
+    expect([from.get('session.idleTimeout'), from.get('session.maxLifetime')]).toEqual([
+      '--session-idle-timeout',
+      'SOJOURN_SESSION_PROFILE',
+    ])
   })
 
   it('and leaves alone what is shorter', () => {

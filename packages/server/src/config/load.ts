@@ -58,14 +58,15 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
   const given = merge(yaml?.source ?? new Map(), fromEnvironment(env), fromFlags(flags))
   faults.push(...SETTINGS.flatMap((setting) => faultOf(setting, given)))
   if (faults.length > 0) refuse(faults)
-  const settings = withinLifetime(readOptions(SERVER_OPTIONS, unflatten(withProfile(given))), given)
+  const profiled = withProfile(given)
+  const settings = withinLifetime(readOptions(SERVER_OPTIONS, unflatten(profiled)), given)
   faults.push(...contradictions(settings, given))
   if (faults.length > 0) refuse(faults)
   const readTokens = () =>
     settings.tokensFile === undefined
       ? parseTokens(settings.tokens ?? '')
       : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
-  const from = new Map([...given].map(([path, value]) => [path, value.from]))
+  const from = new Map([...profiled].map(([path, value]) => [path, value.from]))
   const readKeys = () => readKeyRing(settings)
   const [secret, subjectKey] = [readSecret(settings, 'secret'), readSecret(settings, 'subjectKey')]
   const config = { settings, from, secret, subjectKey, readTokens, readKeys }
