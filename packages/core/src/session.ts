@@ -86,7 +86,7 @@ export interface Lifetimes {
   readonly atomic?: readonly string[]
   /** `session.idleTimeout`, in milliseconds. */
   readonly idleTimeoutMs: number
-  /** `session.maxLifetime`, in milliseconds: nothing extends any session past it. */
+  /** `session.maxLifetime`, in milliseconds: nothing but a login extends a session past it. */
   readonly maxLifetimeMs: number
 }
 

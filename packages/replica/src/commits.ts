@@ -76,10 +76,9 @@ export class Commits {
 
   /** Whether a session of this key shows here: at once where that is in memory, or can be read at once. */
   isLive(key: SessionKey): Soon<boolean> {
+    const { subjects, settings } = this.#runtime
     const isShown = (reading: Reading) =>
-      reading.state === 'held' &&
-      isVisible(reading.record, this.#runtime.settings.ports.clock.now()) &&
-      this.#runtime.subjects.cutOf(key, reading.record) === undefined
+      reading.state === 'held' && subjects.shows(key, reading.record, settings.ports.clock.now())
     const reading = this.#runtime.store.read(key)
     return reading instanceof Promise ? reading.then(isShown) : isShown(reading)
   }

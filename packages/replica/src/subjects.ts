@@ -1,5 +1,14 @@
 /** The sessions of subjects: which of them cutoffs end, and which are too many. Follows from the records, in every region alike. */
-import type { Clock, Cutoff, CutoffEntry, LiveRecord, SessionKey, SubjectHash, Timer } from '@sojourn/core/internal'
+import type {
+  Clock,
+  Cutoff,
+  CutoffEntry,
+  LiveRecord,
+  SessionKey,
+  SessionRecord,
+  SubjectHash,
+  Timer,
+} from '@sojourn/core/internal'
 import { compareStamps, cutBy, cutSession, GONE, isVisible } from '@sojourn/core/internal'
 import type { Commit, Reading, RecordStore } from '@sojourn/store'
 
@@ -98,6 +107,11 @@ export class Subjects {
   /** The cutoffs of a subject that are in force here. */
   cutoffOf(subject: SubjectHash): Cutoff | undefined {
     return this.#cutoffs.get(subject)
+  }
+
+  /** Whether a session shows at `now`, and no cutoff has ended it. */
+  shows(key: SessionKey, record: SessionRecord, now: number): record is LiveRecord {
+    return isVisible(record, now) && this.cutOf(key, record) === undefined
   }
 
   /** The cutoff that ends a session; undefined where none does. */
