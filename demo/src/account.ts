@@ -1,7 +1,7 @@
 /** Whose session it is: logins, devices and logouts everywhere, on the session API itself, without express-session. */
 import { isSojournError, type Session, type SessionApi } from '@sojourn/core'
 import { checkOrigin, type SessionCookie, sessionCookie } from '@sojourn/identity'
-import { type ErrorRequestHandler, type Request, type Response, Router } from 'express'
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express'
 import { say } from './say.js'
 
 export interface AccountOptions {
@@ -25,15 +25,8 @@ const DEVICE = /^[\w][\w -]{0,31}$/
 export const account = ({ region, sessions, port, cookieSecret, log }: AccountOptions): Router => {
   // The shop's cookie is `sid`. This one gets its name without the prefix, because it goes over http://localhost.
   const cookie = sessionCookie({ name: '__Host-account', url: `http://localhost:${port}`, keys: [cookieSecret] })
-  const origins = [`http://localhost:${port}`, `http://127.0.0.1:${port}`]
   const router = Router()
-
-  router.use((req, res, next) => {
-    // Browsers say which page makes a write. curl says nothing, and that is safe: no page of another site can have it send a cookie.
-    checkOrigin(req, { origins, withoutOrigin: 'allow' })
-    res.set('cache-control', 'no-store')
-    next()
-  })
+  router.use(ownPages(port))
 
   // The demo believes everybody. A real app checks a password, or better a passkey, before this.
   router.post('/login', async (req, res) => {
@@ -85,6 +78,17 @@ export const account = ({ region, sessions, port, cookieSecret, log }: AccountOp
   )
   router.use(onError)
   return router
+}
+
+/** Refuses what a page of another site writes. */
+const ownPages = (port: number): RequestHandler => {
+  const origins = [`http://localhost:${port}`, `http://127.0.0.1:${port}`]
+  return (req, res, next) => {
+    // Browsers say which page makes a write. curl says nothing, and that is safe: no page of another site can have it send a cookie.
+    checkOrigin(req, { origins, withoutOrigin: 'allow' })
+    res.set('cache-control', 'no-store')
+    next()
+  }
 }
 
 /** The session of a request, with what its browser wrote last, in whatever region. */
