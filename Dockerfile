@@ -37,7 +37,7 @@ RUN sh /app/deploy/docker/trim.sh /app
 FROM build AS shop-files
 RUN npm ci --omit=dev --workspace @sojourn/demo --include-workspace-root=false \
  && mkdir /app && cp -r package.json node_modules /app/ \
- && for name in core wire net store replica express client; do \
+ && for name in core wire net store replica express identity client; do \
       mkdir -p /app/packages/$name && cp -r packages/$name/package.json packages/$name/dist /app/packages/$name/; \
     done \
  && mkdir /app/demo && cp -r demo/package.json demo/dist /app/demo/

@@ -35,7 +35,9 @@ class Cluster {
   }
 
   #fork(name: RegionName): void {
-    const child = fork(REGION_FILE, [name], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+    // Each would warn of its cookie, which goes over plain HTTP: to this machine only.
+    const execArgv = [...process.execArgv, '--disable-warning=SOJOURN_INSECURE_COOKIE']
+    const child = fork(REGION_FILE, [name], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv })
     this.#children.set(name, child)
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream! }).on('line', (line) => this.#print(name, line))

@@ -29,6 +29,23 @@ Log out at us; it is gone everywhere:
   curl -b jar -X POST ${us}/logout
   curl -b jar ${ap}
 
+Log in on two devices, and list them at ap; log in anew, and the cookie from before is dead:
+
+  curl -c laptop -X POST '${eu}/account/login?user=ada&device=Laptop'
+  curl -c phone -X POST '${us}/account/login?user=ada&device=Phone'
+  curl -b laptop -c laptop ${ap}/account
+  cp laptop copy && curl -b laptop -c laptop -X POST '${eu}/account/login?user=ada&device=Laptop'
+  curl -b copy ${us}/account
+
+Cut ap off, change the password at eu, heal, and see the phone refused everywhere:
+
+  curl -X POST ${ap}/admin/cut
+  curl -b laptop -c laptop -X POST ${eu}/account/password
+  curl -b phone ${us}/account
+  curl -b phone ${ap}/account
+  curl -X POST ${ap}/admin/heal
+  curl -b phone ${ap}/account
+
 Ctrl-C stops all three. Sessions are kept; start again and they are there.
 `
 }

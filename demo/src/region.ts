@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type LinkChange, openReplica, type Replica } from '@sojourn/replica'
+import { account } from './account.js'
 import { explain } from './fault.js'
 import { isLinked, linkSwitch } from './link-switch.js'
 import { readSecret } from './secret.js'
@@ -39,6 +40,7 @@ const follow = (replica: Replica): (() => void) => {
   const from = (origin: string) => (origin === 'local' ? 'here' : `in ${origin}`)
   // A key is a hash of the id; the id would let a reader of the log into the session.
   replica.on('created', ({ key, origin }) => log(`session ${key.slice(0, 8)} began ${from(origin)}`))
+  replica.on('elevated', ({ key, origin }) => log(`session ${key.slice(0, 8)} has a new login ${from(origin)}`))
   replica.on('ended', ({ key, origin, reason }) => log(`session ${key.slice(0, 8)} ended ${from(origin)} (${reason})`))
   replica.on('expired', ({ key }) => log(`session ${key.slice(0, 8)} expired`))
   replica.on('fault', ({ code, message }) => log(`fault ${code}: ${message}`))
@@ -65,7 +67,10 @@ const start = async (settings: RegionSettings, linkSecret: string, cookieSecret:
   const app = shop({
     region: replica.region,
     sessions: replica,
-    besides: { '/admin': linkSwitch(replica) },
+    besides: {
+      '/admin': linkSwitch(replica),
+      '/account': account({ region: replica.region, sessions: replica, port: settings.appPort, cookieSecret, log }),
+    },
     cookieSecret,
     log,
   })

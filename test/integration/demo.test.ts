@@ -34,6 +34,20 @@ const lookAt = async (browser: Browser, url: string) => {
   return rest
 }
 
+interface Device {
+  readonly handle: string
+  readonly device: string
+  readonly region: string
+  readonly lastUsed: string
+  readonly mine: boolean
+}
+
+const devicesAt = async (browser: Browser, url: string): Promise<Device[]> =>
+  (await browser.json('GET', `${url}/account`)).devices
+
+const isRefused = async (browser: Browser, url: string): Promise<boolean> =>
+  (await browser.request('GET', `${url}/account`)).status === 401
+
 describe('the demo', () => {
   it('[DEMO-1] one cart from two regions, both halves of a cut, a logout everywhere', async () => {
     const demo = startDemo()
@@ -100,6 +114,99 @@ describe('the demo', () => {
     await ada.json('POST', `${eu}/login?user=ada`)
     expect(await lookAt(ada, eu)).toMatchObject({ user: 'ada' })
     expect(await lookAt(old, eu)).toMatchObject({ user: null })
+  })
+
+  it('[DEMO-4] two devices of one user: a new login, and a new password while a region is cut off', async () => {
+    const demo = startDemo()
+    await demo.said(READY)
+    const [eu, us, ap] = urls()
+    const [laptop, phone] = [new Browser(), new Browser()]
+    const ofLaptop = { device: 'Laptop', region: 'eu' }
+    const ofPhone = { device: 'Phone', region: 'us' }
+    const login = { region: 'eu', user: 'ada', device: 'Laptop' }
+    expect(await laptop.json('POST', `${eu}/account/login?user=ada&device=Laptop`)).toEqual(login)
+    await phone.json('POST', `${us}/account/login?user=ada&device=Phone`)
+    for (const url of [eu, ap])
+      await until(async () => (await devicesAt(laptop, url)).length === 2, `the phone to be listed at ${url}`)
+    expect(await devicesAt(phone, us)).toMatchObject([
+      { ...ofLaptop, mine: false },
+      { ...ofPhone, mine: true },
+    ])
+    const shown = await devicesAt(laptop, eu)
+    expect(shown).toMatchObject([
+      { ...ofLaptop, mine: true },
+      { ...ofPhone, mine: false },
+    ])
+    for (const { handle, lastUsed } of shown) {
+      expect(handle).toMatch(/^[0-9a-f]{8}$/)
+      expect(Math.abs(Date.parse(lastUsed) - Date.now())).toBeLessThan(60_000)
+    }
+
+    const stale = laptop.copy()
+    await laptop.json('POST', `${us}/account/login?user=ada&device=Laptop`)
+    for (const url of [eu, us, ap]) {
+      // The cookie carries the login to the next region, which knows of it then.
+      expect((await devicesAt(laptop, url)).map(({ handle }) => handle)).toEqual(shown.map(({ handle }) => handle))
+      expect(await isRefused(stale, url)).toBe(true)
+    }
+
+    await laptop.json('POST', `${ap}/admin/cut`)
+    const copied = laptop.copy()
+    expect(await laptop.json('POST', `${eu}/account/password`)).toEqual({
+      region: 'eu',
+      ended: 1,
+      regions: { eu: 'held', us: 'held', ap: 'pending' },
+    })
+    // The phone is used in ap first, which must not save it, and its cookie names that use.
+    expect(await devicesAt(phone, ap)).toHaveLength(2)
+    for (const url of [eu, us]) {
+      for (const other of [phone, copied]) expect(await isRefused(other, url)).toBe(true)
+      expect(await devicesAt(laptop, url)).toMatchObject([{ device: 'Laptop', mine: true }])
+    }
+    expect(await laptop.json('POST', `${ap}/admin/heal`)).toEqual({ region: 'ap', links: 'healed' })
+    await until(() => isRefused(phone, ap), 'the phone to be refused at ap')
+    expect(await devicesAt(laptop, ap)).toMatchObject([{ device: 'Laptop', mine: true }])
+
+    const gone = laptop.copy()
+    expect(await laptop.json('POST', `${ap}/account/logout`)).toEqual({ region: 'ap', user: null })
+    expect(await isRefused(laptop, ap)).toBe(true)
+    for (const url of [eu, us]) await until(() => isRefused(gone, url), `the laptop to be refused at ${url}`)
+    expect(demo.output).not.toMatch(/fault|Error|Warning/)
+  })
+
+  it('[DEMO-4] a login shows in the next region at once, because the cookie names it', async () => {
+    const demo = startDemo()
+    await demo.said(READY)
+    // Many at a time, so that a write takes longer from region to region than a browser does.
+    const users = Array.from({ length: 40 }, (_, index) => [`user-${index}`, new Browser()] as const)
+    const move = async (user: string, browser: Browser, device: string, here: string, next: string) => {
+      await browser.json('POST', `${here}/account/login?user=${user}&device=${device}`)
+      expect(await devicesAt(browser, next)).toMatchObject([{ device, mine: true }])
+    }
+    for (let round = 0; round < 10; round++) {
+      const [here, next] = [0, 1].map((step) => urls()[(round + step) % 3]!) as [string, string]
+      await Promise.all(users.map(([user, browser]) => move(user, browser, `Laptop-${round}`, here, next)))
+    }
+    const { headers } = await fetch(`${urls()[0]}/account/login?user=ada&device=Phone`, { method: 'POST' })
+    expect(headers.getSetCookie().join()).toMatch(
+      /^account=\w[\w.-]+:[0-9a-f]{32}\.[0-9a-z]+:[\w-]{43}; Path=\/; Max-Age=\d+; Expires=[^;]+; HttpOnly; SameSite=Lax$/,
+    )
+  })
+
+  it('[DEMO-4] an account is written to by its own pages and by programs, and by no page of another site', async () => {
+    const demo = startDemo()
+    await demo.said(READY)
+    const [eu] = urls()
+    const post = async (headers: Record<string, string>) =>
+      (await fetch(`${eu}/account/login?user=ada&device=Laptop`, { method: 'POST', headers })).status
+    expect(await post({})).toBe(200)
+    expect(await post({ origin: `http://localhost:${port}` })).toBe(200)
+    expect(await post({ origin: `http://localhost:${port}`, 'sec-fetch-site': 'same-origin' })).toBe(200)
+    expect(await post({ origin: 'https://evil.example' })).toBe(403)
+    expect(await post({ origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' })).toBe(403)
+    expect(await post({ origin: 'null' })).toBe(403)
+    expect((await fetch(`${eu}/account`)).status).toBe(401)
+    expect((await fetch(`${eu}/account/login?user=ada`, { method: 'POST' })).status).toBe(400)
   })
 
   it('[DEMO-3] a port that is taken: says which, and what to set, and stops', async () => {
