@@ -161,7 +161,10 @@ describe('elevate', () => {
     const first = await eu.create({}, { subject: 'ada', device: 'phone' })
     const second = await eu.elevate(first.id, { subject: 'eve' })
     expect([second.subject, second.device]).toEqual(['eve', undefined])
-    expect([await handlesOf(eu, 'ada'), await handlesOf(eu, 'eve')]).toEqual([[], [first.handle]])
+    // Whoever holds the handle, in a token, say, holds none of what is somebody else's.
+    expect(second.handle).not.toBe(first.handle)
+    expect(await eu.isLive(first.handle)).toBe(false)
+    expect([await handlesOf(eu, 'ada'), await handlesOf(eu, 'eve')]).toEqual([[], [second.handle]])
   })
 })
 

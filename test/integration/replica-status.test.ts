@@ -23,6 +23,9 @@ describe('status', () => {
       sessions: 1,
       expired: 0,
       tombstones: 1,
+      cutoffs: 0,
+      certificateExpiresAt: undefined,
+      encryption: undefined,
       head: 3,
       // Each replica counts what it takes in from others, too.
       vector: { [us.status().replica]: us.status().head },

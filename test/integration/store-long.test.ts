@@ -169,9 +169,9 @@ test(
     await patiently(() => regions.settled())
     await expectAll()
 
-    // Another three hours later everybody is gone, and forgotten.
+    // Everybody is gone, and forgotten, two lifetimes later: a login may have prolonged what was ended.
     for (const name of regions.names) await regions.shut(name)
-    for (const name of regions.names) await regions.reopen(name, { ports: { clock: later(3 * HOUR) } })
+    for (const name of regions.names) await regions.reopen(name, { ports: { clock: later(6 * HOUR) } })
     const isEmpty = () => regions.all.every((each) => each.status().sessions + each.status().tombstones === 0)
     await patiently(async () => void (await until(isEmpty, 'all to be purged')))
     for (const name of regions.names) {

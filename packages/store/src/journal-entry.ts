@@ -1,8 +1,9 @@
 /** What an entry of the journal says: the commits of one turn of the event loop, or how far the store is (SPEC, "Journal"). */
 import type { SessionKey } from '@sojourn/core/internal'
-import { ByteReader, ByteWriter, KEY_BYTES, keyOfItem, SojournError } from '@sojourn/core/internal'
+import { ByteReader, ByteWriter, KEY_BYTES, keyOfItem } from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 import {
+  checkFormat,
   type Incarnation,
   type Progress,
   readIncarnation,
@@ -60,9 +61,7 @@ export const encodeEntry = ({ incarnation, commits, progress }: EntryContent): U
 /** Items are views of the entry. @throws STORE_FORMAT, STORE_CORRUPT */
 export const decodeEntry = (bytes: Uint8Array): EntryContent => {
   const from = new ByteReader(bytes, 'STORE_CORRUPT')
-  const format = from.uint()
-  if (format !== STORE_FORMAT)
-    throw new SojournError('STORE_FORMAT', `the journal has format ${format}, and this version reads ${STORE_FORMAT}`)
+  checkFormat(from.uint(), 'the journal')
   let incarnation: Incarnation | undefined
   let progress: Progress | undefined
   const commits: JournalCommit[] = []

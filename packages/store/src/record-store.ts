@@ -360,7 +360,7 @@ export class RecordStore {
   /** @internal */
   stateAt(checkpoint: number, indexRows = 0): StoreState {
     const { actor, lineage } = this
-    return { actor, lineage, ...this.progress, head: this.#committed, checkpoint, indexRows }
+    return { actor, lineage, ...this.progress, head: this.#committed, checkpoint, indexRows, isIndexCurrent: true }
   }
 
   /** A copy of the store, for `fillStore`: its records as they are when they are come to, and none older than the first step. */

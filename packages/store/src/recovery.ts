@@ -136,7 +136,7 @@ class Recovery {
   /** From the copy of the last clean close, if nothing has changed since; else from the records. */
   async index(): Promise<void> {
     const { storage, index, state } = this.#options
-    const isFresh = state !== undefined && state.indexRows > 0 && storage.journal.head === state.checkpoint
+    const isFresh = state?.isIndexCurrent && state.indexRows > 0 && storage.journal.head === state.checkpoint
     if (!isFresh) return this.#scan()
     if (await readIndexCopy(storage.rows, index, state.indexRows)) {
       for (const key of index.corruptKeys()) this.#corrupt.add(key)

@@ -3,8 +3,19 @@ import type { ActorId, Ancestor, FeedId, Held } from '@sojourn/core/internal'
 import { ByteReader, ByteWriter, SojournError } from '@sojourn/core/internal'
 import { STATE_KEY, seal, unseal } from './record-row.js'
 
-/** The version of everything that a store writes: rows and journal. Format 1 was that of 0.1.0, which was never published. */
+/**
+ * The version of everything that a store writes: rows and journal. Format 1 was that of 0.1.0, which was never published; what format 3 wrote is
+ * read, for it had no subjects, and so neither flags nor places for them.
+ */
 export const STORE_FORMAT = 4
+const OLDEST_FORMAT = 3
+
+/** @throws STORE_FORMAT for what this version does not read @param what is said to have the format */
+export const checkFormat = (format: number, what: string): void => {
+  if (format >= OLDEST_FORMAT && format <= STORE_FORMAT) return
+  const read = `${OLDEST_FORMAT} to ${STORE_FORMAT}`
+  throw new SojournError('STORE_FORMAT', `${what} has format ${format}, and this version reads formats ${read}`)
+}
 
 /** Incarnations that a store remembers; a peer that has been away for more of them is served the whole feed. */
 const MAX_ANCESTORS = 32
@@ -33,6 +44,8 @@ export interface StoreState extends Incarnation, Progress {
   readonly checkpoint: number
   /** Rows of a copy of the index that is up to date with {@link checkpoint}; 0: there is none. */
   readonly indexRows: number
+  /** Whether the copy has the slots of the present format. */
+  readonly isIndexCurrent: boolean
 }
 
 const writeHeld = (out: ByteWriter, list: readonly Held[]): void => {
@@ -68,13 +81,9 @@ export const decodeState = (row: Uint8Array): StoreState => {
   if (body === undefined) throw new SojournError('STORE_CORRUPT', 'the state of the store fails its checksum')
   const from = new ByteReader(body, 'STORE_CORRUPT')
   const format = from.uint()
-  if (format !== STORE_FORMAT)
-    throw new SojournError(
-      'STORE_FORMAT',
-      `the directory has format ${format}, and this version reads format ${STORE_FORMAT}`,
-    )
+  checkFormat(format, 'the directory')
   const counted = { head: from.uint(), checkpoint: from.uint(), indexRows: from.uint() }
-  return { ...counted, ...readIncarnation(from), ...readProgress(from) }
+  return { ...counted, isIndexCurrent: format === STORE_FORMAT, ...readIncarnation(from), ...readProgress(from) }
 }
 
 /** The incarnation after another, whose feed goes on after `head`. */
