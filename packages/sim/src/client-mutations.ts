@@ -112,7 +112,7 @@ export const CLIENT_MUTATIONS: readonly Mutation[] = [
     'cache-past-the-deadline',
     'the near cache gives a session that has expired',
     'client/dist/near-cache.js',
-    '|| now >= entry.expiresAt',
+    '|| now >= entry.snapshot.showsUntil',
     '|| now === Number.POSITIVE_INFINITY',
     100,
   ),
