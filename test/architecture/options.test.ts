@@ -114,9 +114,10 @@ describe('[ARCH-5] an option is declared once', () => {
       'packages/identity/src/options.ts',
       'packages/identity/src/token-options.ts',
       'packages/client/src/options.ts',
-      'packages/server/src/admin/limits.ts',
       'packages/server/src/clients/limits.ts',
       'packages/server/src/config/schema.ts',
+      'packages/server/src/http-limits.ts',
+      'packages/server/src/identity/limits.ts',
     ])
     const elsewhere = sources.filter(
       ({ path }) => !declaring.includes(path) && path !== 'packages/core/src/duration.ts',
