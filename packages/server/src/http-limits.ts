@@ -2,7 +2,10 @@
 import { limit, type SettingsOf } from '@sojourn/core/internal'
 
 export const HTTP_LIMITS = {
-  maxConnections: limit(256, 'Authenticated connections at a time. Requests on one more are answered with OVERLOADED'),
+  maxConnections: limit(
+    256,
+    'Authenticated connections at a time. Requests on one more are answered with the status 503',
+  ),
   maxUnauthenticated: limit(
     256,
     'Unauthenticated connections at a time, probes included. One more closes the one that was silent longest',
