@@ -1,7 +1,10 @@
 /** What services ask the identity listener over real sockets: keys, introspection and revocation. */
+import { readFile } from 'node:fs/promises'
 import { connect as dial } from 'node:net'
+import { askHttp, readBody } from '@sojourn/net'
 import { createLocalJWKSet, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
+import { CertificateDirectory } from '../support/certificates.js'
 import { type Answer, ask, identityFlags, keyDirectory, OWN_KEY, openApp, startIdentity } from '../support/identity.js'
 import { jwksOf } from '../support/logouts.js'
 import { openServers, type Server, startServer, TOKENS } from '../support/servers.js'
@@ -45,6 +48,19 @@ describe('[OAUTH-1] the identity listener', () => {
     }
     const head = await ask(server, '/.well-known/jwks.json', undefined, { method: 'HEAD' })
     expect([head.status, head.body, head.headers.get('etag')]).toEqual([200, '', etag])
+  })
+
+  it('speaks TLS where it has a certificate, and reports when that expires', async () => {
+    await using certificates = await CertificateDirectory.open()
+    const { certFile, keyFile, caFile } = await certificates.issue('eu')
+    await using server = await startIdentity({ 'identity.tls.certFile': certFile, 'identity.tls.keyFile': keyFile })
+    const { port } = server.status().listeners.identity!
+    const tls = { ca: await readFile(caFile, 'utf8') }
+    const request = { method: 'GET', path: '/.well-known/jwks.json', headers: {}, timeoutMs: 5_000, tls }
+    const answer = await askHttp(new URL(`https://127.0.0.1:${port}`), request)
+    expect([answer.statusCode, JSON.parse(await readBody(answer)).keys.length]).toEqual([200, 1])
+    expect(server.status().certificates.identity).toBeGreaterThan(Date.now())
+    await expect(askHttp(new URL(`http://127.0.0.1:${port}`), request)).rejects.toThrow()
   })
 
   it('opens nothing of the admin API, and no endpoint that has no settings', async () => {

@@ -156,12 +156,9 @@ const answerAt = async (
 
 /** One parameter of a form. @throws FRAME_INVALID, FRAME_TOO_LARGE */
 const parameterOf = async (request: IncomingMessage, name: string, maxBytes: number): Promise<string> => {
-  const { 'content-type': type = '', 'content-length': length } = request.headers
+  const { 'content-type': type = '' } = request.headers
   if (!/^application\/x-www-form-urlencoded *(;|$)/i.test(type))
     throw new SojournError('FRAME_INVALID', 'send a form: Content-Type: application/x-www-form-urlencoded')
-  // Refused before it is read, so that the answer arrives.
-  if (Number(length) > maxBytes)
-    throw new SojournError('FRAME_TOO_LARGE', `the body has more than ${maxBytes} bytes`, { limit: maxBytes })
   const values = new URLSearchParams(await readBody(request, maxBytes)).getAll(name)
   if (values.length === 1 && values[0] !== '') return values[0]!
   throw new SojournError('FRAME_INVALID', `the form must have the parameter ${name} once`)
