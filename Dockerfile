@@ -27,7 +27,7 @@ RUN npx tsc -b packages/cli demo
 FROM build AS server-files
 RUN npm ci --omit=dev --workspace @sojourn/cli --include-workspace-root=false \
  && mkdir /app && cp -r package.json node_modules /app/ \
- && for name in core wire net store replica server cli; do \
+ && for name in core wire net store replica identity server cli; do \
       mkdir -p /app/packages/$name && cp -r packages/$name/package.json packages/$name/dist /app/packages/$name/; \
     done \
  && cp -r packages/cli/bin /app/packages/cli/

@@ -6,6 +6,7 @@ import {
   COOKIE_OPTIONS,
   CSRF_TOKEN_OPTIONS,
   ISSUE_OPTIONS,
+  LOGOUT_OPTIONS,
   ORIGIN_OPTIONS,
   REFRESH_OPTIONS,
   SERIALIZE_OPTIONS,
@@ -34,6 +35,7 @@ const declared = new Map(
     ORIGIN_OPTIONS,
     TOKENS_OPTIONS,
     ISSUE_OPTIONS,
+    LOGOUT_OPTIONS,
     REFRESH_OPTIONS,
     SERVER_OPTIONS,
     ...Object.values(CLIENT_OPTIONS),
@@ -111,12 +113,14 @@ describe('[ARCH-5] an option is declared once', () => {
       'packages/replica/src/option-table.ts',
       'packages/replica/src/tls-options.ts',
       'packages/express/src/options.ts',
+      'packages/identity/src/logout-options.ts',
       'packages/identity/src/options.ts',
       'packages/identity/src/token-options.ts',
       'packages/client/src/options.ts',
-      'packages/server/src/admin/limits.ts',
       'packages/server/src/clients/limits.ts',
       'packages/server/src/config/schema.ts',
+      'packages/server/src/http-limits.ts',
+      'packages/server/src/identity/limits.ts',
     ])
     const elsewhere = sources.filter(({ path }) => !declaring.includes(path) && !DURATIONS.includes(path))
     expect(

@@ -12,7 +12,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   replica: ['core', 'wire', 'net', 'store'],
   express: ['core'],
   client: ['core', 'wire', 'net'],
-  server: ['core', 'wire', 'net', 'store', 'replica'],
+  server: ['core', 'wire', 'net', 'store', 'replica', 'identity'],
   cli: ['core', 'wire', 'net', 'store', 'server'],
   automerge: ['core'],
   identity: ['core'],

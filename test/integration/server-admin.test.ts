@@ -306,7 +306,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails, who logs in, how 
     expect(Object.fromEntries(Object.keys(expected).map((name) => [name, value(name)]))).toEqual(expected)
   // How fast.
   are({
-    'sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}': 7,
+    'sojourn_request_seconds_count{level="local",operation="create",outcome="ok"}': 8,
     'sojourn_request_seconds_count{level="local",operation="get",outcome="ok"}': 1,
     'sojourn_request_seconds_count{level="local",operation="elevate",outcome="ok"}': 1,
     'sojourn_request_seconds_count{level="all",operation="increment",outcome="ok"}': 1,
@@ -314,7 +314,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails, who logs in, how 
   expect(value('sojourn_request_seconds_sum{level="local",operation="create",outcome="ok"}')).toBeGreaterThan(0)
   // How full.
   are({
-    'sojourn_sessions{state="live"}': 1,
+    'sojourn_sessions{state="live"}': 2,
     'sojourn_sessions{state="expired"}': 1,
     sojourn_cutoffs: 1,
   })

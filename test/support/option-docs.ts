@@ -118,12 +118,13 @@ const PACKAGES: readonly Package[] = [
   },
   {
     path: 'packages/identity/src',
-    about: 'The options of cookies, of checks of CSRF, and of tokens',
+    about: 'The options of cookies, of checks of CSRF, of tokens, and of logout tokens',
     imports: [
       "import type { Clock, Duration, Random } from '@sojourn/core/internal'",
       "import type { SecretKey } from './hmac.js'",
+      "import type { LogoutKeys } from './issuer-keys.js'",
       "import type { TokenSessions } from './sessions.js'",
-      "import type { TokenKeys } from './token-keys.js'",
+      "import type { TokenAlgorithm, TokenKeys } from './token-keys.js'",
       "import type { Audience } from './token-options.js'",
     ],
     tables: {
@@ -136,6 +137,7 @@ const PACKAGES: readonly Package[] = [
       IssueOptions: identity.ISSUE_OPTIONS,
       VerifyOptions: identity.VERIFY_OPTIONS,
       RefreshOptions: identity.REFRESH_OPTIONS,
+      LogoutTokensOptions: identity.LOGOUT_OPTIONS,
     },
   },
 ]
@@ -186,6 +188,7 @@ export const TABLES: { readonly [name: string]: () => string } = {
   origin: () => tableOf(identity.ORIGIN_OPTIONS),
   tokens: () => tableOf(identity.TOKENS_OPTIONS),
   refresh: () => tableOf(identity.REFRESH_OPTIONS),
+  logout: () => tableOf(identity.LOGOUT_OPTIONS),
   server: settingsTable,
   ...Object.fromEntries(Object.entries(CALLS).map(([name, options]) => [name, () => tableOf(options)])),
 }

@@ -24,7 +24,7 @@ export interface Server extends Running {
   /** Its log, a line each. */
   readonly log: readonly string[]
   /** Of a listener, by the protocol given. */
-  url(listener: 'links' | 'clients' | 'admin', protocol?: string): string
+  url(listener: 'links' | 'clients' | 'admin' | 'identity', protocol?: string): string
   /** Asks the admin listener; without a token unless one is given. */
   ask(
     path: string,
@@ -74,7 +74,8 @@ export const startServer = async (
     region,
     data,
     log,
-    url: (listener, protocol = listener === 'admin' ? 'http' : 'ws') => url(listener, protocol),
+    url: (listener, protocol = listener === 'admin' || listener === 'identity' ? 'http' : 'ws') =>
+      url(listener, protocol),
     ask: (path, { token, body, method = body === undefined ? 'GET' : 'POST' } = {}) =>
       fetch(`${url('admin', 'http')}${path}`, {
         method,

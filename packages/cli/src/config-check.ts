@@ -4,6 +4,7 @@ import {
   type Config,
   type ConfigInput,
   certificatesOf,
+  checkKeyFiles,
   loadConfig,
   SETTINGS,
   type Setting,
@@ -75,9 +76,9 @@ const warningsOf = (env: NodeJS.ProcessEnv): string[] =>
 const readAll = (input: ConfigInput): Config => {
   const config = loadConfig(input)
   const faults: string[] = []
-  for (const name of ['links', 'clients', 'admin'] as const)
+  for (const check of checksOf(config))
     try {
-      certificatesOf(config.settings, name)
+      check()
     } catch (error) {
       if (!isSojournError(error, 'INVALID_OPTION')) throw error
       faults.push(faultsOf(error)[0]!)
@@ -88,6 +89,12 @@ const readAll = (input: ConfigInput): Config => {
     faults.length === 1 ? faults[0]! : `\n${faults.map((each) => `  ${each}`).join('\n')}`,
   )
 }
+
+/** What is in the files that settings name. */
+const checksOf = ({ settings }: Config): (() => unknown)[] => [
+  ...(['links', 'clients', 'admin', 'identity'] as const).map((name) => () => certificatesOf(settings, name)),
+  () => checkKeyFiles(settings),
+]
 
 /** An error about settings has a line for each. */
 const faultsOf = ({ message }: SojournError): string[] =>

@@ -20,7 +20,7 @@ export const ERROR_CODES = {
   CONNECTION_LOST: 'The connection ended before the answer came. A write may have been applied.',
   TOKEN_REFUSED: 'The server does not know the token.',
   SCOPE_REFUSED: 'The scope of the token does not allow the call. Nothing was written.',
-  TOKEN_INVALID: 'A JWT of a session is not good here, or its session has ended. The reason says which.',
+  TOKEN_INVALID: 'A JWT is not good here, or its session has ended. The reason says which.',
   CSRF_REFUSED: 'The request was not made by a page that may write, or lacks a token of the session. Nothing was done.',
   STORE_LOCKED: 'Another process, or another replica in this process, has the directory open.',
   STORE_FOREIGN: 'The directory is the store of another region. Nothing in it was read or changed.',

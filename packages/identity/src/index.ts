@@ -2,11 +2,16 @@
 export type { CookieValue } from './cookie-value.js'
 export { type CsrfReason, type CsrfSession, checkCsrf, csrfToken } from './csrf-token.js'
 export type { SecretKey, SecretKeys } from './hmac.js'
+export { type Jwks, type LogoutKeys, readIssuerKeys } from './issuer-keys.js'
+export type { LogoutClaims, LogoutReason } from './logout-claims.js'
+export { LOGOUT_OPTIONS, LOGOUT_RULES } from './logout-options.js'
+export { type LogoutTokens, logoutTokens } from './logout-tokens.js'
 export type {
   CheckCsrfOptions,
   CheckOriginOptions,
   CsrfTokenOptions,
   IssueOptions,
+  LogoutTokensOptions,
   RefreshOptions,
   SerializeOptions,
   SessionCookieOptions,

@@ -1,11 +1,12 @@
 /**
- * The options of cookies, of checks of CSRF, and of tokens: `npm run docs:options` writes them from where they are
- * declared (ADR 17).
+ * The options of cookies, of checks of CSRF, of tokens, and of logout tokens: `npm run docs:options` writes them from
+ * where they are declared (ADR 17).
  */
 import type { Clock, Duration, Random } from '@sojourn/core/internal'
 import type { SecretKey } from './hmac.js'
+import type { LogoutKeys } from './issuer-keys.js'
 import type { TokenSessions } from './sessions.js'
-import type { TokenKeys } from './token-keys.js'
+import type { TokenAlgorithm, TokenKeys } from './token-keys.js'
 import type { Audience } from './token-options.js'
 
 export interface SessionCookieOptions {
@@ -139,4 +140,30 @@ export interface RefreshOptions {
   readonly ttl?: Duration | undefined
   /** How long the old secret works on, for requests under way and answers that were lost. Default: `10s`. */
   readonly grace?: Duration | undefined
+}
+
+export interface LogoutTokensOptions {
+  /** Who issues the tokens: their `iss`, as it stands. Give a string of 1 to 512 characters. */
+  readonly issuer: string
+  /** Whom the tokens are for: the client id that the issuer has for the app. */
+  readonly audience: Audience
+  /** The public keys of the issuer, or what gets them. */
+  readonly keys: LogoutKeys
+  /** Algorithms that the issuer may sign logout tokens with. Default: all of these. */
+  readonly algorithms?: readonly TokenAlgorithm[] | undefined
+  /** How old a logout token may be, whatever its `exp` says. Default: `5m`. */
+  readonly maxAge?: Duration | undefined
+  /** How far the clocks of both sides may differ. Default: `5s`. */
+  readonly clockTolerance?: Duration | undefined
+  /** What tells the time. Default: the system's. */
+  readonly clock?: Clock | undefined
+  readonly limits?: {
+    /** Bytes of a token that is read. A longer one is refused. Default: `8192`. */
+    readonly maxTokenBytes?: number | undefined
+    /**
+     * Tokens that are remembered, so that none counts twice. Beyond that, the oldest one is forgotten. Default:
+     * `20000`.
+     */
+    readonly maxRememberedIds?: number | undefined
+  } | undefined
 }

@@ -17,8 +17,8 @@ export interface TokenKey {
 }
 
 export interface TokenKeys {
-  /** The `kid` of the key that signs. */
-  readonly active: string
+  /** The `kid` of the key that signs. `null`: none does, and the process only verifies. */
+  readonly active: string | null
   /** All that verify: the active one, those before it whose tokens have not expired, and the one that comes next. */
   readonly keys: readonly TokenKey[]
 }
@@ -39,12 +39,13 @@ interface Verifying {
 }
 type Signing = Verifying & { readonly privateKey: KeyObject }
 
-const MAX_KEYS = 16
+/** Of a list, whoever gives it. */
+export const MAX_KEYS = 16
 const MIN_RSA_BITS = 2_048
 const KID = /^[\w.-]{1,64}$/
 
 /** Which keys an algorithm takes (RFC 7518, RFC 8037). */
-const FITS: { readonly [alg in TokenAlgorithm]: readonly [fits: (key: KeyObject) => boolean, what: string] } = {
+export const FITS: { readonly [alg in TokenAlgorithm]: readonly [fits: (key: KeyObject) => boolean, what: string] } = {
   EdDSA: [({ asymmetricKeyType }) => asymmetricKeyType === 'ed25519', 'an Ed25519 key'],
   ES256: [
     ({ asymmetricKeyType, asymmetricKeyDetails }) =>
@@ -61,7 +62,7 @@ const isRsa = ({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean 
 /** Keys that were checked. @throws INVALID_OPTION, which shows nothing of a key */
 export class TokenRing {
   readonly #keys = new Map<string, Verifying>()
-  readonly #active: Signing
+  readonly #active: Signing | undefined
 
   constructor(given: TokenKeys) {
     const keys = readKeys(given)
@@ -69,12 +70,14 @@ export class TokenRing {
       if (this.#keys.has(key.kid)) refuse(`keys.keys.${index}.kid`, 'is that of another key; give each its own')
       this.#keys.set(key.kid, key)
     }
+    if (given.active === null) return
     const active = keys.find((key): key is Signing => key.kid === given.active && 'privateKey' in key)
     this.#active = active ?? refuse('keys.active', 'names no key with a privateKey; give the kid of one')
   }
 
+  /** @throws INVALID_OPTION where none signs */
   get active(): Signing {
-    return this.#active
+    return this.#active ?? refuse('keys.active', 'is null, so nothing is signed here; give the kid of a private key')
   }
 
   /** By its name. Where a token says that its key is to be found elsewhere, nobody looks. */

@@ -19,7 +19,7 @@ import type { TokenSessions } from './sessions.js'
 import { type TokenKeys, TokenRing } from './token-keys.js'
 
 const MAX_TEXT_CHARS = 512
-const TEXT = textRule(
+export const TEXT = textRule(
   `a string of 1 to ${MAX_TEXT_CHARS} characters`,
   (text) => text !== '' && text.length <= MAX_TEXT_CHARS,
 )
@@ -27,7 +27,7 @@ const isText = (value: unknown): boolean => TEXT.takes(value, '', '')
 
 export type Audience = string | readonly string[]
 
-const AUDIENCE = typedOption<Audience>('Audience', {
+export const AUDIENCE = typedOption<Audience>('Audience', {
   allowed: 'the name of a service, or a list of them',
   takes: (value) => isText(value) || (Array.isArray(value) && value.length > 0 && value.every(isText)),
 })

@@ -121,24 +121,26 @@ export const parseJson = (text: string, what: string): unknown => {
   }
 }
 
-/** What a request is answered with; its status is 200 unless it has another one. */
-export type HttpAnswer =
+/** What a request is answered with; its status is 200 unless it has another one. Headers come beside the usual ones, or in their place. */
+export type HttpAnswer = { readonly headers?: { readonly [name: string]: string } } & (
   | { readonly json: unknown; readonly status?: number }
   | { readonly text: string; readonly type?: string; readonly status?: number }
   | { readonly stream: AsyncIterable<Uint8Array>; readonly type?: string }
+)
 
 /** What JSON lacks is written as it is in a session's arrays (SPEC, "Document"); dates as text. */
 const withBytes = (_: string, value: unknown): unknown =>
   value instanceof Uint8Array ? { $bytes: Buffer.from(value).toString('base64') } : value
 
 /**
- * Answers a request, and lets nobody keep the answer.
+ * Answers a request, and lets nobody keep the answer, unless its headers say so.
  * @example await answerHttp(response, { status: 404, json: { error: 'nothing here' } })
  * @param headOnly the request was `HEAD`. Default: no
  * @throws where who asked is gone, or a stream breaks off; then the response is to be destroyed: half an answer is none
  */
 export const answerHttp = async (response: ServerResponse, answer: HttpAnswer, headOnly = false): Promise<void> => {
   response.setHeader('cache-control', 'no-store')
+  for (const [name, value] of Object.entries(answer.headers ?? {})) response.setHeader(name, value)
   if ('stream' in answer) {
     response.writeHead(200, { 'content-type': answer.type ?? 'application/octet-stream' })
     // What is asked for is only whether it is there; what is streamed need not be read for that.

@@ -1,5 +1,15 @@
 /** Files that are read if they are there, and written whole. */
-import { closeSync, fchmodSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SojournError } from '@sojourn/core/internal'
@@ -11,6 +21,28 @@ export const readIfThere = (path: string): string | undefined => {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw new SojournError('STORE_FAILED', `${path} cannot be read (${(cause as Error).message})`, { cause })
+  }
+}
+
+/** Group and others. */
+const OTHERS_MODE = 0o077
+
+/**
+ * The text of a file, and whether others than its owner may read or write it; undefined where it is longer.
+ * @throws the system's error
+ */
+export const readUpTo = (path: string, maxBytes: number): { text: string; isShared: boolean } | undefined => {
+  const file = openSync(path, 'r')
+  try {
+    const { mode } = fstatSync(file)
+    const bytes = Buffer.alloc(maxBytes + 1)
+    const length = readSync(file, bytes, 0, bytes.length, 0)
+    if (length > maxBytes) return undefined
+    // Windows has no such modes.
+    const isShared = process.platform !== 'win32' && (mode & OTHERS_MODE) !== 0
+    return { text: bytes.toString('utf8', 0, length), isShared }
+  } finally {
+    closeSync(file)
   }
 }
 

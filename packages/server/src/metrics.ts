@@ -44,6 +44,7 @@ export class Metrics {
   readonly #writeFailures: Counter
   readonly #reloads: Counter
   readonly #faults: Counter
+  readonly #identity: Counter
   /** For `sojourn top`, which has no Prometheus to ask. */
   readonly totals = { requests: 0, errors: 0, seconds: 0 }
 
@@ -84,7 +85,7 @@ export class Metrics {
     )
     this.#reloads = this.#instruments.counter(
       'sojourn_reloads_total',
-      'Reloads of certificate and token files, by file and outcome',
+      'Reloads of files of certificates, tokens and keys, by file and outcome',
       'file',
       'outcome',
     )
@@ -92,6 +93,12 @@ export class Metrics {
       'sojourn_faults_total',
       'Faults that the replica survived, by code',
       'code',
+    )
+    this.#identity = this.#instruments.counter(
+      'sojourn_identity_requests_total',
+      'Requests of the identity listener, by endpoint and outcome',
+      'endpoint',
+      'outcome',
     )
     this.#readServer()
   }
@@ -114,6 +121,11 @@ export class Metrics {
 
   reloaded(file: string, error?: unknown): void {
     this.#reloads.inc({ file, outcome: error === undefined ? 'ok' : isSojournError(error) ? error.code : 'BUG' })
+  }
+
+  /** @param outcome one of a few words, whatever was asked */
+  askedOfTokens(endpoint: string, outcome: string): void {
+    this.#identity.inc({ endpoint, outcome })
   }
 
   fault(code: ErrorCode): void {

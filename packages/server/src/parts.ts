@@ -6,5 +6,6 @@ export { type Config, type ConfigInput, loadConfig, loadPart } from './config/lo
 export { settingsTable } from './config/reference.js'
 export { strangeVariables } from './config/sources.js'
 export { syncDirectory, writeWhole } from './files.js'
+export { checkKeyFiles } from './identity/keys.js'
 export { placesIn } from './places.js'
 export { VERSION } from './version.js'

@@ -1,4 +1,4 @@
-/** Takes in the files of certificates and tokens as they change: every now and then, and when it is asked to. */
+/** Takes in the files of certificates, tokens and keys as they change: every now and then, and when it is asked to. */
 import { type Clock, isSojournError, type Timer } from '@sojourn/core/internal'
 import type { TlsFiles } from '@sojourn/net'
 import type { Config } from './config/load.js'
@@ -15,6 +15,8 @@ export interface ReloaderOptions {
   /** By listener. */
   readonly tls: { readonly [listener: string]: TlsFiles }
   readonly tokens: Tokens
+  /** Files of keys, by the names of their settings. `reload` says whether something else is in them. */
+  readonly keys: { readonly [option: string]: { reload(): boolean } }
   /** The tokens are others now. */
   readonly tokensChanged: () => void
 }
@@ -47,6 +49,8 @@ export class Reloader implements Part {
     for (const [listener, files] of Object.entries(this.#options.tls))
       this.#attempt(listener, () => this.#reloadCertificates(listener, files))
     this.#attempt('tokens', () => this.#reloadTokens())
+    for (const [option, file] of Object.entries(this.#options.keys))
+      this.#attempt(option, () => this.#reloadKeys(option, file))
   }
 
   #reloadCertificates(listener: string, files: TlsFiles): void {
@@ -54,6 +58,13 @@ export class Reloader implements Part {
     if (!files.reload()) return
     log.info({ listener, expiresAt: files.expiresAt }, 'certificates reloaded')
     metrics.reloaded(listener)
+  }
+
+  #reloadKeys(option: string, file: { reload(): boolean }): void {
+    const { log, metrics } = this.#options
+    if (!file.reload()) return
+    log.info({ file: option }, 'keys reloaded')
+    metrics.reloaded(option)
   }
 
   #reloadTokens(): void {

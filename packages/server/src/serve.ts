@@ -5,12 +5,14 @@ import type { TlsFiles } from '@sojourn/net'
 import { openReplica, type Replica, webSocketTransport } from '@sojourn/replica'
 import { levelEngine, makePrivateDirectory } from '@sojourn/store'
 import type { AdminStatus } from '@sojourn/wire'
-import { type AdminListener, listenForAdmin } from './admin/listener.js'
+import { listenForAdmin } from './admin/listener.js'
 import { adminHandlers } from './admin/routes.js'
-import { certificatesOf, hostsOf } from './certificates.js'
+import { certificatesOf, hostsOf, type ListenerName } from './certificates.js'
 import { ClientDoor } from './clients/door.js'
 import { type ClientListener, listenForClients } from './clients/listener.js'
 import type { Config } from './config/load.js'
+import type { HttpListener } from './http-listener.js'
+import { Identity } from './identity/part.js'
 import type { Logger } from './log.js'
 import { LogThrottle } from './log-throttle.js'
 import { Regions } from './members/regions.js'
@@ -94,7 +96,7 @@ class Server {
   readonly #log: Logger
   readonly #clock: Clock
   readonly #startedAt: number
-  readonly #tls: { readonly [name in 'links' | 'clients' | 'admin']: TlsFiles }
+  readonly #tls: { readonly [name in ListenerName]: TlsFiles }
   readonly #tokens: Tokens
   readonly #places: Places
   readonly #isRestored: boolean
@@ -102,9 +104,10 @@ class Server {
   readonly #regions: Regions
   readonly #metrics: Metrics
   readonly #door: ClientDoor
+  readonly #identity: Identity
   readonly #reloader: Reloader
   #open: Opened | undefined
-  #admin: AdminListener | undefined
+  #admin: HttpListener | undefined
 
   constructor(config: Config, log: Logger, clock: Clock, failed: (error: unknown) => void) {
     const { settings } = config
@@ -112,8 +115,8 @@ class Server {
     this.#log = log
     this.#clock = clock
     this.#startedAt = clock.monotonic()
-    const tls = (name: 'links' | 'clients' | 'admin') => certificatesOf(settings, name)
-    this.#tls = { links: tls('links'), clients: tls('clients'), admin: tls('admin') }
+    const tls = (name: ListenerName) => certificatesOf(settings, name)
+    this.#tls = { links: tls('links'), clients: tls('clients'), admin: tls('admin'), identity: tls('identity') }
     this.#tokens = new Tokens(config.readTokens())
     this.#places = placesIn(settings.data)
     const { members, restored } = this.#places
@@ -141,6 +144,18 @@ class Server {
       failed,
       drainMs: Math.round(settings.shutdownTimeout * (1 - CLOSING_SHARE)),
     })
+    this.#identity = new Identity({
+      settings: settings.identity,
+      clock,
+      tokens: this.#tokens,
+      createServer: this.#tls.identity.createServer,
+      replica: () => this.#opened.replica,
+      sessions: () => this.#opened.sessions,
+      mayOpen: () => this.#opened.readiness.mayOpen,
+      metrics: this.#metrics,
+      throttle: this.#throttle,
+      failed: (error) => this.#bug(error),
+    })
     this.#reloader = new Reloader({
       config,
       clock,
@@ -149,6 +164,7 @@ class Server {
       tls: this.#tls,
       tokens: this.#tokens,
       tokensChanged: () => this.#door.listener?.recheck(),
+      keys: this.#identity.files,
     })
   }
 
@@ -161,6 +177,7 @@ class Server {
       this.#replicaPart(),
       this.#regions,
       { name: 'admin', start: () => this.#listenForAdmin(), stop: () => {} },
+      this.#identity,
       this.#door,
       this.#reloader,
       // From the first moment of a stop on, requests should go elsewhere.
@@ -187,7 +204,12 @@ class Server {
       replica: replica.status(),
       clients: listener?.status(),
       unauthenticated: this.#unauthenticated(),
-      listeners: { links: replica.address, clients: listener?.address, admin: this.#admin?.address },
+      listeners: {
+        links: replica.address,
+        clients: listener?.address,
+        admin: this.#admin?.address,
+        identity: this.#identity.listener?.address,
+      },
       certificates: Object.fromEntries(this.#certificates().map(({ listener, expiresAt }) => [listener, expiresAt])),
     }
   }
@@ -336,6 +358,7 @@ class Server {
       ...(replica.address && { links: replica.status().unauthenticated }),
       ...(listener && { clients: listener.status().unauthenticated }),
       ...(this.#admin && { admin: this.#admin.unauthenticated }),
+      ...(this.#identity.listener && { identity: this.#identity.listener.unauthenticated }),
     }
   }
 

@@ -6,8 +6,8 @@ import type { Logger } from './log.js'
 import { describeMemory, memoryNeed, memoryShortages } from './memory.js'
 
 export const warnOf = ({ settings }: Config, log: Logger): void => {
-  const { links, clients, admin, restoredDangerouslyServeAtOnce } = settings
-  for (const [name, { host, port, tls }] of Object.entries({ links, clients, admin }))
+  const { links, clients, admin, identity, restoredDangerouslyServeAtOnce } = settings
+  for (const [name, { host, port, tls }] of Object.entries({ links, clients, admin, identity }))
     if (port !== undefined && tls.certFile === undefined && !isLoopback(host))
       log.warn(
         { listener: name },

@@ -1,17 +1,7 @@
 /** The admin listener: who may ask what over HTTP, how many at a time, and how it is answered. */
 import type { IncomingMessage, RequestListener } from 'node:http'
-import type { Socket } from 'node:net'
 import { type ErrorCode, isSojournError, SojournError } from '@sojourn/core/internal'
-import {
-  answerHttp,
-  ConnectionBudget,
-  type CreateServer,
-  type HttpAnswer,
-  listenOn,
-  parseJson,
-  readBody,
-  type UnauthenticatedStatus,
-} from '@sojourn/net'
+import { answerHttp, type CreateServer, type HttpAnswer, parseJson, readBody } from '@sojourn/net'
 import {
   ADMIN_ROUTES,
   type AdminAnswer,
@@ -22,9 +12,10 @@ import {
   type AdminRoute,
   adminRequest,
 } from '@sojourn/wire'
+import type { HttpLimits } from '../http-limits.js'
+import { type Admitted, type HttpListener, listenForHttp, parseTarget } from '../http-listener.js'
 import { allows, type TokenBook } from '../tokens.js'
 import { isLoopback, namesThisMachine } from './hosts.js'
-import type { AdminLimits } from './limits.js'
 
 /** What each route answers: as its declaration in @sojourn/wire says. Text may have a type and a status of its own; lines come one by one. */
 export type AdminHandlers = {
@@ -50,21 +41,13 @@ export interface AdminOptions {
   readonly allowAnyone: boolean
   /** Names, beside those of loopback, under which it may be asked without a token. */
   readonly allowedHosts: readonly string[]
-  readonly limits: AdminLimits
+  readonly limits: HttpLimits
   /** Something was thrown that ought not to be. */
   readonly failed: (error: unknown) => void
 }
 
-export interface AdminListener {
-  readonly address: { readonly host: string; readonly port: number }
-  /** Connections of who has shown no token yet. */
-  readonly unauthenticated: UnauthenticatedStatus
-  /** Takes no more requests, and cuts what is left of those under way. */
-  close(): Promise<void>
-}
-
-/** How often Node.js looks for requests and connections that take too long. */
-const CHECK_INTERVAL_MS = 1_000
+/** What it takes to answer, whatever is listened with. */
+type Answering = Omit<AdminOptions, 'createServer' | 'port' | 'limits'>
 
 const STATUS: { readonly [code in ErrorCode]?: number } = {
   INVALID_OPTION: 400,
@@ -80,77 +63,21 @@ const STATUS: { readonly [code in ErrorCode]?: number } = {
 }
 
 /** @throws INVALID_OPTION where the address cannot be listened on */
-export const listenForAdmin = async (options: AdminOptions): Promise<AdminListener> => {
-  const { createServer, host, port, limits, failed } = options
-  const { maxHeadersMs, maxRequestMs, maxIdleMs, maxUnauthenticated, maxUnauthenticatedPerAddress } = limits
-  const budget = new ConnectionBudget({ max: maxUnauthenticated, maxPerAddress: maxUnauthenticatedPerAddress })
-  const server = createServer(
-    {
-      headersTimeout: maxHeadersMs,
-      requestTimeout: Math.max(maxHeadersMs, maxRequestMs),
-      keepAliveTimeout: maxIdleMs,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
-    },
-    serve(options, new Admitted(budget, limits.maxConnections), failed),
-  )
-  budget.watch(server)
-  const address = await listenOn(server, { name: 'admin', option: 'admin.port', host, port })
-  return {
-    address,
-    get unauthenticated() {
-      return budget.status
-    },
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve())
-        server.closeAllConnections()
-      }),
-  }
-}
-
-/** The connections of who has shown a good token: they are no longer closed to make room for others. */
-class Admitted {
-  readonly #budget: ConnectionBudget
-  readonly #max: number
-  readonly #sockets = new Set<Socket>()
-
-  constructor(budget: ConnectionBudget, max: number) {
-    this.#budget = budget
-    this.#max = max
-  }
-
-  /** @throws OVERLOADED */
-  add(socket: Socket): void {
-    if (this.#sockets.has(socket)) return
-    if (this.#sockets.size >= this.#max)
-      throw new SojournError(
-        'OVERLOADED',
-        `${this.#max} connections with a valid token are open (admin.limits.maxConnections). Close some, or raise the limit`,
-        {
-          limit: this.#max,
-        },
-      )
-    this.#sockets.add(socket)
-    socket.once('close', () => this.#sockets.delete(socket))
-    this.#budget.authenticated(socket)
-  }
-}
-
-const BASE = 'http://admin'
-
-/** What a request is for. @throws FRAME_INVALID where its target is no path of this listener */
-const parseTarget = (target = ''): URL => {
-  const url = target.startsWith('/') && URL.canParse(target, BASE) ? new URL(target, BASE) : undefined
-  // `//name/path` names another host.
-  if (url?.origin === BASE) return url
-  throw new SojournError('FRAME_INVALID', 'the target of the request is not a path')
-}
+export const listenForAdmin = ({ createServer, host, port, limits, ...options }: AdminOptions): Promise<HttpListener> =>
+  listenForHttp({
+    name: 'admin',
+    createServer,
+    host,
+    port,
+    limits,
+    handle: (admitted) => serve({ ...options, host }, admitted, options.failed),
+  })
 
 const ROUTES = new Map<string, AdminRoute & { readonly name: AdminCall }>(
   Object.entries(ADMIN_ROUTES).map(([name, route]) => [route.path, { ...route, name: name as AdminCall }]),
 )
 
-const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['failed']): RequestListener => {
+const serve = (options: Answering, admitted: Admitted, failed: AdminOptions['failed']): RequestListener => {
   const answer = async (request: IncomingMessage): Promise<HttpAnswer> => {
     const url = parseTarget(request.url)
     const route = ROUTES.get(url.pathname)
@@ -179,7 +106,7 @@ const serve = (options: AdminOptions, admitted: Admitted, failed: AdminOptions['
  * Whether who asks may: because it is `open` to all, or because they are `admitted`.
  * @throws TOKEN_REFUSED, SCOPE_REFUSED
  */
-const admit = (route: AdminRoute, options: AdminOptions, { headers }: IncomingMessage): 'open' | 'admitted' => {
+const admit = (route: AdminRoute, options: Answering, { headers }: IncomingMessage): 'open' | 'admitted' => {
   const { tokens, allowAnyone, host } = options
   if (route.scope === 'open') return 'open'
   const { authorization = '' } = headers
@@ -207,7 +134,7 @@ const admit = (route: AdminRoute, options: AdminOptions, { headers }: IncomingMe
  * here. What it cannot have is a name of this machine. Beyond loopback, this listener has names that it does not know.
  * @throws SCOPE_REFUSED
  */
-const checkHost = (header: string | undefined, { host, allowedHosts }: AdminOptions): void => {
+const checkHost = (header: string | undefined, { host, allowedHosts }: Answering): void => {
   if (!isLoopback(host) || namesThisMachine(header, allowedHosts)) return
   throw new SojournError(
     'SCOPE_REFUSED',

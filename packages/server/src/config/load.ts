@@ -16,6 +16,7 @@ import type { KeyRing } from '@sojourn/store/keys'
 import { parseKeys } from '../key-list.js'
 import { parseTokens, Tokens } from '../tokens.js'
 import { namesAt, SETTINGS, type Setting } from './catalogue.js'
+import { identityFaults } from './identity-faults.js'
 import { SERVER_OPTIONS, type Settings } from './schema.js'
 import { fromEnvironment, fromFlags, fromYaml, type Given, type Source } from './sources.js'
 
@@ -195,7 +196,7 @@ const withinLifetime = (settings: Settings, given: Source): Settings => {
 /** What each setting allows and the others do not. */
 const contradictions = (settings: Settings, given: Source): string[] => {
   const faults: string[] = []
-  const { region, peers, links, clients, admin, session } = settings
+  const { region, peers, links, clients, admin, identity, session } = settings
   const where = (path: string) => {
     const from = given.get(path)?.from
     return from === undefined ? path : `${path} (${from})`
@@ -211,12 +212,13 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     faults.push(
       `${where('links.timeout')} is ${links.timeout} ms; give more than links.heartbeat, ${links.heartbeat} ms`,
     )
-  for (const [name, { tls }] of Object.entries({ links, clients, admin })) {
+  for (const [name, { tls }] of Object.entries({ links, clients, admin, identity })) {
     const path = `${name}.tls`
     faults.push(...tlsFaults(tls, path, where))
   }
   faults.push(...bindingFaults(links.tls, [region, ...Object.keys(peers)], where('links.tls.bindRegion')))
   faults.push(...givenTwice(given, ['secret', 'subjectKey', 'tokens', 'encryptionKeys']))
+  faults.push(...identityFaults(identity, where))
   if (settings.secret === undefined && settings.secretFile === undefined) {
     if (Object.keys(peers).length > 0 || links.port !== undefined)
       faults.push(
@@ -286,11 +288,18 @@ const readSecret = (settings: Settings, name: SecretName): string | undefined =>
   return secret
 }
 
-const needTokens = ({ clients }: Settings, tokens: number): void => {
-  if (clients.port === undefined || clients.dangerouslyAllowAnyone || tokens > 0) return
-  throw new SojournError(
-    'INVALID_OPTION',
-    'tokens is not set, but clients.port is. Give SOJOURN_TOKENS or tokensFile, or let anyone in with clients.dangerouslyAllowAnyone',
-    { option: 'tokens' },
-  )
+const needTokens = ({ clients, identity }: Settings, tokens: number): void => {
+  if (tokens > 0) return
+  if (clients.port !== undefined && !clients.dangerouslyAllowAnyone)
+    throw new SojournError(
+      'INVALID_OPTION',
+      'tokens is not set, but clients.port is. Give SOJOURN_TOKENS or tokensFile, or let anyone in with clients.dangerouslyAllowAnyone',
+      { option: 'tokens' },
+    )
+  if (identity.port !== undefined)
+    throw new SojournError(
+      'INVALID_OPTION',
+      'tokens is not set, but identity.port is. Give SOJOURN_TOKENS or tokensFile: whoever asks of tokens needs one',
+      { option: 'tokens' },
+    )
 }

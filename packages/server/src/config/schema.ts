@@ -14,6 +14,7 @@ import {
   textRule,
   wholeRule,
 } from '@sojourn/core/internal'
+import { LOGOUT_RULES } from '@sojourn/identity'
 import {
   addressesRule,
   FILE_RULE,
@@ -25,9 +26,10 @@ import {
 } from '@sojourn/replica/options'
 import { isKeyId, KEY_IDS } from '@sojourn/store/keys'
 import { CLIENT_DIALECT } from '@sojourn/wire'
-import { namesThisMachine } from '../admin/hosts.js'
-import { ADMIN_LIMITS } from '../admin/limits.js'
+import { isLoopback, namesThisMachine } from '../admin/hosts.js'
 import { CLIENT_LIMITS } from '../clients/limits.js'
+import { HTTP_LIMITS } from '../http-limits.js'
+import { IDENTITY_LIMITS } from '../identity/limits.js'
 import { isKeyList, KEY_LIST } from '../key-list.js'
 import { isTokenList, MIN_TOKEN_CHARS } from '../tokens.js'
 
@@ -58,6 +60,17 @@ const TOKENS: OptionRule<string, string> = secretOption(
     isTokenList,
   ),
 )
+
+const MAX_TEXT_CHARS = 512
+const isShort = (text: string): boolean => text !== '' && text.length <= MAX_TEXT_CHARS
+const ISSUER = textRule(`the iss of the tokens, as it stands, such as https://login.example.net`, isShort)
+const AUDIENCES = textsRule('names as the aud of the tokens has them, separated by commas', isShort)
+const KEYS_URL = textRule('an https:// address, or an http:// address of this machine, without a password', (text) => {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname, username, password } = new URL(text)
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname.replace(/^\[(.*)\]$/, '$1')))
+  return isSafe && username === '' && password === ''
+})
 
 const originsOf = (who: string) =>
   option(
@@ -150,17 +163,36 @@ export const SERVER_OPTIONS = {
       [],
       'On loopback, further `Host` names that need no token, besides localhost, 127.0.0.1 and [::1]',
     ),
-    limits: group(ADMIN_LIMITS),
+    limits: group(HTTP_LIMITS),
     peers: option(
       ADMIN_PEERS,
       {},
       'The admin listeners of the other regions, which `sojourn status` and `verify` also ask',
     ),
   }),
+  identity: group({
+    host: option(HOST, '127.0.0.1', 'Where services ask whether a token is active'),
+    port: optional(PORT, 'The port where services ask of tokens', 'nowhere'),
+    tls: group(tlsOptions('the identity listener')),
+    issuer: optional(ISSUER, 'Who issues the JWTs of your sessions', 'no JWT is known here'),
+    audience: option(AUDIENCES, [], 'Whom these JWTs are for. Of several, one is enough'),
+    keysFile: optional(
+      FILE_RULE,
+      'A file with the JWKS that verifies these JWTs. A file with private keys must have the mode 600',
+    ),
+    logout: group({
+      issuer: optional(ISSUER, 'The OpenID provider whose logout tokens end sessions', 'no logout token is taken'),
+      audience: option(AUDIENCES, [], 'Whom the logout tokens are for: your client id at the provider'),
+      keysFile: optional(FILE_RULE, 'A file with the JWKS of the provider'),
+      keysUrl: optional(KEYS_URL, 'Where the provider publishes its JWKS, instead of a file'),
+      ...LOGOUT_RULES,
+    }),
+    limits: group(IDENTITY_LIMITS),
+  }),
   reloadInterval: option(
     DURATION_RULE,
     '1m',
-    'How often the server checks its certificate and token files. SIGHUP checks them at once',
+    'How often the server checks its files of certificates, tokens and keys. SIGHUP checks them at once',
   ),
   readyPeerWait: option(
     DURATION_RULE,

@@ -1,8 +1,11 @@
-/** What is bounded of the admin listener, and by how much. */
+/** What is bounded of every listener for HTTP, and by how much. */
 import { limit, type SettingsOf } from '@sojourn/core/internal'
 
-export const ADMIN_LIMITS = {
-  maxConnections: limit(256, 'Authenticated connections at a time. Requests on one more are answered with OVERLOADED'),
+export const HTTP_LIMITS = {
+  maxConnections: limit(
+    256,
+    'Authenticated connections at a time. Requests on one more are answered with the status 503',
+  ),
   maxUnauthenticated: limit(
     256,
     'Unauthenticated connections at a time, probes included. One more closes the one that was silent longest',
@@ -16,4 +19,4 @@ export const ADMIN_LIMITS = {
   maxIdleMs: limit(5_000, 'Milliseconds that a connection may be idle between two requests'),
 }
 
-export type AdminLimits = SettingsOf<typeof ADMIN_LIMITS>
+export type HttpLimits = SettingsOf<typeof HTTP_LIMITS>
