@@ -341,7 +341,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails, who logs in, how 
   })
   // How sessions die.
   are({
-    'sojourn_sessions_created_total{origin="local"}': 7,
+    'sojourn_sessions_created_total{origin="local"}': 9,
     'sojourn_sessions_ended_total{origin="local",reason="revoked"}': 1,
     'sojourn_sessions_ended_total{origin="local",reason="reused"}': 1,
     'sojourn_sessions_ended_total{origin="local",reason="displaced"}': 1,
