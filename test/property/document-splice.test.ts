@@ -16,7 +16,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { tokensOf } from '../../packages/core/src/document/identity.js'
 import { decodeDocument } from '../../packages/core/src/document-codec.js'
-import { documentIn } from '../../packages/core/src/record-codec.js'
+import { restIn } from '../../packages/core/src/record-codec.js'
 import { mapWorlds } from '../support/map-worlds.js'
 import { newRecordOf } from '../support/records.js'
 import { runs } from '../support/runs.js'
@@ -35,7 +35,7 @@ import {
 
 const ACTOR = '0a'.repeat(16)
 
-const bytesOf = (document: Fold): Uint8Array => documentIn(encodeRecord(newRecordOf(document, ACTOR)))
+const bytesOf = (document: Fold): Uint8Array => restIn(encodeRecord(newRecordOf(document, ACTOR))).document
 
 /** As it is after a while on a disk: the order of its fields is that of its bytes. */
 const rested = (fold: Fold): Fold => decodeDocument(bytesOf(fold))

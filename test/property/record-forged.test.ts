@@ -3,7 +3,7 @@ import type { Fold, LiveOp, Register } from '@sojourn/core/internal'
 import { ByteWriter, decodeRecord, encodeRecord, MapNode, openLease } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 import type { Lost } from '../../packages/core/src/document/live.js'
-import { documentIn } from '../../packages/core/src/record-codec.js'
+import { restIn } from '../../packages/core/src/record-codec.js'
 import { RECORD_LIMITS } from '../support/worlds.js'
 
 const [A, B] = ['0a'.repeat(16), '0b'.repeat(16)] as const
@@ -94,7 +94,7 @@ const around = (inner: Uint8Array): Buffer => {
     heads: [],
     registers: mapOf({ k: [op(A, 1, { value: null })] }),
   }
-  const known = documentIn(encodeRecord({ kind: 'live', ...LIFE, document }))
+  const known = restIn(encodeRecord({ kind: 'live', ...LIFE, document })).document
   // The place of the actor, the number, the type: of the one value, which is last.
   return withDocument(Buffer.concat([known.subarray(0, -3), inner]))
 }

@@ -52,15 +52,21 @@ export const encodeRecord = (record: SessionRecord, document?: Uint8Array): Uint
   return writer.finish()
 }
 
-/** The bytes of the document in those of a live record: a view. */
-export const documentIn = (encoded: Uint8Array): Uint8Array => {
+/** The bytes of the document, and of the credentials where there are any, in those of a live record: views. */
+export const restIn = (
+  encoded: Uint8Array,
+): { readonly document: Uint8Array; readonly credentials: Credentials | undefined } => {
   const reader = new ByteReader(encoded, 'RECORD_INVALID')
   reader.u8()
-  for (;;) {
+  let document: Uint8Array | undefined
+  let credentials: Credentials | undefined
+  while (reader.left > 0 && credentials === undefined) {
     const tag = reader.uint()
     const bytes = reader.bytes(reader.left)
-    if (tag === PART.document) return bytes
+    if (tag === PART.document) document = bytes
+    else if (tag === PART.credentials) credentials = bytes
   }
+  return { document: document!, credentials }
 }
 
 const part = new ByteWriter(1024)

@@ -4,7 +4,7 @@ import { decodeDocument, frontierIn } from './document-codec.js'
 import type { Identity } from './identity.js'
 import type { Lease, Limit } from './lifetime.js'
 import type { Frontier, LiveRecord, OtherParts, SessionRecord } from './record.js'
-import { documentIn } from './record-codec.js'
+import { restIn } from './record-codec.js'
 
 /** The document that was needed last: a transaction asks for it several times. */
 let last: { readonly bytes: Uint8Array; readonly document: Fold } | undefined
@@ -49,10 +49,13 @@ export class RestingRecord implements LiveRecord {
 /** A record as a cache holds it. @param encoded its bytes, which it keeps */
 export const resting = (record: SessionRecord, encoded: Uint8Array): SessionRecord => {
   if (record.kind === 'ended') return record
-  const bytes = documentIn(encoded)
+  const { document: bytes, credentials } = restIn(encoded)
   if (!(record instanceof RestingRecord)) last = { bytes, document: record.document }
   else if (last?.bytes === record.bytes) last = { bytes, document: last.document }
-  return new RestingRecord(bytes, record)
+  const { lease, limit, others } = record
+  // In the record's own memory: bytes of their own would take more of it than they have.
+  const identity = credentials ? { authentication: record.identity?.authentication, credentials } : record.identity
+  return new RestingRecord(bytes, { lease, limit, identity, others })
 }
 
 export const liveRecord = (document: Fold, { lease, limit, identity, others }: Parts): LiveRecord => ({
