@@ -54,18 +54,30 @@ const encode = (all: readonly Credential[]): Credentials => {
   return new Uint8Array(out.buffer)
 }
 
-/** What is wrong with bytes that are said to be credentials. */
+/** What is wrong with bytes that are said to be credentials. On the bytes: it is asked of each record that comes from a peer or a disk. */
 export const credentialsFault = (bytes: Uint8Array): string | undefined => {
   const count = bytes.length / ENTRY_BYTES
   if (!Number.isInteger(count) || count === 0 || count > MAX_CREDENTIALS) return 'credentials have a wrong length'
-  const all = decode(bytes)
-  const isTime = (time: number) => Number.isSafeInteger(time) && time >= 0
-  if (!all.every(({ added, until }) => isTime(added) && isTime(until))) return 'a credential has a wrong time'
-  // Of one secret, and in no order but this one, there is one entry: equal states are equal bytes.
-  for (let index = 1; index < all.length; index++)
-    if (compareCredentials(all[index - 1]!, all[index]!) >= 0) return 'credentials are not in order'
-  return new Set(all.map(({ secret }) => secret)).size < all.length ? 'a credential appears twice' : undefined
+  const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let at = 0; at < from.length; at += ENTRY_BYTES) {
+    const added = from.readDoubleLE(at + ADDED)
+    if (!isTime(added) || !isTime(from.readDoubleLE(at + UNTIL))) return 'a credential has a wrong time'
+    for (let other = 0; other < at; other += ENTRY_BYTES)
+      if (compareHashes(from, other, at) === 0) return 'a credential appears twice'
+    if (at === 0) continue
+    // In no order but this one: equal states are equal bytes.
+    const before = at - ENTRY_BYTES
+    const order = from.readDoubleLE(before + ADDED) - added || compareHashes(from, before, at)
+    if (order >= 0) return 'credentials are not in order'
+  }
+  return undefined
 }
+
+/** -0 is another number in bytes, and the same in any comparison. */
+const isTime = (time: number): boolean => Number.isSafeInteger(time) && time >= 0 && !Object.is(time, -0)
+
+const compareHashes = (bytes: Buffer, a: number, b: number): number =>
+  bytes.compare(bytes, b, b + KEY_BYTES, a, a + KEY_BYTES)
 
 export const newCredentials = (secret: SecretHash, now: number): Credentials =>
   encode([{ secret, added: now, until: 0 }])

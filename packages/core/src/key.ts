@@ -72,10 +72,15 @@ export const sessionKey = (id: string): SessionKey => {
   return digest(isMade(id) ? id.slice(0, PART_CHARS) : id)
 }
 
-const part = (random: Random): string => Buffer.from(random.bytes(PART_BYTES)).toString('base64url')
+const partOf = (bytes: Uint8Array, from: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset + from, PART_BYTES).toString('base64url')
 
 /** A new id: a locator of 128 random bits, a dot, and a secret of as many, in the URL-safe Base64 of RFC 4648 (45 characters). */
-export const newSessionId = (random: Random): string => `${part(random)}.${part(random)}`
+export const newSessionId = (random: Random): string => {
+  const bytes = random.bytes(2 * PART_BYTES)
+  return `${partOf(bytes, 0)}.${partOf(bytes, PART_BYTES)}`
+}
 
 /** An id of the same session with another secret. @param id one that the store made */
-export const withNewSecret = (id: string, random: Random): string => `${id.slice(0, PART_CHARS)}.${part(random)}`
+export const withNewSecret = (id: string, random: Random): string =>
+  `${id.slice(0, PART_CHARS)}.${partOf(random.bytes(PART_BYTES), 0)}`

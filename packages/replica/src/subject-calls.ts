@@ -12,6 +12,7 @@ import type {
   RotateOptions,
   Session,
   SessionKey,
+  Soon,
   Stamp,
   SubjectHash,
   SubjectSession,
@@ -67,7 +68,7 @@ export class SubjectCalls {
     this.#ends = ends
   }
 
-  async create<T extends object>(data: T, options: CreateOptions): Promise<Session<T>> {
+  create<T extends object>(data: T, options: CreateOptions): Soon<Session<T>> {
     const { settings, store, logins, actors } = this.#runtime
     const { clock, random } = settings.ports
     const id = options.id ?? newSessionId(random)
@@ -77,17 +78,18 @@ export class SubjectCalls {
     const edits = editsFor(checkTop(data), this.#changes.dataOptions(options))
     const identity = logins.identity(secret, options, clock.now())
     const subject = identity.authentication?.subject
-    if (subject !== undefined) await this.#checkRoom(subject, key)
     const writer = { stamps: store.actor, actorFor: () => actors.mint() }
     // A login may start another limit until this one is over.
     const prolongedMs = secret === undefined ? 0 : settings.maxLifetimeMs
     const request = { edits, idleTimeoutMs, lifetimeMs, prolongedMs, identity, writer }
-    return this.#commits.make(
-      key,
-      options,
-      (record, now) => createSession(record, now, request),
-      (made) => this.#commits.session<T>(id, key, made.entry!),
-    )
+    const make = () =>
+      this.#commits.make(
+        key,
+        options,
+        (record, now) => createSession(record, now, request),
+        (made) => this.#commits.session<T>(id, key, made.entry!),
+      )
+    return subject === undefined ? make() : this.#checkRoom(subject, key).then(make)
   }
 
   async elevate<T extends object>(id: string, options: ElevateOptions): Promise<Session<T>> {
