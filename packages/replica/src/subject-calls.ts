@@ -167,19 +167,19 @@ export class SubjectCalls {
 
   async *sessionsOf(subject: string): AsyncIterable<SubjectSession> {
     const { subjects, logins } = this.#runtime
-    for (const { key, record } of await subjects.shownOf(logins.hashOf(subject))) yield this.#listed(key, record)
+    for (const shown of await subjects.shownOf(logins.hashOf(subject))) yield this.#listed(shown)
   }
 
-  #listed(handle: SessionKey, record: Shown['record']): SubjectSession {
+  #listed(shown: Shown): SubjectSession {
     const { logins } = this.#runtime
-    const authentication = record.identity!.authentication!
+    const { key: handle, lease, limit, authentication } = shown
     const { device, auth } = logins.shown(authentication)
     return {
       handle,
       ...(device !== undefined && { device }),
-      createdAt: record.limit.createdAt,
-      lastUsedAt: record.lease.stamp.time,
-      expiresAt: expiresAt(record),
+      createdAt: limit.createdAt,
+      lastUsedAt: lease.stamp.time,
+      expiresAt: expiresAt(shown),
       ...(auth && { auth }),
       region: logins.regionOf(authentication),
     }
@@ -239,13 +239,16 @@ export class SubjectCalls {
     const { settings, store, subjects } = this.#runtime
     const now = settings.ports.clock.now()
     const stamps: Stamp[] = [
-      ...shown.map(({ record }) => record.identity!.authentication!.stamp),
+      ...shown.map(({ authentication }) => authentication.stamp),
       ...(subjects.cutoffOf(subject)?.entries ?? []).map(({ stamp }) => stamp),
     ]
     const latest = stamps.sort(compareStamps).at(-1)
     const stamp = nextStamp(latest, now, store.actor)
     const entry = { stamp, reason, except, horizon: stamp.time + settings.maxLifetimeMs }
-    const ended = shown.filter(({ key, record }) => cutBy({ subject, entries: [entry] }, key, record)).length
+    const ended = shown.filter(({ key, authentication }) => {
+      const identity = { authentication, credentials: undefined }
+      return cutBy({ subject, entries: [entry] }, key, { identity })
+    }).length
     return { entry, ended }
   }
 

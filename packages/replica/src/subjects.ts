@@ -1,8 +1,11 @@
 /** The sessions of subjects: which of them cutoffs end, and which are too many. Follows from the records, in every region alike. */
 import type {
+  Authentication,
   Clock,
   Cutoff,
   CutoffEntry,
+  Lease,
+  Limit,
   LiveRecord,
   SessionKey,
   SessionRecord,
@@ -34,7 +37,9 @@ export interface SubjectsOptions {
 /** A session of a subject that shows. Without its data: a subject may have more sessions than fit into the memory with it. */
 export interface Shown {
   readonly key: SessionKey
-  readonly record: Pick<LiveRecord, 'lease' | 'limit' | 'identity'>
+  readonly lease: Lease
+  readonly limit: Limit
+  readonly authentication: Authentication
 }
 
 export class Subjects {
@@ -130,8 +135,10 @@ export class Subjects {
       const entry = await store.peek(key)
       if (entry.state !== 'held' || !isVisible(entry.record, clock.now())) continue
       const { lease, limit, identity } = entry.record
-      if (identity?.authentication?.subject === subject && this.cutOf(key, entry.record) === undefined)
-        shown.push({ key, record: { lease, limit, ...(identity && { identity }) } })
+      const authentication = identity?.authentication
+      // Not the credentials: they are in the memory of the record, and would keep its data.
+      if (authentication?.subject === subject && this.cutOf(key, entry.record) === undefined)
+        shown.push({ key, lease, limit, authentication })
     }
     return shown.sort(byLogin)
   }
@@ -204,5 +211,4 @@ export class Subjects {
 }
 
 const byLogin = (a: Shown, b: Shown): number =>
-  compareStamps(a.record.identity!.authentication!.stamp, b.record.identity!.authentication!.stamp) ||
-  (a.key < b.key ? -1 : 1)
+  compareStamps(a.authentication.stamp, b.authentication.stamp) || (a.key < b.key ? -1 : 1)
