@@ -15,6 +15,9 @@ const MARKER = `marker-${randomBytes(12).toString('hex')}`
 const SESSIONS = 60
 const PADDING = 'x'.repeat(4_000)
 
+/** A key that is well formed: of 32 bytes of 0, which encrypt nothing. */
+const NO_POINT = 'age1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq5cu47z'
+
 const started = async (data: string, flags: Record<string, string>): Promise<Server> => {
   const server = await startServer('eu', data, { flags: { 'clients.port': '0', ...flags } })
   await until(() => server.status().listeners.clients, 'clients')
@@ -137,6 +140,7 @@ describe('[CRYPT-8] a backup to age recipients', () => {
     const cases: [args: string[], says: string][] = [
       [['backup', file, '--age-recipient', identity], '--age-recipient: value 1 is no public key of age'],
       [['backup', file, '--age-recipient', recipient, '--age-recipient', recipient.slice(0, -1)], 'value 2'],
+      [['backup', file, '--age-recipient', NO_POINT], '--age-recipient: value 1'],
       [['backup', file, '--age-recipients-file', key], `line 3 of ${key}`],
       [['backup', file, '--age-recipients-file', empty], `${empty} holds no key`],
       [['restore', clear, ...data, '--age-identity', empty], `${empty} holds no identity`],

@@ -3,6 +3,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { systemRandom } from '@sojourn/core/internal'
 import { generateHybridIdentity, generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -177,6 +179,27 @@ describe('[CRYPT-8] a copy that nobody here can open', () => {
       throw fault
     }
     await expect(all(encryptedCopy(recipients).written(failing()))).rejects.toBe(fault)
+  })
+
+  it('fails as its disk does, and lets go of the region', async () => {
+    const { recipients } = await keyPair()
+    const full = new Error('ENOSPC')
+    const disk = new Writable({ write: (_chunk, _encoding, done) => done(full) })
+    let end = (): void => {}
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const endless = async function* () {
+      try {
+        yield* encodeBackup(ABOUT, rows())
+        for (;;) yield Buffer.alloc(65_536)
+      } finally {
+        end()
+      }
+    }
+    const copied = pipeline(endless(), (from) => encryptedCopy(recipients).written(from), disk)
+    await expect(copied).rejects.toBe(full)
+    await ended
   })
 
   it('is refused where an older server seals it all the same', async () => {

@@ -60,14 +60,14 @@ export class AgeRecipients {
     }
     for (const { key, flag, where } of all)
       try {
+        // A key can be well formed and no point that encrypts; the library finds that out when it uses it.
+        const probe = new Encrypter()
+        probe.addRecipient(key)
+        await probe.encrypt(new Uint8Array())
         encrypter.addRecipient(key)
       } catch (cause) {
         throw refused(flag, `${where} is no public key of age`, RECIPIENT, cause)
       }
-    // A key can be well formed and still be no point that encrypts; the library finds that out when it uses it.
-    await encrypter.encrypt(new Uint8Array()).catch((cause) => {
-      throw refused('--age-recipient', 'a public key cannot be encrypted to', RECIPIENT, cause)
-    })
     return new AgeRecipients(encrypter, all.length)
   }
 
