@@ -23,9 +23,9 @@ const linesOf = (path: string, flag: string): { readonly line: string; readonly 
     .map((line, index) => ({ line: line.trim(), number: index + 1 }))
     .filter(({ line }) => line !== '' && !line.startsWith('#'))
 
-/** What was given is not repeated: it may be an identity by mistake. */
-const refused = (flag: string, where: string, allowed: string, cause?: unknown): SojournError =>
-  new SojournError('INVALID_OPTION', `${flag}: ${where}. Give ${allowed}`, { option: flag.slice(2), cause })
+/** What was given is not repeated, nor is the library's error, which may quote it: it may be an identity, also by mistake. */
+const refused = (flag: string, where: string, allowed: string): SojournError =>
+  new SojournError('INVALID_OPTION', `${flag}: ${where}. Give ${allowed}`, { option: flag.slice(2) })
 
 const RECIPIENT = 'public keys of age, such as age1…, which `age-keygen` shows'
 const IDENTITY = 'a file of age identities (AGE-SECRET-KEY-1…), which `age-keygen` writes'
@@ -65,8 +65,8 @@ export class AgeRecipients {
         probe.addRecipient(key)
         await probe.encrypt(new Uint8Array())
         encrypter.addRecipient(key)
-      } catch (cause) {
-        throw refused(flag, `${where} is no public key of age`, RECIPIENT, cause)
+      } catch {
+        throw refused(flag, `${where} is no public key of age`, RECIPIENT)
       }
     return new AgeRecipients(encrypter, all.length)
   }
@@ -102,7 +102,6 @@ export class AgeIdentities {
         try {
           decrypter.addIdentity(line)
         } catch {
-          // The library's error is left out: it may quote the line.
           throw refused(flag, `line ${number} of ${file} is no identity`, IDENTITY)
         }
     }
