@@ -13,8 +13,24 @@ const ARMOR = Buffer.from('-----BEGIN AGE ')
 /** A recipient takes about 150 bytes of a header, one that is safe from quantum computers about 1,700. */
 const MAX_HEADER_BYTES = 1024 * 1024
 
+/** Early releases of Node 20 say so once; the library uses it where it is there, and who runs a command can do nothing about it. */
+const X25519_WARNING = /\bX25519\b.* experimental/
+
+const hushX25519 = (): void => {
+  const warn = process.emitWarning
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]): void => {
+    if (!X25519_WARNING.test(String(warning))) Reflect.apply(warn, process, [warning, ...rest])
+  }
+}
+
+let library: Promise<typeof import('age-encryption')> | undefined
+
 /** The library is read where it is needed: every other command starts without it. */
-const loadAge = () => import('age-encryption')
+const loadAge = (): Promise<typeof import('age-encryption')> => {
+  if (library === undefined) hushX25519()
+  library ??= import('age-encryption')
+  return library
+}
 
 /** The lines of a file that say something, as `age` reads them, each with its number. */
 const linesOf = (path: string, flag: string): { readonly line: string; readonly number: number }[] =>
