@@ -12,7 +12,7 @@ Exit codes:
   0    The command is done.
   1    The command is done, and the answer is no: no such session or region, regions that differ or do not hold an end yet.
   2    Settings or arguments are wrong.
-  3    A store could not be opened, a file could not be written, or a backup is damaged.
+  3    A store could not be opened, a file could not be written, or a backup is damaged or needs a key that was not given.
   4    The server cannot listen on an address.
   5    A region could not be reached, refused the token, or answered with an error.
   7    A region of \`sojourn dev\` ended by itself.

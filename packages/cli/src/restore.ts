@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { SojournError, systemRandom } from '@sojourn/core/internal'
 import { checkBackup, decodeBackup, placesIn, syncDirectory, writeWhole } from '@sojourn/server/parts'
 import { fillStore, type KeyRing, levelEngine, lockDirectory, makePrivateDirectory, SealedEngine } from '@sojourn/store'
+import { type AgeIdentities, openAge } from './age.js'
 import { failed, percent, readCounted } from './counted.js'
 import { EXIT } from './exit-codes.js'
 import type { Output } from './output.js'
@@ -18,6 +19,8 @@ export interface RestoreTarget {
 }
 
 export interface RestoreOptions {
+  /** Open a backup that is encrypted to age recipients. */
+  readonly identities?: AgeIdentities | undefined
   readonly isJson: boolean
   readonly isQuiet: boolean
 }
@@ -29,7 +32,7 @@ export interface RestoreOptions {
 export const restore = async (
   file: string,
   { region, data, keys, fromRegion = region }: RestoreTarget,
-  { isJson, isQuiet }: RestoreOptions,
+  { identities, isJson, isQuiet }: RestoreOptions,
   out: Output,
 ): Promise<number> => {
   const places = placesIn(data)
@@ -41,7 +44,10 @@ export const restore = async (
     throw new SojournError('INVALID_OPTION', `${places.store} exists already. Move it away first`, { option: 'data' })
   const progress = out.progress(isQuiet)
   const read = (what: string) =>
-    readCounted(file, (bytes) => progress.report(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`))
+    openAge(
+      readCounted(file, (bytes) => progress.report(() => `${file}: ${percent(bytes, statSync(file).size)} ${what}`)),
+      identities,
+    )
   const { header, rows } = await checkBackup(read('checked'), keys)
     .catch(failed(`${file} cannot be read`))
     .finally(progress.end)

@@ -174,8 +174,17 @@ export const ADMIN_ROUTES = {
   repair: { method: 'POST', path: '/repair', scope: 'admin', request: NONE, answer: struct({}) },
   /** Begins to seal an encrypted store anew, under the active key of its ring, which is read anew. The status says how far that is. */
   rekey: { method: 'POST', path: '/rekey', scope: 'admin', request: NONE, answer: struct({}) },
-  /** A copy of all records, in the format of backups; sealed where the store is encrypted. */
-  backup: { method: 'GET', path: '/backup', scope: 'admin', request: NONE, answer: 'bytes' },
+  /** A copy of all records, in the format of backups. */
+  backup: {
+    method: 'GET',
+    path: '/backup',
+    scope: 'admin',
+    request: struct({
+      /** `ring`: sealed where the store is encrypted. `none`: in the clear, for somebody who encrypts it. Default: `ring`. */
+      seal: maybe(word('ring', 'none')),
+    }),
+    answer: 'bytes',
+  },
   /** Adds a region, or removes one, everywhere. */
   members: {
     method: 'POST',

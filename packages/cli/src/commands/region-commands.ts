@@ -2,9 +2,10 @@
 import { SojournError } from '@sojourn/core/internal'
 import { loadPart } from '@sojourn/server/parts'
 import { ADMIN_FLAGS, clientsOf, REAL_TIME } from '../admin-flags.js'
+import { AgeIdentities, AgeRecipients } from '../age.js'
 import { backUp } from '../backup.js'
 import { command } from '../command.js'
-import { count, duration, JSON_FLAG, QUIET_FLAG, text, toggle } from '../flags.js'
+import { count, duration, JSON_FLAG, QUIET_FLAG, text, texts, toggle } from '../flags.js'
 import { changeRegions } from '../region.js'
 import { CONFIG_FLAG, configInput, SETTING_FLAGS } from '../settings-flags.js'
 import { showStatus, showTop } from '../status.js'
@@ -72,13 +73,24 @@ export const backup = command({
   name: 'backup',
   about: 'Copy the records of a running region to a file',
   arguments: [{ name: 'file', about: 'The file to write, which must not exist yet', files: 'file' }],
-  flags: { ...ADMIN_FLAGS, ...QUIET_FLAG },
+  flags: {
+    ...ADMIN_FLAGS,
+    ...QUIET_FLAG,
+    ageRecipient: texts(
+      { about: 'A public key of age: only its identity opens the backup. The flag can be given several times' },
+      '<age1…>',
+    ),
+    ageRecipientsFile: texts({ about: 'A file of such keys, one a line', files: 'file' }, '<file>'),
+  },
   example: {
     line: 'sojourn backup eu.backup',
     does: 'The command copies the region, reads the file back, and then gives it its name',
   },
-  run: ({ args, flags, env, out }) =>
-    backUp(clientsOf({ flags, env })[0], { file: args[0]!, isJson: flags.json, isQuiet: flags.quiet }, out),
+  async run({ args, flags, env, out }) {
+    const recipients = await AgeRecipients.of(flags.ageRecipient, flags.ageRecipientsFile)
+    const options = { file: args[0]!, recipients, isJson: flags.json, isQuiet: flags.quiet }
+    return backUp(clientsOf({ flags, env })[0], options, out)
+  },
 })
 
 export const restoring = command({
@@ -92,6 +104,10 @@ export const restoring = command({
     encryptionKeysFile: SETTING_FLAGS.encryptionKeysFile!,
     encryptionActive: SETTING_FLAGS.encryptionActive!,
     fromRegion: text({ about: 'The region of the backup, if it is not the region of the settings' }, '<name>'),
+    ageIdentity: texts(
+      { about: 'A file of age identities, for a backup that is encrypted to one of their recipients', files: 'file' },
+      '<file>',
+    ),
     ...JSON_FLAG,
     ...QUIET_FLAG,
   },
@@ -103,7 +119,8 @@ export const restoring = command({
     const { restore } = await import('../restore.js')
     const target = loadPart(configInput(flags, env))
     const { fromRegion, json, quiet } = flags
-    return restore(args[0]!, { ...target, fromRegion }, { isJson: json, isQuiet: quiet }, out)
+    const identities = await AgeIdentities.of(flags.ageIdentity)
+    return restore(args[0]!, { ...target, fromRegion }, { identities, isJson: json, isQuiet: quiet }, out)
   },
 })
 

@@ -72,12 +72,7 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       rekey(host)
       return {}
     },
-    backup: async () => {
-      const about = { region: replica.region, takenAt: host.clock.now(), version: host.version }
-      const keys = host.readKeys()
-      const seal = keys && (await BackupSeal.begin(keys, systemRandom, about))
-      return { stream: encodeBackup(about, replica.rows(), seal) }
-    },
+    backup: (request) => backUp(host, request),
     members: async (request) => {
       let changed = true
       if (request.call === 'add') members.add(request.region, request.url, request.admin)
@@ -85,6 +80,16 @@ export const adminHandlers = (host: AdminHost): AdminHandlers => {
       return { changed, members: members.list(), notified: await host.sendMembers() }
     },
   }
+}
+
+const backUp = async (host: AdminHost, { seal: wanted = 'ring' }: AdminRequest<'backup'>) => {
+  const { replica, clock, version, log } = host
+  const about = { region: replica.region, takenAt: clock.now(), version }
+  const keys = host.readKeys()
+  if (keys !== undefined && wanted === 'none')
+    log.info({}, 'an encrypted store is backed up without the seal of its ring')
+  const seal = keys && wanted === 'ring' ? await BackupSeal.begin(keys, systemRandom, about) : undefined
+  return { stream: encodeBackup(about, replica.rows(), seal) }
 }
 
 /** Begins a rekey, or leaves the one that is under way; the status says how far it is. @throws INVALID_OPTION where the store is in the clear */
