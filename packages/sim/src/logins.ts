@@ -29,6 +29,8 @@ interface KnownSession {
   /** Logins that may have come to something nobody knows of, or that met others: what is known of the session is not sure. */
   isUnsure: boolean
   ended: boolean
+  /** Somebody ended it where it was not known: it may be elsewhere, and end there. */
+  mayHaveEnded: boolean
 }
 
 interface CutoffMade {
@@ -170,8 +172,7 @@ class Logins {
       const ended = await replica.end(known.id)
       this.#say(`${region} end ${known.session.handle.slice(0, 6)}: ${ended}`)
       if (ended) known.session.ended = true
-      // Where it is not here, it may be elsewhere, and end there.
-      else known.session.isUnsure = true
+      else known.session.mayHaveEnded = true
     } else await this.#look(region, replica, known)
   }
 
@@ -188,6 +189,7 @@ class Logins {
       login: subject === undefined ? undefined : { subject, region, at },
       isUnsure: false,
       ended: false,
+      mayHaveEnded: false,
     }
     session.ids.push({ id, session, deadFrom: Number.POSITIVE_INFINITY, deadIn: undefined })
     this.#sessions.push(session)
@@ -281,7 +283,8 @@ class Logins {
     const receipt = await replica.endOthers(known.id, { reason: 'revoked' })
     this.#say(`${region} endOthers of ${session.handle.slice(0, 6)}: ${JSON.stringify(receipt)}`)
     this.#cutoffs.push({ subject, at, region, except: [session.handle] })
-    const isOver = known.deadFrom <= this.#now || session.ended || session.isUnsure || this.#cutoffOf(session)
+    const isSure = !session.isUnsure && !session.mayHaveEnded && !this.#mayBeReused(session)
+    const isOver = known.deadFrom <= this.#now || session.ended || !isSure || this.#cutoffOf(session)
     if (!isOver && !(await replica.get(known.id)))
       this.#broken('CUT-1', `${region} ended the session that ended the others`)
   }
@@ -342,6 +345,11 @@ class Logins {
     await this.#judgeLife(region, replica, session, cutoff)
   }
 
+  /** Whether somebody may have shown an id that was superseded, where that ends the session. */
+  #mayBeReused({ ids }: KnownSession): boolean {
+    return ids.length > 1 && Object.values(this.#plan.options).some(({ reuse }) => reuse === 'end')
+  }
+
   /** Whether nobody logged in later as the same subject, as far as anybody knows. */
   #isLast({ login }: KnownSession): boolean {
     return this.#sessions.every((other) => other.login?.subject !== login!.subject || other.login.at <= login!.at)
@@ -358,8 +366,8 @@ class Logins {
     const { maxPerSubject } = this.#plan.options[region]!.session!
     // Of too many the oldest logins go, so the last one stays.
     const isLimited = maxPerSubject !== undefined && login !== undefined && !this.#isLast(session)
-    const mayBeReused = this.#plan.options[region]!.reuse === 'end' && ids.length > 1
-    if (session.ended || session.isUnsure || isLimited || mayBeReused || cutoff) return
+    if (session.ended || session.mayHaveEnded || session.isUnsure || isLimited || this.#mayBeReused(session) || cutoff)
+      return
     const later = this.#cutoffs.some(
       ({ subject, at, except }) => login?.subject === subject && at === login.at && !except.includes(handle),
     )
