@@ -168,7 +168,12 @@ const indexOf = (history: History): Index => {
   for (const op of history.operations) bySession.get(op.session)!.push(op)
   const index = {
     deeds: new Map([...bySession].map(([session, all]) => [session, new Deeds(session, all)])),
-    refusing: new Set(history.operations.filter(({ code }) => code === 'STORE_FAILED').map(({ region }) => region)),
+    // A journal that is fenced refuses what was on its way to it, as a full disk does.
+    refusing: new Set(
+      history.operations
+        .filter(({ code }) => code === 'STORE_FAILED' || code === 'STORE_FENCED')
+        .map(({ region }) => region),
+    ),
   }
   indexes.set(history, index)
   return index
