@@ -45,12 +45,15 @@ const sessionOf = async (replica, req) => {
   }
 }
 
+// Whose pages may write: the app's own. Not what a request says of its Host, for whoever makes it chooses that.
+const origins = []
+
 const shop = (replica) => {
   const app = express()
   app.use(express.json())
   app.use(async (req, _res, next) => {
     // Browsers say which page makes a write, and other programs need not.
-    checkOrigin(req, { origins: [`http://${req.headers.host}`], withoutOrigin: 'allow' })
+    checkOrigin(req, { origins, withoutOrigin: 'allow' })
     req.session = await sessionOf(replica, req)
     next()
   })
@@ -114,7 +117,9 @@ const shop = (replica) => {
 const firstPort = Number(process.env.PORT ?? 3001)
 const servers = replicas.map((replica, index) => {
   const server = shop(replica).listen(firstPort && firstPort + index, () => {
-    console.log(`${replica.region} http://localhost:${server.address().port}`)
+    const { port } = server.address()
+    origins.push(`http://localhost:${port}`, `http://127.0.0.1:${port}`)
+    console.log(`${replica.region} http://localhost:${port}`)
   })
   return server
 })

@@ -98,7 +98,7 @@ const defaultsIn = (code: string): string[] => [
 const namedIn = (code: string): string[] =>
   [
     /\boption: '([\w.]+)'/g,
-    /\brefuse\(\s*'([\w.]+)'/g,
+    /\brefuse(?:Option)?\(\s*'([\w.]+)'/g,
     /\b(?:parse|optional)Duration\([^()]*(?:\([^()]*\)[^()]*)*,\s*'([\w.]+)'/g,
     /\bcheckOption\([^,]+, '([\w.]+)'/g,
     /\b(?:regionsNeeded|checkPatience)\([^()]*(?:\([^()]*\)[^()]*)*,\s*'([\w.]+)'/g,

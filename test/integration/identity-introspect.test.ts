@@ -254,7 +254,7 @@ describe('[OAUTH-5] who asks', () => {
     expect((await ask(server, '/.well-known/jwks.json', undefined, { headers })).status).toBe(403)
   })
 
-  it("is told in OAuth's form what is wrong, and nothing that was sent", async () => {
+  it("is answered in OAuth's form what is wrong, and nothing that was sent", async () => {
     await using server = await startIdentity()
     const secret = 'marker-of-a-token'
     const form = { 'content-type': 'application/x-www-form-urlencoded' }

@@ -17,8 +17,8 @@ import {
   portRule,
   type Random,
   readOptions,
+  refuseOption,
   type SettingsOf,
-  SojournError,
   secretOption,
   settingsReader,
   systemClock,
@@ -188,21 +188,17 @@ export type Settings = Readonly<ReturnType<typeof resolveOptions>>
 
 const read = settingsReader(CLIENT_OPTIONS.ClientOptions, 'connect')
 
-const refuse = (option: string, what: string): never => {
-  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
-}
-
 /** @throws INVALID_OPTION, naming the option */
 export const resolveOptions = (given: GivenOf<typeof CLIENT_OPTIONS.ClientOptions>) => {
   const { url, urls, timeout, connectTimeout, connection, nearCache, ports, ...others } = read(given)
-  if ((url === undefined) === (urls === undefined)) refuse('url', 'give either `url` or `urls`')
+  if ((url === undefined) === (urls === undefined)) refuseOption('url', 'give either `url` or `urls`')
   if (connection.timeout <= connection.heartbeat)
-    refuse(
+    refuseOption(
       'connection.timeout',
       'must be longer than connection.heartbeat, because a shorter one closes every quiet connection',
     )
   if (nearCache && nearCache.maxStale <= connection.heartbeat)
-    refuse(
+    refuseOption(
       'nearCache.maxStale',
       'must be longer than connection.heartbeat, because a shorter one leaves the near cache unused',
     )

@@ -13,6 +13,7 @@ export {
   type Decision,
   endSession,
   GONE,
+  notFound,
   type Refusal,
   type Transition,
   takeItem,
@@ -170,7 +171,15 @@ export {
   type SettingsOf,
   settingsReader,
 } from './option-table.js'
-export { checkOption, checkOptions, type OptionRule, type OptionTable, optionTable, type TextKind } from './options.js'
+export {
+  checkOption,
+  checkOptions,
+  type OptionRule,
+  type OptionTable,
+  optionTable,
+  refuseOption,
+  type TextKind,
+} from './options.js'
 export { answer, fail, quorumUnmet, regionsNeeded, startTally, type Tally, type Verdict, verdict } from './quorum.js'
 export {
   dueAt,

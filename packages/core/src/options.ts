@@ -2,6 +2,15 @@
 import { SojournError } from './errors.js'
 import { maskedValue, nearestName, shownValue, strangeValue } from './wording.js'
 
+/**
+ * Refuses a value that passes its rule, and contradicts something else.
+ * @example refuseOption('tls', 'the transport in ports.transport does not use it. Give one of them')
+ * @throws INVALID_OPTION
+ */
+export const refuseOption = (option: string, what: string): never => {
+  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
+}
+
 /** How an option is written where everything is text: in the environment and in flags. */
 export type TextKind = 'text' | 'integer' | 'boolean' | 'duration' | 'level' | 'map' | 'list'
 

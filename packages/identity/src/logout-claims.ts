@@ -1,5 +1,6 @@
 /** What a logout token says, and which ones are refused: OpenID Connect Back-Channel Logout 1.0, section 2.6. */
 import { SojournError } from '@sojourn/core/internal'
+import type { JwtReason } from './token-claims.js'
 
 /** Whom a verified logout token logs out: `sid`, `sub` or both are there. Times are in seconds since the epoch. */
 export interface LogoutClaims {
@@ -14,22 +15,7 @@ export interface LogoutClaims {
 }
 
 /** Why a logout token is refused. */
-export type LogoutReason =
-  | 'malformed'
-  | 'too-long'
-  | 'header'
-  | 'type'
-  | 'algorithm'
-  | 'key'
-  | 'signature'
-  | 'claims'
-  | 'issuer'
-  | 'audience'
-  | 'not-yet-valid'
-  | 'expired'
-  | 'events'
-  | 'nonce'
-  | 'replayed'
+export type LogoutReason = JwtReason | 'events' | 'nonce' | 'replayed'
 
 const MEANING: { readonly [reason in LogoutReason]: string } = {
   malformed: 'the logout token is no signed JWT. Send it as the issuer made it',

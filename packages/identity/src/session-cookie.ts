@@ -1,5 +1,5 @@
 /** The cookie that carries a session between a browser and the app. */
-import { checkId, SojournError, settingsReader, systemClock } from '@sojourn/core/internal'
+import { checkId, refuseOption, settingsReader, systemClock } from '@sojourn/core/internal'
 import { type CookieAttributes, setCookie, valuesIn } from './cookie-header.js'
 import { type CookieValue, readValue, writeValue } from './cookie-value.js'
 import type { SerializeOptions, SessionCookieOptions } from './options.generated.js'
@@ -94,26 +94,22 @@ interface Together {
 /** @throws INVALID_OPTION */
 const checkTogether = ({ name, domain, path, sameSite, url }: Together, isLocal: boolean): void => {
   const isHostOnly = name.startsWith('__Host-')
-  if (domain !== undefined && isLocal) refuse('domain', 'localhost has no domain; leave it out in development')
+  if (domain !== undefined && isLocal) refuseOption('domain', 'localhost has no domain; leave it out in development')
   if (domain !== undefined && isHostOnly)
-    refuse('domain', `a __Host- cookie has no domain; leave it out, or name the cookie __Secure-${bare(name)}`)
+    refuseOption('domain', `a __Host- cookie has no domain; leave it out, or name the cookie __Secure-${bare(name)}`)
   if (path !== '/' && isHostOnly)
-    refuse('path', `a __Host- cookie has the path /; leave it out, or name the cookie __Secure-${bare(name)}`)
+    refuseOption('path', `a __Host- cookie has the path /; leave it out, or name the cookie __Secure-${bare(name)}`)
   if (sameSite === 'none' && isLocal)
-    refuse('sameSite', "browsers take SameSite=None with Secure only; give 'lax' or 'strict' on http://localhost")
+    refuseOption('sameSite', "browsers take SameSite=None with Secure only; give 'lax' or 'strict' on http://localhost")
   if (url === undefined || isLocal === isHttpLocalhost(url)) {
     if (url !== undefined && !isLocal && new URL(url).protocol !== 'https:')
-      refuse('url', 'browsers take the cookie over HTTPS only; give an https:// address, or http://localhost')
+      refuseOption('url', 'browsers take the cookie over HTTPS only; give an https:// address, or http://localhost')
     return
   }
-  refuse('insecureLocalhost', 'it contradicts url; leave one of them out. It is for http://localhost only')
+  refuseOption('insecureLocalhost', 'it contradicts url; leave one of them out. It is for http://localhost only')
 }
 
 const bare = (name: string): string => name.replace(PREFIX, '')
-
-const refuse = (option: string, what: string): never => {
-  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
-}
 
 /** Of the app's own address: a proxy may send localhost as Host for anybody, so no request decides. */
 const isHttpLocalhost = (url: string): boolean => {
@@ -123,14 +119,14 @@ const isHttpLocalhost = (url: string): boolean => {
 
 const checkExpiry = (expiresAt: number): number => {
   if (typeof expiresAt !== 'number' || !(Math.abs(expiresAt) < MAX_TIME_MS / 2))
-    refuse('expiresAt', "it is no time; give the session's, in milliseconds since the epoch")
+    refuseOption('expiresAt', "it is no time; give the session's, in milliseconds since the epoch")
   return expiresAt
 }
 
 const checkSize = (name: string, value: string): void => {
   const bytes = name.length + value.length
   if (bytes > MAX_COOKIE_BYTES)
-    refuse('id', `the cookie would have ${bytes} bytes, and browsers keep ${MAX_COOKIE_BYTES}; give a shorter id`)
+    refuseOption('id', `the cookie would have ${bytes} bytes, and browsers keep ${MAX_COOKIE_BYTES}; give a shorter id`)
 }
 
 let warned = false

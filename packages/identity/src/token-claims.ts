@@ -20,8 +20,8 @@ export interface TokenClaims {
   readonly amr?: readonly string[]
 }
 
-/** Why a token is refused. */
-export type TokenReason =
+/** Why any JWT is refused. */
+export type JwtReason =
   | 'malformed'
   | 'too-long'
   | 'header'
@@ -34,7 +34,9 @@ export type TokenReason =
   | 'audience'
   | 'not-yet-valid'
   | 'expired'
-  | 'ended'
+
+/** Why a token is refused. */
+export type TokenReason = JwtReason | 'ended'
 
 const MEANING: { readonly [reason in TokenReason]: string } = {
   malformed: 'the token is no signed JWT. Send what issue returned, as it stands',

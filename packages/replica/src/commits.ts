@@ -18,6 +18,7 @@ import {
   isSojournError,
   isVisible,
   LazySession,
+  notFound,
   opening,
   opensUntil,
   type ResolvedId,
@@ -36,10 +37,6 @@ import { tooLarge } from './too-large.js'
 /** What a call decides of a record; `entry` is what the store holds of it. */
 export type Decide = (record: SessionRecord | undefined, now: number, entry: Entry | undefined) => Decided
 
-const NOT_FOUND: Refusal = {
-  refusal: new SojournError('SESSION_NOT_FOUND', 'no live session has this id here'),
-}
-
 export const UNREADABLE: Refusal = {
   refusal: new SojournError('STORE_CORRUPT', 'the stored record cannot be read, and no peer could supply a good copy'),
 }
@@ -54,18 +51,17 @@ export class Commits {
   /**
    * Reads, decides, commits, and gives what `answer` makes of it once as many regions hold it as the level asks for: at once where nothing is to
    * be waited for.
-   * @param id undefined `secret` and `key` of one that nobody has to open: it is made
-   * @param shut what is decided where the id does not open the session
+   * @param shut what is decided where the id does not open the session. Default: it is refused, as if there were none
    */
   change<T>(
     id: ResolvedId,
     options: WriteOptions,
     decide: Decide,
     answer: (made: Committed) => T,
-    shut: Decided = NOT_FOUND,
+    shut?: Decided,
   ): Soon<T> {
     const opened: Decide = (record, now, entry) =>
-      record === undefined || this.opens(id, record, now) ? decide(record, now, entry) : shut
+      record === undefined || this.opens(id, record, now) ? decide(record, now, entry) : (shut ?? notFound())
     return this.make(id.key, options, opened, answer)
   }
 
@@ -181,7 +177,7 @@ export class Commits {
     const reading = store.readNow(key)
     if (reading.state === 'corrupt') throw UNREADABLE.refusal
     const entry = reading.state === 'held' ? reading : undefined
-    if (entry && !this.opens(id, entry.record, now)) throw NOT_FOUND.refusal
+    if (entry && !this.opens(id, entry.record, now)) throw notFound().refusal
     const decided = succeedSession(entry?.record, now, {
       edits: () => edits(entry!),
       writer: { stamps: store.actor, actorFor: () => actors.mint() },

@@ -15,7 +15,7 @@ import {
   encodeDetails,
   MAX_AMR,
   nextStamp,
-  SojournError,
+  refuseOption,
   SUBJECT_RULE,
 } from '@sojourn/core/internal'
 import type { Settings } from './options.js'
@@ -33,10 +33,6 @@ export interface Login {
         readonly amr?: readonly string[] | undefined
       }
     | undefined
-}
-
-const refuse = (option: string, what: string): never => {
-  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
 }
 
 export class Logins {
@@ -64,7 +60,7 @@ export class Logins {
   /** @throws INVALID_OPTION where no key is set */
   get #keyed(): SubjectKeys {
     const why = 'the replica has no key for subjects. Set `subjectKey`, or `secret`, the same in all regions'
-    return this.#keys ?? refuse('subject', why)
+    return this.#keys ?? refuseOption('subject', why)
   }
 
   /** @throws INVALID_OPTION for what is no subject, and where no key is set */
@@ -84,9 +80,9 @@ export class Logins {
       return { secret, authentication: undefined }
     const time = auth?.time ?? now
     if (time > now)
-      refuse('auth.time', `is ${time}, and now is ${now}. Give the time at which the user was authenticated`)
+      refuseOption('auth.time', `is ${time}, and now is ${now}. Give the time at which the user was authenticated`)
     const amr = auth?.amr ?? []
-    if (amr.length > MAX_AMR) refuse('auth.amr', `has ${amr.length} methods. Give at most ${MAX_AMR}`)
+    if (amr.length > MAX_AMR) refuseOption('auth.amr', `has ${amr.length} methods. Give at most ${MAX_AMR}`)
     const hash = subject === undefined ? undefined : this.#keyed.hashOf(subject)
     const sealedSubject = subject === undefined ? undefined : this.#keyed.seal(subject)
     const details = encodeDetails({ sealedSubject, device, time, acr: auth?.acr, amr, region: this.#region })

@@ -4,6 +4,7 @@ import {
   type Duration,
   type GivenOf,
   optionalDuration,
+  refuseOption,
   regionsNeeded,
   SojournError,
   settingsReader,
@@ -28,10 +29,6 @@ export type Settings = Readonly<ReturnType<typeof resolveOptions>>
 
 const read = settingsReader(REPLICA_OPTIONS, 'openReplica')
 
-const refuse = (option: string, what: string): never => {
-  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
-}
-
 const HOSTLESS = 'tls.bindRegion makes no host name of it. Name it with lower-case letters, digits and hyphens'
 
 /** @throws INVALID_OPTION where a region cannot be added under this name and address */
@@ -41,10 +38,10 @@ export const checkPeer = (
   url: string | null,
 ): void => {
   checkOption({ [region]: url }, 'peers', PEERS_RULE, 'addPeer')
-  if (region === settings.region) refuse(`peers.${region}`, 'a region is not its own peer')
-  if (settings.secret === '') refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters`)
+  if (region === settings.region) refuseOption(`peers.${region}`, 'a region is not its own peer')
+  if (settings.secret === '') refuseOption('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters`)
   const hostOf = settings.certificates?.transport.hostOf
-  if (hostOf && hostOf(region) === undefined) refuse(`peers.${region}`, HOSTLESS)
+  if (hostOf && hostOf(region) === undefined) refuseOption(`peers.${region}`, HOSTLESS)
 }
 
 /** @throws INVALID_OPTION where the levels that are set as defaults ask for more regions than would be left */
@@ -57,7 +54,7 @@ export const checkRemoval = ({ members, read, write }: Settings): void => {
 export const checkRekey = ({ ports }: Settings, encryption: unknown): void => {
   if (encryption !== undefined) checkOption(encryption, 'encryption', ENCRYPTION_RULE, 'rekey')
   if (ports.storage.seal === undefined)
-    refuse(
+    refuseOption(
       'encryption',
       'the store is in the clear, so it has no key to replace. Take a backup, and restore it with keys',
     )
@@ -70,7 +67,7 @@ const idleTimeoutOf = (
 ): number => {
   if (idleTimeout <= maxLifetime) return idleTimeout
   if (given.session?.idleTimeout === undefined) return maxLifetime
-  return refuse(
+  return refuseOption(
     'session.idleTimeout',
     `is ${idleTimeout} ms, longer than session.maxLifetime, ${maxLifetime} ms. Shorten it, or give a longer session.maxLifetime`,
   )
@@ -80,7 +77,7 @@ const idleTimeoutOf = (
 export const lifetimeOf = ({ maxLifetimeMs }: Pick<Settings, 'maxLifetimeMs'>, asked: Duration | undefined): number => {
   const lifetimeMs = optionalDuration(asked, 'maxLifetime') ?? maxLifetimeMs
   if (lifetimeMs <= maxLifetimeMs) return lifetimeMs
-  return refuse(
+  return refuseOption(
     'maxLifetime',
     `is ${lifetimeMs} ms. Give at most the store's session.maxLifetime, ${maxLifetimeMs} ms. Regions remember an ended id for that time`,
   )
@@ -110,16 +107,16 @@ export const resolveOptions = (given: Given) => {
   const { listen, session, consistency, links, limits, ports, tls, ...others } = read(given)
   const { region, secret, maxClockSkew, purgeGrace } = others
   const peers = new Map(Object.entries(others.peers))
-  if (peers.has(region)) refuse(`peers.${region}`, 'a region is not its own peer. Name it in `region` only')
+  if (peers.has(region)) refuseOption(`peers.${region}`, 'a region is not its own peer. Name it in `region` only')
   if ((listen || peers.size > 0) && secret === undefined)
-    refuse('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters, the same in all regions`)
+    refuseOption('secret', `links need a secret of at least ${MIN_SECRET_CHARS} characters, the same in all regions`)
   const members = peers.size + 1
   regionsNeeded(consistency.read, members, 'consistency.read')
   regionsNeeded(consistency.write, members, 'consistency.write')
   checkPatience(consistency.timeout, limits.maxTimeoutMs, 'consistency.timeout')
   if (links.timeout <= links.heartbeat)
-    refuse('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
-  if (tls && ports.transport) refuse('tls', 'the transport in ports.transport does not use it. Give one of them')
+    refuseOption('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
+  if (tls && ports.transport) refuseOption('tls', 'the transport in ports.transport does not use it. Give one of them')
   const { clock = systemClock, random = systemRandom, storage = levelEngine } = ports
   const certificates = tls && certificatesOf(tls, region, peers.keys())
   return {

@@ -180,8 +180,8 @@ export class ReplicationProgress {
   }
 
   /**
-   * What a peer may want to hear: what is held here, and what others hold whom it does not hear itself. Who writes a feed is told by
-   * this replica where there is a link; where there is none, the peer must pass it on, though it receives that feed, too.
+   * What a peer may want to hear: what is held here, and what others hold whom it does not hear itself. To who writes a feed this
+   * replica reports it where there is a link; where there is none, the peer must pass it on, though it receives that feed, too.
    * @param linked the feeds that the peer receives over links of its own
    * @param linkedHere those that this replica receives so
    */

@@ -35,8 +35,10 @@ import {
   MAX_EXCEPT,
   newSessionId,
   nextStamp,
+  notFound,
   optionalDuration,
   parseDuration,
+  refuseOption,
   regionsNeeded,
   resolveId,
   rotateSecret,
@@ -50,10 +52,6 @@ import type { Ends } from './ends.js'
 import { lifetimeOf } from './options.js'
 import type { Runtime } from './runtime.js'
 import type { Shown } from './subjects.js'
-
-const refuse = (option: string, what: string): never => {
-  throw new SojournError('INVALID_OPTION', `${option}: ${what}`, { option })
-}
 
 export class SubjectCalls {
   readonly #runtime: Runtime
@@ -198,16 +196,16 @@ export class SubjectCalls {
     const entry = await this.#commits.sound(resolved.key)
     const now = this.#runtime.settings.ports.clock.now()
     if (!entry || !isVisible(entry.record, now) || !this.#commits.opens(resolved, entry.record, now))
-      throw new SojournError('SESSION_NOT_FOUND', 'no live session has this id here')
+      throw notFound().refusal
     const subject = entry.record.identity?.authentication?.subject
     return subject === undefined
-      ? refuse('id', 'the session has no subject. Log the user in with `elevate` first')
+      ? refuseOption('id', 'the session has no subject. Log the user in with `elevate` first')
       : this.#cut(subject, [resolved.key], options)
   }
 
   async endSubject(subject: string, options: EndSubjectOptions): Promise<EndReceipt> {
     const except = [...new Set(options.except ?? [])].sort()
-    if (except.length > MAX_EXCEPT) refuse('except', `has ${except.length} handles. Give at most ${MAX_EXCEPT}`)
+    if (except.length > MAX_EXCEPT) refuseOption('except', `has ${except.length} handles. Give at most ${MAX_EXCEPT}`)
     return this.#cut(this.#runtime.logins.hashOf(subject), except, options)
   }
 

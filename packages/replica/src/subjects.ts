@@ -156,11 +156,6 @@ export class Subjects {
     if (!this.#closed) this.#running ??= this.#work()
   }
 
-  /** Resolves when the sessions of all subjects that were noticed are as they must be. */
-  async settled(): Promise<void> {
-    await this.#running
-  }
-
   async #work(): Promise<void> {
     await new Promise<void>((resolve) => this.#options.clock.soon(resolve))
     for (const subject of this.#due) {

@@ -156,7 +156,7 @@ export class Gossip {
     throw new SojournError('LINK_CERTIFICATE', 'a request about regions shows a certificate of none of them')
   }
 
-  /** As {@link #isAskedByMember}: a region that was removed meanwhile, or is told that it was, brings no news. */
+  /** As {@link #isAskedByMember}: a region that was removed meanwhile, or hears that it was, brings no news. */
   #countsNewsOf(region: string): boolean {
     const { members, hostOf } = this.#options
     return hostOf === undefined || members.list().some((member) => member.region === region)
