@@ -52,7 +52,8 @@ describe('a region as a server', () => {
     })
     const ports = (): Record<number, number> => {
       if (!existsSync(portsFile)) return {}
-      const lines = readFileSync(portsFile, 'utf8').trim().split('\n')
+      // Whole lines: it may be read between being made and being written.
+      const lines = readFileSync(portsFile, 'utf8').split('\n').slice(0, -1)
       return Object.fromEntries(lines.map((line) => JSON.parse(line)).map(({ named, actual }) => [named, actual]))
     }
     await until(
