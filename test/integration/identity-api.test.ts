@@ -1,3 +1,4 @@
+import { systemClock } from '@sojourn/core/internal'
 import { type Replica, type SessionApi, type SubjectSession, sessionKey } from '@sojourn/replica'
 import { afterEach, describe, expect, it } from 'vitest'
 import { openRegions } from '../support/region.js'
@@ -92,6 +93,9 @@ describe('create with a subject', () => {
     await refuses(eu.create({}, { subject: 'ada', auth: { time: clock.now() + HOUR } }), 'INVALID_OPTION', {
       option: 'auth.time',
     })
+    // Of a provider whose clock is a little ahead.
+    const ahead = await eu.create({}, { subject: 'ada', auth: { time: clock.now() + 2_000 } })
+    expect(ahead.auth!.time).toBeLessThanOrEqual(clock.now())
   })
 
   it('[API-1] what can be no subject, device or method is refused, and no message repeats a subject', async () => {
@@ -239,6 +243,22 @@ describe('the sessions of a subject', () => {
     ])
     expect(JSON.stringify(all)).not.toContain(one.id.slice(0, 22))
     expect(await listed(eu, 'nobody')).toEqual([])
+  })
+
+  it('[SUBJ-1] are listed in the order of their logins, wherever between two of them a millisecond begins', async () => {
+    for (const callsAMillisecond of [1, 2, 3, 4, 5, 6, 7, 40]) {
+      let calls = 0
+      const start = systemClock.now()
+      const clock = { ...systemClock, now: () => start + Math.floor(calls++ / callsAMillisecond) }
+      const eu = await open({ subjectKey, ports: { clock } })
+      const handles = []
+      for (let n = 0; n < 20; n++) {
+        const { id, handle } = await eu.create({ n }, n % 2 === 0 ? { subject: 'ada' } : {})
+        handles.push(handle)
+        if (n % 2 === 1) await eu.elevate(id, { subject: 'ada' })
+      }
+      expect(await handlesOf(eu, 'ada'), `${callsAMillisecond} calls a millisecond`).toEqual(handles)
+    }
   })
 
   it('[API-1] are many, and listed all, also by who does not read to the end', async () => {

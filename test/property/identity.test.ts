@@ -124,7 +124,11 @@ describe('secrets', () => {
         elevateSession(record, now, {
           identity: {
             secret: secretOf(secret),
-            authentication: { subject: SUBJECT, details: authentication.details },
+            authentication: {
+              stamp: { time: now, count: 0, actor },
+              subject: SUBJECT,
+              details: authentication.details,
+            },
           },
           lifetimeMs: 50_000,
           renewal: {},

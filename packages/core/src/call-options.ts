@@ -68,7 +68,7 @@ const shortText = (maxBytes: number) =>
 const AUTH = {
   time: optional(
     typedOption<number>('number', {
-      allowed: 'milliseconds since the epoch, not later than now',
+      allowed: 'milliseconds since the epoch. Up to `maxClockSkew` later than now counts as now',
       kind: 'integer',
       takes: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
     }),

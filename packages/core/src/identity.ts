@@ -146,22 +146,20 @@ export interface NewIdentity {
   /** Undefined: the id has none. */
   readonly secret: SecretHash | undefined
   /** Undefined: nobody is named. */
-  readonly authentication: Pick<Authentication, 'subject' | 'details'> | undefined
-  /** The latest cutoff of the subject that is known here: who logs in after it must be stamped later. */
-  readonly after?: Stamp | undefined
+  readonly authentication: Authentication | undefined
 }
 
-/** @param before the stamp of the last authentication */
+/** @param before the stamp of the last authentication: the next one is later, also where the last one came meanwhile */
 export const newIdentity = (
-  { secret, authentication, after }: NewIdentity,
+  { secret, authentication }: NewIdentity,
   before: Stamp | undefined,
   now: number,
   actor: ActorId,
 ): Identity | undefined => {
   if (secret === undefined && authentication === undefined) return undefined
-  const latest = before && after ? (compareStamps(before, after) > 0 ? before : after) : (before ?? after)
+  const overtaken = authentication && before && compareStamps(before, authentication.stamp) >= 0
   return {
-    authentication: authentication && { stamp: nextStamp(latest, now, actor), ...authentication },
+    authentication: overtaken ? { ...authentication, stamp: nextStamp(before, now, actor) } : authentication,
     credentials: secret === undefined ? undefined : newCredentials(secret, now),
   }
 }

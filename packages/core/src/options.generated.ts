@@ -126,8 +126,8 @@ export interface CreateOptions {
   /** How the user was authenticated. Default: now, and nothing is said of how. */
   readonly auth?: {
     /**
-     * When the user proved who they are, in milliseconds since the epoch. Give milliseconds since the epoch, not later
-     * than now. Default: now.
+     * When the user proved who they are, in milliseconds since the epoch. Give milliseconds since the epoch. Up to
+     * `maxClockSkew` later than now counts as now. Default: now.
      */
     readonly time?: number | undefined
     /** The authentication context class, as OpenID Connect names it. Give a string of 1 to 256 bytes. Default: none. */
@@ -167,8 +167,8 @@ export interface ElevateOptions {
   /** How the user was authenticated. Default: now, and nothing is said of how. */
   readonly auth?: {
     /**
-     * When the user proved who they are, in milliseconds since the epoch. Give milliseconds since the epoch, not later
-     * than now. Default: now.
+     * When the user proved who they are, in milliseconds since the epoch. Give milliseconds since the epoch. Up to
+     * `maxClockSkew` later than now counts as now. Default: now.
      */
     readonly time?: number | undefined
     /** The authentication context class, as OpenID Connect names it. Give a string of 1 to 256 bytes. Default: none. */

@@ -179,7 +179,7 @@ export interface SessionApi {
    */
   rotate<T extends object = AnyData>(id: string, options?: RotateOptions): Promise<Session<T>>
   /**
-   * The live sessions of a subject, as held here: never their ids.
+   * The live sessions of a subject, as held here, the oldest login first: never their ids.
    * @example
    * for await (const { handle, device, lastUsedAt } of sessions.sessionsOf('ada')) console.log(handle, device, lastUsedAt)
    */

@@ -41,18 +41,20 @@ export class Logins {
   readonly #keys: SubjectKeys | undefined
   readonly #subjects: Subjects
   readonly #actor: ActorId
-  /** The stamp of the last login here, or an earlier one. */
+  readonly #maxClockSkewMs: number
+  /** The stamp of the last login here. */
   #last: Stamp | undefined
   readonly #shown = new WeakMap<Uint8Array, ShownIdentity>()
 
   /** @param actor stamps logins */
   constructor(
-    { region, subjectKey, ports }: Pick<Settings, 'region' | 'subjectKey' | 'ports'>,
+    { region, subjectKey, maxClockSkewMs, ports }: Pick<Settings, 'region' | 'subjectKey' | 'maxClockSkewMs' | 'ports'>,
     actor: ActorId,
     subjects: Subjects,
   ) {
     this.#region = region
     this.#actor = actor
+    this.#maxClockSkewMs = maxClockSkewMs
     this.#keys = subjectKey === undefined ? undefined : new SubjectKeys(subjectKey, ports.random)
     this.#subjects = subjects
   }
@@ -72,33 +74,34 @@ export class Logins {
   /**
    * Who a session is of, from now on.
    * @param secret undefined: of an id that has none
+   * @param before the stamp of the session's last authentication
    * @throws INVALID_OPTION
    */
-  identity(secret: SecretHash | undefined, login: Login, now: number): NewIdentity {
+  identity(secret: SecretHash | undefined, login: Login, now: number, before?: Stamp): NewIdentity {
     const { subject, device, auth } = login
     if (subject === undefined && device === undefined && auth === undefined)
       return { secret, authentication: undefined }
-    const time = auth?.time ?? now
-    if (time > now)
-      refuseOption('auth.time', `is ${time}, and now is ${now}. Give the time at which the user was authenticated`)
+    // An identity provider's clock may be a little ahead of ours, which is no reason to refuse its users.
+    if (auth?.time !== undefined && auth.time > now + this.#maxClockSkewMs)
+      refuseOption('auth.time', `is ${auth.time}, and now is ${now}. Give the time at which the user was authenticated`)
+    const time = Math.min(auth?.time ?? now, now)
     const amr = auth?.amr ?? []
     if (amr.length > MAX_AMR) refuseOption('auth.amr', `has ${amr.length} methods. Give at most ${MAX_AMR}`)
     const hash = subject === undefined ? undefined : this.#keyed.hashOf(subject)
     const sealedSubject = subject === undefined ? undefined : this.#keyed.seal(subject)
     const details = encodeDetails({ sealedSubject, device, time, acr: auth?.acr, amr, region: this.#region })
-    return { secret, authentication: { subject: hash, details }, after: this.#stampBefore(hash, now) }
+    return { secret, authentication: { stamp: this.#stamp(hash, now, before), subject: hash, details } }
   }
 
   /**
-   * What the next login must be stamped after: the latest cutoff of its subject, and the last login here. Else two of one millisecond would
+   * After the last authentication of the session, the latest cutoff of the subject, and the last login here. Else two of one millisecond could
    * have one stamp, and which of them is the older one would be a matter of their keys.
    */
-  #stampBefore(subject: SubjectHash | undefined, now: number): Stamp | undefined {
+  #stamp(subject: SubjectHash | undefined, now: number, before: Stamp | undefined): Stamp {
     const cutoffs = subject === undefined ? [] : (this.#subjects.cutoffOf(subject)?.entries ?? [])
-    const known = [this.#last, cutoffs[cutoffs.length - 1]?.stamp].filter((stamp) => stamp !== undefined)
-    const latest = known.sort(compareStamps).at(-1)
-    this.#last = nextStamp(latest, now, this.#actor)
-    return latest
+    const known = [this.#last, before, cutoffs[cutoffs.length - 1]?.stamp].filter((stamp) => stamp !== undefined)
+    this.#last = nextStamp(known.sort(compareStamps).at(-1), now, this.#actor)
+    return this.#last
   }
 
   /** What a session shows of its authentication. Opened once for as long as the record is in memory: it is read far more often than it changes. */

@@ -10,6 +10,7 @@ import type {
   EndSubjectOptions,
   ResolvedId,
   RotateOptions,
+  SecretHash,
   Session,
   SessionKey,
   Soon,
@@ -98,17 +99,19 @@ export class SubjectCalls {
     const idleTimeoutMs = optionalDuration(options.idleTimeout, 'idleTimeout')
     const { clock, random } = settings.ports
     const entry = await this.#commits.sound(key)
+    const before = entry?.record.kind === 'live' ? entry.record.identity?.authentication?.stamp : undefined
     const subject = logins.hashOf(options.subject)
     await this.#checkRoom(subject, key)
+    const login = (secret: SecretHash | undefined) => logins.identity(secret, options, clock.now(), before)
     if (needsSuccessor(resolved, entry, subject, clock.now() + lifetimeMs))
       return this.#succeed<T>(id, options, (newSecret) => ({
-        identity: logins.identity(newSecret, options, clock.now()),
+        identity: login(newSecret),
         lifetimeMs,
         prolongedMs: settings.maxLifetimeMs,
         idleTimeoutMs,
       }))
     const newId = withNewSecret(id, random)
-    const identity = logins.identity(resolveId(newId).secret, options, clock.now())
+    const identity = login(resolveId(newId).secret)
     const request = { identity, lifetimeMs, renewal: { idleTimeoutMs, granularityMs: 0 }, stamps: store.actor }
     return this.#commits.change(
       resolved,
