@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ByNumber } from '../../packages/client/src/by-number.js'
+import { runs } from '../support/runs.js'
 
 interface Item {
   readonly number: number
@@ -36,6 +37,7 @@ describe('calls by their numbers', () => {
         expect(table.all()).toEqual([...model.values()])
         for (let number = 0; number <= last + 1; number++) expect(table.get(number)).toBe(model.get(number))
       }),
+      { numRuns: runs(100) },
     )
   })
 

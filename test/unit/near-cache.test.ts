@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NearCache } from '../../packages/client/src/near-cache.js'
 import { SessionSnapshot } from '../../packages/client/src/session-snapshot.js'
+import { runs } from '../support/runs.js'
 
 const snapshot = (bytes: number, opensUntil?: number) =>
   new SessionSnapshot({
@@ -58,6 +59,7 @@ describe('the near cache', () => {
         }
         for (const id of IDS) expect(cache.get(id, true, 0)).toBe(model.get(id))
       }),
+      { numRuns: runs(100) },
     )
   })
 
