@@ -1,21 +1,23 @@
-import { LazySession, type SessionFacts, sessionKey } from '@sojourn/core/internal'
+import { LazySession, type SessionSource, sessionKey } from '@sojourn/core/internal'
 import { describe, expect, test } from 'vitest'
 
-const facts = (id = 'id') => ({
-  id,
-  handle: sessionKey(id),
-  createdAt: 1,
-  expiresAt: 3,
-  lastUsedAt: 2,
-  identity: undefined,
-  written: undefined,
-})
-const made = (id: string, make: () => unknown) => new LazySession<{ n?: number; user?: string }>(facts(id), make)
+const facts = (id = 'id') => ({ id, handle: sessionKey(id), createdAt: 1, expiresAt: 3, lastUsedAt: 2 })
+
+const made = (id: string, data: () => unknown, more: Partial<SessionSource> = {}) =>
+  new LazySession<{ n?: number; user?: string }>({
+    ...facts(id),
+    isNamed: false,
+    data,
+    identity: () => expect.unreachable('nobody logged in'),
+    written: () => undefined,
+    opensUntil: () => undefined,
+    ...more,
+  })
 
 describe('sessions whose data is made when it is read', () => {
   test('[API-1] the data is made once, when it is first read', () => {
     let count = 0
-    const session = new LazySession(facts(), () => ({ made: ++count }))
+    const session = made('id', () => ({ made: ++count }))
     expect(count).toBe(0)
     const { data } = session
     expect(data).toEqual({ made: 1 })
@@ -35,8 +37,7 @@ describe('sessions whose data is made when it is read', () => {
 
   test('[API-1] to its user it is a plain object: copied, compared and turned into JSON as one', () => {
     const session = () => made('id', () => ({ user: 'ada' }))
-    const { identity: _, written: __, ...known } = facts()
-    const { id, handle, ...times } = known
+    const { id, handle, ...times } = facts()
     const plain = { id, handle, data: { user: 'ada' }, ...times }
     expect({ ...session() }).toEqual(plain)
     expect(structuredClone(session())).toEqual(plain)
@@ -56,7 +57,7 @@ describe('sessions whose data is made when it is read', () => {
       count++
       return { subject: 'ada', device: undefined, auth }
     }
-    const session = new LazySession({ ...facts(), identity }, () => ({}))
+    const session = made('id', () => ({}), { isNamed: true, identity })
     expect(count).toBe(0)
     expect([session.subject, session.device, session.auth, count]).toEqual(['ada', undefined, auth, 1])
     expect({ ...session }).toMatchObject({ subject: 'ada', auth })
@@ -65,15 +66,15 @@ describe('sessions whose data is made when it is read', () => {
   })
 
   test('[API-1] where its last commit is, and until when its id opens it, is there and not shown', () => {
-    const more: Partial<SessionFacts> = { written: () => `${'a'.repeat(32)}.1z`, opensUntil: () => 7 }
-    const session = new LazySession({ ...facts(), ...more }, () => ({}))
+    const more: Partial<SessionSource> = { written: () => `${'a'.repeat(32)}.1z`, opensUntil: () => 7 }
+    const session = made('id', () => ({}), more)
     expect([session.written, session.opensUntil]).toEqual([`${'a'.repeat(32)}.1z`, 7])
     expect(JSON.stringify(session)).toBe(JSON.stringify(made('id', () => ({}))))
     expect([made('id', () => ({})).written, made('id', () => ({})).opensUntil]).toEqual([undefined, undefined])
   })
 
   test('[API-1] a handle that was not given is computed when it is first read, and shown like one that was', () => {
-    const session = () => new LazySession({ ...facts(), handle: undefined }, () => ({ user: 'ada' }))
+    const session = () => made('id', () => ({ user: 'ada' }), { handle: undefined })
     expect(session().handle).toBe(sessionKey('id'))
     expect(JSON.stringify(session())).toBe(JSON.stringify(made('id', () => ({ user: 'ada' }))))
     expect(Object.keys(session())).toEqual(Object.keys(made('id', () => ({}))))

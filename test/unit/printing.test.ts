@@ -61,7 +61,9 @@ describe('errors', () => {
 
 describe('sessions', () => {
   const facts = { id: 'id', handle: sessionKey('id'), createdAt: 1, expiresAt: 3, lastUsedAt: 2 }
-  const session = (data: object) => new LazySession({ ...facts, identity: undefined, written: undefined }, () => data)
+  const nobody = { isNamed: false, identity: () => expect.unreachable('nobody logged in') }
+  const session = (data: object) =>
+    new LazySession({ ...facts, ...nobody, data: () => data, written: () => undefined, opensUntil: () => undefined })
 
   test('[ERR-1] show their data, as plain objects do', () => {
     const data = { user: 'ada', cart: { items: [{ sku: 1, more: { deep: true } }] } }

@@ -1,5 +1,5 @@
 /** A session as a server sent it, decoded when its data is read. */
-import type { Authenticated, Data, Session, ShownIdentity } from '@sojourn/core/internal'
+import type { Authenticated, Data, Session, SessionSource, ShownIdentity } from '@sojourn/core/internal'
 import { isPlainObject, LazySession, NO_TOKEN, objectsIn } from '@sojourn/core/internal'
 import { decodeData, type Who } from '@sojourn/wire'
 
@@ -64,20 +64,57 @@ export class SessionSnapshot {
   }
 
   session<T extends object>(id: string): Session<T> {
-    const { subject, device, auth, lastUsedAt, written } = this.#who ?? {}
-    const isNamed = subject !== undefined || device !== undefined || auth !== undefined
-    const facts = {
-      id,
-      // Few ask for it.
-      handle: undefined,
-      createdAt: this.createdAt,
-      expiresAt: this.expiresAt,
-      // Of an older server it is only known that it was no earlier.
-      lastUsedAt: lastUsedAt ?? this.createdAt,
-      identity: isNamed ? (): ShownIdentity => ({ subject, device, auth: auth && authOf(auth) }) : undefined,
-      written: written === undefined ? undefined : () => written,
-    }
-    return new LazySession<T>(facts, () => this.data)
+    return new LazySession<T>(new SnapshotSession(id, this, this.#who))
+  }
+}
+
+/** What a session shows of a snapshot. */
+class SnapshotSession implements SessionSource {
+  readonly id: string
+  /** Few ask for it. */
+  readonly handle = undefined
+  readonly #snapshot: SessionSnapshot
+  readonly #who: Who | undefined
+
+  constructor(id: string, snapshot: SessionSnapshot, who: Who | undefined) {
+    this.id = id
+    this.#snapshot = snapshot
+    this.#who = who
+  }
+
+  get createdAt(): number {
+    return this.#snapshot.createdAt
+  }
+
+  get expiresAt(): number {
+    return this.#snapshot.expiresAt
+  }
+
+  /** Of an older server it is only known that it was no earlier than the creation. */
+  get lastUsedAt(): number {
+    return this.#who?.lastUsedAt ?? this.#snapshot.createdAt
+  }
+
+  get isNamed(): boolean {
+    const { subject, device, auth } = this.#who ?? {}
+    return subject !== undefined || device !== undefined || auth !== undefined
+  }
+
+  data(): Data {
+    return this.#snapshot.data
+  }
+
+  identity(): ShownIdentity {
+    const { subject, device, auth } = this.#who!
+    return { subject, device, auth: auth && authOf(auth) }
+  }
+
+  written(): string | undefined {
+    return this.#snapshot.written
+  }
+
+  opensUntil(): number | undefined {
+    return this.#who?.opensUntil
   }
 }
 

@@ -89,6 +89,16 @@ export class ByteWriter {
     return this
   }
 
+  /** A part of what another writer has written, which keeps it. */
+  part(inner: ByteWriter, from: number, until: number): this {
+    return this.copy(inner.#bytes, from, until)
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    this.#length = 0
+  }
+
   /** What another writer has written, which starts anew. */
   append(inner: ByteWriter): this {
     this.copy(inner.#bytes, 0, inner.#length)
@@ -243,10 +253,15 @@ export class ByteReader {
 
   /** `count` bytes as a view of the input (not a copy). */
   raw(count: number): Uint8Array {
-    if (count > this.left) this.fail(`${count} bytes are announced, ${this.left} are left`)
     const at = this.#at
+    this.skip(count)
+    return this.#buffer.subarray(at, this.#at)
+  }
+
+  /** Passes `count` bytes. */
+  skip(count: number): void {
+    if (count > this.left) this.fail(`${count} bytes are announced, ${this.left} are left`)
     this.#at += count
-    return this.#buffer.subarray(at, at + count)
   }
 
   /** Length-prefixed bytes, at most `max`, as a view of the input (not a copy). */
@@ -280,10 +295,9 @@ export class ByteReader {
 
   /** `count` bytes as lower-case hex. */
   hex(count: number): string {
-    if (count > this.left) this.fail(`${count} bytes are announced, ${this.left} are left`)
     const at = this.#at
-    this.#at += count
-    return this.#buffer.toString('hex', at, at + count)
+    this.skip(count)
+    return this.#buffer.toString('hex', at, this.#at)
   }
 
   /** Refuses bytes after the end. */

@@ -190,8 +190,8 @@ interface Patch {
 /** The bytes of the document after a change that sets the targets in their order, and has seen all heads. */
 const splice = (preamble: Preamble, targets: readonly Target[], change: Change, hash: ChangeHash): Uint8Array => {
   // An encoding that threw midway has left its beginning behind.
-  if (out.length > 0) out.borrow()
-  if (patch.length > 0) patch.borrow()
+  out.clear()
+  patch.clear()
   const { cursor, actors, actorsAt, actorsEnd } = preamble
   const { bytes } = cursor
   const maxOp = change.startOp + change.ops.length - 1
@@ -206,10 +206,9 @@ const splice = (preamble: Preamble, targets: readonly Target[], change: Change, 
   if (known >= 0) out.copy(bytes, actors[place + 1]?.at ?? actorsEnd, actorsEnd)
   out.uint(1).uint(place).uint(change.seq).hex(hash)
   const patches = patchesOf(cursor, targets, change, place)
-  const inserted = patch.borrow()
   let from = preamble.fieldsAt
   for (const { from: until, to, start, end } of patches) {
-    out.copy(bytes, from, until).copy(inserted, start, end)
+    out.copy(bytes, from, until).part(patch, start, end)
     from = to
   }
   return out.copy(bytes, from, bytes.length).borrow()

@@ -121,7 +121,7 @@ export {
   withNewSecret,
 } from './key.js'
 export { largestFields } from './largest-fields.js'
-export { LazySession, type SessionFacts, type ShownIdentity } from './lazy-session.js'
+export { LazySession, type SessionSource, type ShownIdentity } from './lazy-session.js'
 export {
   END_REASONS,
   type End,

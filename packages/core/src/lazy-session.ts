@@ -12,19 +12,23 @@ export interface ShownIdentity {
   readonly auth: Authenticated | undefined
 }
 
-/** What is known of a session at once. */
-export interface SessionFacts {
+/** What a session is made of: what is known of it at once, and what is made when it is first asked for. */
+export interface SessionSource {
   readonly id: string
   /** Undefined: it is computed when it is first read. */
   readonly handle: SessionKey | undefined
   readonly createdAt: number
   readonly expiresAt: number
   readonly lastUsedAt: number
-  /** Undefined: nobody logged in. */
-  readonly identity: (() => ShownIdentity) | undefined
-  readonly written: (() => string) | undefined
+  /** Whether somebody logged in, or the device was named. */
+  readonly isNamed: boolean
+  /** Called until it has made them, once. */
+  data(): unknown
+  /** Called once, and only of one that {@link isNamed}. */
+  identity(): ShownIdentity
+  written(): string | undefined
   /** See {@link LazySession.opensUntil}. */
-  readonly opensUntil?: () => number | undefined
+  opensUntil(): number | undefined
 }
 
 /**
@@ -43,35 +47,28 @@ export class LazySession<T extends object> implements Session<T> {
   declare readonly subject?: string
   declare readonly device?: string
   declare readonly auth?: Authenticated
+  readonly #source: SessionSource
   #handle: SessionKey | undefined
-  #make: (() => unknown) | undefined
+  /** Undefined: not made yet. */
   #data: unknown
-  #identify: (() => ShownIdentity) | undefined
   #identity: ShownIdentity | undefined
-  readonly #written: (() => string) | undefined
-  readonly #opensUntil: (() => number | undefined) | undefined
 
-  /** @param make called at most once */
-  constructor(facts: SessionFacts, make: () => unknown) {
-    this.#make = make
-    this.id = facts.id
-    if (facts.handle === undefined) Object.defineProperty(this, 'handle', LazySession.#named)
-    else this.handle = facts.handle
+  constructor(source: SessionSource) {
+    this.#source = source
+    this.id = source.id
+    const { handle } = source
+    if (handle === undefined) Object.defineProperty(this, 'handle', LazySession.#named)
+    else this.handle = handle
     Object.defineProperty(this, 'data', LazySession.#shared)
-    this.createdAt = facts.createdAt
-    this.expiresAt = facts.expiresAt
-    this.lastUsedAt = facts.lastUsedAt
-    this.#written = facts.written
-    this.#opensUntil = facts.opensUntil
-    if (facts.identity) {
-      this.#identify = facts.identity
-      Object.defineProperties(this, LazySession.#identified)
-    }
+    this.createdAt = source.createdAt
+    this.expiresAt = source.expiresAt
+    this.lastUsedAt = source.lastUsedAt
+    if (source.isNamed) Object.defineProperties(this, LazySession.#identified)
   }
 
   /** Not among what is shown: it says nothing of the session. */
   get written(): string | undefined {
-    return this.#written?.()
+    return this.#source.written()
   }
 
   /**
@@ -79,15 +76,12 @@ export class LazySession<T extends object> implements Session<T> {
    * any longer. Undefined: nobody has superseded the secret.
    */
   get opensUntil(): number | undefined {
-    return this.#opensUntil?.()
+    return this.#source.opensUntil()
   }
 
   get #who(): ShownIdentity {
-    if (this.#identify) {
-      this.#identity = this.#identify()
-      this.#identify = undefined
-    }
-    return this.#identity!
+    this.#identity ??= this.#source.identity()
+    return this.#identity
   }
 
   /** `console.log` and its like show the data. Without this they would show that there is a getter. */
@@ -98,10 +92,7 @@ export class LazySession<T extends object> implements Session<T> {
   static readonly #shared: PropertyDescriptor & ThisType<LazySession<object>> = {
     enumerable: true,
     get() {
-      if (this.#make) {
-        this.#data = this.#make()
-        this.#make = undefined
-      }
+      this.#data ??= this.#source.data()
       return this.#data
     },
   }

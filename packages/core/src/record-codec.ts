@@ -26,8 +26,8 @@ const writer = new ByteWriter(4096)
  */
 export const encodeRecord = (record: SessionRecord, document?: Uint8Array): Uint8Array => {
   // An encoding that threw midway has left its beginning behind.
-  if (writer.length > 0) writer.borrow()
-  if (part.length > 0) part.borrow()
+  writer.clear()
+  part.clear()
   if (record.kind === 'ended') {
     writeEnd(part, record.end)
     writer.u8(KIND.ended).uint(PART.end).nested(part)
@@ -62,9 +62,10 @@ export const restIn = (
   let credentials: Credentials | undefined
   while (reader.left > 0 && credentials === undefined) {
     const tag = reader.uint()
-    const bytes = reader.bytes(reader.left)
-    if (tag === PART.document) document = bytes
-    else if (tag === PART.credentials) credentials = bytes
+    const length = reader.uint()
+    if (tag === PART.document) document = reader.raw(length)
+    else if (tag === PART.credentials) credentials = reader.raw(length)
+    else reader.skip(length)
   }
   return { document: document!, credentials }
 }

@@ -2,10 +2,8 @@
 import type {
   Decided,
   EndReason,
-  LiveRecord,
   Refusal,
   Session,
-  SessionFacts,
   SessionKey,
   SessionRecord,
   Soon,
@@ -14,21 +12,18 @@ import type {
 import {
   callerOf,
   endSession,
-  expiresAt,
   isSojournError,
   isVisible,
   LazySession,
   notFound,
   opening,
-  opensUntil,
   type ResolvedId,
   regionsNeeded,
-  resolveId,
   SojournError,
   succeedSession,
-  writtenToken,
 } from '@sojourn/core/internal'
 import type { Committed, Entry, Reading } from '@sojourn/store'
+import { HeldSession } from './held-session.js'
 import { patienceOf } from './patience.js'
 import type { Runtime } from './runtime.js'
 import { dataBytes } from './session-size.js'
@@ -205,19 +200,6 @@ export class Commits {
   }
 
   session<T extends object>(id: string, handle: SessionKey, entry: Entry): Session<T> {
-    const { store, logins } = this.#runtime
-    const { lease, limit, identity } = entry.record as LiveRecord
-    const authentication = identity?.authentication
-    const facts: SessionFacts = {
-      id,
-      handle,
-      createdAt: limit.createdAt,
-      expiresAt: expiresAt(entry.record as LiveRecord),
-      lastUsedAt: lease.stamp.time,
-      identity: authentication && (() => logins.shown(authentication)),
-      written: () => writtenToken({ feed: store.actor, sequence: entry.sequence }),
-      opensUntil: () => opensUntil(identity?.credentials, () => resolveId(id).secret),
-    }
-    return new LazySession<T>(facts, () => store.viewOf(entry)!.data)
+    return new LazySession<T>(new HeldSession(id, handle, entry, this.#runtime))
   }
 }

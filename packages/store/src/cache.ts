@@ -37,9 +37,15 @@ export class Cache<V extends { readonly size: number }> {
   }
 
   set(key: string, value: V): void {
-    this.delete(key)
-    if (2 * (this.#young.size + 1) > this.#maxEntries || 2 * (this.#youngBytes + value.size) > this.#maxBytes)
-      this.#age()
+    const young = this.#young.get(key)
+    // In its place, where it has room there: a map from which entries are deleted is copied now and then.
+    if (young !== undefined && 2 * (this.#youngBytes - young.size + value.size) <= this.#maxBytes)
+      this.#youngBytes -= young.size
+    else {
+      this.delete(key)
+      if (2 * (this.#young.size + 1) > this.#maxEntries || 2 * (this.#youngBytes + value.size) > this.#maxBytes)
+        this.#age()
+    }
     this.#young.set(key, value)
     this.#youngBytes += value.size
     // Where few entries, or hardly one, are allowed, a generation is more than half.

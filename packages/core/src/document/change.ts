@@ -44,8 +44,8 @@ const chunk = new ByteWriter()
  */
 export const encodeChange = (change: Change): EncodedChange => {
   // An encoding that threw midway has left its beginning behind.
-  if (content.length > 0) content.borrow()
-  if (columns.length > 0) columns.borrow()
+  content.clear()
+  columns.clear()
 
   content.uint(change.deps.length)
   for (const dep of change.deps) content.hex(dep)

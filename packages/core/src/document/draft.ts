@@ -17,15 +17,20 @@ export interface Drafted {
  * is no plain object; and whatever the function throws
  */
 export const runDraft = <T extends object>(data: Data, change: (draft: T) => unknown): Drafted => {
-  const originals = new Map<object, object>()
-  const draft = thaw(data, (copy, original) => originals.set(copy, original)) as unknown as T
+  const copies: (readonly [copy: object, original: object])[] = []
+  const draft = thaw(data, (copy, original) => copies.push([copy, original])) as unknown as T
   const result = change(draft)
   if (isThenable(result))
     throw new SojournError('INVALID_OPTION', 'update: the draft function must not be async. Read first, then update', {
       option: 'update',
     })
+  // Most updates change scalars only, and are never asked.
+  let originals: ReadonlyMap<object, object> | undefined
   return {
     next: checkTop(result === undefined ? draft : result),
-    isAssigned: (next, base) => originals.get(next) !== base,
+    isAssigned(next, base) {
+      originals ??= new Map(copies)
+      return originals.get(next) !== base
+    },
   }
 }

@@ -139,7 +139,7 @@ export const writeOps = (
     return
   }
   // An encoding that threw midway has left its beginning behind.
-  if (values.length > 0) values.borrow()
+  values.clear()
   if (ops.length === 1 && ops[0]!.pred.length < 2) {
     writeOp(header, columns, ops[0]!, others)
     return
