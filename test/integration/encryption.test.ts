@@ -107,6 +107,21 @@ describe('[CRYPT-4] an encrypted region', () => {
     expect(numbers.length).toBeGreaterThan(300)
   })
 
+  test('[CRYPT-4] a rekey leaves in no file what it replaced: no row of before, and no data key that the old key of the ring opens', async () => {
+    const location = await emptyPlace()
+    const ring = ringOf('old', 'new')
+    const filled = await open(location, only(ring, 'old'))
+    for (let n = 0; n < 300; n++) await filled.create({ n })
+    await filled.close()
+    const before = [...(await raw(location, rowsOf)).values()]
+    expect(before.length).toBeGreaterThan(300)
+    expect(await filesWith(location, ...before)).not.toEqual([])
+    await using replica = await open(location, only(ring, 'old'))
+    await replica.rekey({ ...ring, active: 'new' })
+    expect(await filesWith(location, ...before)).toEqual([])
+    expect(replica.status()).toMatchObject({ sessions: 300 })
+  })
+
   test('[CRYPT-4] a rekey is refused in the clear, with a ring that is none, and with a key that is missing; nothing changes then', async () => {
     await using clear = await openReplica({ region: 'a', location: ':memory:' })
     await refuses(clear.rekey(), 'INVALID_OPTION', { option: 'encryption' })

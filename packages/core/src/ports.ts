@@ -82,6 +82,11 @@ export interface Rows {
   write(writes: readonly RowWrite[], sync: boolean): Promise<void>
   /** All rows, in the order of the bytes of their keys, in chunks. Only before the first write: see ADR 13. */
   scan(): AsyncIterable<readonly Row[]>
+  /**
+   * Removes from the files what was replaced or deleted until now, while reads and writes go on. Not there: the engine keeps nothing of that.
+   * @throws STORE_FAILED
+   */
+  compact?(): Promise<void>
 }
 
 /**

@@ -55,7 +55,7 @@ export class Rekey {
   }
 
   /**
-   * Resolves when the store needs no older key any more. Where a rekey is under way, it is that one. After one that failed, or that a crash
+   * Resolves when the store needs no older key any more, and its files hold nothing that one of them opens. Where a rekey is under way, it is that one. After one that failed, or that a crash
    * ended, all can be read as before, and the next one does what is left.
    * @param encryption the ring from now on; undefined: the one that there is
    * @throws ENCRYPTION_KEY, STORE_FAILED, STORE_CORRUPT, REPLICA_CLOSED
@@ -86,6 +86,9 @@ export class Rekey {
       for (let start = 0; start < some.length; start += ROWS_A_TURN)
         await this.#rows(some.slice(start, start + ROWS_A_TURN))
     await keys.forgetBefore(current)
+    // Who has the old key of the ring could read what was replaced, and the data key that it was sealed with, for as long as files have them.
+    this.#checkOpen()
+    await rows.compact()
   }
 
   /** Brings to the rows what the older keys have sealed in the journal, so that nobody reads that any more. */

@@ -98,6 +98,10 @@ export class SealedRows implements Rows {
     })
   }
 
+  async compact(): Promise<void> {
+    await this.#rows.compact?.()
+  }
+
   /** Resolves when nothing is being written any more. */
   idle(): Promise<void> {
     return this.#writing

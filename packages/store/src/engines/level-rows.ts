@@ -21,6 +21,15 @@ const TUNING = { compression: false, writeBufferSize: 8 * 1024 * 1024 } as const
 /** LevelDB writes its log into a table when it is opened, and does not open where it cannot. Bytes. */
 const REOPEN_BYTES = 3 * TUNING.writeBufferSize
 
+/** What `level` has where it is LevelDB, and its types leave out. */
+interface Compacted {
+  compactRange(start: Uint8Array, end: Uint8Array, options: object): Promise<void>
+}
+
+/** Before and after every key of a row. */
+const FIRST_KEY = Uint8Array.of(0)
+const LAST_KEY = Uint8Array.of(0xff)
+
 const codeOf = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code
 
 /** LevelDB's errors as those of the one table. */
@@ -199,6 +208,18 @@ export class LevelRows implements Rows {
     }
     // A scan has mapped every table into memory; opened anew, LevelDB maps what is read.
     if (this.#hasRoom()) await this.#reopen(openLevel)
+  }
+
+  async compact(): Promise<void> {
+    await this.#writing
+    await this.#reopening
+    if (!this.#hasRoom())
+      throw new SojournError('STORE_FAILED', `the disk of ${this.#directory} has too little space to compact the rows`)
+    try {
+      await (this.#level as unknown as Compacted).compactRange(FIRST_KEY, LAST_KEY, { keyEncoding: 'view' })
+    } catch (error) {
+      throw translate(error, 'compacting the rows')
+    }
   }
 
   async close(): Promise<void> {
