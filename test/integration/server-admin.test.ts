@@ -87,6 +87,46 @@ describe('[ADM-6] a call of the admin API', () => {
   })
 })
 
+describe('[ADM-8] the log', () => {
+  it('names who called what, where sessions are shown or ended or the region is changed; no id, subject or token', async () => {
+    await using servers = await openServers(['eu'])
+    const server = servers.get('eu')
+    const client = await clientOf(server)
+    const { id, handle } = await client.create({}, { subject: 'ada@example.net' })
+    const ask = (path: string, body?: object) => server.ask(path, { token: TOKENS.admin, ...(body && { body }) })
+    for (const [path, body] of [
+      ['/session', { call: 'get', id }],
+      ['/sessions', { subject: 'ada@example.net' }],
+      ['/end', { call: 'handle', handle }],
+      ['/end', { call: 'subject', subject: 'ada@example.net', write: 7 }],
+      ['/end-all', {}],
+      ['/rekey', {}],
+    ] as const)
+      await (await ask(path, body)).text()
+    await (await ask('/backup')).arrayBuffer()
+    await (await ask('/digests')).text()
+    await until(() => calls().length >= 7, 'the lines')
+    expect(calls()).toEqual([
+      ['session', 'get', undefined],
+      ['sessions', undefined, undefined],
+      ['end', 'handle', undefined],
+      ['end', 'subject', 'INVALID_OPTION'],
+      ['endAll', undefined, undefined],
+      ['rekey', undefined, 'INVALID_OPTION'],
+      ['backup', undefined, undefined],
+    ])
+    for (const secret of [id, id.slice(0, 22), 'ada@example.net', TOKENS.admin])
+      expect(server.log.join('\n')).not.toContain(secret)
+    await client.close()
+
+    function calls() {
+      const made = server.log.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'admin call')
+      for (const { by, address } of made) expect([by, address]).toEqual(['admin-bearer', '127.0.0.1'])
+      return made.map(({ call, what, code }) => [call, what, code])
+    }
+  })
+})
+
 describe('[ADM-1] a probe', () => {
   it('finds a replica ready when it has caught up with the peers that are there, and clients are let in then', async () => {
     await using servers = await openServers(['eu', 'us'], { options: { flags: { readyPeerWait: '1h' } } })

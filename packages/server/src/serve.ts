@@ -295,6 +295,7 @@ class Server {
       allowAnyone: admin.dangerouslyAllowAnyone,
       allowedHosts: admin.allowedHosts,
       limits: admin.limits,
+      called: (made) => this.#log.info(made, 'admin call'),
       failed: (error) => this.#bug(error),
       handlers: adminHandlers({
         replica,

@@ -47,6 +47,8 @@ export interface AdminRoute<Q = unknown, A = unknown> {
   readonly scope: 'open' | 'read' | 'admin'
   /** `GET`: in the query, whole numbers only. `POST`: the body, as JSON. */
   readonly request: JsonShape<Q>
+  /** Whether the log names each call: what shows sessions, ends them, or changes the region. */
+  readonly isLogged?: true
   /** As JSON; as lines of JSON that are streamed; or text, or bytes that are streamed. */
   readonly answer: JsonShape<A> | Lines<unknown> | 'text' | 'bytes'
 }
@@ -88,6 +90,7 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/session',
     scope: 'admin',
+    isLogged: true,
     request: exactly({
       call: word('get', 'touch', 'end'),
       id: text(1, MAX_ID_CHARS),
@@ -117,6 +120,7 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/sessions',
     scope: 'admin',
+    isLogged: true,
     request: exactly({ subject: ruled(SUBJECT_RULE) }),
     answer: lines(
       struct({
@@ -135,6 +139,7 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/end',
     scope: 'admin',
+    isLogged: true,
     request: call({
       subject: {
         subject: ruled(SUBJECT_RULE),
@@ -151,6 +156,7 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/end-all',
     scope: 'admin',
+    isLogged: true,
     request: exactly(ending),
     answer: lines(either(receipt, struct({ left: whole() }), 'a receipt, or how many sessions are left')),
   },
@@ -171,14 +177,15 @@ export const ADMIN_ROUTES = {
     answer: struct({ versions: list(struct({ key: text(), version: text() })) }),
   },
   /** Compares all keys with the peers, and repairs what differs. */
-  repair: { method: 'POST', path: '/repair', scope: 'admin', request: NONE, answer: struct({}) },
+  repair: { method: 'POST', path: '/repair', scope: 'admin', isLogged: true, request: NONE, answer: struct({}) },
   /** Begins to seal an encrypted store anew, under the active key of its ring, which is read anew. The status says how far that is. */
-  rekey: { method: 'POST', path: '/rekey', scope: 'admin', request: NONE, answer: struct({}) },
+  rekey: { method: 'POST', path: '/rekey', scope: 'admin', isLogged: true, request: NONE, answer: struct({}) },
   /** A copy of all records, in the format of backups. */
   backup: {
     method: 'GET',
     path: '/backup',
     scope: 'admin',
+    isLogged: true,
     request: struct({
       /** `ring`: sealed where the store is encrypted. `none`: in the clear, for somebody who encrypts it. Default: `ring`. */
       seal: maybe(word('ring', 'none')),
@@ -190,6 +197,7 @@ export const ADMIN_ROUTES = {
     method: 'POST',
     path: '/members',
     scope: 'admin',
+    isLogged: true,
     request: call({
       add: { region: text(), url: either(text(), nothing, 'an address, or null'), admin: maybe(text()) },
       remove: { region: text() },

@@ -32,6 +32,18 @@ type Answer<N extends AdminCall> = (typeof ADMIN_ROUTES)[N]['answer'] extends in
         : AdminAnswer<N>
   : never
 
+/** Who called what, for the log: no id, no subject, no token. */
+export interface AdminCallMade {
+  readonly call: AdminCall
+  /** Which of the calls under that name. */
+  readonly what: string | undefined
+  /** The name of the token; undefined: it came without one, which the settings allow. */
+  readonly by: string | undefined
+  readonly address: string | undefined
+  /** Why it was refused or failed. */
+  readonly code: string | undefined
+}
+
 export interface AdminOptions {
   readonly handlers: AdminHandlers
   readonly tokens: TokenBook
@@ -42,6 +54,8 @@ export interface AdminOptions {
   /** Names, beside those of loopback, under which it may be asked without a token. */
   readonly allowedHosts: readonly string[]
   readonly limits: HttpLimits
+  /** A call was answered that the log names. */
+  readonly called: (made: AdminCallMade) => void
   /** Something was thrown that ought not to be. */
   readonly failed: (error: unknown) => void
 }
@@ -73,7 +87,9 @@ export const listenForAdmin = ({ createServer, host, port, limits, ...options }:
     handle: (admitted) => serve({ ...options, host }, admitted, options.failed),
   })
 
-const ROUTES = new Map<string, AdminRoute & { readonly name: AdminCall }>(
+type NamedRoute = AdminRoute & { readonly name: AdminCall }
+
+const ROUTES = new Map<string, NamedRoute>(
   Object.entries(ADMIN_ROUTES).map(([name, route]) => [route.path, { ...route, name: name as AdminCall }]),
 )
 
@@ -86,10 +102,28 @@ const serve = (options: Answering, admitted: Admitted, failed: AdminOptions['fai
     // A page that somebody's browser shows can reach what the browser can. Browsers say so; the command line and scrapers are none.
     if (request.headers.origin !== undefined)
       throw new SojournError('SCOPE_REFUSED', 'the admin listener refuses requests from web pages')
-    if (admit(route, options, request) === 'admitted') admitted.add(request.socket)
+    const { by, isAdmitted } = admit(route, options, request)
+    if (isAdmitted) admitted.add(request.socket)
     const body = route.method === 'POST' ? parseJson(await readBody(request), 'the body') : undefined
+    const asked = adminRequest(route, url.searchParams, body)
+    const answering = call(route, asked)
+    if (route.isLogged) {
+      const made = {
+        call: route.name,
+        what: (asked as { call?: string }).call,
+        by,
+        address: request.socket.remoteAddress,
+      }
+      answering.then(
+        () => options.called({ ...made, code: undefined }),
+        (error: unknown) => options.called({ ...made, code: isSojournError(error) ? error.code : 'BUG' }),
+      )
+    }
+    return answering
+  }
+  const call = async (route: NamedRoute, asked: unknown): Promise<HttpAnswer> => {
     const answer = options.handlers[route.name] as (request: unknown) => unknown
-    const made = await answer(adminRequest(route, url.searchParams, body))
+    const made = await answer(asked)
     if (typeof route.answer === 'string') return made as HttpAnswer
     return 'line' in route.answer ? answerLines(made as AsyncIterable<unknown>, failed) : { json: made }
   }
@@ -102,20 +136,23 @@ const serve = (options: Answering, admitted: Admitted, failed: AdminOptions['fai
   }
 }
 
-/**
- * Whether who asks may: because it is `open` to all, or because they are `admitted`.
- * @throws TOKEN_REFUSED, SCOPE_REFUSED
- */
-const admit = (route: AdminRoute, options: Answering, { headers }: IncomingMessage): 'open' | 'admitted' => {
+/** Who may ask: `isAdmitted` by a token or the settings, or for that the route is open to them. `by`: the name of the token. */
+interface Admission {
+  readonly isAdmitted: boolean
+  readonly by?: string
+}
+
+/** @throws TOKEN_REFUSED, SCOPE_REFUSED */
+const admit = (route: AdminRoute, options: Answering, { headers }: IncomingMessage): Admission => {
   const { tokens, allowAnyone, host } = options
-  if (route.scope === 'open') return 'open'
+  if (route.scope === 'open') return { isAdmitted: false }
   const { authorization = '' } = headers
   const token = /^Bearer (\S+)$/i.exec(authorization)?.[1]
   const bearer = token === undefined ? undefined : tokens.check(token)
-  if (bearer !== undefined && allows(bearer.scope, route.scope)) return 'admitted'
+  if (bearer !== undefined && allows(bearer.scope, route.scope)) return { isAdmitted: true, by: bearer.name }
   if (allowAnyone || (route.scope === 'read' && isLoopback(host))) {
     checkHost(headers.host, options)
-    return allowAnyone ? 'admitted' : 'open'
+    return { isAdmitted: allowAnyone }
   }
   if (bearer !== undefined)
     throw new SojournError(
