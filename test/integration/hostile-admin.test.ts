@@ -9,9 +9,9 @@ const started = async (flags: Flags = {}) => {
 }
 
 /** Says something over TCP, and gives what is answered until the other side closes. */
-const say = (server: Server, text: string | Buffer): Promise<string> =>
+const say = (server: Server, text: string | Buffer, port = server.status().listeners.admin!.port): Promise<string> =>
   new Promise((resolve) => {
-    const socket = connect(server.status().listeners.admin!.port, '127.0.0.1')
+    const socket = connect(port, '127.0.0.1')
     let heard = ''
     socket.on('data', (chunk) => {
       heard += chunk.toString('latin1')
@@ -62,6 +62,22 @@ describe('[ADM-5] what is no well-formed request', () => {
     for (const [text, status] of wellFormed) expect(statusOf(await say(server, text)), text.slice(0, 60)).toBe(status)
     expect(server.log.slice(before)).toEqual([])
     expect((await server.ask('/livez')).status).toBe(200)
+  })
+
+  it('[HOST-15] an upgrade that nobody takes is a request as any other: it is answered, and holds up no stop', async () => {
+    const server = await startServer('eu', ':memory:', { flags: { 'identity.port': '0', shutdownTimeout: '1h' } })
+    const { admin, identity } = server.status().listeners
+    const waiting: Promise<string>[] = []
+    for (const { port } of [admin!, identity!])
+      for (const upgrade of ['h2c', 'websocket']) {
+        const asks = (connection: string) =>
+          `GET /nothing HTTP/1.1\r\nHost: localhost\r\nConnection: ${connection}\r\nUpgrade: ${upgrade}\r\n\r\n`
+        waiting.push(say(server, asks('Upgrade'), port))
+        expect(statusOf(await say(server, asks('Upgrade, close'), port))).toBe(404)
+      }
+    expect(await server.stop()).toBe('done')
+    expect(server.log.at(-1)).toContain('"stopped"')
+    for (const answer of waiting) expect(statusOf(await answer)).toBe(404)
   })
 
   it('says apart that no token was given, and that one is not known', async () => {

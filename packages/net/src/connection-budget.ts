@@ -66,13 +66,16 @@ export class ConnectionBudget {
     return { connections: this.#seats.size, evicted: this.#evicted }
   }
 
-  /** Counts the connections of a server from now on. */
-  watch(server: Server): void {
+  /**
+   * Counts the connections of a server from now on.
+   * @param upgrades whether the server takes upgrades. Node.js hands the socket of one over to whoever listens for it, and answers all others
+   */
+  watch(server: Server, { upgrades = false } = {}): void {
     server.on('connection', (socket: Socket) => this.#enter(socket))
     server.on('secureConnection', (socket: Socket) => this.#secured(socket))
     const heard = ({ socket }: IncomingMessage) => this.#heard(socket)
     server.on('request', heard)
-    server.on('upgrade', heard)
+    if (upgrades) server.on('upgrade', heard)
   }
 
   /** The other side is known: its connection counts no more. */
