@@ -107,6 +107,19 @@ describe('[CRYPT-4] an encrypted region', () => {
     expect(numbers.length).toBeGreaterThan(300)
   })
 
+  test('[CRYPT-4] rekeys that are asked for at one time end with the ring that was asked for last', async () => {
+    const ring = ringOf('a', 'b', 'c')
+    await using replica = await openReplica({ region: 'a', location: ':memory:', encryption: only(ring, 'a') })
+    const { id } = await replica.create({ n: 1 })
+    await Promise.all([
+      replica.rekey({ ...ring, active: 'b' }),
+      replica.rekey(),
+      replica.rekey({ ...ring, active: 'c' }),
+    ])
+    expect(replica.status().encryption).toMatchObject({ active: 'c', ringKeys: ['c'], dataKeys: 1, waiting: 0 })
+    expect((await replica.get(id))!.data).toEqual({ n: 1 })
+  })
+
   test('[CRYPT-4] a rekey leaves in no file what it replaced: no row of before, and no data key that the old key of the ring opens', async () => {
     const location = await emptyPlace()
     const ring = ringOf('old', 'new')

@@ -188,6 +188,23 @@ describe('[OAUTH-3] revocation', () => {
     expect(metrics).toMatch(/identity_requests_total\{endpoint="revoke",outcome="ended",region="eu"\} 2/)
   })
 
+  it('ends a session that has not arrived yet, by its JWT as by its id', async () => {
+    using keys = keyDirectory()
+    const flags = identityFlags(keys.write('own.json', jwksOf(OWN_KEY)))
+    await using servers = await openServers(['eu', 'us'], { options: { flags: { readyPeerWait: '1ms', ...flags } } })
+    const [eu, us] = [servers.get('eu'), servers.get('us')]
+    await using app = await openApp(eu)
+    servers.link('eu').cut()
+    servers.link('us').cut()
+    await until(() => us.status().replica.links.eu!.state === 'down', 'the cut')
+    const [one, two] = [await app.login(), await app.login()]
+    for (const token of [one.jwt, two.session.id]) expect((await revoke(us, token)).status).toBe(200)
+    servers.link('eu').heal()
+    servers.link('us').heal()
+    await until(async () => (await app.client.get(one.session.id)) === undefined, 'the end by the JWT')
+    await until(async () => (await app.client.get(two.session.id)) === undefined, 'the end by the id')
+  })
+
   it('answers tokens that nobody knows alike', async () => {
     await using server = await startIdentity()
     await using app = await openApp(server)

@@ -519,11 +519,18 @@ describe('[JWT-6] refresh gives a new secret and a token', () => {
   })
 
   it('and a refusal leaves the secret as it is', async () => {
-    const { sessions, tokens } = await open()
+    const { sessions, tokens, login } = await open()
     const { id } = await sessions.create({ cart: {} })
     expect(await refusalOf(tokens.refresh(id))).toMatchObject({ code: 'INVALID_OPTION', option: 'id' })
     expect(await refusalOf(tokens.refresh(id, { grace: 'soon' as never }))).toMatchObject({ option: 'grace' })
     expect(await sessions.get(id)).toBeDefined()
+    const mine = await login()
+    tokens.replaceKeys({ active: null, keys: [retired(newKey('another'))] })
+    expect(await refusalOf(tokens.refresh(mine, { grace: 0 }))).toMatchObject({
+      code: 'INVALID_OPTION',
+      option: 'keys.active',
+    })
+    expect(await sessions.get(mine)).toBeDefined()
   })
 })
 

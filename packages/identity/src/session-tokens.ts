@@ -64,7 +64,7 @@ export class SessionTokens<S extends TokenSession = TokenSession> {
    */
   async issue(id: string, options: IssueOptions = {}): Promise<string> {
     const settings = readIssue(options)
-    return this.#sign(await this.#session(id), settings)
+    return this.#sign(await this.#session(id), settings, this.#ring.active)
   }
 
   /**
@@ -74,16 +74,41 @@ export class SessionTokens<S extends TokenSession = TokenSession> {
    * @throws TOKEN_INVALID, with a `reason`
    */
   async verify(jwt: string, options?: VerifyOptions): Promise<TokenClaims> {
+    const found = this.#checked(jwt, options)
+    const claims = found instanceof Promise ? await found : found
+    const { sessions } = this.#settings
+    const live = sessions.isLiveNow ? sessions.isLiveNow(claims.sid) : sessions.isLive(claims.sid)
+    if (!(typeof live === 'boolean' ? live : await live)) throw refusal('ended')
+    return claims
+  }
+
+  /**
+   * What a token says: its signature and its claims, and not whether its session lives. For ending that, also where it has not arrived yet.
+   * @example
+   * await sessions.endHandle((await tokens.claims(token)).sid)
+   * @throws TOKEN_INVALID, with a `reason`
+   */
+  async claims(jwt: string, options?: VerifyOptions): Promise<TokenClaims> {
+    return this.#checked(jwt, options)
+  }
+
+  /** At once where the signature was verified before. @throws TOKEN_INVALID */
+  #checked(jwt: string, options: VerifyOptions | undefined): TokenClaims | Promise<TokenClaims> {
     if (options !== undefined) checkOptions(options, VERIFY_TABLE, 'verify')
-    const { sessions, audience, clockTolerance, clock = systemClock, limits } = this.#settings
     if (typeof jwt !== 'string') throw refusal('malformed')
-    if (jwt.length > limits.maxTokenBytes) throw refusal('too-long')
-    const claims = this.#remembered.get(jwt) ?? (await this.#read(jwt))
+    if (jwt.length > this.#settings.limits.maxTokenBytes) throw refusal('too-long')
+    const known = this.#remembered.get(jwt)
+    return known
+      ? this.#current(jwt, known, options)
+      : this.#read(jwt).then((read) => this.#current(jwt, read, options))
+  }
+
+  /** @throws TOKEN_INVALID */
+  #current(jwt: string, claims: TokenClaims, options: VerifyOptions | undefined): TokenClaims {
+    const { audience, clockTolerance, clock = systemClock } = this.#settings
     const now = clock.now()
     if (claims.exp * 1_000 <= now) this.#remembered.delete(jwt)
     checkClaims(claims, options?.audience ?? audience, now, clockTolerance)
-    const live = sessions.isLiveNow ? sessions.isLiveNow(claims.sid) : sessions.isLive(claims.sid)
-    if (!(typeof live === 'boolean' ? live : await live)) throw refusal('ended')
     return claims
   }
 
@@ -97,10 +122,11 @@ export class SessionTokens<S extends TokenSession = TokenSession> {
   async refresh(id: string, options: RefreshOptions = {}): Promise<Refreshed<S>> {
     const { grace, ...settings } = readRefresh(options)
     // Before the secret is another one: a refusal must leave the client with one that works.
+    const key = this.#ring.active
     await this.#session(id)
     const sessions = this.#settings.sessions as TokenSessions<S>
     const session = await sessions.rotate(id, grace === 0 ? {} : { grace })
-    return { session, token: await this.#sign(session, settings) }
+    return { session, token: await this.#sign(session, settings, key) }
   }
 
   /**
@@ -143,10 +169,13 @@ export class SessionTokens<S extends TokenSession = TokenSession> {
     return session
   }
 
-  #sign(session: TokenSession, { audience, ttl }: SettingsOf<typeof ISSUE_OPTIONS>): Promise<string> {
+  #sign(
+    session: TokenSession,
+    { audience, ttl }: SettingsOf<typeof ISSUE_OPTIONS>,
+    { kid, alg, privateKey }: TokenRing['active'],
+  ): Promise<string> {
     const settings = this.#settings
     const { issuer, clock = systemClock, random = systemRandom } = settings
-    const { kid, alg, privateKey } = this.#ring.active
     const now = clock.now()
     const { subject, handle, auth } = session
     const claims = {

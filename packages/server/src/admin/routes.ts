@@ -99,7 +99,8 @@ const rekey = ({ replica, readKeys, log }: AdminHost): void => {
     throw new SojournError('INVALID_OPTION', 'encryptionKeys is not set: the store is in the clear', {
       option: 'encryptionKeys',
     })
-  if (replica.status().encryption?.isRekeying) return
+  const { encryption } = replica.status()
+  if (encryption?.isRekeying && encryption.active === keys.active) return
   log.info({ active: keys.active }, 'rekeying')
   replica.rekey(keys).then(
     () => log.info({ active: keys.active }, 'rekeyed'),

@@ -5,7 +5,7 @@ import type { LogoutClaims, LogoutTokens, SessionTokens, TokenClaims } from '@so
 export interface EndpointsHost {
   readonly sessions: Pick<SessionApi, 'get' | 'end' | 'isLive' | 'endHandle' | 'endSubject'>
   /** Undefined: no JWT is known here. */
-  readonly tokens: Pick<SessionTokens, 'verify'> | undefined
+  readonly tokens: Pick<SessionTokens, 'verify' | 'claims'> | undefined
   /** Undefined: no issuer's logout is. */
   readonly logouts: LogoutTokens | undefined
   /** Who issues the JWTs. */
@@ -34,7 +34,7 @@ export class Endpoints {
    * @throws what a read of the session API throws
    */
   async introspect(token: string): Promise<Introspection> {
-    const claims = await this.#claimsOf(token)
+    const claims = await this.#claimsOf('verify', token)
     if (claims !== undefined) return { active: true, token_type: 'Bearer', ...claims }
     const session = await known(() => this.#host.sessions.get(token))
     return session === undefined ? { active: false } : { active: true, ...this.#claimsOfSession(session) }
@@ -46,7 +46,8 @@ export class Endpoints {
    */
   async revoke(token: string): Promise<'ended' | 'unknown'> {
     const { sessions } = this.#host
-    const claims = await this.#claimsOf(token)
+    // Its session may live elsewhere, and not have arrived.
+    const claims = await this.#claimsOf('claims', token)
     if (claims !== undefined) {
       await sessions.endHandle(claims.sid, { reason: REASON })
       return 'ended'
@@ -86,9 +87,9 @@ export class Endpoints {
   }
 
   /** Of a JWT that is good here; undefined: it is not, or it is none. */
-  async #claimsOf(token: string): Promise<TokenClaims | undefined> {
+  async #claimsOf(how: 'verify' | 'claims', token: string): Promise<TokenClaims | undefined> {
     try {
-      return await this.#host.tokens?.verify(token)
+      return await this.#host.tokens?.[how](token)
     } catch (error) {
       if (isSojournError(error, 'TOKEN_INVALID')) return undefined
       throw error

@@ -55,13 +55,19 @@ export class Rekey {
   }
 
   /**
-   * Resolves when the store needs no older key any more, and its files hold nothing that one of them opens. Where a rekey is under way, it is that one. After one that failed, or that a crash
-   * ended, all can be read as before, and the next one does what is left.
+   * Resolves when the store needs no older key any more, and its files hold nothing that one of them opens. Where a rekey is under way, it is
+   * that one; or with a ring of its own the next one. After one that failed, or that a crash ended, all can be read as before, and the next
+   * one does what is left.
    * @param encryption the ring from now on; undefined: the one that there is
    * @throws ENCRYPTION_KEY, STORE_FAILED, STORE_CORRUPT, REPLICA_CLOSED
    */
   run(encryption?: Encryption): Promise<void> {
-    this.#running ??= this.#run(encryption && new Ring(encryption))
+    return this.#begin(encryption && new Ring(encryption))
+  }
+
+  #begin(ring: Ring | undefined): Promise<void> {
+    if (this.#running && ring) return this.#running.catch(() => {}).then(() => this.#begin(ring))
+    this.#running ??= this.#run(ring)
       .catch((error: unknown) => {
         this.#failure = isSojournError(error) ? error.message : 'STORE_FAILED: the rekey met an unexpected error'
         throw error
