@@ -101,6 +101,7 @@ describe('create with a subject', () => {
   it('[API-1] what can be no subject, device or method is refused, and no message repeats a subject', async () => {
     const eu = await open({ subjectKey })
     const subject = 'x'.repeat(257)
+    await refuses(eu.create({}, { subject: 'x\ud800' }), 'INVALID_OPTION', { option: 'subject' })
     const refused = eu.create({}, { subject }).catch((error: unknown) => error)
     expect(await refused).toMatchObject({ code: 'INVALID_OPTION', option: 'subject' })
     expect(String(await refused)).not.toContain('xxx')
@@ -114,6 +115,25 @@ describe('create with a subject', () => {
     await refuses(eu.endSubject(''), 'INVALID_OPTION', { option: 'subject' })
     await refuses(listed(eu, ''), 'INVALID_OPTION', { option: 'subject' })
     expect(await eu.count()).toBe(0)
+  })
+
+  it('[OPT-2] an id in the place of a handle or of a `written` is refused, and no message repeats it', async () => {
+    const eu = await open({ subjectKey })
+    const { id } = await eu.create({}, { subject: 'ada' })
+    const calls = [
+      () => eu.endHandle(id),
+      () => eu.isLive(id),
+      () => eu.endSubject('ada', { except: [id] }),
+      () => eu.get(id, { after: id }),
+    ]
+    for (const call of calls) {
+      const error = await call().then(
+        () => expect.unreachable('it was taken'),
+        (reason: unknown) => reason as Error,
+      )
+      expect(error).toMatchObject({ code: 'INVALID_OPTION' })
+      expect(error.message).not.toContain(id.slice(0, 8))
+    }
   })
 
   it('[API-1] without a key for subjects there are none', async () => {

@@ -2,6 +2,7 @@ import type {
   ActorId,
   Cutoff,
   End,
+  Exception,
   Fold,
   Identity,
   Lease,
@@ -109,12 +110,28 @@ export const identities: fc.Arbitrary<Identity | undefined> = fc
     return { authentication: { stamp, subject, details }, credentials: secrets }
   })
 
-const entry = fc.tuple(stamps, fc.subarray(['a', 'b', 'c'])).map(([stamp, except]) => ({
-  stamp,
-  reason: END_REASONS[drawnFrom(stamp) % END_REASONS.length]!,
-  except: except.map((digit) => digit.repeat(32)),
-  horizon: stamp.time + 3 + (drawnFrom(stamp) % 3),
-}))
+/** Some sessions, each as its region knew it. @param keys in order */
+export const exceptions = (keys: readonly string[], since: fc.Arbitrary<Stamp>): fc.Arbitrary<Exception[]> =>
+  fc
+    .subarray([...keys])
+    .chain((some) =>
+      fc.tuple(...some.map((key) => fc.record({ key: fc.constant(key), since: fc.option(since, { nil: undefined }) }))),
+    )
+
+const entry = fc
+  .tuple(
+    stamps,
+    exceptions(
+      ['a', 'b', 'c'].map((digit) => digit.repeat(32)),
+      stamps,
+    ),
+  )
+  .map(([stamp, except]) => ({
+    stamp,
+    reason: END_REASONS[drawnFrom(stamp) % END_REASONS.length]!,
+    except,
+    horizon: stamp.time + 3 + (drawnFrom(stamp) % 3),
+  }))
 
 /** Of one subject. None covers another, as a region that made them one after the other has them. */
 export const cutoffs: fc.Arbitrary<Cutoff> = fc

@@ -173,7 +173,7 @@ describe('ending', () => {
 
   test('[END-1] of a session that is unknown here holds for one that lives elsewhere', () => {
     const decision = endSession(undefined, T, END)
-    expect(decision).toMatchObject({ wasVisible: false, next: { end: { horizon: T + 30 * 24 * HOUR } } })
+    expect(decision).toMatchObject({ wasVisible: false, next: { end: { horizon: T + 60 * 24 * HOUR } } })
   })
 
   test('[END-1] twice is nothing, and an expired one did not show', () => {

@@ -57,7 +57,8 @@ const END = {
 
 const SUBJECT = textRule(
   `a string of 1 to ${MAX_SUBJECT_CHARS} characters`,
-  (subject) => subject !== '' && subject.length <= MAX_SUBJECT_CHARS,
+  // A lone surrogate would be hashed as any other one.
+  (subject) => subject !== '' && subject.length <= MAX_SUBJECT_CHARS && subject.isWellFormed(),
 )
 /** What can be a subject, wherever one is taken. It may be an address: what was given is never shown. */
 export const SUBJECT_RULE = secretOption(SUBJECT)

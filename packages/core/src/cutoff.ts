@@ -6,11 +6,21 @@ import { KEY_BYTES, type SessionKey } from './key.js'
 import { END_REASONS, type EndReason } from './lifetime.js'
 import { compareStamps, type Stamp } from './stamp.js'
 
+/** A session that lives on. */
+export interface Exception {
+  readonly key: SessionKey
+  /**
+   * When it was authenticated last, as far as who made the cutoff knew: a cutoff of before has nothing to say of it. Undefined: nobody knew the
+   * session there.
+   */
+  readonly since: Stamp | undefined
+}
+
 export interface CutoffEntry {
   readonly stamp: Stamp
   readonly reason: EndReason
-  /** Sessions that live on, in order. */
-  readonly except: readonly SessionKey[]
+  /** In the order of their keys. */
+  readonly except: readonly Exception[]
   /** What it can end has expired by then, milliseconds since the epoch. */
   readonly horizon: number
 }
@@ -24,9 +34,9 @@ export interface Cutoff {
   readonly entries: readonly CutoffEntry[]
 }
 
-/** Entries of a subject, from all regions. More than a few are there only where `endOthers` alternates between devices. */
+/** Entries of a subject, from all regions. More than a few are there only where each has exceptions that nobody knew. */
 const MAX_CUTOFF_ENTRIES = 1_024
-/** A region adds none to so many. */
+/** A region makes no more of them. */
 export const MAX_OWN_ENTRIES = 64
 /** Sessions that a cutoff may leave alone. */
 export const MAX_EXCEPT = 256
@@ -35,10 +45,18 @@ export const MAX_EXCEPT = 256
 export const cutoffKey = (subject: SubjectHash): SessionKey =>
   hash('sha256', `sojourn cutoff of ${subject}`, 'hex').slice(0, 2 * KEY_BYTES)
 
+/** Whether an entry ends all that another one does. Transitive, so that it does not matter in which order they meet. */
 const isCovered = (entry: CutoffEntry, by: CutoffEntry): boolean =>
   entry.horizon <= by.horizon &&
   compareStamps(entry.stamp, by.stamp) <= 0 &&
-  by.except.every((key) => entry.except.includes(key))
+  by.except.every((exception) => isSparedBy(entry, exception))
+
+/** Whether an entry does not end a session either: it was authenticated later, or is an exception there. */
+const isSparedBy = ({ stamp, except }: CutoffEntry, { key, since }: Exception): boolean => {
+  if (since && compareStamps(since, stamp) > 0) return true
+  const own = except.find((each) => each.key === key)
+  return own !== undefined && (own.since === undefined || (since !== undefined && compareStamps(since, own.since) >= 0))
+}
 
 /** What no other entry covers, and what can still end something when the latest one was made. */
 const reduced = (entries: readonly CutoffEntry[]): CutoffEntry[] => {
@@ -53,7 +71,9 @@ const reduced = (entries: readonly CutoffEntry[]): CutoffEntry[] => {
 }
 
 const textOf = ({ stamp, reason, except, horizon }: CutoffEntry): string =>
-  `${stamp.time}.${stamp.count}.${stamp.actor} ${reason} ${horizon} ${except.join(',')}`
+  `${stampText(stamp)} ${reason} ${horizon} ${except.map(({ key, since }) => key + (since ? `@${stampText(since)}` : '')).join(',')}`
+
+const stampText = ({ time, count, actor }: Stamp): string => `${time}.${count}.${actor}`
 
 const compareText = (a: CutoffEntry, b: CutoffEntry): number => {
   const [x, y] = [textOf(a), textOf(b)]
@@ -84,7 +104,7 @@ export const cutBy = (
   const { authentication } = identity ?? {}
   if (cutoff === undefined || authentication?.subject !== cutoff.subject) return undefined
   return cutoff.entries.find(
-    ({ stamp, except }) => compareStamps(authentication.stamp, stamp) <= 0 && !except.includes(key),
+    ({ stamp, except }) => compareStamps(authentication.stamp, stamp) <= 0 && !except.some((each) => each.key === key),
   )
 }
 
@@ -97,7 +117,10 @@ export const writeCutoff = (
   out.hex(subject).uint(entries.length)
   for (const { stamp, reason, except, horizon } of entries) {
     writeStamp(out, stamp).u8(END_REASONS.indexOf(reason)).uint(horizon).uint(except.length)
-    for (const key of except) out.hex(key)
+    for (const { key, since } of except) {
+      out.hex(key).u8(since ? 1 : 0)
+      if (since) writeStamp(out, since)
+    }
   }
 }
 
@@ -108,15 +131,23 @@ export const readCutoff = (from: ByteReader, readStamp: (from: ByteReader) => St
     const stamp = readStamp(from)
     const reason = END_REASONS[from.u8()] ?? from.fail('an end has an unknown reason')
     const horizon = from.uint()
-    const except: SessionKey[] = []
-    for (let left = from.uint(MAX_EXCEPT); left > 0; left--) except.push(from.hex(KEY_BYTES))
-    if (except.some((key, index) => index > 0 && except[index - 1]! >= key)) from.fail('exceptions are not in order')
+    const except: Exception[] = []
+    for (let left = from.uint(MAX_EXCEPT); left > 0; left--) except.push(readException(from, readStamp))
+    if (except.some(({ key }, index) => index > 0 && except[index - 1]!.key >= key))
+      from.fail('exceptions are not in order')
     entries.push({ stamp, reason, except, horizon })
   }
   // What would be another state once it is joined with itself would never agree with anybody.
   if (entries.length === 0 || cutoffText({ subject, entries }) !== cutoffText({ subject, entries: reduced(entries) }))
     from.fail('cutoffs cover each other, or are not in order')
   return { subject, entries }
+}
+
+const readException = (from: ByteReader, readStamp: (from: ByteReader) => Stamp): Exception => {
+  const key = from.hex(KEY_BYTES)
+  const flag = from.u8()
+  if (flag > 1) from.fail('a flag is neither 0 nor 1')
+  return { key, since: flag === 1 ? readStamp(from) : undefined }
 }
 
 /** The cutoffs of a subject with one more. */

@@ -76,17 +76,14 @@ export const cutSession = (key: SessionKey, record: LiveRecord, entry: CutoffEnt
 /** One more cutoff of a subject. */
 export const cutOff = (current: SessionRecord | undefined, subject: SubjectHash, entry: CutoffEntry): Decided => {
   const before = current?.kind === 'ended' ? current : undefined
-  if ((before?.cutoff?.entries.length ?? 0) >= MAX_OWN_ENTRIES) {
-    const why = `${MAX_OWN_ENTRIES} cutoffs of this subject name different exceptions. End the subject without exceptions`
+  const cutoff = withCutoff(before?.cutoff, subject, entry)
+  // What other regions have made is not ours to refuse, nor is what comes in the place of other ones.
+  if (cutoff.entries.length > Math.max(MAX_OWN_ENTRIES, before?.cutoff?.entries.length ?? 0)) {
+    const why = `${MAX_OWN_ENTRIES} cutoffs of this subject have exceptions that were not known. End the subject without exceptions`
     return { refusal: new SojournError('OVERLOADED', why, { limit: MAX_OWN_ENTRIES }) }
   }
   const end = before ? joinEnds(before.end, endOf(entry)) : endOf(entry)
-  const next: EndedRecord = {
-    kind: 'ended',
-    end,
-    cutoff: withCutoff(before?.cutoff, subject, entry),
-    ...(before?.others && { others: before.others }),
-  }
+  const next: EndedRecord = { kind: 'ended', end, cutoff, ...(before?.others && { others: before.others }) }
   return { next, item: undefined, event: undefined }
 }
 

@@ -10,7 +10,7 @@ import { SojournError } from './errors.js'
 import { compareAuthentications, type NewIdentity, newIdentity, sameIdentity } from './identity.js'
 import type { Item } from './item.js'
 import type { SessionKey } from './key.js'
-import { type EndReason, openLease, type Renewal, renewLease } from './lifetime.js'
+import { type EndReason, longestLifeMs, openLease, type Renewal, renewLease } from './lifetime.js'
 import { type MergeContext, mergeItem, mergeRecord } from './merge.js'
 import { frontierOf, isVisible, type LiveRecord, type SessionRecord, sameHeads } from './record.js'
 import { RestingRecord, sharesDocument, withLease } from './resting-record.js'
@@ -168,13 +168,13 @@ export const endSession = (
     readonly key: SessionKey
     readonly reason: EndReason
     readonly stamps: ActorId
-    /** How long an unknown session can live, milliseconds. */
+    /** Of any session, milliseconds. */
     readonly maxLifetimeMs: number
   },
 ): Decision => {
   if (current?.kind === 'ended') return { ...UNCHANGED, wasVisible: false }
   const { key, reason, stamps, maxLifetimeMs } = request
-  const horizon = current?.limit.horizon ?? now + maxLifetimeMs
+  const horizon = current?.limit.horizon ?? now + longestLifeMs(maxLifetimeMs)
   const end = { reason, stamp: nextStamp(undefined, now, stamps), horizon }
   return {
     next: { kind: 'ended', end },

@@ -3,6 +3,7 @@ import { ByteReader, ByteWriter } from './bytes.js'
 import { type Credentials, joinCredentials, newCredentials } from './credentials.js'
 import type { ActorId } from './document/op.js'
 import { KEY_BYTES, type SecretHash } from './key.js'
+import { isFarAhead } from './lifetime.js'
 import type { Stamp } from './stamp.js'
 import { compareStamps, nextStamp } from './stamp.js'
 
@@ -149,7 +150,10 @@ export interface NewIdentity {
   readonly authentication: Authentication | undefined
 }
 
-/** @param before the stamp of the last authentication: the next one is later, also where the last one came meanwhile */
+/**
+ * @param before the stamp of the last authentication: the next one is later, also where the last one came meanwhile. Not so after one from a wrong
+ * clock, which no other region takes
+ */
 export const newIdentity = (
   { secret, authentication }: NewIdentity,
   before: Stamp | undefined,
@@ -157,7 +161,8 @@ export const newIdentity = (
   actor: ActorId,
 ): Identity | undefined => {
   if (secret === undefined && authentication === undefined) return undefined
-  const overtaken = authentication && before && compareStamps(before, authentication.stamp) >= 0
+  const overtaken =
+    authentication && before && compareStamps(before, authentication.stamp) >= 0 && !isFarAhead({ stamp: before }, now)
   return {
     authentication: overtaken ? { ...authentication, stamp: nextStamp(before, now, actor) } : authentication,
     credentials: secret === undefined ? undefined : newCredentials(secret, now),

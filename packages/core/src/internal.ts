@@ -5,7 +5,16 @@ export { ByteReader, ByteWriter } from './bytes.js'
 export { CALL_OPTIONS, checkCall, DEFAULT_END_REASON, SUBJECT_RULE } from './call-options.js'
 export { CALLER, type CalledFor, callerOf } from './caller.js'
 export { joinCredentials, newCredentials, type Opening, opening, opensUntil, supersede } from './credentials.js'
-export { type Cutoff, type CutoffEntry, cutBy, cutoffKey, joinCutoffs, MAX_EXCEPT, withCutoff } from './cutoff.js'
+export {
+  type Cutoff,
+  type CutoffEntry,
+  cutBy,
+  cutoffKey,
+  type Exception,
+  joinCutoffs,
+  MAX_EXCEPT,
+  withCutoff,
+} from './cutoff.js'
 export {
   changeSession,
   createSession,
@@ -131,6 +140,7 @@ export {
   joinLimits,
   type Lease,
   type Limit,
+  longestLifeMs,
   openLease,
   type Renewal,
   renewLease,

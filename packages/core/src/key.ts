@@ -28,8 +28,10 @@ export const ID_RULE = secretOption(
   textRule(`a string of 1 to ${MAX_ID_CHARS} characters`, (id) => id !== '' && id.length <= MAX_ID_CHARS),
 )
 
-/** What can be the handle of a session. */
-export const HANDLE_RULE = textRule('a handle of 32 lower-case hex digits', (handle) => /^[0-9a-f]{32}$/.test(handle))
+/** What can be the handle of a session. What is none may be an id, and is not shown. */
+export const HANDLE_RULE = secretOption(
+  textRule('a handle of 32 lower-case hex digits', (handle) => /^[0-9a-f]{32}$/.test(handle)),
+)
 
 /** @throws INVALID_OPTION for what can be the id of no session */
 export const checkId = (id: string): string => {

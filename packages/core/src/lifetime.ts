@@ -50,6 +50,12 @@ export const TOUCH_GRANULARITY = 1 / 20
  */
 const MAX_STAMP_AHEAD_MS = 86_400_000
 
+/**
+ * How much longer a session can live that is not known here, milliseconds: it may have been made just now elsewhere, and a login may prolong it by
+ * one lifetime.
+ */
+export const longestLifeMs = (maxLifetimeMs: number): number => 2 * maxLifetimeMs
+
 /** Whether something was stamped by a clock that was wrong. */
 export const isFarAhead = ({ stamp }: { readonly stamp: Stamp }, now: number): boolean =>
   stamp.time > now + MAX_STAMP_AHEAD_MS

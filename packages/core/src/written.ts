@@ -1,12 +1,12 @@
 /** Where a write is: the feed and the sequence of its commit, as a token that a cookie may carry from region to region. */
 import { SojournError } from './errors.js'
-import { textRule } from './option-rules.js'
+import { secretOption, textRule } from './option-rules.js'
 import type { FeedId } from './vector.js'
 
 const FORM = /^([0-9a-f]{32})\.([0-9a-z]{1,11})$/
 
-/** What can be such a token. */
-export const WRITTEN_RULE = textRule('the `written` of a session', (text) => FORM.test(text))
+/** What can be such a token. What is none may be an id, and is not shown. */
+export const WRITTEN_RULE = secretOption(textRule('the `written` of a session', (text) => FORM.test(text)))
 
 /** A commit, by the feed and the sequence that it first had. */
 export interface Written {

@@ -13,6 +13,7 @@ import {
   compareStamps,
   decodeDetails,
   encodeDetails,
+  isFarAhead,
   MAX_AMR,
   nextStamp,
   refuseOption,
@@ -99,7 +100,10 @@ export class Logins {
    */
   #stamp(subject: SubjectHash | undefined, now: number, before: Stamp | undefined): Stamp {
     const cutoffs = subject === undefined ? [] : (this.#subjects.cutoffOf(subject)?.entries ?? [])
-    const known = [this.#last, before, cutoffs[cutoffs.length - 1]?.stamp].filter((stamp) => stamp !== undefined)
+    // One that was made while the clock was wrong must not lead all that come after it astray, nor one that no other region takes.
+    const last = this.#last && this.#last.time <= now + this.#maxClockSkewMs ? this.#last : undefined
+    const own = [before, ...cutoffs.map(({ stamp }) => stamp)].filter((stamp) => stamp && !isFarAhead({ stamp }, now))
+    const known = [last, ...own].filter((stamp) => stamp !== undefined)
     this.#last = nextStamp(known.sort(compareStamps).at(-1), now, this.#actor)
     return this.#last
   }

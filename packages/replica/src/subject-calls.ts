@@ -31,6 +31,7 @@ import {
   editsFor,
   elevateSession,
   expiresAt,
+  isFarAhead,
   isSojournError,
   isVisible,
   MAX_EXCEPT,
@@ -59,6 +60,8 @@ export class SubjectCalls {
   readonly #commits: Commits
   readonly #changes: Changes
   readonly #ends: Ends
+  /** Sessions whose login has begun, and is not over: another one must count them. Each is a call that somebody waits for. */
+  readonly #underWay = new Map<SubjectHash, Set<SessionKey>>()
 
   constructor(runtime: Runtime, commits: Commits, changes: Changes, ends: Ends) {
     this.#runtime = runtime
@@ -88,7 +91,7 @@ export class SubjectCalls {
         (record, now) => createSession(record, now, request),
         (made) => this.#commits.session<T>(id, key, made.entry!),
       )
-    return subject === undefined ? make() : this.#checkRoom(subject, key).then(make)
+    return subject === undefined ? make() : this.#withRoom(subject, key, make)
   }
 
   async elevate<T extends object>(id: string, options: ElevateOptions): Promise<Session<T>> {
@@ -101,24 +104,27 @@ export class SubjectCalls {
     const entry = await this.#commits.sound(key)
     const before = entry?.record.kind === 'live' ? entry.record.identity?.authentication?.stamp : undefined
     const subject = logins.hashOf(options.subject)
-    await this.#checkRoom(subject, key)
     const login = (secret: SecretHash | undefined) => logins.identity(secret, options, clock.now(), before)
     if (needsSuccessor(resolved, entry, subject, clock.now() + lifetimeMs))
-      return this.#succeed<T>(id, options, (newSecret) => ({
-        identity: login(newSecret),
-        lifetimeMs,
-        prolongedMs: settings.maxLifetimeMs,
-        idleTimeoutMs,
-      }))
-    const newId = withNewSecret(id, random)
-    const identity = login(resolveId(newId).secret)
-    const request = { identity, lifetimeMs, renewal: { idleTimeoutMs, granularityMs: 0 }, stamps: store.actor }
-    return this.#commits.change(
-      resolved,
-      options,
-      (record, now) => elevateSession(record, now, request),
-      (made) => this.#commits.session<T>(newId, key, made.entry!),
-    )
+      return this.#withRoom(subject, key, () =>
+        this.#succeed<T>(id, options, (newSecret) => ({
+          identity: login(newSecret),
+          lifetimeMs,
+          prolongedMs: settings.maxLifetimeMs,
+          idleTimeoutMs,
+        })),
+      )
+    return this.#withRoom(subject, key, () => {
+      const newId = withNewSecret(id, random)
+      const identity = login(resolveId(newId).secret)
+      const request = { identity, lifetimeMs, renewal: { idleTimeoutMs, granularityMs: 0 }, stamps: store.actor }
+      return this.#commits.change(
+        resolved,
+        options,
+        (record, now) => elevateSession(record, now, request),
+        (made) => this.#commits.session<T>(newId, key, made.entry!),
+      )
+    })
   }
 
   async rotate<T extends object>(id: string, options: RotateOptions): Promise<Session<T>> {
@@ -157,13 +163,28 @@ export class SubjectCalls {
     )
   }
 
-  /** @throws SUBJECT_LIMIT */
-  async #checkRoom(subject: SubjectHash, key: SessionKey): Promise<void> {
-    const { settings, subjects } = this.#runtime
-    const { maxPerSubject } = settings
-    if (maxPerSubject === undefined || (await subjects.hasRoom(subject, key))) return
-    const why = `the subject has ${maxPerSubject} sessions, and session.atLimit refuses more. End one of them first`
-    throw new SojournError('SUBJECT_LIMIT', why, { limit: maxPerSubject })
+  /** A login where the subject may have one more session; one that has begun counts. @throws SUBJECT_LIMIT */
+  #withRoom<T>(subject: SubjectHash, key: SessionKey, login: () => Soon<T>): Soon<T> {
+    const { maxPerSubject, atLimit } = this.#runtime.settings
+    if (maxPerSubject === undefined || atLimit !== 'refuse') return login()
+    return this.#ifRoom(subject, key, maxPerSubject, login)
+  }
+
+  async #ifRoom<T>(subject: SubjectHash, key: SessionKey, limit: number, login: () => Soon<T>): Promise<T> {
+    const others = this.#underWay.get(subject) ?? new Set()
+    const before = [...others]
+    this.#underWay.set(subject, others.add(key))
+    try {
+      const shown = await this.#runtime.subjects.shownOf(subject)
+      const taken = new Set([...before, ...shown.map((each) => each.key)])
+      taken.delete(key)
+      if (taken.size < limit) return await login()
+      const why = `the subject has ${limit} sessions, and session.atLimit refuses more. End one of them first`
+      throw new SojournError('SUBJECT_LIMIT', why, { limit })
+    } finally {
+      others.delete(key)
+      if (others.size === 0) this.#underWay.delete(subject)
+    }
   }
 
   async *sessionsOf(subject: string): AsyncIterable<SubjectSession> {
@@ -217,6 +238,11 @@ export class SubjectCalls {
     const reason = options.reason ?? DEFAULT_END_REASON
     const shown = await subjects.shownOf(subject)
     const { entry, ended } = this.#cutoffOf(subject, shown, except, reason)
+    // A login that was stamped by a wrong clock is after any cutoff that other regions take.
+    const ahead = shown.filter(
+      ({ key, authentication }) => isFarAhead(authentication, entry.stamp.time) && !except.includes(key),
+    )
+    for (const { key } of ahead) await this.#ends.one(key, reason, { write: 'local' })
     const decide = (reading: Reading): Decided =>
       reading.state === 'corrupt'
         ? UNREADABLE
@@ -225,12 +251,12 @@ export class SubjectCalls {
       this.#commits.run(
         write,
         () => store.transact(cutoffKey(subject), decide),
-        (commit) => made(commit.sequence, ended),
+        (commit) => made(commit.sequence, ended + ahead.length),
       ),
     )
   }
 
-  /** A cutoff that is later than every login that is known here, whatever the clocks say. */
+  /** A cutoff that is later than every login that is known here, whatever the clocks say; but for logins that no other region takes. */
   #cutoffOf(
     subject: SubjectHash,
     shown: readonly Shown[],
@@ -243,9 +269,16 @@ export class SubjectCalls {
       ...shown.map(({ authentication }) => authentication.stamp),
       ...(subjects.cutoffOf(subject)?.entries ?? []).map(({ stamp }) => stamp),
     ]
-    const latest = stamps.sort(compareStamps).at(-1)
+    const latest = stamps
+      .filter((stamp) => !isFarAhead({ stamp }, now))
+      .sort(compareStamps)
+      .at(-1)
     const stamp = nextStamp(latest, now, store.actor)
-    const entry = { stamp, reason, except, horizon: stamp.time + settings.maxLifetimeMs }
+    const exceptions = except.map((key) => ({
+      key,
+      since: shown.find((each) => each.key === key)?.authentication.stamp,
+    }))
+    const entry = { stamp, reason, except: exceptions, horizon: stamp.time + settings.maxLifetimeMs }
     const ended = shown.filter(({ key, authentication }) => {
       const identity = { authentication, credentials: undefined }
       return cutBy({ subject, entries: [entry] }, key, { identity })

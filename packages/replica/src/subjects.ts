@@ -143,14 +143,6 @@ export class Subjects {
     return shown.sort(byLogin)
   }
 
-  /** Whether a subject may have one more session than it has, where more are refused. @param key one that it may have already */
-  async hasRoom(subject: SubjectHash, key: SessionKey): Promise<boolean> {
-    const { maxPerSubject, atLimit } = this.#options
-    if (maxPerSubject === undefined || atLimit !== 'refuse') return true
-    const shown = await this.shownOf(subject)
-    return shown.filter((each) => each.key !== key).length < maxPerSubject
-  }
-
   #look(subject: SubjectHash): void {
     this.#due.add(subject)
     if (!this.#closed) this.#running ??= this.#work()

@@ -41,7 +41,7 @@ export const LOGIN_MUTATIONS: readonly Mutation[] = [
     'forget-the-exceptions',
     'a cutoff ends what it was to leave alone',
     'core/dist/cutoff.js',
-    '!except.includes(key)',
+    '!except.some((each) => each.key === key)',
     'true',
     40,
   ),

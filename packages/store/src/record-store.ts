@@ -1,6 +1,6 @@
 /** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
 import type { Ancestor, Decided, Decision, FeedId, Row, SessionKey, SessionRecord, View } from '@sojourn/core/internal'
-import { dueAt, expiresAt, materialize, SojournError } from '@sojourn/core/internal'
+import { dueAt, expiresAt, longestLifeMs, materialize, SojournError } from '@sojourn/core/internal'
 import { type Commit, type Committed, type EnterOptions, itemOf, nextState, type TransactOptions } from './commit.js'
 import type { IndexView } from './index/index-view.js'
 import type { Origin, SessionIndex } from './index/session-index.js'
@@ -318,7 +318,7 @@ export class RecordStore {
   /** A record is found to be unreadable: it is healed by whoever has it, or given up when nobody can have it any more. */
   markCorrupt(key: SessionKey): void {
     const { clock, maxLifetimeMs, corrupt } = this.#options
-    this.#index.markCorrupt(key, clock.now() + maxLifetimeMs)
+    this.#index.markCorrupt(key, clock.now() + longestLifeMs(maxLifetimeMs))
     corrupt(key)
   }
 

@@ -1,5 +1,6 @@
 /** Puts an open store together: the engine, the index that is built from it, and what writes. */
 import type { Clock, Held, Limits, Random, SessionKey, Storage, StorageEngine } from '@sojourn/core/internal'
+import { longestLifeMs } from '@sojourn/core/internal'
 import { Checkpoint } from './checkpoint.js'
 import type { Commit } from './commit.js'
 import { SessionIndex } from './index/session-index.js'
@@ -17,7 +18,7 @@ export interface PartsOptions {
   readonly random: Random
   readonly fsync: Fsync
   readonly limits: Limits
-  /** No session lives longer, milliseconds: a record that nobody can supply is given up after it. */
+  /** Of any session, milliseconds: a record that nobody can supply is given up when none can live any more. */
   readonly maxLifetimeMs: number
   /** A batch, or a checkpoint, could not be written. */
   readonly failed: (error: unknown) => void
@@ -98,7 +99,15 @@ const partsOf = async <C extends JournalCommit>(
     state?.checkpoint ?? 0,
   )
   const now = clock.now()
-  const recovered = await recover({ storage, index, checkpoint, state, limits, now, corruptDueAt: now + maxLifetimeMs })
+  const recovered = await recover({
+    storage,
+    index,
+    checkpoint,
+    state,
+    limits,
+    now,
+    corruptDueAt: now + longestLifeMs(maxLifetimeMs),
+  })
   const actor = Buffer.from(random.bytes(16)).toString('hex')
   const incarnation = nextIncarnation(recovered.incarnation, recovered.heldThrough, actor)
   await writer.begin(incarnation)
