@@ -6,6 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { mappedPorts } from '../support/child-output.js'
 import { Demo, freePorts, READY } from '../support/demo.js'
 import { emptyDirectory, PAGES, snippetsOfPage } from '../support/snippets.js'
 import { ROOT } from '../support/sources.js'
@@ -50,12 +51,7 @@ describe('a region as a server', () => {
       }
       await rm(directory, { recursive: true, force: true })
     })
-    const ports = (): Record<number, number> => {
-      if (!existsSync(portsFile)) return {}
-      // Whole lines: it may be read between being made and being written.
-      const lines = readFileSync(portsFile, 'utf8').split('\n').slice(0, -1)
-      return Object.fromEntries(lines.map((line) => JSON.parse(line)).map(({ named, actual }) => [named, actual]))
-    }
+    const ports = () => (existsSync(portsFile) ? mappedPorts(readFileSync(portsFile, 'utf8')) : {})
     await until(
       () => ports()[7401] && ports()[7402],
       () => `the server to listen; it said: ${output}`,

@@ -6,6 +6,7 @@ import { cp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Browser } from '../support/browser.js'
+import { mappedPorts } from '../support/child-output.js'
 import { emptyDirectory } from '../support/snippets.js'
 import { ROOT } from '../support/sources.js'
 import { until } from '../support/until.js'
@@ -177,11 +178,10 @@ describe('[EXAMPLE-1] each example runs as it stands', () => {
       SOJOURN_TOKENS: 'shop:write:a-token-of-the-shop',
     })
     const port = await until(
-      async () => {
-        if (!existsSync(join(directory, 'ports'))) return undefined
-        const lines = (await readFile(join(directory, 'ports'), 'utf8')).trim().split('\n')
-        return lines.map((line) => JSON.parse(line)).find(({ named }) => named === 7401)?.actual as number | undefined
-      },
+      async () =>
+        existsSync(join(directory, 'ports'))
+          ? mappedPorts(await readFile(join(directory, 'ports'), 'utf8'))[7401]
+          : undefined,
       () => `the server to listen; it said: ${server.output()}`,
     )
     const env = { SOJOURN_URL: `ws://127.0.0.1:${port}`, SOJOURN_TOKEN: 'a-token-of-the-shop' }

@@ -82,14 +82,6 @@ describe('a peer that knows the secret', () => {
     refused('RECORD_INVALID', () =>
       items({ type: 'record', key: KEY, record: encodeRecord(liveRecord()).subarray(0, -3) }),
     ))
-  test('[HOST-8] a record beyond maxRecordBytes', () =>
-    refused('RECORD_INVALID', () =>
-      items(
-        record({
-          document: mutate(EMPTY_FOLD, ACTOR, [{ kind: 'set', path: '/by', value: 'x'.repeat(65 * 1024) }])!.fold,
-        }),
-      ),
-    ))
   test('[HOST-8] a good item before a bad one', () =>
     refused(['FRAME_INVALID', 'RECORD_INVALID', 'CHANGE_INVALID'], () =>
       items(record(), changesOf(change({}, (bytes) => bytes.with(20, bytes[20]! ^ 1)))),
@@ -176,7 +168,8 @@ describe('a peer that knows the secret', () => {
       items(changesOf({ bytes: withChecksum(Buffer.concat([Buffer.of(2, 100), randomBytes(100)])), context: [] })),
     ))
 
-  test('[HOST-10] a lease from the far future is left out, alone, and the link stands', async () => {
+  test('[HOST-10] a lease from the far future, and a record beyond maxRecordBytes, are left out, alone, and the link stands', async () => {
+    const large = mutate(EMPTY_FOLD, ACTOR, [{ kind: 'set', path: '/by', value: 'x'.repeat(65 * 1024) }])!.fold
     const lease = openLease(60_000, Date.now() + 30 * 86_400_000, ACTOR)
     const before = await a.get(ID)
     const faults: Fault[] = []
@@ -185,14 +178,16 @@ describe('a peer that knows the secret', () => {
     items(
       { type: 'lease', key: sessionKey(ID), lease },
       record({ lease }),
+      record({ document: large }, sessionKey('too large')),
       ...sound.map((id) => record({}, sessionKey(id))),
     )
     await until(() => a.status().vector[peer.feed] === 1, 'the feed to be claimed to its end')
     expect(peer.ended).toBeUndefined()
-    expect(a.status().totals.refusedItems).toBe(2)
-    expect(faults).toContainEqual({ code: 'ITEM_REFUSED', message: expect.stringContaining('sent 2 sessions') })
+    expect(a.status().totals.refusedItems).toBe(3)
+    expect(faults).toContainEqual({ code: 'ITEM_REFUSED', message: expect.stringContaining('sent 3 sessions') })
     expect((await a.get(ID))?.expiresAt).toBe(before?.expiresAt)
     expect(await a.get('what the hostile peer makes')).toBeUndefined()
+    expect(await a.get('too large')).toBeUndefined()
     for (const id of sound) expect(await a.get(id)).toBeDefined()
     await expectService()
   })

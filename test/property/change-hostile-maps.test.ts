@@ -56,9 +56,9 @@ const HOSTILE: readonly (readonly [title: string, reason: string, bytes: Uint8Ar
   ['a map of an unlisted actor', 'above 1', assemble(inMaps({ 1: bytesOf(0, 1, 0x7e, 2, 0) }))],
   ['a map of a trillionth actor', 'above 1', assemble(inMaps({ 1: bytesOf(0, 1, 0x7f, unsigned(HUGE), 0x7f, 0) }))],
   [
-    'an operation beyond 32 bits as a map',
-    'above 4294967295',
-    assemble(inMaps({ 2: bytesOf(0, 1, 0x7e, unsigned(2 ** 32), 3) })),
+    'an operation beyond 2^31 as a map',
+    'above 2147483648',
+    assemble(inMaps({ 2: bytesOf(0, 1, 0x7e, unsigned(2 ** 31 + 1), 3) })),
   ],
   [
     'an actor listed that only nulls could name',

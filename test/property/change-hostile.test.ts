@@ -77,7 +77,7 @@ const HOSTILE: readonly (readonly [title: string, reason: string, bytes: Uint8Ar
   ['an actor of 17 bytes', 'not 16 bytes', assemble({ actor: bytesOf(17, 1, Buffer.from(ME, 'hex')) })],
   ['sequence number 0', 'number is 0', assemble({ seq: bytesOf(0) })],
   ['first operation 0', 'number is 0', assemble({ startOp: bytesOf(0) })],
-  ['an operation beyond 32 bits', 'beyond 4294967295', assemble({ startOp: bytesOf(0x80, 0x80, 0x80, 0x80, 0x10) })],
+  ['an operation beyond 2^31', 'beyond 2147483648', assemble({ startOp: bytesOf(0x81, 0x80, 0x80, 0x80, 0x08) })],
   [
     'a sequence number beyond 2^53',
     'above 9007199254740991',

@@ -2,6 +2,17 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 
+/** The lines of what another process is still writing: the whole ones, for it may be read in the middle of one. */
+export const wholeLines = (text: string): string[] => text.split('\n').slice(0, -1)
+
+/** Which port it listens on for each that it names: what `mapped-ports.mjs` has written so far. */
+export const mappedPorts = (text: string): { readonly [named: number]: number } =>
+  Object.fromEntries(
+    wholeLines(text)
+      .map((line) => JSON.parse(line) as { named: number; actual: number })
+      .map(({ named, actual }) => [named, actual]),
+  )
+
 export interface Ended {
   readonly code: number | null
   readonly stdout: string

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type ChildOutput, type Ended, outputOf } from './child-output.js'
+import { type ChildOutput, type Ended, outputOf, wholeLines } from './child-output.js'
 import { until } from './until.js'
 
 /** The command line, in a process of its own, from what `tsc -b` built. */
@@ -60,9 +60,8 @@ export const startServerProcess = async (args: readonly string[], env: NodeJS.Pr
     isOver = true
   })
   const ready = () =>
-    child.stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    wholeLines(child.stdout)
+      .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as LogLine)
       .find(({ msg }) => msg === 'ready')
   await until(() => ready() ?? isOver, 'the server to be ready')

@@ -3,6 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ERROR_CODES } from '@sojourn/core/internal'
 import { expect, it } from 'vitest'
+// Not a door of its package.
+import { EVENT_NAMES } from '../../packages/replica/src/events.js'
 import { ROOT } from '../support/sources.js'
 
 const PAGE = join(ROOT, 'docs/reference.md')
@@ -22,6 +24,13 @@ const between = (text: string, mark: string, content: string): string =>
     new RegExp(`(<!-- ${mark} -->\\n)[\\s\\S]*(<!-- /${mark} -->)`),
     (_, begin, end) => `${begin}${content}\n${end}`,
   )
+
+it('[README-4] every event is in the reference', async () => {
+  const named = (await readFile(PAGE, 'utf8')).split(/^## /m).find((each) => each.startsWith('Events'))!
+  const rows = named.split('\n').filter((line) => line.startsWith('| `'))
+  const events = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`(\w+)`/g)].map(([, name]) => name!))
+  expect(events.sort()).toEqual([...EVENT_NAMES].sort())
+})
 
 it('[README-4] every error code is in the reference, with what it means', async () => {
   const text = await readFile(PAGE, 'utf8')

@@ -1,5 +1,5 @@
 /** `sojourn config check`: what is wrong with the settings of a server, or what is in force, and where that comes from. */
-import { isSojournError, nearestName, SojournError } from '@sojourn/core/internal'
+import { isSojournError, nearestName, type SojournError } from '@sojourn/core/internal'
 import {
   type Config,
   type ConfigInput,
@@ -72,26 +72,8 @@ const warningsOf = (env: NodeJS.ProcessEnv): string[] =>
     return `${name}: ${WARNING}${near === undefined ? '' : `; did you mean ${near}?`}`
   })
 
-/** Reads all that `serve` reads before it opens the store. @throws INVALID_OPTION, with all that is wrong */
-const readAll = (input: ConfigInput): Config => {
-  const config = loadConfig(input)
-  const faults: string[] = []
-  for (const check of checksOf(config))
-    try {
-      check()
-    } catch (error) {
-      if (!isSojournError(error, 'INVALID_OPTION')) throw error
-      faults.push(faultsOf(error)[0]!)
-    }
-  if (faults.length === 0) return config
-  throw new SojournError(
-    'INVALID_OPTION',
-    faults.length === 1 ? faults[0]! : `\n${faults.map((each) => `  ${each}`).join('\n')}`,
-  )
-}
-
 /** What is in the files that settings name. */
-const checksOf = ({ settings }: Config): (() => unknown)[] => [
+const checksOf = (settings: Config['settings']): (() => unknown)[] => [
   ...(['links', 'clients', 'admin', 'identity'] as const).map((name) => () => certificatesOf(settings, name)),
   () => checkKeyFiles(settings),
 ]
@@ -121,7 +103,7 @@ export const checkConfig = (input: ConfigInput, { isJson, isGivenOnly }: CheckOp
   const warnings = warningsOf(input.env)
   let config: Config
   try {
-    config = readAll(input)
+    config = loadConfig({ ...input, checks: checksOf })
   } catch (error) {
     if (!isJson || !isSojournError(error, 'INVALID_OPTION')) throw error
     out.json({ valid: false, faults: faultsOf(error), warnings })

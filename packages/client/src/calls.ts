@@ -40,6 +40,8 @@ interface Call {
   server: string | undefined
   /** It was asked at another server before, which may have done it: what this one refuses may be done all the same. */
   wasElsewhere: boolean
+  /** How many channels on which it was asked ended with a frame that one side refused. */
+  faults: number
 }
 
 export type Answered = Exclude<Answer, FailedAnswer>
@@ -49,6 +51,9 @@ export type Finish<T> = (answer: Answered, channel: Channel) => T
 
 /** What takes as long as it gets on: the server answers as soon as it does not, and the client waits for as long as the server is there. */
 const LASTS: ReadonlySet<ClientRequest['type']> = new Set(['endAll'])
+
+/** A call on which so many channels ended by a refused frame is given up: it may be the one. */
+const MAX_FAULTS = 3
 
 /** As many calls as an app makes at a time, or more. */
 const SLOTS = 1_024
@@ -120,6 +125,7 @@ export class Calls {
         channel: undefined,
         server: undefined,
         wasElsewhere: false,
+        faults: 0,
       }
       this.#calls.add(call)
       if (deadline < this.#firesAt) this.#arm(deadline)
@@ -193,11 +199,14 @@ export class Calls {
 
   /** A channel ended: what was asked on it waits for the next. */
   lost(channel: Channel, why: string): void {
+    // One side sent what the other does not take. Whatever did that does it again.
+    const isFault = why.startsWith('FRAME_')
     for (const call of this.#calls.all()) {
       if (call.channel !== channel) continue
       call.channel = undefined
       if (LASTS.has(call.request.type)) call.deadline = this.#clock.monotonic() + this.#timeoutMs
-      if (call.repeat === 'never') this.#fail(call, lostOf(call, why))
+      if (isFault) call.faults++
+      if (call.repeat === 'never' || call.faults === MAX_FAULTS) this.#fail(call, lostOf(call, why))
     }
   }
 

@@ -203,5 +203,6 @@ const TABLES = {
  * @throws INVALID_OPTION
  */
 export const checkCall = (call: keyof typeof TABLES, options: object | undefined): void => {
-  if (options !== undefined) checkOptions(options, TABLES[call], call)
+  const table = TABLES[call]
+  if (options !== undefined || table.required.length > 0) checkOptions(options ?? {}, table, call)
 }

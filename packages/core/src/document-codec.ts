@@ -5,6 +5,7 @@ import type { LiveOp, Lost, LostMap, Register, Registers } from './document/live
 import { isMap, LOST_DIGITS, liveOp, MapNode, nameOf } from './document/live.js'
 import type { ActorId, Scalar } from './document/op.js'
 import { compareOpIds, isInteger } from './document/op.js'
+import { MAX_COUNTER } from './document/operation-columns.js'
 import { internSegment, segmentFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
 
@@ -14,8 +15,8 @@ export const ACTOR_BYTES = 16
 export const HASH_BYTES = 32
 export const LOST_BYTES = LOST_DIGITS / 2
 
-/** Of changes, operations and renewals: far above what a session sees, far below what could not be counted on from. */
-export const MAX_COUNT = 2 ** 31
+/** Of changes and operations. What makes a document refuses more, so that each one can be read back. */
+const MAX_COUNT = MAX_COUNTER
 
 export interface DocumentLimits {
   readonly maxKeyBytes: number

@@ -6,6 +6,7 @@ import type { Context, Head } from './document/fold.js'
 import type { ChangeDelta } from './document/mutate.js'
 import type { ActorId, Change, ChangeHash, OpId, Scalar } from './document/op.js'
 import { isInteger } from './document/op.js'
+import { MAX_COUNTER } from './document/operation-columns.js'
 import { keysOf } from './document/pointer.js'
 import { isContentMap } from './document/value.js'
 import type { FieldSet } from './document/view.js'
@@ -109,7 +110,8 @@ export const spliceEdits = (
     const action = edit.kind === 'set' ? 'set' : 'inc'
     targets.push(targetOf(action, path[path.length - 1]!, (map) => isOnPath(cursor.bytes, map, path)))
   }
-  if (!findTargets(cursor, targets)) return undefined
+  const startOp = maxOpOf(actors) + 1
+  if (!findTargets(cursor, targets) || startOp + edits.length > MAX_COUNTER) return undefined
   const ops: UsualOp[] = []
   for (const [index, target] of targets.entries()) {
     const op = opOf(target, edits[index]!, actors)
@@ -120,7 +122,7 @@ export const spliceEdits = (
   if (sets === undefined) return undefined
   const actor = actorFor(actors.map(({ id }) => id))
   const seq = (actors.find(({ id }) => id === actor)?.seq ?? 0) + 1
-  const change = { actor, seq, startOp: maxOpOf(actors) + 1, deps: heads.map(({ hash }) => hash), ops }
+  const change = { actor, seq, startOp, deps: heads.map(({ hash }) => hash), ops }
   const { bytes, hash } = encodeChange(change)
   const context = heads.map(({ actor: by, seq: last }) => ({ actor: by, seq: last }))
   return { document: splice(preamble, targets, change, hash), sets, change: { bytes, context } }

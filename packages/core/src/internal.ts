@@ -87,7 +87,7 @@ export {
   type OpId,
   type Scalar,
 } from './document/op.js'
-export { checkPointer, childOf, type Pointer, pointerFault } from './document/pointer.js'
+export { checkPointer, childOf, MAX_POINTER_BYTES, type Pointer, pointerFault } from './document/pointer.js'
 export {
   type Copied,
   checkTop,
@@ -116,7 +116,7 @@ export {
   type SubjectHash,
 } from './identity.js'
 export * from './index.js'
-export { decodeItem, encodeItem, type Item, keyOfItem } from './item.js'
+export { decodeItem, encodeItem, fitsReceiver, type Item, keyOfItem } from './item.js'
 export {
   checkHandle,
   checkId,
@@ -146,8 +146,8 @@ export {
   renewLease,
   TOUCH_GRANULARITY,
 } from './lifetime.js'
-export { LIMITS } from './limits.js'
-export { type Merge, type MergeContext, mergeItem, mergeRecord } from './merge.js'
+export { LIMITS, limitsFault } from './limits.js'
+export { isTaken, type Merge, type MergeContext, mergeItem, mergeRecord } from './merge.js'
 export {
   choiceRule,
   DURATION_OR_ZERO_RULE,
@@ -208,6 +208,7 @@ export {
   decodeRecord,
   encodeRecord,
   isEndedRecord,
+  OWN_LIMITS,
   type RecordLimits,
   readEnd,
   readLease,

@@ -23,6 +23,20 @@ const ACTOR_BYTES = 16
 const MAX_CHANGES = 64
 const MAX_CONTEXT = 1_024
 
+/** A change of fewer bytes has no more operations, predecessors and dependencies than a receiver takes. */
+const FEW_CHANGE_BYTES = 16_384
+
+/**
+ * Whether a receiver takes an item: what it would refuse travels as a record.
+ * @param isTaken whether it takes the bytes of a change
+ */
+export const fitsReceiver = (item: Item, isTaken: (change: Uint8Array) => boolean): boolean =>
+  item.type !== 'changes' ||
+  (item.changes.length <= MAX_CHANGES &&
+    item.changes.every(
+      ({ bytes, context }) => context.length <= MAX_CONTEXT && (bytes.length < FEW_CHANGE_BYTES || isTaken(bytes)),
+    ))
+
 const writer = new ByteWriter(1024)
 
 /** An item is encoded once, however many links it is sent on. Its memory is its own: it is kept until all links have sent it. */

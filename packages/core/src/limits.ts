@@ -63,3 +63,29 @@ export const LIMITS = {
 }
 
 export const DEFAULT_LIMITS: Limits = defaultsOf(LIMITS)
+
+/** Bytes of a frame beside the record that it carries. */
+const FRAME_OVERHEAD = 1_024
+/** What regions say to compare all of their records fits. */
+const MIN_FRAME_BYTES = 32 * KB
+
+/** What limits do not allow each other, of the option that it names: what a region makes, it must be able to keep, and others to take. */
+export const limitsFault = ({
+  maxSessionBytes,
+  maxRecordBytes,
+  maxFrameBytes,
+}: Pick<Limits, 'maxSessionBytes' | 'maxRecordBytes' | 'maxFrameBytes'>):
+  | { readonly option: string; readonly what: string }
+  | undefined => {
+  if (maxRecordBytes < 2 * maxSessionBytes)
+    return {
+      option: 'limits.maxRecordBytes',
+      what: `is ${maxRecordBytes}. The edits of several regions add up: give at least twice limits.maxSessionBytes, ${2 * maxSessionBytes}, in all regions`,
+    }
+  const least = Math.max(MIN_FRAME_BYTES, maxRecordBytes + FRAME_OVERHEAD)
+  if (maxFrameBytes >= least) return undefined
+  return {
+    option: 'limits.maxFrameBytes',
+    what: `is ${maxFrameBytes}. A record must fit, with ${FRAME_OVERHEAD} bytes beside it: give at least ${least} in all regions`,
+  }
+}

@@ -7,12 +7,11 @@ import { segmentFault } from './document/pointer.js'
 import { scalarFault } from './document/value.js'
 import type { FieldSet } from './document/view.js'
 import { spliceChange } from './document-splice.js'
-import { SojournError } from './errors.js'
+import { isSojournError, SojournError } from './errors.js'
 import type { Item } from './item.js'
 import { isFarAhead, joinLeases } from './lifetime.js'
-import type { Limits } from './limits.js'
 import { type LiveRecord, type SessionRecord, sameRecord } from './record.js'
-import { decodeRecord } from './record-codec.js'
+import { decodeRecord, type RecordLimits } from './record-codec.js'
 import { joinRecords } from './record-join.js'
 import { RestingRecord, withLease } from './resting-record.js'
 import type { Stamp } from './stamp.js'
@@ -32,14 +31,14 @@ export type Merge =
   | { readonly kind: 'refused' }
 
 export interface MergeContext {
-  readonly limits: Limits
+  readonly limits: RecordLimits
   /** Wall clock, milliseconds. */
   readonly now: number
 }
 
 const KNOWN: Merge = { kind: 'known' }
 const MISSING: Merge = { kind: 'missing' }
-/** It was stamped by a clock that was wrong. */
+/** It was stamped by a clock that was wrong, or is larger than the limits of this region allow. */
 const REFUSED: Merge = { kind: 'refused' }
 
 /** Operations, predecessors and dependencies of one change: what fits a record does not need more. */
@@ -52,6 +51,7 @@ const MAX_DEPS = 1_024
  */
 export const mergeItem = (current: SessionRecord | undefined, item: Item, context: MergeContext): Merge => {
   if (item.type === 'record') {
+    if (item.record.length > context.limits.maxRecordBytes) return REFUSED
     const theirs = decodeRecord(item.record, context.limits)
     const merge = mergeRecord(current, theirs, context)
     return merge.kind === 'merged' && merge.record === theirs ? { ...merge, encoded: item.record } : merge
@@ -94,7 +94,11 @@ interface Changed {
 }
 
 /** The record after the changes; the same one where all are known, undefined where one builds on what is not here. */
-const mergeChanges = (current: LiveRecord, changes: readonly ChangeDelta[], limits: Limits): Changed | undefined => {
+const mergeChanges = (
+  current: LiveRecord,
+  changes: readonly ChangeDelta[],
+  limits: RecordLimits,
+): Changed | undefined => {
   const decoded = changes.map(({ bytes }) => decodeChange(bytes, changeLimits(limits)))
   const [only] = decoded
   if (current instanceof RestingRecord && only && decoded.length === 1 && !faultIn(only.change)) {
@@ -114,7 +118,17 @@ const mergeChanges = (current: LiveRecord, changes: readonly ChangeDelta[], limi
   return { record: document === before ? current : { ...current, document } }
 }
 
-const changeLimits = ({ maxRecordBytes, maxKeyBytes }: Limits): ChangeLimits => ({
+/** Whether a receiver with these limits takes the bytes of a change. */
+export const isTaken = (change: Uint8Array, limits: RecordLimits): boolean => {
+  try {
+    return faultIn(decodeChange(change, changeLimits(limits)).change) === undefined
+  } catch (error) {
+    if (isSojournError(error, 'CHANGE_INVALID')) return false
+    throw error
+  }
+}
+
+const changeLimits = ({ maxRecordBytes, maxKeyBytes }: RecordLimits): ChangeLimits => ({
   maxChangeBytes: maxRecordBytes,
   maxOps: MAX_OPS,
   maxPreds: MAX_OPS,

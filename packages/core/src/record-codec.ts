@@ -3,20 +3,26 @@ import { ByteReader, ByteWriter } from './bytes.js'
 import { type Credentials, credentialsFault } from './credentials.js'
 import { type Cutoff, readCutoff, writeCutoff } from './cutoff.js'
 import type { ActorId } from './document/op.js'
-import { MAX_COUNT, readDocument, writeDocument } from './document-codec.js'
+import { readDocument, writeDocument } from './document-codec.js'
 import type { ErrorCode } from './errors.js'
 import { type Authentication, type Identity, readAuthentication, writeAuthentication } from './identity.js'
 import type { End, Lease, Limit } from './lifetime.js'
 import { END_REASONS } from './lifetime.js'
 import type { Limits } from './limits.js'
 import type { OtherParts, SessionRecord } from './record.js'
-import type { Stamp } from './stamp.js'
+import { MAX_STAMP_COUNT, type Stamp } from './stamp.js'
 
 const KIND = { ended: 0, live: 1 } as const
 /** A record is parts, each with its tag and its length, in the order of the tags: what a newer version adds is kept by an older one. */
 const PART = { lease: 1, limit: 2, document: 3, end: 4, authentication: 5, credentials: 6, cutoff: 7 } as const
 
 export type RecordLimits = Pick<Limits, 'maxRecordBytes' | 'maxKeyBytes'>
+
+/** Of what a store has of itself: what was taken once can be read, whatever the limits are now. */
+export const OWN_LIMITS: RecordLimits = {
+  maxRecordBytes: Number.POSITIVE_INFINITY,
+  maxKeyBytes: Number.POSITIVE_INFINITY,
+}
 
 const writer = new ByteWriter(4096)
 
@@ -101,9 +107,9 @@ export const decodeRecord = (
 }
 
 const readLimit = (from: ByteReader): Limit => ({
-  createdAt: from.uint(),
-  deadline: from.uint(),
-  horizon: from.uint(),
+  createdAt: from.uint(MAX_TIME),
+  deadline: from.uint(MAX_TIME),
+  horizon: from.uint(MAX_TIME),
 })
 
 const readPart = <T>(from: ByteReader, tag: number, code: ErrorCode, read: (from: ByteReader) => T): T => {
@@ -176,7 +182,7 @@ const writeStamp = (out: ByteWriter, stamp: Stamp): ByteWriter =>
   out.uint(stamp.time).uint(stamp.count).hex(stamp.actor)
 const readStamp = (from: ByteReader): Stamp => ({
   time: from.uint(MAX_TIME),
-  count: from.uint(MAX_COUNT),
+  count: from.uint(MAX_STAMP_COUNT),
   actor: sharedActor(from.hex(16)),
 })
 
@@ -197,8 +203,11 @@ export const readLease = (from: ByteReader): Lease => {
   const stamp = readStamp(from)
   const idleTimeoutMs = from.uint(MAX_TIME)
   const deadline = from.uint(MAX_TIME)
+  const horizon = deadline + from.uint(MAX_TIME)
+  // A later deadline must not make it one that cannot be written.
+  if (horizon > MAX_TIME) from.fail('a lease is remembered for too long')
   // Field by field: a spread gives each lease a hidden class of its own, which takes more memory than the lease.
-  return { stamp, idleTimeoutMs, deadline, horizon: deadline + from.uint(MAX_TIME) }
+  return { stamp, idleTimeoutMs, deadline, horizon }
 }
 
 export const writeEnd = (out: ByteWriter, end: End): ByteWriter =>

@@ -17,8 +17,12 @@ export interface Stamp {
 export const compareStamps = (a: Stamp, b: Stamp): number =>
   a.time - b.time || a.count - b.count || (a.actor < b.actor ? -1 : a.actor > b.actor ? 1 : 0)
 
+/** No stamp has a higher count. */
+export const MAX_STAMP_COUNT = 2 ** 31
+
 /** The stamp of an event at wall-clock time `now` that knows of `previous`. */
-export const nextStamp = (previous: Stamp | undefined, now: number, actor: ActorId): Stamp =>
-  previous === undefined || now > previous.time
-    ? { time: now, count: 0, actor }
-    : { time: previous.time, count: previous.count + 1, actor }
+export const nextStamp = (previous: Stamp | undefined, now: number, actor: ActorId): Stamp => {
+  if (previous === undefined || now > previous.time) return { time: now, count: 0, actor }
+  const { time, count } = previous
+  return count < MAX_STAMP_COUNT ? { time, count: count + 1, actor } : { time: time + 1, count: 0, actor }
+}

@@ -62,6 +62,9 @@ export const sessionCookie = (options: SessionCookieOptions = {}): SessionCookie
     name,
     serialize(session, given = {}) {
       const { after, now = clock.now() } = readSerialize(given)
+      // What `get` gives for an id that is gone.
+      if (typeof session !== 'object' || session === null)
+        refuseOption('session', 'there is none. Clear the cookie instead')
       checkId(session.id)
       const livesForMs = checkExpiry(session.expiresAt) - now
       const value = writeValue(name, { id: session.id, ...(after !== undefined && { after }) }, keys)

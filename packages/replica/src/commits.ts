@@ -20,6 +20,7 @@ import {
   type ResolvedId,
   regionsNeeded,
   SojournError,
+  sharesDocument,
   succeedSession,
 } from '@sojourn/core/internal'
 import type { Committed, Entry, Reading } from '@sojourn/store'
@@ -193,9 +194,13 @@ export class Commits {
 
   /** Growth beyond the limit is refused; what does not grow the data is always taken, or its user could not even be logged out in time. */
   readonly #checkSize = (bytes: number, next: SessionRecord, before: Reading): void => {
-    const { maxSessionBytes } = this.#runtime.settings.limits
+    const { maxSessionBytes, maxRecordBytes } = this.#runtime.settings.limits
     if (bytes <= maxSessionBytes || next.kind === 'ended') return
-    if (before.state === 'held' && before.record.kind === 'live' && dataBytes(next) <= dataBytes(before.record)) return
+    if (before.state === 'held' && before.record.kind === 'live') {
+      if (sharesDocument(before.record, next)) return
+      // Beyond that, no other region takes it.
+      if (bytes <= maxRecordBytes && dataBytes(next) <= dataBytes(before.record)) return
+    }
     throw tooLarge(next, bytes, maxSessionBytes)
   }
 

@@ -12,9 +12,10 @@ const STEP_BITS = 3
 const MAX_BITS = RANGE_BITS + 3 * STEP_BITS
 /** or to ranges of so few records, which are listed. */
 const FEW_RECORDS = 8
-/** A message is answered by one, of so many ranges or records at most: what is left out differs still in the next comparison. */
-const RANGES_A_MESSAGE = 2_048
-const VERSIONS_A_MESSAGE = 2_048
+/** A message is answered by one, of so many ranges or records at most, and as a frame allows: what is left out differs still in the next comparison. */
+const MAX_PARTS = 2_048
+/** Of a range with the sums of those below it, and more than a key with its version takes. */
+const PART_BYTES = 40
 /** A slice of the records is read once in so many intervals, so that corruption is found before the record is needed. */
 const INTERVALS_A_SLICE = 5
 const RECORDS_A_TURN = 64
@@ -28,6 +29,7 @@ export interface DigestsOptions {
   readonly clock: Clock
   /** How often sums are compared with a peer that differs. */
   readonly intervalMs: number
+  readonly targetFrameBytes: number
   readonly region: string
   /** Our records of these keys, and a request for the peer's own. */
   readonly repair: (keys: readonly SessionKey[]) => Iterable<Want | Records>
@@ -153,10 +155,16 @@ export class Digests {
     return { type: 'digest', bits: below, above: bits, ranges: some, sums, isSure: true }
   }
 
+  /** Ranges, or records, of one message. */
+  get #most(): number {
+    return Math.max(1, Math.min(MAX_PARTS, Math.floor(this.#options.targetFrameBytes / PART_BYTES)))
+  }
+
   #shorten(ranges: readonly number[]): readonly number[] {
-    if (ranges.length <= RANGES_A_MESSAGE) return ranges
-    const start = (this.#shortened++ * RANGES_A_MESSAGE) % ranges.length
-    return [...ranges.slice(start), ...ranges.slice(0, start)].slice(0, RANGES_A_MESSAGE)
+    const most = this.#most
+    if (ranges.length <= most) return ranges
+    const start = (this.#shortened++ * most) % ranges.length
+    return [...ranges.slice(start), ...ranges.slice(0, start)].slice(0, most)
   }
 
   /** Lists our records in some ranges, as many of these as fit, and those whole. */
@@ -166,7 +174,7 @@ export class Digests {
       byRange.get(rangeOf(key, bits))!.push({ key, version: hashOf(high, low) })
     const listed: { ranges: number[]; versions: KeyVersion[] } = { ranges: [], versions: [] }
     for (const [range, versions] of byRange) {
-      if (listed.versions.length >= VERSIONS_A_MESSAGE) break
+      if (listed.versions.length >= this.#most) break
       listed.ranges.push(range)
       listed.versions.push(...versions)
     }

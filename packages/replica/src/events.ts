@@ -63,7 +63,8 @@ const NAMES: { readonly [name in keyof ReplicaEvents]: true } = {
   link: true,
   fault: true,
 }
-const NAME_RULE = choiceRule(Object.keys(NAMES))
+export const EVENT_NAMES: readonly string[] = Object.keys(NAMES)
+const NAME_RULE = choiceRule(EVENT_NAMES)
 
 /** @throws INVALID_OPTION for a name that no event has, and for what is no listener */
 const checkListener = (name: unknown, listener: unknown): void => {

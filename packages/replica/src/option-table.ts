@@ -16,6 +16,7 @@ import {
   pointersRule,
   portRule,
   type Random,
+  refuseOption,
   required,
   type StorageEngine,
   secretOption,
@@ -25,7 +26,7 @@ import {
   wholeRule,
 } from '@sojourn/core/internal'
 import type { Encryption, Fsync } from '@sojourn/store'
-import { isEncryption } from '@sojourn/store/keys'
+import { encryptionFault } from '@sojourn/store/keys'
 import { isRegionName, LINK_DIALECT, REGION_NAMES } from '@sojourn/wire'
 import { LINK_TLS_OPTIONS } from './tls-options.js'
 
@@ -127,7 +128,12 @@ export const ENCRYPTION_RULE = secretOption(
   typedOption<Encryption>('Encryption', {
     allowed:
       'an object with `keys`, 32 bytes each by an id of A-Z, a-z, 0-9, ., _ and -, and `active`, the id of one; or with `active` and a function `key`',
-    takes: isEncryption,
+    takes(value, option) {
+      if (typeof value !== 'object' || value === null) return false
+      const fault = encryptionFault(value)
+      if (fault) refuseOption(`${option}.${fault.option}`, fault.what)
+      return true
+    },
   }),
 )
 

@@ -3,6 +3,7 @@ import {
   checkOption,
   type Duration,
   type GivenOf,
+  limitsFault,
   optionalDuration,
   refuseOption,
   regionsNeeded,
@@ -114,6 +115,8 @@ export const resolveOptions = (given: Given) => {
   regionsNeeded(consistency.read, members, 'consistency.read')
   regionsNeeded(consistency.write, members, 'consistency.write')
   checkPatience(consistency.timeout, limits.maxTimeoutMs, 'consistency.timeout')
+  const sizes = limitsFault(limits)
+  if (sizes) refuseOption(sizes.option, sizes.what)
   if (links.timeout <= links.heartbeat)
     refuseOption('links.timeout', 'must be longer than links.heartbeat, because a shorter one closes every quiet link')
   if (tls && ports.transport) refuseOption('tls', 'the transport in ports.transport does not use it. Give one of them')

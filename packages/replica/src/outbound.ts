@@ -15,6 +15,9 @@ import type { ReplicationProgress } from './replication-progress.js'
  */
 const MIN_GAP_MS = 4
 
+/** After a scan that could not read the store, the next one begins so much later. Milliseconds. */
+const SCAN_RETRY_MS = 1_000
+
 /** Records that a catch-up reads before others run. */
 const ROWS_A_TURN = 64
 
@@ -82,6 +85,8 @@ export class Outbound {
   /** When deltas were last sent, on the monotonic clock. */
   #sentAt = Number.NEGATIVE_INFINITY
   #gapTimer: Timer | undefined
+  /** After a scan that failed: nothing is sent until the next one begins. */
+  #retryTimer: Timer | undefined
 
   constructor(options: OutboundOptions) {
     this.#options = options
@@ -146,6 +151,7 @@ export class Outbound {
   close(): void {
     this.#state = 'closed'
     this.#gapTimer?.cancel()
+    this.#retryTimer?.cancel()
     this.#abandonScan()
   }
 
@@ -167,7 +173,7 @@ export class Outbound {
   }
 
   #mayStream(): boolean {
-    return this.#state !== 'closed' && this.#scan === undefined
+    return this.#state !== 'closed' && this.#scan === undefined && this.#retryTimer === undefined
   }
 
   /** All that there is was sent, or left out. */
@@ -236,15 +242,25 @@ export class Outbound {
     // To the very end: a record that moves there while this is under way must be sent whole from there, for what the journal's tail has
     // of it builds on what was not sent.
     const cursor = store.index.openFeed(this.#position)
+    let retryMs = 0
     try {
       await this.#sendScanned(scan, cursor)
     } catch (error) {
+      // What was read since the last frame was not sent.
+      if (this.#scan === scan) this.#position = this.#sentThrough
+      retryMs = SCAN_RETRY_MS
       failed(error)
     } finally {
       store.index.closeFeed(cursor)
       if (this.#scan === scan) this.#scan = undefined
-      clock.soon(() => this.pump())
+      if (retryMs === 0) clock.soon(() => this.pump())
+      else this.#retryTimer = clock.after(retryMs, () => this.#retry())
     }
+  }
+
+  #retry(): void {
+    this.#retryTimer = undefined
+    this.pump()
   }
 
   /** Sends what a scan comes to, until that is the end of the feed, or the scan counts no more. */

@@ -27,6 +27,8 @@ export interface QuorumReadsOptions {
   readonly ask: (peer: Peer, ask: Ask) => void
   /** The version of the record that is held here. */
   readonly versionOf: (key: SessionKey) => string | undefined
+  /** Whether the record that is held here cannot be read. */
+  readonly isCorrupt: (key: SessionKey) => boolean
   /** Takes in an answer. Resolves with what the peer lacks, when what it brought is in the journal. */
   readonly take: (region: string, key: SessionKey, reply: Tell) => Promise<Records | undefined>
 }
@@ -63,8 +65,11 @@ export class QuorumReads {
       if (linked) silent.add(linked)
       else away.push(peer)
     }
-    const need = level === 'linked' ? silent.size + 1 : level
-    const tally = away.reduce(fail, startTally(need, peers.size + 1, region))
+    // Of a record that cannot be read here, only others can answer.
+    const isCorrupt = this.#options.isCorrupt(key)
+    const need = level === 'linked' ? silent.size + (isCorrupt ? 0 : 1) : level
+    const asked = startTally(need, peers.size + 1, region)
+    const tally = away.reduce(fail, isCorrupt ? fail({ ...asked, answered: [] }, region) : asked)
     if (verdict(tally) !== 'open') return Promise.resolve(tally)
     const request = ++this.#lastRequest
     return new Promise((resolve) => {

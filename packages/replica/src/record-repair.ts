@@ -63,6 +63,11 @@ export class RecordRepair {
     return recordOf(this.#options.store.journaledNow(key))
   }
 
+  /** Whether there is a record here, and nobody here can read it. */
+  isCorrupt(key: SessionKey): boolean {
+    return this.#options.store.journaledNow(key).state === 'corrupt'
+  }
+
   versionOf(key: SessionKey): string | undefined {
     const record = this.#held(key)
     return record && recordVersion(record)
@@ -116,8 +121,9 @@ export class RecordRepair {
   async #join(records: Records['records'], region: string): Promise<void> {
     const { store, limits } = this.#options
     const context = this.#context
-    const decoded = records.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
-    let refused = 0
+    const taken = records.filter(({ record }) => record.length <= limits.maxRecordBytes)
+    const decoded = taken.map(({ key, record }) => ({ key, theirs: decodeRecord(record, limits) }))
+    let refused = records.length - taken.length
     for (const { key, theirs } of decoded) {
       const reading = store.readNow(key)
       const before = recordOf(reading)
@@ -142,7 +148,7 @@ export class RecordRepair {
   async take(region: string, key: SessionKey, reply: Tell): Promise<Records | undefined> {
     if (reply.what === 'same') return undefined
     let theirs: string | undefined
-    if (reply.what === 'record' && reply.record) {
+    if (reply.what === 'record' && reply.record && reply.record.length <= this.#options.limits.maxRecordBytes) {
       theirs = recordVersion(decodeRecord(reply.record, this.#options.limits))
       const before = this.versionOf(key)
       await this.#join([{ key, record: reply.record }], region)
@@ -184,7 +190,10 @@ export class RecordRepair {
   /** Keys that differ between us and a peer: its records are asked for, and ours go there. */
   *repair(keys: readonly SessionKey[]): Iterable<Want | Records> {
     this.#options.repaired('digest', keys.length)
-    yield { type: 'want', keys }
+    // A key takes some 20 bytes.
+    const most = Math.max(1, Math.floor(this.#options.limits.targetFrameBytes / 20))
+    for (let start = 0; start < keys.length; start += most)
+      yield { type: 'want', keys: keys.slice(start, start + most) }
     yield* this.wanted(keys.filter((key) => this.#held(key) !== undefined))
   }
 }

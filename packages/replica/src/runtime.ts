@@ -74,6 +74,7 @@ export class Runtime {
       store,
       clock,
       intervalMs: settings.digestIntervalMs,
+      targetFrameBytes: settings.limits.targetFrameBytes,
       region: settings.region,
       repair: (keys) => this.repair.repair(keys),
       failed: (error) => this.failed(error),
@@ -174,6 +175,7 @@ export class Runtime {
         if (link?.peer === peer) link.send(ask)
       },
       versionOf: (key) => repair.versionOf(key),
+      isCorrupt: (key) => repair.isCorrupt(key),
       take: (from, key, reply) => repair.take(from, key, reply),
     })
   }
@@ -309,7 +311,7 @@ export class Runtime {
 
   #refusedItems(region: string, count: number): void {
     this.totals.refusedItems += count
-    const text = `${region} sent ${count} sessions with leases stamped more than a day ahead of the local clock. The replica left them out`
+    const text = `${region} sent ${count} sessions that were stamped more than a day ahead of the local clock, or are larger than limits.maxRecordBytes. The replica left them out`
     this.failed(new SojournError('ITEM_REFUSED', text))
   }
 

@@ -345,6 +345,7 @@ export const LIMITS = {
   maxBufferedBytes: 16 * 1024,
   maxUnackedBytes: 64 * 1024,
   maxFrameBytes: 256 * 1024,
+  maxRecordBytes: 128 * 1024,
 } as const satisfies RegionOptions['limits']
 
 /** What regions with so many peers may hold at any moment, by those limits. */

@@ -1,6 +1,14 @@
 /** What a decision becomes when it is committed: the next entry of a key, its bytes, and what travels. */
 import type { Decision, SessionKey, SessionRecord, Transition, View } from '@sojourn/core/internal'
-import { deriveView, encodeItem, encodeRecord, resting, setInView, sharesDocument } from '@sojourn/core/internal'
+import {
+  deriveView,
+  encodeItem,
+  encodeRecord,
+  fitsReceiver,
+  resting,
+  setInView,
+  sharesDocument,
+} from '@sojourn/core/internal'
 import type { Origin } from './index/session-index.js'
 import type { JournalCommit } from './journal-entry.js'
 import { documentOf, type Entry, type PendingRecord, type Reading } from './record-reader.js'
@@ -64,15 +72,19 @@ const nextView = (reading: Reading, { sets }: Decision, next: SessionRecord): Vi
   return sets ? setInView(view, sets) : deriveView(view, record.document, next.document)
 }
 
-/** What travels: the item as it came, the delta, or the record where there is none or it is shorter. */
+/**
+ * What travels: the item as it came, the delta, or the record where there is none, or it is shorter, or receivers would not take the delta.
+ * @param isTaken see {@link fitsReceiver}
+ */
 export const itemOf = (
   key: SessionKey,
   { item, isRevived }: Decision,
   record: Uint8Array,
   bytes: Uint8Array | undefined,
+  isTaken: (change: Uint8Array) => boolean,
 ): Uint8Array => {
   // A frame is one large buffer; an item that is kept must not keep all of it.
   if (bytes && item && !isRevived) return new Uint8Array(bytes)
-  const delta = item && encodeItem(item)
+  const delta = item && fitsReceiver(item, isTaken) && encodeItem(item)
   return delta && delta.length <= record.length ? delta : encodeItem({ type: 'record', key, record })
 }

@@ -2,7 +2,7 @@
 export { KEY_BYTES, NONCE_BYTES, openBytes, SEAL_BYTES, sealBytes } from './encryption/aes-gcm.js'
 export {
   type Encryption,
-  isEncryption,
+  encryptionFault,
   isKeyId,
   KEY_IDS,
   type KeyRing,

@@ -4,6 +4,7 @@ import {
   decodeRecord,
   encodeRecord,
   isSojournError,
+  OWN_LIMITS,
   RestingRecord,
   resting,
   SojournError,
@@ -101,10 +102,22 @@ export class RecordReader<P extends PendingRecord> {
     if (index.isCorrupt(key)) return CORRUPT
     const row = checkpoint.row(key)
     if (row) return this.#entryOf(key, row, keep)
-    const value = rows.get(recordRowKey(key))
-    return value instanceof Promise
-      ? value.then((late) => this.#arrived(key, late, keep, pendingCounts))
-      : this.#checked(key, value, keep)
+    try {
+      const value = rows.get(recordRowKey(key))
+      if (!(value instanceof Promise)) return this.#checked(key, value, keep)
+      return value.then(
+        (late) => this.#arrived(key, late, keep, pendingCounts),
+        (error: unknown) => this.#unreadable(key, error),
+      )
+    } catch (error) {
+      return this.#unreadable(key, error)
+    }
+  }
+
+  /** Where the engine finds its own bytes corrupt, the row is as bad as one that does not pass its checksum. */
+  #unreadable(key: SessionKey, error: unknown): Reading {
+    if (isSojournError(error, 'STORE_CORRUPT')) return this.#foundCorrupt(key)
+    throw error
   }
 
   /** A row that was read while other things went on: what is known by now counts more. */
@@ -136,7 +149,7 @@ export class RecordReader<P extends PendingRecord> {
   #entryOf(key: SessionKey, { encoded, sequence }: RecordRow, keep: boolean): Reading {
     let record: SessionRecord
     try {
-      record = decodeRecord(encoded, this.#options.limits, 'STORE_CORRUPT')
+      record = decodeRecord(encoded, OWN_LIMITS, 'STORE_CORRUPT')
     } catch (error) {
       if (isSojournError(error, 'STORE_CORRUPT')) return this.#foundCorrupt(key)
       throw error

@@ -1,6 +1,6 @@
 /** Records in memory, journal and rows: read at once, changed by decisions, committed to the journal, found by the index. */
 import type { Ancestor, Decided, Decision, FeedId, Row, SessionKey, SessionRecord, View } from '@sojourn/core/internal'
-import { dueAt, expiresAt, longestLifeMs, materialize, SojournError } from '@sojourn/core/internal'
+import { dueAt, expiresAt, isTaken, longestLifeMs, materialize, SojournError } from '@sojourn/core/internal'
 import { type Commit, type Committed, type EnterOptions, itemOf, nextState, type TransactOptions } from './commit.js'
 import type { IndexView } from './index/index-view.js'
 import type { Origin, SessionIndex } from './index/session-index.js'
@@ -216,7 +216,7 @@ export class RecordStore {
       base: reading.state === 'held' ? reading.sequence : 0,
       entry,
       encoded,
-      item: itemOf(key, decision, encoded, options.bytes),
+      item: itemOf(key, decision, encoded, options.bytes, this.#isTaken),
       origin,
       event: decision.event,
       source: options.source ?? 'local',
@@ -224,6 +224,8 @@ export class RecordStore {
     })
     return { decision, entry, sequence: entry.sequence, bytes: entry.size, done }
   }
+
+  readonly #isTaken = (change: Uint8Array): boolean => isTaken(change, this.#options.limits)
 
   #add(commit: Commit): Promise<void> {
     const pending = commit as Pending

@@ -1,11 +1,12 @@
 /** Opens a store: the index from the rows, then the journal, replayed as if a peer had sent it. */
-import type { Limits, SessionKey, SessionRecord, Storage } from '@sojourn/core/internal'
+import type { SessionKey, SessionRecord, Storage } from '@sojourn/core/internal'
 import {
   decodeItem,
   decodeRecord,
   type ErrorCode,
   encodeRecord,
   isSojournError,
+  OWN_LIMITS,
   takeItem,
 } from '@sojourn/core/internal'
 import type { Checkpoint } from './checkpoint.js'
@@ -71,7 +72,6 @@ interface RecoveryOptions {
   readonly index: SessionIndex
   readonly checkpoint: Checkpoint
   readonly state: StoreState | undefined
-  readonly limits: Limits
   readonly now: number
   /** When a record that nobody can supply is given up, milliseconds since the epoch. */
   readonly corruptDueAt: number
@@ -266,13 +266,13 @@ class Recovery {
 
   /** What the item makes of the record; undefined where it builds on what is lost or cannot be read. */
   async #rowAfter({ key, sequence, base, origin }: JournalCommit, bytes: Uint8Array): Promise<RecordRow | undefined> {
-    const { index, limits } = this.#options
+    const { index } = this.#options
     try {
       const item = decodeItem(bytes)
       const current = base === index.sequenceOf(key) ? await this.#read(key) : undefined
       // An end needs nothing before it; anything else would give a record that there never was.
       if (base !== 0 && current === undefined && item.type !== 'end') return undefined
-      const { next, encoded, isMissing } = takeItem(current, item, { limits, now: TRUSTED_NOW })
+      const { next, encoded, isMissing } = takeItem(current, item, { limits: OWN_LIMITS, now: TRUSTED_NOW })
       const record = next ?? current
       if (isMissing || record === undefined) return undefined
       return rowOf(key, record, new Uint8Array(encoded ?? encodeRecord(record)), sequence, origin)
@@ -283,7 +283,7 @@ class Recovery {
   }
 
   async #read(key: SessionKey): Promise<SessionRecord | undefined> {
-    const { storage, checkpoint, limits, index } = this.#options
+    const { storage, checkpoint, index } = this.#options
     if (!index.has(key) || this.#corrupt.has(key)) return undefined
     const rowKey = recordRowKey(key)
     let row = checkpoint.row(key)
@@ -291,6 +291,6 @@ class Recovery {
       const value = await storage.rows.get(rowKey)
       row = value && decodeRecordRow(rowKey, value)
     }
-    return row && decodeRecord(row.encoded, limits, 'STORE_CORRUPT')
+    return row && decodeRecord(row.encoded, OWN_LIMITS, 'STORE_CORRUPT')
   }
 }

@@ -104,7 +104,6 @@ const partsOf = async <C extends JournalCommit>(
     index,
     checkpoint,
     state,
-    limits,
     now,
     corruptDueAt: now + longestLifeMs(maxLifetimeMs),
   })

@@ -11,6 +11,7 @@ import {
   MAX_DEVICE_BYTES,
   MAX_EXCEPT,
   MAX_ID_CHARS,
+  MAX_POINTER_BYTES,
   MAX_SUBJECT_CHARS,
   TOKEN_BYTES,
 } from '@sojourn/core/internal'
@@ -37,8 +38,9 @@ const MAX_ID_BYTES = 4 * MAX_ID_CHARS
 const MAX_SUBJECT_BYTES = 4 * MAX_SUBJECT_CHARS
 /** Of what says where a write is: a feed as hex, a dot, and a sequence. */
 const MAX_WRITTEN_BYTES = 64
-const MAX_MESSAGE_BYTES = 64 * 1_024
-const MAX_PATH_BYTES = 64 * 1_024
+/** Of an error's text: who sends one that may be longer cuts it. */
+export const MAX_MESSAGE_BYTES = 64 * 1_024
+const MAX_PATH_BYTES = MAX_POINTER_BYTES
 /** Regions that an answer names. */
 const MAX_REGIONS = 1_024
 

@@ -62,6 +62,7 @@ export {
   MAX_ASSIGNED,
   MAX_ATOMIC,
   MAX_COUNTERS,
+  MAX_MESSAGE_BYTES,
   type PatchChoices,
   type ReadChoices,
   type ReplaceChoices,

@@ -45,7 +45,7 @@ export const incrementEdits = (data: Data, path: Pointer, by: number, bounds: Bo
     if (!isPlainObject(around))
       throw new SojournError(
         'INVALID_DATA',
-        `${JSON.stringify(path)} cannot be incremented: ${JSON.stringify(at)} holds ${kindOfData(around)} instead of an object`,
+        `${shownValue(path)} cannot be incremented: ${shownValue(at)} holds ${kindOfData(around)} instead of an object`,
         { path },
       )
     around = Object.hasOwn(around, segment) ? (around as Data)[segment] : undefined
@@ -61,7 +61,7 @@ const checkPlace = (path: Pointer, { maxDepth, maxKeyBytes = Number.POSITIVE_INF
   const keys = keysOf(path)
   const tooDeep = keys.length > maxDepth ? 'a field nested too deep (limits.maxDepth)' : undefined
   const fault = tooDeep ?? keys.map((key) => lengthFault(key, maxKeyBytes)).find(Boolean)
-  if (fault) throw new SojournError('INVALID_DATA', `${JSON.stringify(path)} names ${fault}`, { path })
+  if (fault) throw new SojournError('INVALID_DATA', `${shownValue(path)} names ${fault}`, { path })
 }
 
 /** What stands somewhere, without saying what it holds: for errors, which reach logs. */

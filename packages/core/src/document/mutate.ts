@@ -1,6 +1,7 @@
 /** Edits become changes: the operations that a document's author writes, with what each overwrites. */
 import { hash } from 'node:crypto'
 import { SojournError } from '../errors.js'
+import { shownValue } from '../wording.js'
 import { encodeChange } from './change.js'
 import { MAX_COUNT, shownCount } from './count.js'
 import type { Edit } from './diff.js'
@@ -12,6 +13,7 @@ import type { LiveMap, LiveOp, Register, Registers } from './live.js'
 import { nameOf } from './live.js'
 import type { ActorId, Change, ChangeHash, Op, OpId, Scalar } from './op.js'
 import { isInteger } from './op.js'
+import { MAX_COUNTER } from './operation-columns.js'
 import type { Pointer } from './pointer.js'
 import { keysOf } from './pointer.js'
 import { MAX_AS_ONE, type Shown, scalarAt, shownAt, sumAt } from './shown.js'
@@ -55,6 +57,10 @@ export const mutate = (fold: Fold, actor: ActorId, edits: readonly Edit[]): Muta
   for (const edit of edits) author.write(edit)
   author.writeWholes()
   if (author.ops.length > 0) {
+    if (maxOp + author.ops.length > MAX_COUNTER)
+      throw new SojournError('SESSION_TOO_LARGE', `the session has been changed too often: ${MAX_COUNTER} operations`, {
+        limit: MAX_COUNTER,
+      })
     const seq = (current.seen.get(actor)?.seq ?? 0) + 1
     const { ops } = author
     commit({ actor, seq, startOp: maxOp + 1, deps: current.heads.map((head) => head.hash), ops }, author.finish())
@@ -228,14 +234,14 @@ const checkCount = (
   if (value === undefined || !isInteger(value))
     throw new SojournError(
       'INVALID_DATA',
-      `${JSON.stringify(path)} holds ${kindOfData(value === undefined ? undefined : fromScalar(value))}, so it cannot be incremented`,
+      `${shownValue(path)} holds ${kindOfData(value === undefined ? undefined : fromScalar(value))}, so it cannot be incremented`,
       { path },
     )
   // Also of a counter whose sum is further out than it shows: what leads back from what it shows is within the bounds.
   if (!Number.isSafeInteger(value + by))
     throw new SojournError(
       'INVALID_DATA',
-      `${JSON.stringify(path)} would pass 2^53, the bound of a counter. Only steps towards 0 are allowed`,
+      `${shownValue(path)} would pass 2^53, the bound of a counter. Only steps towards 0 are allowed`,
       { path, limit: MAX_COUNT },
     )
 }

@@ -44,5 +44,5 @@ export const TIMESTAMP = 9
 
 /** The last millisecond that a Date can hold, either way from 1970. */
 export const MAX_TIMESTAMP = 8.64e15
-/** Automerge holds an operation's counter in 32 bits, and cannot load a document with a larger one. */
-export const MAX_COUNTER = 2 ** 32 - 1
+/** No operation has a higher counter: far above what a session sees. (Automerge holds one in 32 bits.) */
+export const MAX_COUNTER = 2 ** 31

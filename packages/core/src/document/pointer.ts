@@ -1,5 +1,6 @@
 /** JSON pointers (RFC 6901) to the fields of a session's data. */
 import { SojournError } from '../errors.js'
+import { shownValue } from '../wording.js'
 
 /** A JSON pointer (RFC 6901) to a field: `''` is the whole data, `/cart/items` a field two levels down. */
 export type Pointer = string
@@ -45,8 +46,12 @@ export const keysOf = (pointer: Pointer): string[] => {
   return pointer.split('/').slice(1).map(unescapeSegment)
 }
 
+/** No pointer is longer: a server would not take it. */
+export const MAX_POINTER_BYTES = 64 * 1_024
+
 /** Why a string is no pointer to a field, or undefined. */
 export const pointerFault = (pointer: string): string | undefined => {
+  if (Buffer.byteLength(pointer) > MAX_POINTER_BYTES) return `a JSON pointer has at most ${MAX_POINTER_BYTES} bytes`
   if (!pointer.startsWith('/')) return 'a JSON pointer to a field starts with "/"'
   if (/~(?![01])/.test(pointer)) return 'a JSON pointer spells "~" as "~0" and "/" in a key as "~1"'
   for (const raw of pointer.slice(1).split('/')) {
@@ -76,6 +81,6 @@ export const internSegment = (text: string): string | undefined => {
 /** @throws INVALID_DATA */
 export const checkPointer = (pointer: string): Pointer => {
   const fault = typeof pointer === 'string' ? pointerFault(pointer) : 'a JSON pointer is a string'
-  if (fault) throw new SojournError('INVALID_DATA', `${JSON.stringify(pointer)}: ${fault}`, { path: String(pointer) })
+  if (fault) throw new SojournError('INVALID_DATA', `${shownValue(pointer)}: ${fault}`, { path: String(pointer) })
   return pointer
 }

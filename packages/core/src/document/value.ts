@@ -1,6 +1,7 @@
 /** What a session can hold: the values, whichever realm made them, and the scalars that hold them. */
 import { types } from 'node:util'
 import { SojournError } from '../errors.js'
+import { shownValue } from '../wording.js'
 import type { Scalar } from './op.js'
 import type { Pointer } from './pointer.js'
 import { childOf, segmentFault } from './pointer.js'
@@ -20,7 +21,7 @@ const TAG_ARRAY = 1
 const TAG_OBJECT = 2
 
 const refuse = (path: Pointer, what: string): never => {
-  throw new SojournError('INVALID_DATA', `${what} at ${path === '' ? 'the top level' : JSON.stringify(path)}`, { path })
+  throw new SojournError('INVALID_DATA', `${what} at ${path === '' ? 'the top level' : shownValue(path)}`, { path })
 }
 
 export const isPlainObject = (value: unknown): value is Record<string, unknown> => {

@@ -22,6 +22,7 @@ import {
   type ElevateChoices,
   type EndChoices,
   type FailedAnswer,
+  MAX_MESSAGE_BYTES,
   type PatchChoices,
   packData,
   type ReadChoices,
@@ -248,6 +249,9 @@ const receipt = (number: number, { ended, regions }: EndReceipt): Answer => ({
   regions: Object.entries(regions).map(([region, state]) => ({ region, isHeld: state === 'held' })),
 })
 
+/** A UTF-16 code unit takes three bytes at most. */
+const MAX_MESSAGE_CHARS = MAX_MESSAGE_BYTES / 4
+
 /**
  * What a client is answered in an error. What is no SojournError is a bug: its text stays here.
  * @param isIdentified whether the client knows of identity
@@ -256,11 +260,13 @@ export const failure = (number: number, error: unknown, isIdentified = false): F
   if (!isSojournError(error)) return refusal(number, 'STORE_FAILED', 'the server failed. Its log has the error')
   const { code, message, option, path, need, got, regions, mayHaveApplied, limit, state, session } = error
   const details = { option, path, need, got, regions, mayHaveApplied, limit, state }
+  const text = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message
   return {
     type: 'failed',
     number,
     code,
-    message: message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message,
+    // A client refuses a longer one, and would ask again and again.
+    message: text.slice(0, MAX_MESSAGE_CHARS),
     details: session === undefined ? details : { ...details, ...sessionOf(session as Session<object>, isIdentified) },
   }
 }

@@ -4,6 +4,7 @@ import {
   type Duration,
   type GivenOf,
   isSojournError,
+  limitsFault,
   nearestName,
   PROFILES,
   parseDuration,
@@ -41,6 +42,8 @@ export interface ConfigInput {
   readonly env: NodeJS.ProcessEnv
   /** Text by the path of its setting. */
   readonly flags: ReadonlyMap<string, string>
+  /** What else must be so; each throws INVALID_OPTION where it is not. */
+  readonly checks?: (settings: Settings) => readonly (() => unknown)[]
 }
 
 const settingAt = (path: string): Setting | undefined =>
@@ -52,7 +55,7 @@ const settingAt = (path: string): Setting | undefined =>
  * const config = loadConfig({ file: 'sojourn.yaml', env: process.env, flags: { region: 'eu' } })
  * @throws INVALID_OPTION, naming each setting, its value, where that came from, and what is allowed
  */
-export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
+export const loadConfig = ({ file, env, flags, checks }: ConfigInput): Config => {
   const faults: string[] = []
   const yaml = file === undefined ? undefined : fromYaml(readText(file, 'config'), file)
   for (const path of yaml?.refusedPaths ?? []) faults.push(pathFault(path, file!))
@@ -69,11 +72,23 @@ export const loadConfig = ({ file, env, flags }: ConfigInput): Config => {
       : parseTokens(readText(settings.tokensFile, 'tokensFile'), 'tokensFile')
   const from = new Map([...profiled].map(([path, value]) => [path, value.from]))
   const readKeys = () => readKeyRing(settings)
-  const [secret, subjectKey] = [readSecret(settings, 'secret'), readSecret(settings, 'subjectKey')]
-  const config = { settings, from, secret, subjectKey, readTokens, readKeys }
-  readKeys()
-  needTokens(settings, new Tokens(readTokens()).size)
-  return config
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      if (!isSojournError(error, 'INVALID_OPTION')) throw error
+      faults.push(error.message.replace(/^INVALID_OPTION: /, ''))
+      return undefined
+    }
+  }
+  const secret = attempt(() => readSecret(settings, 'secret'))
+  const subjectKey = attempt(() => readSecret(settings, 'subjectKey'))
+  attempt(readKeys)
+  const tokens = attempt(readTokens)
+  if (tokens) attempt(() => needTokens(settings, new Tokens(tokens).size))
+  for (const check of checks?.(settings) ?? []) attempt(check)
+  if (faults.length > 0) refuse(faults)
+  return { settings, from, secret, subjectKey, readTokens, readKeys }
 }
 
 /**
@@ -216,6 +231,9 @@ const contradictions = (settings: Settings, given: Source): string[] => {
     const path = `${name}.tls`
     faults.push(...tlsFaults(tls, path, where))
   }
+  faults.push(...portFaults({ links, clients, admin, identity }))
+  const sizes = limitsFault(settings.limits)
+  if (sizes) faults.push(`${where(sizes.option)} ${sizes.what}`)
   faults.push(...bindingFaults(links.tls, [region, ...Object.keys(peers)], where('links.tls.bindRegion')))
   faults.push(...givenTwice(given, ['secret', 'subjectKey', 'tokens', 'encryptionKeys']))
   faults.push(...identityFaults(identity, where))
@@ -226,6 +244,17 @@ const contradictions = (settings: Settings, given: Source): string[] => {
       )
   }
   return faults
+}
+
+/** Listeners that are to be at one place. */
+const portFaults = (listeners: {
+  readonly [name: string]: { readonly host: string; readonly port?: number | undefined }
+}): string[] => {
+  const all = Object.entries(listeners).filter(([, { port }]) => port !== undefined && port !== 0)
+  return all.flatMap(([name, { host, port }], index) => {
+    const [other] = all.slice(0, index).find(([, each]) => each.port === port && each.host === host) ?? []
+    return other === undefined ? [] : [`${other}.port and ${name}.port are both ${port}; give each a port of its own`]
+  })
 }
 
 /** What is given itself, and as a file. */

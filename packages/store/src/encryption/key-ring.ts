@@ -1,6 +1,6 @@
 /** The key ring of a store: the keys that its data keys are wrapped with, given as they are or asked of a provider. */
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import { SojournError } from '@sojourn/core/internal'
+import { nearestName, quoted, quotedList, SojournError } from '@sojourn/core/internal'
 import { KEY_BYTES } from './aes-gcm.js'
 
 /** A key of a ring: 32 bytes, as they are, or as text in hex or base64url. */
@@ -52,15 +52,54 @@ export const ringKeyBytes = (key: unknown): Uint8Array | undefined => {
 
 const isProvider = (encryption: Encryption): encryption is KeyProvider => 'key' in encryption
 
-/** Whether something is a key ring, or a provider of keys. */
-export const isEncryption = (value: unknown): value is Encryption => {
-  if (typeof value !== 'object' || value === null) return false
-  const { active, keys, key } = value as { active?: unknown; keys?: unknown; key?: unknown }
-  if (!isKeyId(active)) return false
-  if (key !== undefined) return typeof key === 'function' && keys === undefined
-  if (typeof keys !== 'object' || keys === null || !Object.hasOwn(keys, active)) return false
-  return Object.entries(keys).every(([id, each]) => isKeyId(id) && ringKeyBytes(each) !== undefined)
+/** What is wrong with a part of what ought to be a key ring, or a provider of keys. No part of a key is in it. */
+export interface EncryptionFault {
+  /** Such as `keys.2026-11`. */
+  readonly option: string
+  readonly what: string
 }
+
+const PARTS = ['keys', 'key', 'active']
+
+/** Undefined: it is one. */
+export const encryptionFault = (value: object): EncryptionFault | undefined => {
+  const { active, keys, key, ...others } = value as { active?: unknown; keys?: unknown; key?: unknown }
+  const [odd] = Object.keys(others)
+  if (odd !== undefined) {
+    const near = nearestName(odd, PARTS)
+    return fault(odd, `is no part of a key ring. ${near ? `Did you mean ${near}? ` : ''}Give keys, or key, and active`)
+  }
+  if (!isKeyId(active))
+    return fault('active', `is ${active === undefined ? 'not set' : 'no id'}. Give the id of a key, of ${KEY_IDS}`)
+  if (key !== undefined && keys !== undefined) return fault('key', 'stands beside keys. Give one of them')
+  if (key !== undefined)
+    return typeof key === 'function'
+      ? undefined
+      : fault('key', 'is no function. Give one that resolves with the key of an id')
+  if (typeof keys !== 'object' || keys === null)
+    return fault('keys', 'is no object. Give keys by their ids, of 32 bytes each')
+  const ids = Object.keys(keys)
+  const bad = ids.find((id) => !isKeyId(id))
+  if (bad !== undefined) return fault('keys', `has an id that is none. Give ids of ${KEY_IDS}`)
+  const wrong = Object.entries(keys).find(([, each]) => ringKeyBytes(each) === undefined)
+  if (wrong)
+    return fault(`keys.${wrong[0]}`, `is ${sizeOf(wrong[1])}. Give ${KEY_BYTES} bytes, or their hex or base64url`)
+  if (!ids.includes(active))
+    return fault(
+      'active',
+      `is ${quoted(active)}, and keys has ${quotedList(ids) || 'none'}. Give the id of one of them`,
+    )
+  return undefined
+}
+
+const fault = (option: string, what: string): EncryptionFault => ({ option, what })
+
+const sizeOf = (key: unknown): string =>
+  key instanceof Uint8Array
+    ? `${key.length} bytes`
+    : typeof key === 'string'
+      ? `a string of ${key.length} characters`
+      : 'no bytes'
 
 /** A failure that names the id of a key, and nothing else of it. */
 export const keyRefused = (what: string, cause?: unknown): SojournError =>
