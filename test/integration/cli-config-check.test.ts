@@ -111,4 +111,22 @@ describe('[CLI-5] sojourn config check', () => {
         stderr: expect.stringContaining(says),
       })
   })
+
+  it('says what is wrong in all files at once, which listeners share a port, and which limits do not fit', async () => {
+    const nothing = join(directory, 'nothing')
+    const wrong = await file('wrong.pem', 'no certificate')
+    const files = ['--secret-file', nothing, '--encryption-keys-file', nothing, '--tokens-file', nothing]
+    const tls = ['--admin-tls-cert-file', wrong, '--admin-tls-key-file', wrong]
+    const { code, stderr } = await check(['--region', 'eu', ...files, ...tls])
+    expect(code).toBe(2)
+    for (const says of ['secretFile is', 'encryptionKeysFile is', 'tokensFile is', 'admin.tls'])
+      expect(stderr).toContain(says)
+    const yaml = await file('together.yaml', 'limits: { maxSessionBytes: 1000000 }\n')
+    const together = await check(
+      ['--region', 'eu', '--config', yaml, '--admin-port', '7500', '--clients-port', '7500'],
+      { SOJOURN_TOKENS: `app:write:${TOKEN}`, SOJOURN_CLIENTS_HOST: '127.0.0.1' },
+    )
+    expect(together.stderr).toMatch(/clients\.port and admin\.port are both 7500/)
+    expect(together.stderr).toMatch(/limits\.maxRecordBytes .*at least twice limits\.maxSessionBytes/)
+  })
 })

@@ -508,7 +508,7 @@ describe('connect', () => {
       /^INVALID_OPTION: tokn is not an option of connect. It is a string of 4 characters\. Did you mean token\? There are url, urls, /,
     )
     expect(await messageOf({ url: 'http://me:hush@a' })).toBe(
-      `INVALID_OPTION: url is "http://…@a"; give an address such as 'wss://sessions.eu.example.net:7200'`,
+      `INVALID_OPTION: url is "http://…@a"; give an address such as 'wss://sessions.eu.example.net:7401'`,
     )
     expect(await messageOf({ url: 'ws://a', heartbeat: '1s' })).toMatch(/Did you mean connection\.heartbeat\?/)
     expect(await messageOf({ url: 'ws://a', timeout: '5 minutes' })).toMatch(

@@ -77,7 +77,7 @@ describe('[ROT-1] a block that LevelDB cannot read', () => {
     const eu = await regions.reopen('eu')
     await until(() => eu.status().links.us!.state === 'live', 'the link')
     for (const id of ids) expect(await eu.get(id)).toBeDefined()
-    expect(eu.status().totals.repaired.rot).toBeGreaterThan(0)
+    expect(eu.status().totals.repaired.corrupt).toBeGreaterThan(0)
     for (const id of ids.slice(0, 200)) expect(await eu.end(id)).toBe(true)
     const ap = await regions.reopen('ap')
     await until(() => ap.status().links.eu!.state === 'live', 'the link to ap')

@@ -201,33 +201,36 @@ describe('[CRYPT-1] an encrypted region among others', () => {
     await regions.reopen('a')
     for (const [n, id] of ids.entries())
       await until(async () => (await regions.a.get(id).catch(() => undefined))?.data.n === n, `session ${n}`)
-    expect(regions.a.status().totals.repaired.rot).toBe(20)
+    expect(regions.a.status().totals.repaired.corrupt).toBe(20)
   })
 })
 
 describe('[CRYPT-2] openReplica', () => {
   test('[CRYPT-2] refuses what is no key ring, and never shows it', async () => {
     const secret = 'a'.repeat(64)
-    const rings: unknown[] = [
-      {},
-      { keys: {}, active: 'a' },
-      { keys: { a: secret } },
-      { keys: { a: secret }, active: 'b' },
-      { keys: { a: secret, b: secret.slice(1) }, active: 'a' },
-      { keys: { 'a b': secret }, active: 'a b' },
-      { keys: { ['x'.repeat(65)]: secret }, active: 'x'.repeat(65) },
-      { keys: { a: Buffer.alloc(31) }, active: 'a' },
-      { active: 'a', key: secret },
-      { keys: { toString: secret }, active: 'valueOf' },
-      secret,
+    const rings: [ring: unknown, option: string, says?: RegExp][] = [
+      [{}, 'encryption.active', /is not set/],
+      [{ keys: {}, active: 'a' }, 'encryption.active', /is "a", and keys has none/],
+      [{ keys: { a: secret } }, 'encryption.active'],
+      [{ keys: { a: secret }, active: 'b' }, 'encryption.active', /is "b", and keys has "a"/],
+      [{ keys: { a: secret, b: secret.slice(1) }, active: 'a' }, 'encryption.keys.b', /is a string of 63 characters/],
+      [{ keys: { 'a b': secret }, active: 'a' }, 'encryption.keys'],
+      [{ keys: { ['x'.repeat(65)]: secret }, active: 'x'.repeat(65) }, 'encryption.active'],
+      [{ keys: { a: Buffer.alloc(31) }, active: 'a' }, 'encryption.keys.a', /is 31 bytes. Give 32 bytes/],
+      [{ active: 'a', key: secret }, 'encryption.key', /is no function/],
+      [{ active: 'a', key: async () => secret, keys: { a: secret } }, 'encryption.key', /Give one of them/],
+      [{ keys: { toString: secret }, active: 'valueOf' }, 'encryption.active'],
+      [{ keys: { a: secret }, actve: 'a' }, 'encryption.actve', /Did you mean active\?/],
+      [secret, 'encryption'],
     ]
-    for (const encryption of rings) {
+    for (const [encryption, option, says = /./] of rings) {
       const opening = openReplica({ region: 'a', location: ':memory:', encryption: encryption as Encryption })
       const error: Error = await opening.then(
         () => expect.unreachable(JSON.stringify(encryption)),
         (reason) => reason,
       )
-      expect(error).toMatchObject({ code: 'INVALID_OPTION', option: 'encryption' })
+      expect(error).toMatchObject({ code: 'INVALID_OPTION', option })
+      expect(error.message).toMatch(says)
       expect(error.message).not.toContain('aaaa')
     }
     for (const key of [secret, Buffer.from(secret, 'hex').toString('base64url'), Buffer.from(secret, 'hex')])

@@ -131,7 +131,7 @@ describe('a corrupt record', () => {
     expect((await regions.a.get(good))!.data.n).toBe(1)
     await until(() => corrupt(regions).length > 0, 'the report')
     expect(corrupt(regions)).toHaveLength(1)
-    expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { rot: 0 } })
+    expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { corrupt: 0 } })
     await regions.a.end(bad)
     expect(await regions.a.get(bad)).toBeUndefined()
     await regions.reopen('a')
@@ -149,7 +149,7 @@ describe('a corrupt record', () => {
     await until(() => regions.a.status().links.b!.state === 'live', 'the link')
     expect((await regions.a.get(id))!.data.n).toBe(0)
     // Noticed once, and repaired once.
-    expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { rot: 1 } })
+    expect(regions.a.status().totals).toMatchObject({ corrupt: 1, repaired: { corrupt: 1 } })
   })
 
   test('[ROT-1] it is corrupt in two regions: the third heals both', async () => {

@@ -62,7 +62,7 @@ describe('status', () => {
       totals: {
         commits: 3,
         refused: {},
-        repaired: { read: 0, digest: 0, rot: 0 },
+        repaired: { read: 0, digest: 0, corrupt: 0 },
         reused: 0,
         refusedItems: 0,
         catchUps: expect.any(Number),

@@ -396,7 +396,7 @@ it('[ADM-3] the metrics answer how fast, how full, what fails, who logs in, how 
   for (const direction of ['sent', 'received'])
     expect(value(`sojourn_link_bytes_total{direction="${direction}",peer="us"}`)).toBeGreaterThan(100)
   for (const kind of ['full', 'partial']) expect(value(`sojourn_catch_ups_total{kind="${kind}"}`)).toBeDefined()
-  for (const cause of ['read', 'digest', 'rot']) expect(value(`sojourn_repairs_total{cause="${cause}"}`)).toBe(0)
+  for (const cause of ['read', 'digest', 'corrupt']) expect(value(`sojourn_repairs_total{cause="${cause}"}`)).toBe(0)
   expect(value('sojourn_commits_total')).toBeGreaterThan(7)
   for (const what of ['commits', 'writes', 'reads']) expect(value(`sojourn_pending{what="${what}"}`)).toBe(0)
   expect(value('sojourn_storage_write_seconds_count{what="append"}')).toBeGreaterThan(7)

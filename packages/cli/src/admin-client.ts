@@ -91,13 +91,22 @@ export class AdminClient {
       timeoutMs: name === 'status' ? STATUS_TIMEOUT_MS : TIMEOUT_MS,
       tls: this.#credentials,
     }).catch((cause: NodeJS.ErrnoException) => {
-      throw new SojournError('UNAVAILABLE', `${url.origin} cannot be reached (${cause.code ?? cause.message})`, {
-        cause,
-      })
+      const why = `${url.origin} cannot be reached (${cause.code ?? cause.message})`
+      throw new SojournError('UNAVAILABLE', `${why}${adviceFor(cause.code ?? '', url)}`, { cause })
     })
     if (answer.statusCode === 200) return answer
     throw errorOf(await readBody(answer, MAX_BODY_BYTES), url, this.#token !== undefined)
   }
+}
+
+/** What to do about a mistake with TLS, by the code of Node.js. */
+const adviceFor = (code: string, { protocol }: URL): string => {
+  if (/^(UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_)/.test(code))
+    return '. Its certificate is not trusted here: give --ca-file'
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return '. Its certificate has another name: use that one in --admin'
+  if (protocol === 'https:' && /^(EPROTO|ERR_SSL_)/.test(code)) return '. Is it http:// rather than https://?'
+  if (protocol === 'http:' && /^(ECONNRESET|HPE_)/.test(code)) return '. Is it https:// rather than http://?'
+  return ''
 }
 
 const NO_TOKEN = 'needs a token. Set SOJOURN_TOKEN, or give --token-file'

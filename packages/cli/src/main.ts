@@ -25,6 +25,14 @@ Commands take tokens from SOJOURN_TOKEN or --token-file, never from a flag. NO_C
 /** As the store makes ids, and made them before ids had two parts; one in 64 of these begins with what an option begins with. */
 const DASHED_ID = /^-(?:[\w-]{21}\.[\w-]{22}|[\w-]{42})$/
 
+/** `sojourn help end` is `sojourn end --help`, which says so where there is no such command. */
+const withHelpLast = (argv: readonly string[]): readonly string[] => {
+  const [node, script, word, name, ...rest] = argv
+  if (word !== 'help' || name === undefined) return argv
+  const isKnown = COMMANDS.some((entry) => entry.name === name)
+  return [node!, script!, name, ...rest, ...(isKnown ? ['--help'] : [])]
+}
+
 /** An id that would be taken for an option stands after `--`, where none are. */
 const withIdLast = (argv: readonly string[]): readonly string[] => {
   const at = argv.findIndex((arg, index) => index > 2 && DASHED_ID.test(arg))
@@ -64,7 +72,7 @@ export const main = async (argv: readonly string[]): Promise<void> => {
     done,
   })
   try {
-    await program.parseAsync(withIdLast(argv))
+    await program.parseAsync(withIdLast(withHelpLast(argv)))
   } catch (error) {
     // Commander has said what is wrong, or has shown the help that was asked for.
     if (error instanceof CommanderError) done(error.exitCode === 0 ? EXIT.ok : EXIT.usage)

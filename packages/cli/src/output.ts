@@ -1,5 +1,5 @@
 /** Where commands write, and what becomes of that when nobody reads on. */
-import { systemClock } from '@sojourn/core/internal'
+import { SojournError, systemClock } from '@sojourn/core/internal'
 import { isLive, type Paint, paintFor } from './colour.js'
 import { NO_PROGRESS, openProgress, type Progress } from './progress.js'
 
@@ -51,10 +51,14 @@ export const processOutput = (env: NodeJS.ProcessEnv): Output => {
   }
 }
 
-/** Who reads from a pipe may stop when they have seen enough (`sojourn top | head`): then the command is over, and nothing is wrong. */
+/**
+ * Who reads from a pipe may stop when they have seen enough (`sojourn top | head`): then the command is over, and nothing is wrong. A disk that is
+ * full is no such reader.
+ */
 export const endWithReader = (): void => {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code !== 'EPIPE')
+      throw new SojournError('STORE_FAILED', `standard output cannot be written: ${error.message}`, { cause: error })
     unread()
   })
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {

@@ -38,13 +38,13 @@ export interface NearCacheOptions {
 export interface ClientOptions {
   /**
    * The address of a server's client port, `ws://` or `wss://`. Give this or `urls`. Give an address such as
-   * 'wss://sessions.eu.example.net:7200'. Default: none.
+   * 'wss://sessions.eu.example.net:7401'. Default: none.
    */
   readonly url?: string | undefined
   /**
    * Addresses of several servers, the nearest first. The client uses the first that it reaches, and returns to a nearer
    * one once it is back. Give an array of addresses, the nearest first: each an address such as
-   * 'wss://sessions.eu.example.net:7200'. Default: none.
+   * 'wss://sessions.eu.example.net:7401'. Default: none.
    */
   readonly urls?: readonly string[] | undefined
   /**

@@ -44,7 +44,7 @@ export interface LinkChange {
 }
 
 const ADDRESS = textRule(
-  "an address such as 'wss://sessions.eu.example.net:7200'",
+  "an address such as 'wss://sessions.eu.example.net:7401'",
   (url) => isAddress(url, /^wss?:$/) && new URL(url).hash === '',
 )
 

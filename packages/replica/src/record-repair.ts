@@ -24,7 +24,7 @@ export interface RecordRepairOptions {
   readonly repaired: (cause: RepairCause, count: number) => void
 }
 
-export type RepairCause = 'read' | 'digest' | 'rot'
+export type RepairCause = 'read' | 'digest' | 'corrupt'
 
 export interface Applied {
   /** What must be in the journal before the items are held. */

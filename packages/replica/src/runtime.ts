@@ -48,7 +48,7 @@ export class Runtime {
   readonly totals = {
     commits: 0,
     refused: {} as Record<string, number>,
-    repaired: { read: 0, digest: 0, rot: 0 } as Record<RepairCause, number>,
+    repaired: { read: 0, digest: 0, corrupt: 0 } as Record<RepairCause, number>,
     refusedItems: 0,
     catchUps: 0,
     fullCatchUps: 0,
@@ -281,7 +281,7 @@ export class Runtime {
     for (const { key, entry } of commits) {
       if (entry) this.totals.commits++
       else this.actors.removed(key)
-      if (this.healing.healed(key) && entry) this.totals.repaired.rot++
+      if (this.healing.healed(key) && entry) this.totals.repaired.corrupt++
     }
     this.reaper.poke()
     for (const link of this.links) link.pump()

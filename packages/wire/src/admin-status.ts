@@ -115,7 +115,7 @@ const replica = struct({
     /** Connections refused or given up, by code. */
     refused: record(count),
     /** Records repaired, by what showed that they were wrong. */
-    repaired: struct({ read: count, digest: count, rot: count }),
+    repaired: struct({ read: count, digest: count, corrupt: count }),
     /** Items of peers that were left out, because no sound peer sends them. */
     refusedItems: count,
     /** Times that a link fell back to reading the feed from the disk. */

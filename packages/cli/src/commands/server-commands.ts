@@ -18,7 +18,7 @@ ${SECRETS}
 Signals:
   SIGTERM, SIGINT   The server accepts no connections, answers requests in flight, sends its last commits to the peers, and stops.
                     A second signal stops it at once.
-  SIGHUP            The server reads the files of certificates and tokens anew.
+  SIGHUP            The server reads the files of certificates, tokens and identity keys anew.
 
 Exit codes:
   0    The server stopped as asked.

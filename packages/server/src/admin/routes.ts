@@ -96,9 +96,13 @@ const backUp = async (host: AdminHost, { seal: wanted = 'ring' }: AdminRequest<'
 const rekey = ({ replica, readKeys, log }: AdminHost): void => {
   const keys = readKeys()
   if (keys === undefined)
-    throw new SojournError('INVALID_OPTION', 'encryptionKeys is not set: the store is in the clear', {
-      option: 'encryptionKeys',
-    })
+    throw new SojournError(
+      'INVALID_OPTION',
+      'encryptionKeys is not set: the store is in the clear. Take a backup, and restore it with keys',
+      {
+        option: 'encryptionKeys',
+      },
+    )
   const { encryption } = replica.status()
   if (encryption?.isRekeying && encryption.active === keys.active) return
   log.info({ active: keys.active }, 'rekeying')
