@@ -169,7 +169,7 @@ describe('a peer that knows the secret', () => {
     ))
 
   test('[HOST-10] a lease from the far future, and a record beyond maxRecordBytes, are left out, alone, and the link stands', async () => {
-    const large = mutate(EMPTY_FOLD, ACTOR, [{ kind: 'set', path: '/by', value: 'x'.repeat(65 * 1024) }])!.fold
+    const large = mutate(EMPTY_FOLD, ACTOR, [{ kind: 'set', path: '/by', value: 'x'.repeat(129 * 1024) }])!.fold
     const lease = openLease(60_000, Date.now() + 30 * 86_400_000, ACTOR)
     const before = await a.get(ID)
     const faults: Fault[] = []

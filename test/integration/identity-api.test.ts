@@ -102,6 +102,7 @@ describe('create with a subject', () => {
     const eu = await open({ subjectKey })
     const subject = 'x'.repeat(257)
     await refuses(eu.create({}, { subject: 'x\ud800' }), 'INVALID_OPTION', { option: 'subject' })
+    await refuses(eu.elevate('nobody has it', undefined as never), 'INVALID_OPTION', { option: 'subject' })
     const refused = eu.create({}, { subject }).catch((error: unknown) => error)
     expect(await refused).toMatchObject({ code: 'INVALID_OPTION', option: 'subject' })
     expect(String(await refused)).not.toContain('xxx')

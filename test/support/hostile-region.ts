@@ -42,7 +42,7 @@ export const openBoth = async (more: Partial<ReplicaOptions> = {}) => {
   a = await open('a', {
     listen: { port: 0 },
     peers: { b: null, c: null },
-    limits: { maxFrameBytes: MAX_FRAME_BYTES, maxRecordBytes: 64 * 1024, maxSessionBytes: 32 * 1024 },
+    limits: { maxFrameBytes: MAX_FRAME_BYTES, maxRecordBytes: 128 * 1024 },
     ...more,
   })
   c = await open('c', { peers: { a: `ws://127.0.0.1:${a.address!.port}`, b: null } })

@@ -204,5 +204,6 @@ const TABLES = {
  */
 export const checkCall = (call: keyof typeof TABLES, options: object | undefined): void => {
   const table = TABLES[call]
-  if (options !== undefined || table.required.length > 0) checkOptions(options ?? {}, table, call)
+  if (options !== undefined) checkOptions(options, table, call)
+  else if (table.required.length > 0) checkOptions({}, table, call)
 }

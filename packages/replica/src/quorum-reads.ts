@@ -3,6 +3,7 @@ import type { Clock, SessionKey, Tally, Timer } from '@sojourn/core/internal'
 import { answer, fail, SojournError, startTally, verdict } from '@sojourn/core/internal'
 import type { Ask, Records, Tell } from '@sojourn/wire'
 import type { Peer } from './peer.js'
+import type { RecordRepair } from './record-repair.js'
 
 interface Question {
   readonly key: SessionKey
@@ -25,12 +26,8 @@ export interface QuorumReadsOptions {
   /** The other side of the link with a region, where there is one. */
   readonly linkTo: (region: string) => Peer | undefined
   readonly ask: (peer: Peer, ask: Ask) => void
-  /** The version of the record that is held here. */
-  readonly versionOf: (key: SessionKey) => string | undefined
-  /** Whether the record that is held here cannot be read. */
-  readonly isCorrupt: (key: SessionKey) => boolean
-  /** Takes in an answer. Resolves with what the peer lacks, when what it brought is in the journal. */
-  readonly take: (region: string, key: SessionKey, reply: Tell) => Promise<Records | undefined>
+  /** Takes in answers: what they bring is in the journal when that resolves. */
+  readonly repair: Pick<RecordRepair, 'versionOf' | 'isCorrupt' | 'isTooLarge' | 'take'>
 }
 
 export class QuorumReads {
@@ -66,7 +63,7 @@ export class QuorumReads {
       else away.push(peer)
     }
     // Of a record that cannot be read here, only others can answer.
-    const isCorrupt = this.#options.isCorrupt(key)
+    const isCorrupt = this.#options.repair.isCorrupt(key)
     const need = level === 'linked' ? silent.size + (isCorrupt ? 0 : 1) : level
     const asked = startTally(need, peers.size + 1, region)
     const tally = away.reduce(fail, isCorrupt ? fail({ ...asked, answered: [] }, region) : asked)
@@ -89,8 +86,8 @@ export class QuorumReads {
   }
 
   #ask(peer: Peer, request: number, key: SessionKey): void {
-    const { ask, versionOf } = this.#options
-    ask(peer, { type: 'ask', request, key, version: versionOf(key) })
+    const { ask, repair } = this.#options
+    ask(peer, { type: 'ask', request, key, version: repair.versionOf(key) })
   }
 
   /** What was asked over a connection that was replaced is asked again over the new one. */
@@ -110,14 +107,14 @@ export class QuorumReads {
     const question = this.#asked.get(reply.request)
     if (!question?.silent.delete(peer)) return undefined
     const { region } = peer
-    if (reply.what === 'corrupt') {
+    if (reply.what === 'corrupt' || this.#options.repair.isTooLarge(reply)) {
       this.#count(reply.request, question, fail(question.tally, region))
       return undefined
     }
     let count = fail
     question.taking++
     try {
-      const lacking = await this.#options.take(region, question.key, reply)
+      const lacking = await this.#options.repair.take(region, question.key, reply)
       count = answer
       return lacking
     } finally {

@@ -68,6 +68,11 @@ export class RecordRepair {
     return this.#options.store.journaledNow(key).state === 'corrupt'
   }
 
+  /** Whether an answer holds more than is taken here. */
+  isTooLarge({ record }: Tell): boolean {
+    return record !== undefined && record.length > this.#options.limits.maxRecordBytes
+  }
+
   versionOf(key: SessionKey): string | undefined {
     const record = this.#held(key)
     return record && recordVersion(record)
@@ -148,7 +153,7 @@ export class RecordRepair {
   async take(region: string, key: SessionKey, reply: Tell): Promise<Records | undefined> {
     if (reply.what === 'same') return undefined
     let theirs: string | undefined
-    if (reply.what === 'record' && reply.record && reply.record.length <= this.#options.limits.maxRecordBytes) {
+    if (reply.what === 'record' && reply.record) {
       theirs = recordVersion(decodeRecord(reply.record, this.#options.limits))
       const before = this.versionOf(key)
       await this.#join([{ key, record: reply.record }], region)

@@ -174,9 +174,7 @@ export class Runtime {
         const link = this.links.get(peer.region)
         if (link?.peer === peer) link.send(ask)
       },
-      versionOf: (key) => repair.versionOf(key),
-      isCorrupt: (key) => repair.isCorrupt(key),
-      take: (from, key, reply) => repair.take(from, key, reply),
+      repair,
     })
   }
 
