@@ -141,7 +141,9 @@ describe('[CRYPT-4] an encrypted region', () => {
     const ring = ringOf('a')
     await using replica = await openReplica({ region: 'a', location: ':memory:', encryption: ring })
     const { id } = await replica.create({ n: 1 })
-    await refuses(replica.rekey({ keys: { a: 'short' }, active: 'a' }), 'INVALID_OPTION', { option: 'encryption' })
+    await refuses(replica.rekey({ keys: { a: 'short' }, active: 'a' }), 'INVALID_OPTION', {
+      option: 'encryption.keys.a',
+    })
     const provider = { active: 'gone', key: () => Promise.reject(new Error('unreachable')) }
     await refuses(replica.rekey(provider), 'ENCRYPTION_KEY')
     expect(replica.status().encryption).toMatchObject({
