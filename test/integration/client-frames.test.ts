@@ -306,6 +306,32 @@ describe('frames that are none', () => {
     }
   })
 
+  it('[NET-7] a call that ends connection after connection by a refused frame is given up, long before its time is over', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await once(server, 'listening')
+    opened.add({ close: async () => server.close() })
+    let connections = 0
+    server.on('connection', (socket) => {
+      connections++
+      socket.on('message', (data: Buffer) => {
+        for (const { type } of readFromClient(data, MAX_FRAME_BYTES)) {
+          // It remembers what it answered, so the client asks again.
+          if (type === 'join') socket.send(serverFrame({ ...WELCOME, resumes: 0 } as FromServer))
+          if (type === 'get') socket.send(Uint8Array.of(255))
+        }
+      })
+    })
+    const client = await opened.connect({
+      url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      timeout: '1m',
+      connection: { maxReconnectDelay: 10 },
+    })
+    expect(((await codeOf(client.get('a'))) as SojournError).code).toBe('CONNECTION_LOST')
+    expect(connections).toBe(3)
+    await client.close()
+    for (const socket of server.clients) socket.terminate()
+  })
+
   it('[NET-7] a client says what is wrong with a frame that is none of the protocol', async () => {
     for (const [bytes, why] of [
       ['hello', 'FRAME_INVALID: a text frame'],
