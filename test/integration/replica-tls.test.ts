@@ -216,7 +216,8 @@ describe('[TLS-4] a certificate that is bound to a region', () => {
     const faults: string[] = []
     regions.us.on('fault', ({ message }) => faults.push(message))
     await certificates.issue('moved', { hosts: ['ap.sessions.test'] })
-    await until(() => faults.length > 0, 'the fault')
-    expect(faults[0]).toMatch(/tls\.certFile: the certificate is not for "us\.sessions\.test"/)
+    // It may be looked at between the writing of the certificate and that of the key, which is another fault, and soon over.
+    const other = 'tls.certFile: the certificate is not for "us.sessions.test"'
+    await until(() => faults.some((fault) => fault.includes(other)), 'the fault')
   })
 })
