@@ -284,7 +284,8 @@ class Logins {
     this.#say(`${region} endOthers of ${session.handle.slice(0, 6)}: ${JSON.stringify(receipt)}`)
     this.#cutoffs.push({ subject, at, region, except: [session.handle] })
     const isSure = !session.isUnsure && !session.mayHaveEnded && !this.#mayBeReused(session)
-    const isOver = known.deadFrom <= this.#now || session.ended || !isSure || this.#cutoffOf(session)
+    const isDisplaced = this.#mayBeDisplaced(region, session)
+    const isOver = known.deadFrom <= this.#now || session.ended || !isSure || isDisplaced || this.#cutoffOf(session)
     if (!isOver && !(await replica.get(known.id)))
       this.#broken('CUT-1', `${region} ended the session that ended the others`)
   }
@@ -355,6 +356,12 @@ class Logins {
     return this.#sessions.every((other) => other.login?.subject !== login!.subject || other.login.at <= login!.at)
   }
 
+  /** Whether it may be one of too many. Of these the oldest logins go, so the last one stays. */
+  #mayBeDisplaced(region: string, session: KnownSession): boolean {
+    const { maxPerSubject } = this.#plan.options[region]!.session!
+    return maxPerSubject !== undefined && session.login !== undefined && !this.#isLast(session)
+  }
+
   /** What nobody ended is there: under the last id of a session that was made, and only logged in, in one region. */
   async #judgeLife(
     region: string,
@@ -363,10 +370,15 @@ class Logins {
     cutoff: CutoffMade | undefined,
   ): Promise<void> {
     const { login, ids, handle } = session
-    const { maxPerSubject } = this.#plan.options[region]!.session!
-    // Of too many the oldest logins go, so the last one stays.
-    const isLimited = maxPerSubject !== undefined && login !== undefined && !this.#isLast(session)
-    if (session.ended || session.mayHaveEnded || session.isUnsure || isLimited || this.#mayBeReused(session) || cutoff)
+    const isDisplaced = this.#mayBeDisplaced(region, session)
+    if (
+      session.ended ||
+      session.mayHaveEnded ||
+      session.isUnsure ||
+      isDisplaced ||
+      this.#mayBeReused(session) ||
+      cutoff
+    )
       return
     const later = this.#cutoffs.some(
       ({ subject, at, except }) => login?.subject === subject && at === login.at && !except.includes(handle),
