@@ -40,9 +40,10 @@ export const faultOf = (error: Error & { readonly code?: string }): ConnectionFa
   return FAULTS[code] ?? TEXTS.find(([text]) => text.test(message))?.[1] ?? 'other'
 }
 
-/** Where a name has several addresses, Node reports each in an error without a text of its own. */
+/** Where a name has several addresses, Node reports each in an error without a text of its own. OpenSSL's text is several lines of numbers. */
 export const textOf = (error: Error): string => {
   const { errors, code = '' } = error as AggregateError & { readonly code?: string }
+  if (code === 'EPROTO') return 'the other side does not speak TLS as this one does (EPROTO)'
   const texts = Array.isArray(errors) ? errors.map((one: Error) => one.message) : [error.message || code]
   return [...new Set(texts)].join('; ')
 }
