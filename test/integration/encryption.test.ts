@@ -235,6 +235,12 @@ describe('[CRYPT-2] openReplica', () => {
       expect(error.message).toMatch(says)
       expect(error.message).not.toContain('aaaa')
     }
+    class Provider {
+      readonly active = 'a'
+      readonly client = {}
+      key = () => Promise.resolve(secret)
+    }
+    await (await openReplica({ region: 'a', location: ':memory:', encryption: new Provider() })).close()
     for (const key of [secret, Buffer.from(secret, 'hex').toString('base64url'), Buffer.from(secret, 'hex')])
       await (
         await openReplica({ region: 'a', location: ':memory:', encryption: { keys: { a: key }, active: 'a' } })

@@ -65,7 +65,8 @@ const PARTS = ['keys', 'key', 'active']
 export const encryptionFault = (value: object): EncryptionFault | undefined => {
   const { active, keys, key, ...others } = value as { active?: unknown; keys?: unknown; key?: unknown }
   const [odd] = Object.keys(others)
-  if (odd !== undefined) {
+  // A provider may have fields of its own.
+  if (odd !== undefined && typeof key !== 'function') {
     const near = nearestName(odd, PARTS)
     return fault(odd, `is no part of a key ring. ${near ? `Did you mean ${near}? ` : ''}Give keys, or key, and active`)
   }
