@@ -69,6 +69,15 @@ describe('the tally', () => {
     expect(verdict(tally)).toBe(after)
   })
 
+  test('[QUO-1] a region that cannot read its own copy is none of those that answered, until it can', () => {
+    const asking = startTally(2, 3, 'a', true)
+    expect(verdict(answer(asking, 'b'))).toBe('open')
+    expect(verdict(fail(asking, 'b'))).toBe('unmet')
+    expect(answer(answer(asking, 'b'), 'c')).toMatchObject({ answered: ['b', 'c'], failed: ['a'] })
+    expect(answer(asking, 'a')).toEqual(startTally(2, 3, 'a'))
+    expect(verdict(startTally(1, 3, 'a', true))).toBe('open')
+  })
+
   test('[QUO-1] an unmet write says that it may have been applied, an unmet read does not', () => {
     const tally = answer(startTally(3, 4, 'a'), 'b')
     const details = { code: 'QUORUM_UNMET', need: 3, got: 2, regions: ['a', 'b'] }

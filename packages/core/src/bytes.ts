@@ -204,6 +204,13 @@ export class ByteReader {
     return this.#buffer[this.#at++]!
   }
 
+  /** One byte, 0 or 1. */
+  flag(): boolean {
+    const flag = this.u8()
+    if (flag > 1) this.fail('a flag is neither 0 nor 1')
+    return flag === 1
+  }
+
   /** Unsigned LEB128 up to `max`, in its shortest form. */
   uint(max = Number.MAX_SAFE_INTEGER): number {
     let value = 0

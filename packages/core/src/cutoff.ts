@@ -4,7 +4,7 @@ import type { ByteReader, ByteWriter } from './bytes.js'
 import type { Identity, SubjectHash } from './identity.js'
 import { KEY_BYTES, type SessionKey } from './key.js'
 import { END_REASONS, type EndReason } from './lifetime.js'
-import { compareStamps, type Stamp } from './stamp.js'
+import { compareStamps, type Stamp, stampText } from './stamp.js'
 
 /** A session that lives on. */
 export interface Exception {
@@ -72,8 +72,6 @@ const reduced = (entries: readonly CutoffEntry[]): CutoffEntry[] => {
 
 const textOf = ({ stamp, reason, except, horizon }: CutoffEntry): string =>
   `${stampText(stamp)} ${reason} ${horizon} ${except.map(({ key, since }) => key + (since ? `@${stampText(since)}` : '')).join(',')}`
-
-const stampText = ({ time, count, actor }: Stamp): string => `${time}.${count}.${actor}`
 
 const compareText = (a: CutoffEntry, b: CutoffEntry): number => {
   const [x, y] = [textOf(a), textOf(b)]
@@ -145,9 +143,7 @@ export const readCutoff = (from: ByteReader, readStamp: (from: ByteReader) => St
 
 const readException = (from: ByteReader, readStamp: (from: ByteReader) => Stamp): Exception => {
   const key = from.hex(KEY_BYTES)
-  const flag = from.u8()
-  if (flag > 1) from.fail('a flag is neither 0 nor 1')
-  return { key, since: flag === 1 ? readStamp(from) : undefined }
+  return { key, since: from.flag() ? readStamp(from) : undefined }
 }
 
 /** The cutoffs of a subject with one more. */

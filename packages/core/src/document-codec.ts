@@ -202,12 +202,11 @@ const readOp = (from: ByteReader, reading: Reading, within: Within): LiveOp => {
 const readMap = (from: ByteReader, reading: Reading, map: Within, maxOp: number): MapNode => {
   const { counter, depth } = map
   if (depth > MAX_MAP_DEPTH) from.fail(`maps are nested deeper than ${MAX_MAP_DEPTH}`)
-  const isFresh = from.u8()
-  if (isFresh > 1) from.fail('a flag is neither 0 nor 1')
+  const isFresh = from.flag()
   const end = counter + from.uint(MAX_COUNT)
   if (end > maxOp) from.fail('the making of a map ends ahead of its actor')
   const lost = readLost(from, reading, depth)
-  return new MapNode(readRegisters(from, reading, map), isFresh === 1, end, lost)
+  return new MapNode(readRegisters(from, reading, map), isFresh, end, lost)
 }
 
 /** A key whose value is a map has 1 before it, any other 0 and the hash. */

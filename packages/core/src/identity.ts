@@ -5,7 +5,7 @@ import type { ActorId } from './document/op.js'
 import { KEY_BYTES, type SecretHash } from './key.js'
 import { isFarAhead } from './lifetime.js'
 import type { Stamp } from './stamp.js'
-import { compareStamps, nextStamp } from './stamp.js'
+import { compareStamps, nextStamp, stampText } from './stamp.js'
 
 /** A subject as records name it: the first 16 bytes of an HMAC under a key of the cluster, as 32 hex digits. */
 export type SubjectHash = string
@@ -94,9 +94,7 @@ export const writeAuthentication = (out: ByteWriter, { subject, details }: Authe
 }
 
 export const readAuthentication = (from: ByteReader, stamp: Stamp): Authentication => {
-  const flag = from.u8()
-  if (flag > 1) from.fail('a flag is neither 0 nor 1')
-  const subject = flag === 1 ? from.hex(KEY_BYTES) : undefined
+  const subject = from.flag() ? from.hex(KEY_BYTES) : undefined
   // A copy, so that it does not keep the frame that it came in.
   const details = new Uint8Array(from.bytes(MAX_DETAILS_BYTES))
   decodeDetails(details)
@@ -138,7 +136,7 @@ export const identityText = (identity: Identity | undefined): string => {
   if (identity === undefined) return ''
   const { authentication, credentials } = identity
   const { stamp, subject = '', details } = authentication ?? {}
-  const named = stamp ? `${stamp.time}.${stamp.count}.${stamp.actor} ${subject} ${hex(details)}` : ''
+  const named = stamp ? `${stampText(stamp)} ${subject} ${hex(details)}` : ''
   return ` identity ${named} ${hex(credentials)}`
 }
 

@@ -77,7 +77,7 @@ const readBody = (from: ByteReader, type: Item['type'], key: SessionKey): Item =
   if (type === 'end') return { type, key, end: readEnd(from) }
   const changes: ChangeDelta[] = []
   for (let count = from.uint(Math.min(MAX_CHANGES, from.left)); count > 0; count--) changes.push(readChange(from))
-  return { type, key, changes, lease: readFlag(from) ? readLease(from) : undefined }
+  return { type, key, changes, lease: from.flag() ? readLease(from) : undefined }
 }
 
 const readChange = (from: ByteReader): ChangeDelta => {
@@ -86,10 +86,4 @@ const readChange = (from: ByteReader): ChangeDelta => {
   for (let count = from.uint(Math.min(MAX_CONTEXT, from.left)); count > 0; count--)
     context.push({ actor: from.hex(ACTOR_BYTES), seq: from.uint() })
   return { bytes, context }
-}
-
-const readFlag = (from: ByteReader): boolean => {
-  const flag = from.u8()
-  if (flag > 1) from.fail('a flag is neither 0 nor 1')
-  return flag === 1
 }

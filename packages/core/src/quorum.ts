@@ -31,11 +31,12 @@ export interface Tally {
 /** `open`: wait. `met`: enough answered. `unmet`: enough can never answer. */
 export type Verdict = 'open' | 'met' | 'unmet'
 
-export const startTally = (need: number, members: number, self: string): Tally => ({
+/** @param isCorrupt whether what this region has cannot be read: then only others can answer */
+export const startTally = (need: number, members: number, self: string, isCorrupt = false): Tally => ({
   need,
   members,
-  answered: [self],
-  failed: [],
+  answered: isCorrupt ? [] : [self],
+  failed: isCorrupt ? [self] : [],
 })
 
 /** A region answered. A second answer of one region changes nothing. */

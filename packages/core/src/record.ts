@@ -4,7 +4,7 @@ import { type Cutoff, cutoffText, sameCutoff } from './cutoff.js'
 import type { Fold } from './document/fold.js'
 import { type Identity, identityText, sameIdentity } from './identity.js'
 import type { End, Lease, Limit } from './lifetime.js'
-import { compareStamps } from './stamp.js'
+import { compareStamps, stampText } from './stamp.js'
 
 /** The parts of a record that a newer version wrote and this one does not know, by their tags, in order: kept, and joined by the larger bytes. */
 export type OtherParts = ReadonlyMap<number, Uint8Array>
@@ -73,11 +73,11 @@ export const dueAt = (record: SessionRecord): number =>
 export const recordVersion = (record: SessionRecord): string => {
   const text =
     record.kind === 'ended'
-      ? `ended ${record.end.reason} ${stampText(record.end)} ${record.end.horizon}${cutoffText(record.cutoff)}`
+      ? `ended ${record.end.reason} ${stampText(record.end.stamp)} ${record.end.horizon}${cutoffText(record.cutoff)}`
       : [
           'live',
           ...frontierOf(record).heads.map((head) => head.hash),
-          stampText(record.lease),
+          stampText(record.lease.stamp),
           record.lease.idleTimeoutMs,
           record.lease.deadline,
           record.lease.horizon,
@@ -118,5 +118,3 @@ export const sameHeads = (a: Frontier, b: Frontier): boolean =>
   a.heads.length === b.heads.length && a.heads.every((head, index) => head.hash === b.heads[index]!.hash)
 
 const sameStamp = (a: Lease | End, b: Lease | End): boolean => compareStamps(a.stamp, b.stamp) === 0
-
-const stampText = ({ stamp }: Lease | End): string => `${stamp.time}.${stamp.count}.${stamp.actor}`

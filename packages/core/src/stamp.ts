@@ -17,6 +17,9 @@ export interface Stamp {
 export const compareStamps = (a: Stamp, b: Stamp): number =>
   a.time - b.time || a.count - b.count || (a.actor < b.actor ? -1 : a.actor > b.actor ? 1 : 0)
 
+/** For naming a state. */
+export const stampText = ({ time, count, actor }: Stamp): string => `${time}.${count}.${actor}`
+
 /** No stamp has a higher count. */
 export const MAX_STAMP_COUNT = 2 ** 31
 

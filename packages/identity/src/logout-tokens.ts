@@ -1,7 +1,8 @@
 /** Verifies the tokens with which an OpenID provider says that somebody has logged out there. */
 import { type SettingsOf, settingsReader, systemClock } from '@sojourn/core/internal'
-import { decodeProtectedHeader, errors, jwtVerify } from 'jose'
+import { type errors, jwtVerify } from 'jose'
 import { type IssuerKeys, type Jwks, readIssuerKeys } from './issuer-keys.js'
+import { headerOf, withoutClaims } from './jwt-faults.js'
 import { type LogoutClaims, logoutRefusal, readLogoutClaims } from './logout-claims.js'
 import { LOGOUT_OPTIONS } from './logout-options.js'
 import type { LogoutTokensOptions } from './options.generated.js'
@@ -85,7 +86,7 @@ export class LogoutTokens {
 
   /** @throws TOKEN_INVALID */
   #checkHeader(jwt: string): Header {
-    const { alg, kid, typ, ...others } = headerOf(jwt)
+    const { alg, kid, typ, ...others } = headerOf(jwt, COMPACT, logoutRefusal)
     if (REFUSED.some((name) => Object.hasOwn(others, name))) throw logoutRefusal('header')
     const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ
     if (!TYPES.includes(type)) throw logoutRefusal('type')
@@ -124,22 +125,8 @@ const unknownKey = (): never => {
   throw logoutRefusal('key')
 }
 
-const headerOf = (jwt: string): { readonly [name: string]: unknown } => {
-  if (!COMPACT.test(jwt)) throw logoutRefusal('malformed')
-  try {
-    return decodeProtectedHeader(jwt)
-  } catch {
-    throw logoutRefusal('malformed')
-  }
-}
-
-/** Of jose's errors, which hold the claims, nothing is passed on but what is wrong. */
-const reasonOf = (error: unknown): unknown => {
-  if (error instanceof errors.JWTExpired) return logoutRefusal('expired')
-  if (error instanceof errors.JWSSignatureVerificationFailed) return logoutRefusal('signature')
-  if (error instanceof errors.JWTClaimValidationFailed) return logoutRefusal(reasonOfClaim(error))
-  return error instanceof errors.JOSEError ? logoutRefusal('malformed') : error
-}
+const reasonOf = (error: unknown): unknown =>
+  withoutClaims(error, logoutRefusal, (failed) => logoutRefusal(reasonOfClaim(failed)))
 
 const reasonOfClaim = ({ claim, reason }: errors.JWTClaimValidationFailed) => {
   if (claim === 'iss') return 'issuer'

@@ -10,7 +10,8 @@ import {
   systemClock,
   systemRandom,
 } from '@sojourn/core/internal'
-import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { type JWTPayload, jwtVerify, SignJWT } from 'jose'
+import { headerOf, withoutClaims } from './jwt-faults.js'
 import type { IssueOptions, RefreshOptions, SessionTokensOptions, VerifyOptions } from './options.generated.js'
 import { RememberedTokens } from './remembered-tokens.js'
 import type { TokenSession, TokenSessions } from './sessions.js'
@@ -240,27 +241,14 @@ const lastSecond = ({ expiresAt }: TokenSession): number => seconds(expiresAt)
 
 /** Everything that it has beside the three is refused: `jwk`, `jku`, `x5u` and `x5c` bring keys, `crit` and `zip` ask for what is not done. */
 const checkHeader = (jwt: string): { readonly kid?: unknown; readonly alg?: unknown } => {
-  const header = headerOf(jwt)
+  const header = headerOf(jwt, COMPACT, refusal)
   if (Object.keys(header).some((name) => !HEADER.includes(name))) throw refusal('header')
   const type = typeof header.typ === 'string' ? header.typ.toLowerCase().replace(/^application\//, '') : undefined
   if (type !== TYPE) throw refusal('type')
   return header
 }
 
-const headerOf = (jwt: string): { readonly [name: string]: unknown } => {
-  if (!COMPACT.test(jwt)) throw refusal('malformed')
-  try {
-    return decodeProtectedHeader(jwt)
-  } catch {
-    throw refusal('malformed')
-  }
-}
-
-/** Of jose's errors, which hold the claims, nothing is passed on but what is wrong. */
-const reasonOf = (error: unknown): unknown => {
-  if (error instanceof errors.JWTExpired) return refusal('expired')
-  if (error instanceof errors.JWSSignatureVerificationFailed) return refusal('signature')
-  if (error instanceof errors.JWTClaimValidationFailed)
-    return refusal(error.claim === 'iss' ? 'issuer' : error.claim === 'nbf' ? 'not-yet-valid' : 'claims')
-  return error instanceof errors.JOSEError ? refusal('malformed') : error
-}
+const reasonOf = (error: unknown): unknown =>
+  withoutClaims(error, refusal, ({ claim }) =>
+    refusal(claim === 'iss' ? 'issuer' : claim === 'nbf' ? 'not-yet-valid' : 'claims'),
+  )

@@ -172,9 +172,10 @@ export class Digests {
     const byRange = new Map<number, KeyVersion[]>(ranges.map((range) => [range, []]))
     for (const { key, high, low } of this.#options.store.index.versionsIn(new Set(ranges), bits))
       byRange.get(rangeOf(key, bits))!.push({ key, version: hashOf(high, low) })
+    const most = this.#most
     const listed: { ranges: number[]; versions: KeyVersion[] } = { ranges: [], versions: [] }
     for (const [range, versions] of byRange) {
-      if (listed.versions.length >= this.#most) break
+      if (listed.versions.length >= most) break
       listed.ranges.push(range)
       listed.versions.push(...versions)
     }

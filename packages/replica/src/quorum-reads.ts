@@ -62,11 +62,9 @@ export class QuorumReads {
       if (linked) silent.add(linked)
       else away.push(peer)
     }
-    // Of a record that cannot be read here, only others can answer.
     const isCorrupt = this.#options.repair.isCorrupt(key)
     const need = level === 'linked' ? silent.size + (isCorrupt ? 0 : 1) : level
-    const asked = startTally(need, peers.size + 1, region)
-    const tally = away.reduce(fail, isCorrupt ? fail({ ...asked, answered: [] }, region) : asked)
+    const tally = away.reduce(fail, startTally(need, peers.size + 1, region, isCorrupt))
     if (verdict(tally) !== 'open') return Promise.resolve(tally)
     const request = ++this.#lastRequest
     return new Promise((resolve) => {

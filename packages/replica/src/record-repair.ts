@@ -33,6 +33,9 @@ export interface Applied {
   readonly wants: readonly SessionKey[]
 }
 
+/** What a key takes in a request for records, and a little more. */
+const WANTED_KEY_BYTES = 20
+
 /** What an item comes to, before anything is committed. */
 interface Taken {
   readonly key: SessionKey
@@ -195,8 +198,7 @@ export class RecordRepair {
   /** Keys that differ between us and a peer: its records are asked for, and ours go there. */
   *repair(keys: readonly SessionKey[]): Iterable<Want | Records> {
     this.#options.repaired('digest', keys.length)
-    // A key takes some 20 bytes.
-    const most = Math.max(1, Math.floor(this.#options.limits.targetFrameBytes / 20))
+    const most = Math.max(1, Math.floor(this.#options.limits.targetFrameBytes / WANTED_KEY_BYTES))
     for (let start = 0; start < keys.length; start += most)
       yield { type: 'want', keys: keys.slice(start, start + most) }
     yield* this.wanted(keys.filter((key) => this.#held(key) !== undefined))
